@@ -1,0 +1,1 @@
+"""The web side: validate, store, commit a row, read rows. It never imports torch or the workers."""

@@ -1,0 +1,1 @@
+"""The HTTP face: one blueprint a file; a view says what happens, the modules it calls say how."""

@@ -1,0 +1,21 @@
+"""POST /transcription: a recording in, a task out."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask.typing import ResponseReturnValue
+
+from app.ledger.states import TRANSCRIPTION
+from app.openapi import documented_submission
+from app.schemas.transcription import TranscriptionParameters
+from app.submission import SubmissionBlueprint, submit
+
+blueprint = SubmissionBlueprint("Transcription", __name__, description="Speech to timed text.")
+
+
+@blueprint.route("/transcription", methods=["POST"])
+@documented_submission(blueprint, TranscriptionParameters)
+def transcribe(params: dict[str, Any]) -> ResponseReturnValue:
+    """Transcribe a recording."""
+    return submit(TRANSCRIPTION, params)

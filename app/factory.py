@@ -1,0 +1,83 @@
+"""Put the web side together; everything it needs is handed in."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from typing import Any
+
+from flask import Flask, request
+from flask.typing import ResponseReturnValue
+from marshmallow import ValidationError
+
+from app import openapi
+from app.api import docs, errors, health, task, transcription
+from app.errors import SettingsError
+from app.ledger import db
+from app.logs import configure_logging
+from app.media.uploads import UploadRequest, discard_parts
+from app.schemas.transcription import TranscriptionParameters, server_defaults
+from app.settings import Settings
+
+MEBIBYTE = 1024 * 1024
+FORM_FIELDS_BYTES = MEBIBYTE
+
+
+@dataclass(frozen=True)
+class Speech:
+    """What the views share: the settings, and each parameter's value where the client says nothing."""
+
+    settings: Settings
+    defaults: dict[str, Any]
+
+
+class SpeechFlask(Flask):
+    request_class = UploadRequest
+
+
+def create_app(settings: Settings) -> Flask:
+    """The WSGI application on ``settings``; opens the ledger. Raises SettingsError when the settings cannot be used."""
+    configure_logging()
+    app = SpeechFlask(__name__)
+    app.url_map.strict_slashes = False
+    app.url_map.merge_slashes = False
+    app.config["MAX_CONTENT_LENGTH"] = settings.limits.max_upload_mb * MEBIBYTE + FORM_FIELDS_BYTES
+    app.config["MAX_FORM_MEMORY_SIZE"] = FORM_FIELDS_BYTES
+    app.json.sort_keys = False  # type: ignore[attr-defined]
+    settings.cache.path.mkdir(parents=True, exist_ok=True)
+    db.connect(settings.db_url)
+    db.database.close()  # gunicorn's threads each open their own
+
+    openapi.configure(app)
+    api = errors.SpeechApi(app)
+    for blueprint in (transcription.blueprint, task.blueprint, health.blueprint):
+        api.register_blueprint(blueprint)
+    app.register_blueprint(docs.blueprint)
+    errors.register(app, api)
+    app.extensions["speech"] = Speech(settings, _defaults(app, settings))
+    _connect_requests(app)
+    return app
+
+
+def _defaults(app: Flask, settings: Settings) -> dict[str, Any]:
+    app.extensions["speech"] = Speech(settings, {})
+    with app.app_context():
+        try:
+            defaults: dict[str, Any] = TranscriptionParameters().load(server_defaults(settings))
+        except ValidationError as error:
+            raise SettingsError(f"config, section transcription: {error.messages}") from error
+    return defaults
+
+
+def _connect_requests(app: Flask) -> None:
+    @app.before_request
+    def open_ledger() -> ResponseReturnValue | None:
+        if request.endpoint != "Health.live":
+            db.database.connect(reuse_if_open=True)
+        return None
+
+    @app.teardown_request
+    def clean_up(error: BaseException | None) -> None:
+        discard_parts(request.environ)
+        if error is not None:
+            logging.getLogger(__name__).error("%s %s failed", request.method, request.path, exc_info=error)

@@ -1,0 +1,83 @@
+"""Connect to the ledger and bring its schema up to date; SQLite and PostgreSQL, through playhouse.db_url."""
+
+from __future__ import annotations
+
+import fcntl
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from peewee import SQL, Database, DatabaseProxy, PostgresqlDatabase, SqliteDatabase
+from playhouse import db_url
+from playhouse.migrations import Runner
+
+from app.errors import SettingsError
+
+database = DatabaseProxy()
+
+MIGRATIONS = Path(__file__).with_name("migrations")
+MIGRATION_LOCK = 7_316_202
+BUSY_TIMEOUT = 10.0
+# FULL, not NORMAL: an acknowledged task must survive a power cut, and in WAL mode NORMAL may lose the last commits.
+PRAGMAS = {"journal_mode": "wal", "synchronous": "full", "foreign_keys": 1}
+
+
+def connect(url: str) -> Database:
+    """Bind the models to ``url``, apply what migrations are missing, and return the open database.
+
+    Raises SettingsError when the address cannot be used; what the driver says of an unreachable server passes through.
+    """
+    scheme = urlsplit(url).scheme.split("+")[0]
+    if scheme == "sqlite":
+        opened: Database = db_url.connect(url, timeout=BUSY_TIMEOUT, pragmas=PRAGMAS)
+    elif scheme in ("postgres", "postgresql"):
+        opened = db_url.connect(url, unquote_password=True, unquote_user=True, connect_timeout=5)
+    else:
+        raise SettingsError(f"DB_URL: scheme {scheme!r} is not supported; use sqlite:/// or postgresql://")
+    database.initialize(opened)
+    opened.connect()
+    migrate(opened)
+    return opened
+
+
+def migrate(opened: Database) -> list[str]:
+    """Apply the missing migrations while no other process does, and return their names."""
+    with _migrating(opened):
+        applied: list[str] = Runner(opened, str(MIGRATIONS)).up()
+    return applied
+
+
+def is_postgres(opened: Any) -> bool:
+    return isinstance(getattr(opened, "obj", opened), PostgresqlDatabase)
+
+
+def now() -> SQL:
+    """The ledger's own clock as an SQL expression: seconds since 1970, UTC. Rows are never stamped by their writer."""
+    if is_postgres(database):
+        return SQL("EXTRACT(EPOCH FROM clock_timestamp())::float8")
+    return SQL("((julianday('now') - 2440587.5) * 86400.0)")
+
+
+def write() -> Any:
+    """A transaction that will write. SQLite's default BEGIN fails at once, despite the timeout, when it must upgrade."""
+    return database.atomic() if is_postgres(database) else database.atomic("IMMEDIATE")
+
+
+@contextmanager
+def _migrating(opened: Database) -> Iterator[None]:
+    if is_postgres(opened):
+        opened.execute_sql("SELECT pg_advisory_lock(%s)", (MIGRATION_LOCK,))
+        try:
+            yield
+        finally:
+            opened.execute_sql("SELECT pg_advisory_unlock(%s)", (MIGRATION_LOCK,))
+        return
+    assert isinstance(opened, SqliteDatabase)
+    if opened.database == ":memory:":
+        yield
+        return
+    with open(f"{opened.database}.migrating", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield

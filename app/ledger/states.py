@@ -1,0 +1,15 @@
+"""The words a task row may hold; every transition between them is a conditional UPDATE in task.py."""
+
+from __future__ import annotations
+
+QUEUED = "QUEUED"
+IN_PROGRESS = "IN_PROGRESS"
+COMPLETED = "COMPLETED"
+FAILED = "FAILED"
+CANCELLED = "CANCELLED"
+
+STATUSES = (QUEUED, IN_PROGRESS, COMPLETED, FAILED, CANCELLED)
+TERMINAL = (COMPLETED, FAILED, CANCELLED)
+
+TRANSCRIPTION = "transcription"
+TASK_TYPES = (TRANSCRIPTION,)

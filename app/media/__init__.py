@@ -1,0 +1,1 @@
+"""Recordings on their way in: never decoded here, only stored."""

@@ -1,0 +1,96 @@
+"""What the OpenAPI document says beyond the schemas: the upload's body, every error with an example, the version."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from http import HTTPStatus
+from typing import Any
+
+from flask import Flask
+from flask_smorest import Blueprint
+from marshmallow import Schema
+
+from app.schemas.task import IDENTIFIER, SUBMITTED_EXAMPLE, Submitted
+
+TITLE = "Speech API"
+VERSION = "0.1.0"
+DESCRIPTION = """
+Send a recording, poll the task, take the result:
+
+    curl -F file=@recording.wav http://localhost:8000/transcription
+    curl http://localhost:8000/task/IDENTIFIER
+
+Parameters go into the query or into form fields beside the file.
+"""
+
+MESSAGES: dict[int, tuple[str, dict[str, list[str]] | None]] = {
+    400: ("The browser (or proxy) sent a request that this server could not understand.", None),
+    404: ("There is no task with this identifier.", None),
+    413: ("The data value transmitted exceeds the capacity limit.", None),
+    422: (
+        "The request cannot be accepted.",
+        {"beam_size": ["Must be greater than or equal to 1 and less than or equal to 100."]},
+    ),
+    429: ("The queue is full; try again later.", None),
+    503: ("The ledger does not answer at the moment; try again.", None),
+    507: ("The server has no room for this recording; try again later.", None),
+}
+SUBMISSION_ERRORS = (400, 413, 422, 429, 503, 507)
+
+View = Callable[..., Any]
+
+
+def configure(app: Flask) -> None:
+    """Settings of flask-smorest; the pages themselves are ours (api/docs.py)."""
+    app.config.update(
+        API_TITLE=TITLE,
+        API_VERSION=VERSION,
+        OPENAPI_VERSION="3.0.3",
+        OPENAPI_URL_PREFIX="/",
+        OPENAPI_JSON_PATH="openapi.json",
+        API_SPEC_OPTIONS={"info": {"description": DESCRIPTION}},
+    )
+
+
+def documented_errors(blueprint: Blueprint, *codes: int) -> Callable[[View], View]:
+    """Describe each error a view may answer, with an example of its body."""
+
+    def decorate(view: View) -> View:
+        for code in codes:
+            message, errors = MESSAGES[code]
+            example: dict[str, Any] = {"code": code, "status": HTTPStatus(code).phrase, "message": message}
+            if errors:
+                example["errors"] = errors
+            describe = blueprint.alt_response(
+                code, schema="Error", example=example, description=HTTPStatus(code).phrase
+            )
+            view = describe(view)
+        return view
+
+    return decorate
+
+
+def documented_submission(blueprint: Blueprint, parameters: type[Schema]) -> Callable[[View], View]:
+    """Parse ``parameters`` from query and form, and describe the upload's body and every answer."""
+
+    def decorate(view: View) -> View:
+        view = blueprint.arguments(parameters, location="query")(view)
+        headers = {"Location": {"description": f"/task/{IDENTIFIER}", "schema": {"type": "string"}}}
+        view = blueprint.response(201, Submitted, example=SUBMITTED_EXAMPLE, headers=headers)(view)
+        view = documented_errors(blueprint, *SUBMISSION_ERRORS)(view)
+        described: View = blueprint.doc(requestBody=_multipart())(view)
+        return described
+
+    return decorate
+
+
+def _multipart() -> dict[str, Any]:
+    recording = {"type": "string", "format": "binary", "description": "Audio or video, in any common format."}
+    schema = {
+        "type": "object",
+        "required": ["file"],
+        "properties": {"file": recording},
+        "description": "Every query parameter may be sent as a form field instead, but not both.",
+        "additionalProperties": {"type": "string"},
+    }
+    return {"required": True, "content": {"multipart/form-data": {"schema": schema}}}

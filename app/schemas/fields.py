@@ -1,0 +1,86 @@
+"""Fields for parameters that arrive as text: ASCII digits, finite numbers, no control characters; nothing is guessed."""
+
+from __future__ import annotations
+
+import math
+import re
+from typing import Any
+
+from marshmallow import fields, validate
+
+WHOLE = re.compile(r"[+-]?[0-9]{1,18}", re.ASCII)
+NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,4})?", re.ASCII)
+MOST_TOKENS = 1000
+
+
+class Whole(fields.Integer):
+    """A whole number in digits."""
+
+    default_error_messages = {"invalid": "Must be a whole number."}
+
+    def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> Any:
+        if type(value) is not int and not (isinstance(value, str) and WHOLE.fullmatch(value)):
+            raise self.make_error("invalid")
+        return super()._deserialize(value, attr, data, **kwargs)
+
+
+class Number(fields.Float):
+    """A finite number; ``endless=True`` also takes ``inf``."""
+
+    default_error_messages = {"invalid": "Must be a number.", "special": "Must be a finite number."}
+
+    def __init__(self, *, endless: bool = False, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.endless = endless
+
+    def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> Any:
+        if self.endless and value in ("inf", "Infinity", math.inf):
+            return math.inf
+        if type(value) in (int, float) or (isinstance(value, str) and len(value) <= 40 and NUMBER.fullmatch(value)):
+            number = float(value)
+        elif isinstance(value, str) and value.strip("+-").lower() in ("nan", "inf", "infinity"):
+            raise self.make_error("special")
+        else:
+            raise self.make_error("invalid")
+        if not math.isfinite(number):
+            raise self.make_error("special")
+        return number
+
+
+class Text(fields.String):
+    """Text that a model, a log or a database can take: no NUL, no lone surrogate, a bounded length."""
+
+    default_error_messages = {"control": "Must not contain NUL or broken characters."}
+
+    def __init__(self, *, most: int = 10_000, **kwargs: Any) -> None:
+        super().__init__(validate=validate.Length(max=most), **kwargs)
+
+    def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> Any:
+        text = super()._deserialize(value, attr, data, **kwargs)
+        if "\0" in text or any("\ud800" <= character <= "\udfff" for character in text):
+            raise self.make_error("control")
+        return text
+
+
+class TokenList(fields.Field[list[int]]):
+    """Token ids: the parameter repeated, ``-1,50257`` or ``[-1, 50257]``."""
+
+    default_error_messages = {"invalid": "Must be token ids such as [-1] or 1,2,3, each at least -1."}
+
+    def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> list[int]:
+        parts = value if isinstance(value, list) else [value]
+        if not all(isinstance(part, (str, int)) and not isinstance(part, bool) for part in parts):
+            raise self.make_error("invalid")
+        texts = [
+            text.strip() for part in parts for text in str(part).strip().removeprefix("[").removesuffix("]").split(",")
+        ]
+        texts = [] if texts == [""] else texts
+        if len(texts) > MOST_TOKENS or not all(WHOLE.fullmatch(text) for text in texts):
+            raise self.make_error("invalid")
+        ids = [int(text) for text in texts]
+        if any(not -1 <= token < 2**31 for token in ids):
+            raise self.make_error("invalid")
+        return ids
+
+    def _serialize(self, value: Any, attr: Any, obj: Any, **kwargs: Any) -> Any:
+        return value

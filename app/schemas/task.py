@@ -1,0 +1,107 @@
+"""What GET /task and a submission answer; the examples shown in the OpenAPI pages."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from marshmallow import Schema, fields
+
+from app.ledger.states import STATUSES, TASK_TYPES
+
+IDENTIFIER = "0b7c3d1e-6a52-4f0e-9d3c-2f6f0c6a4b11"
+
+SUBMITTED_EXAMPLE = {
+    "identifier": IDENTIFIER,
+    "status": "QUEUED",
+    "message": "Transcription task has queued",
+}
+TASK_EXAMPLE: dict[str, Any] = {
+    "identifier": IDENTIFIER,
+    "status": "COMPLETED",
+    "task_type": "transcription",
+    "result_type": "json",
+    "result": [
+        {
+            "id": 0,
+            "start": 0.31,
+            "end": 1.64,
+            "text": "hello monday",
+            "speaker": None,
+            "words": [
+                {"word": "hello", "start": 0.31, "end": 0.82, "probability": 0.97, "speaker": None},
+                {"word": "monday", "start": 0.98, "end": 1.64, "probability": 0.95, "speaker": None},
+            ],
+            "seek": 0,
+            "tokens": [301, 317],
+            "temperature": 0.0,
+            "avg_logprob": -0.08,
+            "compression_ratio": 0.6,
+            "no_speech_prob": 0.01,
+        }
+    ],
+    "task_params": {"model_size": "large-v3", "lang": None, "beam_size": 5},
+    "error": None,
+    "error_code": None,
+    "warnings": [],
+    "stage": None,
+    "progress": 1.0,
+    "duration": 0.84,
+    "audio_duration": 2.0,
+    "language": "en",
+    "queue_position": None,
+    "created_at": "2026-11-22T13:00:00.000Z",
+    "started_at": "2026-11-22T13:00:00.041Z",
+    "finished_at": "2026-11-22T13:00:00.893Z",
+}
+
+
+class Submitted(Schema):
+    identifier = fields.UUID(metadata={"description": "Ask for it at /task/{identifier}."})
+    status = fields.String(metadata={"enum": ["QUEUED"]})
+    message = fields.String()
+
+
+class Word(Schema):
+    word = fields.String()
+    start = fields.Float(metadata={"description": "Seconds."})
+    end = fields.Float(metadata={"description": "Seconds."})
+    probability = fields.Float(metadata={"minimum": 0, "maximum": 1})
+    speaker = fields.String(allow_none=True)
+
+
+class Segment(Schema):
+    id = fields.Integer()
+    start = fields.Float(metadata={"description": "Seconds from the start of the recording."})
+    end = fields.Float(metadata={"description": "Seconds from the start of the recording."})
+    text = fields.String()
+    speaker = fields.String(allow_none=True)
+    words = fields.List(fields.Nested(Word))
+    seek = fields.Integer(metadata={"description": "Frame of 10 ms at which the decoded window began."})
+    tokens = fields.List(fields.Integer())
+    temperature = fields.Float()
+    avg_logprob = fields.Float()
+    compression_ratio = fields.Float()
+    no_speech_prob = fields.Float()
+
+
+class TaskAnswer(Schema):
+    """Documentation of the body; the view writes it without a second pass over a long result."""
+
+    identifier = fields.UUID()
+    status = fields.String(metadata={"enum": list(STATUSES)})
+    task_type = fields.String(metadata={"enum": list(TASK_TYPES)})
+    result_type = fields.String(allow_none=True)
+    result = fields.List(fields.Nested(Segment), allow_none=True, metadata={"description": "null until COMPLETED."})
+    task_params = fields.Dict(metadata={"description": "What the task runs with, defaults filled in."})
+    error = fields.String(allow_none=True, metadata={"description": "A sentence for a person."})
+    error_code = fields.String(allow_none=True, metadata={"description": "A stable word for programs."})
+    warnings = fields.List(fields.String(), metadata={"description": "What was asked for and not done, and why."})
+    stage = fields.String(allow_none=True, metadata={"description": "What runs now: decode, transcribe, align."})
+    progress = fields.Float(metadata={"minimum": 0, "maximum": 1})
+    duration = fields.Float(allow_none=True, metadata={"description": "Seconds of execution, waiting excluded."})
+    audio_duration = fields.Float(allow_none=True, metadata={"description": "Seconds of sound in the recording."})
+    language = fields.String(allow_none=True)
+    queue_position = fields.Integer(allow_none=True, metadata={"description": "1 runs next; null when not waiting."})
+    created_at = fields.DateTime()
+    started_at = fields.DateTime(allow_none=True)
+    finished_at = fields.DateTime(allow_none=True)

@@ -1,0 +1,235 @@
+"""The parameters of POST /transcription: Whisper, voice activity, separation, diarization; contract.md is the source."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from flask import current_app
+from marshmallow import RAISE, Schema, ValidationError, fields, validate, validates, validates_schema
+
+from app.catalogue import whisper_models
+from app.schemas.fields import Number, Text, TokenList, Whole
+from app.schemas.languages import LANGUAGES
+from app.settings import COMPUTE_TYPES, Settings
+
+PREPEND_PUNCTUATIONS = "\"'“¿([{-"
+APPEND_PUNCTUATIONS = "\"'.。,，!！?？:：”)]}、"
+MOST = 2**31 - 1
+IGNORED = "Accepted for clients of Whisper-WebUI; without effect here."
+
+
+def _about(text: str, **more: Any) -> dict[str, Any]:
+    return {"description": text, **more}
+
+
+def _optional_whole(text: str) -> Whole:
+    return Whole(load_default=None, allow_none=True, validate=validate.Range(1, MOST), metadata=_about(text))
+
+
+class WhisperParameters(Schema):
+    """How the speech is decoded."""
+
+    model_size = fields.String(metadata=_about("Whisper model; one that the server allows. Default: config.yaml."))
+    lang = fields.String(
+        load_default=None,
+        allow_none=True,
+        validate=validate.OneOf(LANGUAGES),
+        metadata=_about("Language code such as `en`; left out, the language is detected."),
+    )
+    is_translate = fields.Boolean(load_default=False, metadata=_about("Translate to English."))
+    beam_size = Whole(load_default=5, validate=validate.Range(1, 100), metadata=_about("Beams in the search."))
+    best_of = Whole(
+        load_default=5, validate=validate.Range(1, 100), metadata=_about("Candidates when temperature is above 0.")
+    )
+    patience = Number(
+        load_default=1.0, validate=validate.Range(0, 100, min_inclusive=False), metadata=_about("Beam search patience.")
+    )
+    length_penalty = Number(
+        load_default=1.0,
+        validate=validate.Range(0, 100, min_inclusive=False),
+        metadata=_about("Exponential penalty on length."),
+    )
+    repetition_penalty = Number(
+        load_default=1.0,
+        validate=validate.Range(0, 100, min_inclusive=False),
+        metadata=_about("Above 1, tokens said before become less likely."),
+    )
+    no_repeat_ngram_size = Whole(
+        load_default=0, validate=validate.Range(0, 448), metadata=_about("Never repeat n-grams of this size; 0 is off.")
+    )
+    temperature = Number(
+        load_default=0.0,
+        validate=validate.Range(0, 10),
+        metadata=_about("First sampling temperature; sequential decoding falls back upward in steps of 0.2 to 1.0."),
+    )
+    compression_ratio_threshold = Number(
+        load_default=2.4,
+        validate=validate.Range(0, 1000, min_inclusive=False),
+        metadata=_about("Above this gzip ratio a decoding counts as failed."),
+    )
+    log_prob_threshold = Number(
+        load_default=-1.0,
+        validate=validate.Range(-1000, 1000),
+        metadata=_about("Below this average log probability a decoding counts as failed."),
+    )
+    no_speech_threshold = Number(
+        load_default=0.6,
+        validate=validate.Range(0, 1),
+        metadata=_about("Above this probability, and below log_prob_threshold, a segment counts as silence."),
+    )
+    condition_on_previous_text = fields.Boolean(
+        load_default=True, metadata=_about("Prompt each window with the text before it (batch_size 1).")
+    )
+    prompt_reset_on_temperature = Number(
+        load_default=0.5,
+        validate=validate.Range(0, 1),
+        metadata=_about("Forget the previous text above this temperature (batch_size 1)."),
+    )
+    initial_prompt = Text(load_default=None, allow_none=True, metadata=_about("Text the decoder is prompted with."))
+    prefix = Text(
+        load_default=None, allow_none=True, metadata=_about("Text the first window begins with (batch_size 1).")
+    )
+    hotwords = Text(load_default=None, allow_none=True, metadata=_about("Words to expect; no effect with prefix."))
+    suppress_blank = fields.Boolean(load_default=True, metadata=_about("No blank at the beginning of a window."))
+    suppress_tokens = TokenList(
+        load_default=lambda: [-1],
+        metadata=_about(
+            "Token ids never chosen; -1 stands for Whisper's set of non-speech symbols.",
+            type="array",
+            items={"type": "integer"},
+            default=[-1],
+        ),
+    )
+    max_initial_timestamp = Number(
+        load_default=1.0,
+        validate=validate.Range(0, 30),
+        metadata=_about("Latest first timestamp of a window, in seconds (batch_size 1)."),
+    )
+    max_new_tokens = Whole(
+        load_default=None,
+        allow_none=True,
+        validate=validate.Range(1, 440),
+        metadata=_about("Most tokens per window."),
+    )
+    chunk_length = Whole(
+        load_default=30, validate=validate.Range(1, 30), metadata=_about("Longest window, in seconds.")
+    )
+    hallucination_silence_threshold = Number(
+        load_default=None,
+        allow_none=True,
+        validate=validate.Range(0, 3600),
+        metadata=_about("Skip silence longer than this many seconds around suspected hallucinations (batch_size 1)."),
+    )
+    language_detection_threshold = Number(
+        load_default=0.5,
+        validate=validate.Range(0, 1),
+        metadata=_about("Stop detecting once a language is this probable."),
+    )
+    language_detection_segments = Whole(
+        load_default=1,
+        validate=validate.Range(1, 10_000),
+        metadata=_about("Windows of 30 s looked at for the language."),
+    )
+    batch_size = Whole(
+        validate=validate.Range(1, 256),
+        metadata=_about("1 decodes window after window, more decodes that many at once. Default: config.yaml."),
+    )
+    compute_type = fields.String(
+        validate=validate.OneOf(COMPUTE_TYPES), metadata=_about("Arithmetic of the model. Default: config.yaml.")
+    )
+    word_timestamps = fields.Boolean(load_default=True, metadata=_about("Align every word to the sound."))
+    prepend_punctuations = Text(
+        load_default=PREPEND_PUNCTUATIONS, most=200, metadata=_about("Punctuation that belongs to the next word.")
+    )
+    append_punctuations = Text(
+        load_default=APPEND_PUNCTUATIONS, most=200, metadata=_about("Punctuation that belongs to the word before.")
+    )
+    enable_offload = fields.Boolean(metadata=_about("Free the models after the task. Default: config.yaml."))
+
+    @validates("model_size")
+    def allowed_model(self, value: str, data_key: str) -> None:
+        names = whisper_models(current_app.extensions["speech"].settings)
+        if value not in names:
+            raise ValidationError(f"There is no such model here; there are: {', '.join(sorted(names))}.")
+
+
+class VadParameters(Schema):
+    """Where Silero hears speech."""
+
+    vad_filter = fields.Boolean(load_default=False, metadata=_about("Decode only where there is speech."))
+    threshold = Number(
+        load_default=0.5, validate=validate.Range(0, 1), metadata=_about("Speech above this probability.")
+    )
+    min_speech_duration_ms = Whole(
+        load_default=250, validate=validate.Range(0, MOST), metadata=_about("Drop speech shorter than this.")
+    )
+    max_speech_duration_s = Number(
+        load_default=math.inf,
+        endless=True,
+        validate=validate.Range(0, min_inclusive=False),
+        metadata=_about("Split speech longer than this; `inf` never splits.", default="inf", type="number"),
+    )
+    min_silence_duration_ms = Whole(
+        load_default=2000, validate=validate.Range(0, MOST), metadata=_about("Silence that ends a stretch of speech.")
+    )
+    speech_pad_ms = Whole(
+        load_default=400, validate=validate.Range(0, MOST), metadata=_about("Padding on both sides of speech.")
+    )
+
+
+class SeparationParameters(Schema):
+    """Vocals without the background."""
+
+    is_separate_bgm = fields.Boolean(load_default=False, metadata=_about("Transcribe the vocals only."))
+    uvr_model_size = Text(most=200, metadata=_about("Separation model. Default: config.yaml."))
+    segment_size = Whole(
+        load_default=256, validate=validate.Range(1, MOST), metadata=_about("Separation segment size.")
+    )
+    save_file = fields.Boolean(load_default=False, metadata=_about("Keep the separated stems for download."))
+
+
+class DiarizationParameters(Schema):
+    """Who spoke when."""
+
+    is_diarize = fields.Boolean(load_default=False, metadata=_about("Name the speaker of every segment and word."))
+    num_speakers = _optional_whole("Number of speakers, when known.")
+    min_speakers = _optional_whole("At least this many speakers.")
+    max_speakers = _optional_whole("At most this many speakers.")
+
+    @validates_schema
+    def ordered(self, data: dict[str, Any], **kwargs: Any) -> None:
+        least, most = data.get("min_speakers"), data.get("max_speakers")
+        if least is not None and most is not None and least > most:
+            raise ValidationError("Must not be above max_speakers.", "min_speakers")
+
+
+class ClientParameters(Schema):
+    """What clients of Whisper-WebUI send and this server decides for itself."""
+
+    uvr_device = Text(load_default=None, allow_none=True, most=200, metadata=_about(IGNORED))
+    diarization_device = Text(load_default=None, allow_none=True, most=200, metadata=_about(IGNORED))
+    hf_token = Text(load_default=None, allow_none=True, most=1000, metadata=_about(f"{IGNORED} Never stored."))
+
+
+# marshmallow lists the fields of the last base first
+class TranscriptionParameters(
+    ClientParameters, DiarizationParameters, SeparationParameters, VadParameters, WhisperParameters
+):
+    """All parameters of a transcription, as query parameters or form fields."""
+
+    class Meta:
+        unknown = RAISE
+        ordered = True
+
+
+def server_defaults(settings: Settings) -> dict[str, Any]:
+    """What config.yaml says where the client says nothing."""
+    return {
+        "model_size": settings.whisper.model_size,
+        "compute_type": settings.whisper.compute_type,
+        "batch_size": settings.whisper.batch_size,
+        "enable_offload": settings.whisper.enable_offload,
+        "uvr_model_size": settings.bgm_separation.model_size,
+        **settings.transcription,
+    }

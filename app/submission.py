@@ -1,0 +1,91 @@
+"""Accept a piece of work: check the parameters, store the recording, commit the row, and only then answer."""
+
+from __future__ import annotations
+
+import math
+import shutil
+import uuid
+from typing import Any
+
+from flask import current_app, request
+from flask.typing import ResponseReturnValue
+from flask_smorest import Blueprint
+from marshmallow import Schema, ValidationError
+from webargs.flaskparser import FlaskParser
+from werkzeug.exceptions import TooManyRequests
+
+from app.ledger import task
+from app.media import uploads
+from app.media.paths import folder_of
+from app.schemas.effects import without_effect
+from app.schemas.transcription import server_defaults
+
+RETRY_SECONDS = 30
+
+
+class ParametersParser(FlaskParser):
+    """Parameters as query parameters or form fields, each exactly once, over the server's defaults."""
+
+    DEFAULT_UNKNOWN_BY_LOCATION: dict[str, str | None] = {}
+
+    def load_querystring(self, req: Any, schema: Schema) -> Any:
+        given: dict[str, Any] = {}
+        errors: dict[str, list[str]] = {}
+        for place in (req.args, req.form):
+            for name, values in place.lists():
+                repeatable = name == "suppress_tokens" and name not in given
+                if name in given or (len(values) > 1 and not repeatable):
+                    errors[name] = ["Given more than once."]
+                given[name] = values if repeatable and len(values) > 1 else _nothing_said(values[0], schema, name)
+        if "file" in given:
+            errors["file"] = ["Must be a file, not text: curl -F file=@recording.wav"]
+        if "file_url" in given:
+            errors["file_url"] = (
+                ["Give either file or file_url, not both."]
+                if "file" in req.files
+                else ["This version does not fetch recordings; upload the file."]
+            )
+        if errors:
+            raise ValidationError(errors)
+        return server_defaults(current_app.extensions["speech"].settings) | given
+
+    def handle_error(self, error: ValidationError, req: Any, schema: Any, **kwargs: Any) -> Any:
+        messages = error.messages.get("query", error.messages) if isinstance(error.messages, dict) else {}
+        uploads.reject(messages)
+
+
+class SubmissionBlueprint(Blueprint):
+    """A blueprint whose arguments come from the query and the form alike."""
+
+    ARGUMENTS_PARSER = ParametersParser()
+
+
+def _nothing_said(value: str, schema: Schema, name: str) -> str | None:
+    """An empty text means null where null is allowed: HTML forms and some clients send every field."""
+    field = schema.fields.get(name)
+    return None if value == "" and field is not None and field.allow_none else value
+
+
+def submit(task_type: str, params: dict[str, Any]) -> ResponseReturnValue:
+    """Queue the request's recording as a task and return the answer of POST.
+
+    Answers 422 without exactly one non-empty file, 429 when the queue is full, 507 when the disk is.
+    """
+    speech = current_app.extensions["speech"]
+    upload = uploads.received(request)
+    if task.queued() >= speech.settings.limits.max_queued:
+        raise TooManyRequests("The queue is full; try again later.", retry_after=RETRY_SECONDS)
+    warnings = without_effect(params, speech.defaults)
+    stored = {name: None if value == math.inf else value for name, value in params.items() if name != "hf_token"}
+    identifier = str(uuid.uuid4())
+    folder = folder_of(speech.settings.cache.path, identifier)
+    try:
+        uploads.keep(upload, folder)
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+    # When the commit fails, nobody knows on which side of it: the folder stays, and the purge removes it if no row came.
+    task.submit(identifier, task_type, stored, uploads.label(upload), warnings)
+    name = task_type.replace("-", " ").capitalize()
+    answer = {"identifier": identifier, "status": "QUEUED", "message": f"{name} task has queued"}
+    return answer, 201, {"Location": f"/task/{identifier}"}

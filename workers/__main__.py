@@ -1,0 +1,32 @@
+"""Start the supervisor: python -m workers."""
+
+from __future__ import annotations
+
+import sys
+
+from app import settings
+from app.errors import SettingsError
+from app.ledger import db
+from app.logs import configure_logging
+from workers import devices, purge
+from workers.supervisor import Supervisor
+
+
+def main() -> None:
+    configure_logging()
+    loaded = settings.load()
+    loaded.cache.path.mkdir(parents=True, exist_ok=True)
+    slots = devices.slots(loaded.workers)
+    db.connect(loaded.db_url)
+    scheduler = purge.start(loaded.cache)
+    try:
+        Supervisor(loaded, slots).run()
+    finally:
+        scheduler.shutdown(wait=False)
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except SettingsError as error:
+        sys.exit(f"cannot start: {error}")

@@ -1,0 +1,35 @@
+"""A recording to a timed transcript: decode → transcribe → align."""
+
+from __future__ import annotations
+
+from app.errors import SpeechError
+from workers.run import Run
+from workers.segments import in_order, to_json
+from workers.stages import align, transcribe
+from workers.stages.decode import SAMPLE_RATE, decode
+
+DECODED = 0.05
+TRANSCRIBED = 0.8
+
+
+def run(work: Run) -> tuple[str, str]:
+    """The result type and the segments as JSON text. Raises SpeechError."""
+    work.enter("decode", until=DECODED)
+    samples = decode(work)
+    seconds = len(samples) / SAMPLE_RATE
+    work.learn(audio_duration=round(seconds, 3))
+
+    work.enter("transcribe", until=TRANSCRIBED)
+    model = transcribe.load(work)
+    segments, language = transcribe.transcribe(samples, model, work)
+
+    if segments and transcribe.alignable(language, work.params):
+        work.enter("align", until=1.0)
+        try:
+            aligner = work.models.aligner(str(language))
+            segments = align.align(segments, samples, aligner, model.hf_tokenizer.decode, work)
+        except SpeechError as error:  # word times are worth less than the transcript
+            work.warn(f"The words have no times: {error.message}")
+    elif segments and work.params["word_timestamps"]:
+        work.warn("The words have no times: those of a translation cannot be found in the sound.")
+    return "json", to_json(in_order(segments, seconds))

@@ -1,0 +1,62 @@
+"""The shape of a transcript between the stages, and the promises it keeps when it leaves: ordered, nested, finite."""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import Any, TypedDict
+
+
+class Word(TypedDict):
+    """``start`` and ``end`` in seconds from the start of the recording, ``probability`` 0–1."""
+
+    word: str
+    start: float
+    end: float
+    probability: float
+    speaker: str | None
+
+
+class Segment(TypedDict):
+    """A stretch of speech; ``seek`` is the 10 ms frame at which its decoding window began."""
+
+    id: int
+    start: float
+    end: float
+    text: str
+    speaker: str | None
+    words: list[Word]
+    seek: int
+    tokens: list[int]
+    temperature: float
+    avg_logprob: float
+    compression_ratio: float
+    no_speech_prob: float
+
+
+def in_order(segments: list[Segment], audio_seconds: float) -> list[Segment]:
+    """Number the segments by start; clamp every time so that words lie in order inside segments, all inside the sound."""
+    ordered = sorted(segments, key=lambda segment: segment["start"])
+    for number, segment in enumerate(ordered):
+        segment["id"] = number
+        segment["start"] = _clamp(segment["start"], 0.0, audio_seconds)
+        segment["end"] = _clamp(segment["end"], segment["start"], audio_seconds)
+        earliest = segment["start"]
+        for word in segment["words"]:
+            word["start"] = earliest = _clamp(word["start"], earliest, segment["end"])
+            word["end"] = _clamp(word["end"], earliest, segment["end"])
+            word["probability"] = _clamp(word["probability"], 0.0, 1.0)
+    return ordered
+
+
+def to_json(value: Any) -> str:
+    """JSON text without NaN or Infinity; raises ValueError rather than write one."""
+    return json.dumps(value, allow_nan=False, ensure_ascii=False)
+
+
+def finite(value: float, otherwise: float = 0.0) -> float:
+    return float(value) if math.isfinite(value) else otherwise
+
+
+def _clamp(value: float, least: float, most: float) -> float:
+    return round(min(max(finite(value, least), least), most), 3)

@@ -1,0 +1,116 @@
+"""Word times by forced alignment with whisperx (Bain et al. 2023), sentence by sentence."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from copy import copy
+from typing import Any
+
+import whisperx.alignment
+import whisperx.utils
+
+from workers.run import Run
+from workers.segments import Segment, Word, finite
+from workers.stages.decode import SAMPLE_RATE, Samples
+from workers.weights import NLTK_DATA
+
+log = logging.getLogger(__name__)
+
+SHORTEST_SECONDS = 0.05
+Decode = Callable[[list[int]], str]
+
+
+def _split_sentences_offline() -> None:
+    """Let whisperx take English rules for languages whose sentence splitter is not shipped, instead of downloading it."""
+    shipped = {path.name for path in (NLTK_DATA / "tokenizers" / "punkt_tab").iterdir()}
+    for language, name in list(whisperx.utils.PUNKT_LANGUAGES.items()):
+        if name not in shipped:
+            del whisperx.utils.PUNKT_LANGUAGES[language]
+
+
+_split_sentences_offline()
+
+
+def align(segments: list[Segment], samples: Samples, aligner: Any, decode: Decode, run: Run) -> list[Segment]:
+    """The same transcript in sentences whose words have times (seconds) and probabilities.
+
+    ``aligner`` is whisperx's (model, metadata), ``samples`` float32 at 16 kHz, ``decode`` turns token ids into text.
+    A segment that cannot be aligned stays as it is, and a warning says so.
+    """
+    model, metadata = aligner
+    aligned: list[Segment] = []
+    without = 0
+    bounds = [0.0, *(segment["start"] for segment in segments[1:]), len(samples) / SAMPLE_RATE]
+    for done, segment in enumerate(segments, 1):
+        # decoders put their timestamps too tight now and then: once more with all the room up to the neighbours
+        spans = [(segment["start"], segment["end"]), (min(segment["start"], bounds[done - 1]), bounds[done])]
+        tries = (_sentences(segment, span, samples, model, metadata, decode, run.slot.device) for span in spans)
+        sentences = next(filter(None, tries), [])
+        without += not sentences
+        aligned += sentences or [segment]
+        run.advance(done / len(segments))
+    if without:
+        run.warn(f"{without} of {len(segments)} segments could not be aligned; their words have no times")
+    return aligned
+
+
+def _sentences(
+    segment: Segment,
+    span: tuple[float, float],
+    samples: Samples,
+    model: Any,
+    metadata: dict[str, Any],
+    decode: Decode,
+    device: str,
+) -> list[Segment]:
+    """The segment's sentences as found within ``span`` (seconds); none when the text does not fit the sound."""
+    piece = [{"start": span[0], "end": span[1], "text": segment["text"]}]
+    if span[1] - span[0] < SHORTEST_SECONDS:
+        return []
+    try:
+        found = whisperx.alignment.align(piece, model, metadata, samples, device)["segments"]
+    except Exception:  # whatever the aligner trips over, the transcript is worth more than its word times
+        log.exception("alignment of %.2f–%.2f s failed", *span)
+        return []
+    found = [sentence for sentence in found if sentence["words"]]
+    shares = share_tokens(segment["tokens"], [sentence["text"] for sentence in found], decode)
+    return [_sentence(segment, sentence, tokens) for sentence, tokens in zip(found, shares, strict=True)]
+
+
+def _sentence(parent: Segment, aligned: dict[str, Any], tokens: list[int]) -> Segment:
+    child = copy(parent)
+    child["text"] = aligned["text"].strip()
+    child["start"] = finite(aligned["start"], parent["start"])
+    child["end"] = finite(aligned["end"], parent["end"])
+    child["tokens"] = tokens
+    child["words"] = [_word(word, child) for word in aligned["words"]]
+    return child
+
+
+def _word(aligned: dict[str, Any], segment: Segment) -> Word:
+    return Word(
+        word=aligned["word"],
+        start=float(aligned.get("start", segment["start"])),
+        end=float(aligned.get("end", segment["end"])),
+        probability=float(aligned.get("score", 0.0)),
+        speaker=None,
+    )
+
+
+def share_tokens(tokens: list[int], texts: list[str], decode: Decode) -> list[list[int]]:
+    """Divide ``tokens`` among ``texts``, which together are what they decode to; white space does not count."""
+    shares: list[list[int]] = [[] for _ in texts]
+    ends = [_letters(" ".join(texts[: number + 1])) for number in range(len(texts))]
+    text = 0
+    for count, token in enumerate(tokens):
+        before = _letters(decode(tokens[:count]))
+        while text < len(texts) - 1 and before >= ends[text]:
+            text += 1
+        if texts:
+            shares[text].append(token)
+    return shares
+
+
+def _letters(text: str) -> int:
+    return len("".join(text.split()))

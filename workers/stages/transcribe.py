@@ -1,0 +1,242 @@
+"""Sound to text with faster-whisper: batched over windows cut at quiet places, or window after window."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+from faster_whisper import BatchedInferencePipeline
+from faster_whisper.vad import VadOptions, get_speech_timestamps
+
+from app.errors import SpeechError
+from workers.run import Run
+from workers.segments import Segment, finite
+from workers.stages.decode import SAMPLE_RATE, Samples
+from workers.weights import usable_compute_type
+
+Windows = list[tuple[float, float]]
+
+FRAME = SAMPLE_RATE // 50
+SMOOTHING_FRAMES = 9
+SHORTEST_SECONDS = 0.1
+SPECIAL_TOKENS = 8
+TEMPERATURE_STEP = 0.2
+SHARED_OPTIONS = (
+    "beam_size",
+    "patience",
+    "length_penalty",
+    "repetition_penalty",
+    "no_repeat_ngram_size",
+    "initial_prompt",
+    "hotwords",
+    "suppress_blank",
+    "suppress_tokens",
+    "max_new_tokens",
+)
+SEQUENTIAL_OPTIONS = (
+    "best_of",
+    "compression_ratio_threshold",
+    "log_prob_threshold",
+    "no_speech_threshold",
+    "condition_on_previous_text",
+    "prompt_reset_on_temperature",
+    "prefix",
+    "max_initial_timestamp",
+    "chunk_length",
+    "hallucination_silence_threshold",
+)
+
+
+def load(run: Run) -> Any:
+    """The task's Whisper model, warm. Raises SpeechError model_not_available."""
+    asked = run.params["compute_type"]
+    chosen = usable_compute_type(asked, run.slot.device)
+    if asked not in ("auto", chosen):
+        run.warn(f"compute_type {asked} is not supported on this {run.slot.device}; {chosen} was used")
+    return run.models.whisper(run.params["model_size"], chosen)
+
+
+def transcribe(samples: Samples, model: Any, run: Run) -> tuple[list[Segment], str | None]:
+    """Segments of ``samples`` (float32, 16 kHz) and their language code, which is None where nobody speaks.
+
+    Raises SpeechError: unsupported_language, invalid_parameters.
+    """
+    params = run.params
+    longest = float(params["chunk_length"])
+    windows = speech_windows(samples, params, longest) if params["vad_filter"] else quiet_windows(samples, longest)
+    windows = [window for window in windows if window[1] - window[0] >= SHORTEST_SECONDS]
+    if not windows:
+        return [], params["lang"]
+    language = _language(samples[int(windows[0][0] * SAMPLE_RATE) :], model, run)
+    run.learn(language=language)
+    decode = _sequential if params["batch_size"] == 1 else _batched
+    try:
+        segments = list(decode(samples, windows, model, language, run))
+    except ValueError as error:  # faster-whisper's word on prompts and tokens that do not fit the model
+        raise SpeechError("invalid_parameters", f"The model cannot decode with these parameters: {error}") from error
+    return [segment for segment in segments if segment["text"]], language
+
+
+def alignable(language: str | None, params: dict[str, Any]) -> bool:
+    """Whether words are to be looked for in the sound; those of a translation were never spoken."""
+    return bool(params["word_timestamps"] and not (params["is_translate"] and language != "en"))
+
+
+def quiet_windows(samples: Samples, longest: float) -> Windows:
+    """Cut the whole recording into windows of at most ``longest`` seconds, at the quietest place of each last third."""
+    frames = len(samples) // FRAME
+    most = int(longest * SAMPLE_RATE) // FRAME
+    energy = _energy(samples, frames)
+    starts = [0]
+    while frames - starts[-1] > most:
+        earliest = starts[-1] + max(1, 2 * most // 3)
+        starts.append(earliest + int(np.argmin(energy[earliest : starts[-1] + most])))
+    times = [start * FRAME / SAMPLE_RATE for start in starts] + [len(samples) / SAMPLE_RATE]
+    return [(start, min(end, start + longest)) for start, end in zip(times, times[1:], strict=False)]
+
+
+def speech_windows(samples: Samples, params: dict[str, Any], longest: float) -> Windows:
+    """Windows of at most ``longest`` seconds that hold all speech Silero hears, on the recording's own timeline."""
+    options = vad_options(params)
+    padding = 2 * options.speech_pad_ms / 1000
+    options.max_speech_duration_s = min(options.max_speech_duration_s, max(longest - padding, longest / 2))
+    windows: Windows = []
+    for speech in get_speech_timestamps(samples, options):
+        start, end = speech["start"] / SAMPLE_RATE, speech["end"] / SAMPLE_RATE
+        if windows and end - windows[-1][0] <= longest:
+            windows[-1] = (windows[-1][0], end)
+        else:
+            windows.append((start, end))
+    return windows
+
+
+def vad_options(params: dict[str, Any]) -> VadOptions:
+    longest = params["max_speech_duration_s"]
+    return VadOptions(
+        threshold=params["threshold"],
+        min_speech_duration_ms=params["min_speech_duration_ms"],
+        max_speech_duration_s=math.inf if longest is None else longest,
+        min_silence_duration_ms=params["min_silence_duration_ms"],
+        speech_pad_ms=params["speech_pad_ms"],
+    )
+
+
+def _language(samples: Samples, model: Any, run: Run) -> str:
+    asked: str | None = run.params["lang"]
+    if not model.model.is_multilingual:
+        if asked not in (None, "en"):
+            run.warn(f"lang {asked} has no effect: model {run.params['model_size']} knows English only")
+        return "en"
+    if asked is None:
+        detected: str = model.detect_language(
+            samples,
+            language_detection_segments=run.params["language_detection_segments"],
+            language_detection_threshold=run.params["language_detection_threshold"],
+        )[0]
+        return detected
+    if model.hf_tokenizer.token_to_id(f"<|{asked}|>") is None:
+        say = f"Model {run.params['model_size']!r} does not know language {asked!r}."
+        raise SpeechError("unsupported_language", say)
+    return asked
+
+
+def _options(model: Any, language: str, run: Run) -> dict[str, Any]:
+    _check_room(model, run.params)
+    beyond = [token for token in run.params["suppress_tokens"] if token >= model.hf_tokenizer.get_vocab_size()]
+    if beyond:
+        raise ValueError(f"suppress_tokens names {beyond[0]}, which is not in its vocabulary")
+    return {
+        "language": language,
+        "task": "translate" if run.params["is_translate"] else "transcribe",
+        **{name: run.params[name] for name in SHARED_OPTIONS},
+    }
+
+
+def _check_room(model: Any, params: dict[str, Any]) -> None:
+    """Refuse, before an hour is decoded, prompts and token limits that would not fit the decoder's context together."""
+    context = model.max_length
+    most = {"initial_prompt": context // 2 - 1, "hotwords": context // 4, "prefix": context // 4}
+    taken = {name: len(model.hf_tokenizer.encode(" " + (params[name] or "").strip()).ids) for name in most}
+    for name, limit in most.items():
+        if params[name] and taken[name] > limit:
+            raise ValueError(f"{name} takes {taken[name]} tokens, and at most {limit} fit")
+    carries_text = params["batch_size"] == 1 and params["condition_on_previous_text"]
+    before = most["initial_prompt"] if carries_text else taken["initial_prompt"]
+    room = context - before - max(taken["hotwords"], taken["prefix"]) - SPECIAL_TOKENS
+    if params["max_new_tokens"] and params["max_new_tokens"] > room:
+        raise ValueError(
+            f"max_new_tokens is {params['max_new_tokens']}, and beside the prompt there is room for {room}"
+        )
+
+
+def _batched(samples: Samples, windows: Windows, model: Any, language: str, run: Run) -> Iterable[Segment]:
+    pipeline = BatchedInferencePipeline(model)
+    options = _options(model, language, run)
+    size = run.params["batch_size"]
+    for done in range(0, len(windows), size):  # a batch a call: the features of hours need not be held at once
+        clips = [{"start": start, "end": end} for start, end in windows[done : done + size]]
+        decoded, _ = pipeline.transcribe(
+            samples,
+            clip_timestamps=clips,
+            batch_size=size,
+            vad_filter=False,
+            # times come from the aligner; without it the decoder's own timestamps divide the windows
+            without_timestamps=alignable(language, run.params),
+            **options,
+        )
+        yield from (_segment(segment) for segment in decoded if not _silent(segment, run.params))
+        run.advance((done + len(clips)) / len(windows))
+
+
+def _sequential(samples: Samples, windows: Windows, model: Any, language: str, run: Run) -> Iterable[Segment]:
+    params = run.params
+    decoded, _ = model.transcribe(
+        samples,
+        temperature=temperatures(params["temperature"]),
+        # faster-whisper looks for hallucinations by word times only
+        word_timestamps=params["hallucination_silence_threshold"] is not None,
+        clip_timestamps=[time for window in windows for time in window] if params["vad_filter"] else "0",
+        **{name: params[name] for name in SEQUENTIAL_OPTIONS},
+        **_options(model, language, run),
+    )
+    for segment in decoded:
+        yield _segment(segment)
+        run.advance(segment.end * SAMPLE_RATE / len(samples))
+
+
+def temperatures(first: float) -> list[float]:
+    """``first`` and the fallbacks above it, in steps of 0.2 up to 1.0."""
+    steps = int(round((1.0 - first) / TEMPERATURE_STEP, 6))
+    return [first, *(round(first + TEMPERATURE_STEP * step, 6) for step in range(1, steps + 1))]
+
+
+def _silent(segment: Any, params: dict[str, Any]) -> bool:
+    """Whisper's own rule for silence (Radford et al. 2022, section 4.5), which the batched pipeline leaves out."""
+    unlikely = segment.avg_logprob < params["log_prob_threshold"]
+    return bool(segment.no_speech_prob > params["no_speech_threshold"] and unlikely)
+
+
+def _segment(decoded: Any) -> Segment:
+    return Segment(
+        id=0,
+        start=finite(decoded.start),
+        end=finite(decoded.end),
+        text=decoded.text.strip(),
+        speaker=None,
+        words=[],
+        seek=int(decoded.seek),
+        tokens=list(decoded.tokens),
+        temperature=finite(decoded.temperature or 0.0),
+        avg_logprob=round(finite(decoded.avg_logprob, -100.0), 6),
+        compression_ratio=round(finite(decoded.compression_ratio), 4),
+        no_speech_prob=round(finite(decoded.no_speech_prob), 6),
+    )
+
+
+def _energy(samples: Samples, frames: int) -> Any:
+    """Mean square of each 20 ms frame, smoothed over 180 ms: a pause between words, not a zero within one."""
+    framed = samples[: frames * FRAME].reshape(frames, FRAME)
+    energy = np.einsum("ij,ij->i", framed, framed) / FRAME
+    return np.convolve(energy, np.ones(SMOOTHING_FRAMES) / SMOOTHING_FRAMES, mode="same") if frames else energy

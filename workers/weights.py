@@ -1,0 +1,182 @@
+"""Find, fetch and keep the models of one device process: loaded once, warm until something else needs their room."""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import logging
+import os
+import sys
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from app.catalogue import WEIGHTS_FILE, as_folder, whisper_models
+from app.errors import SpeechError
+from app.settings import Settings
+from workers.protocol import Slot
+
+log = logging.getLogger(__name__)
+
+NLTK_DATA = Path(__file__).with_name("nltk_data")
+KEPT = {"whisper": 1, "align": 2}
+MISSING_SECONDS = 60.0
+
+
+def prepare_environment(slot: Slot) -> None:
+    """Set what libraries read at import; to be called before any of them is imported, in the device process."""
+    os.environ["PYANNOTE_METRICS_ENABLED"] = "0"
+    os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
+    os.environ["DO_NOT_TRACK"] = "1"
+    os.environ["TOKENIZERS_PARALLELISM"] = "false"
+    os.environ["NLTK_DATA"] = os.pathsep.join(filter(None, [str(NLTK_DATA), os.environ.get("NLTK_DATA")]))
+    if slot.cuda_index is not None:
+        os.environ["CUDA_VISIBLE_DEVICES"] = visible_device(slot.cuda_index, os.environ.get("CUDA_VISIBLE_DEVICES"))
+    if slot.threads:
+        os.environ["OMP_NUM_THREADS"] = str(slot.threads)
+
+
+def visible_device(index: int, visible: str | None) -> str:
+    """The ``index``-th of the devices that are visible already, so that an operator's own choice holds."""
+    names = [name.strip() for name in (visible or "").split(",") if name.strip()]
+    return names[index] if index < len(names) else str(index)
+
+
+class WarmModels:
+    """The models of one device process, by kind and key; the least recently used of a kind makes room for a new one."""
+
+    def __init__(self, slot: Slot, settings: Settings, clock: Callable[[], float] = time.monotonic) -> None:
+        self._slot = slot
+        self._settings = settings
+        self._clock = clock
+        self._kept: dict[str, OrderedDict[Any, Any]] = {kind: OrderedDict() for kind in KEPT}
+        self._missing: dict[tuple[str, Any], tuple[float, SpeechError]] = {}
+
+    def whisper(self, name: str, compute_type: str) -> Any:
+        """A faster_whisper.WhisperModel. Raises SpeechError model_not_available, saying what to do."""
+        return self._get("whisper", (name, compute_type), lambda: self._load_whisper(name, compute_type))
+
+    def aligner(self, language: str) -> tuple[Any, dict[str, Any]]:
+        """whisperx's (model, metadata) for ``language``. Raises SpeechError model_not_available."""
+        model: tuple[Any, dict[str, Any]] = self._get("align", language, lambda: self._load_aligner(language))
+        return model
+
+    def free(self) -> None:
+        """Let go of every model and give their memory back."""
+        for kept in self._kept.values():
+            kept.clear()
+        collect()
+
+    def _get(self, kind: str, key: Any, load: Callable[[], Any]) -> Any:
+        kept = self._kept[kind]
+        if key in kept:
+            kept.move_to_end(key)
+            return kept[key]
+        since, error = self._missing.get((kind, key), (float("-inf"), None))
+        if error is not None and self._clock() - since < MISSING_SECONDS:
+            raise error
+        while len(kept) >= KEPT[kind]:
+            kept.popitem(last=False)
+            collect()
+        try:
+            kept[key] = load()
+        except SpeechError as failed:
+            self._missing[kind, key] = (self._clock(), failed)
+            raise
+        return kept[key]
+
+    def _load_whisper(self, name: str, compute_type: str) -> Any:
+        from faster_whisper import WhisperModel
+
+        folder = self._whisper_folder(name)
+        started = self._clock()
+        try:
+            model = WhisperModel(
+                str(folder),
+                device=self._slot.device,
+                compute_type=compute_type,
+                cpu_threads=self._slot.threads,
+                local_files_only=True,
+            )
+        except (RuntimeError, OSError, ValueError) as error:
+            raise SpeechError(
+                "model_not_available", f"Whisper model {name!r} in {folder} is broken: {error}"
+            ) from error
+        log.info("loaded whisper %s (%s) in %.1f s", name, compute_type, self._clock() - started)
+        return model
+
+    def _whisper_folder(self, name: str) -> Path:
+        """The folder of ``name``'s weights, downloaded into models/ when it is not there yet."""
+        place = whisper_models(self._settings).get(name)
+        if place is None:
+            raise SpeechError("model_not_available", f"Whisper model {name!r} is not among those this server allows.")
+        folder = as_folder(place, self._settings)
+        return folder or self._from_hub(name, place)
+
+    def _from_hub(self, name: str, place: str) -> Path:
+        from faster_whisper.utils import download_model
+
+        options: dict[str, Any] = {
+            "cache_dir": str(self._settings.models.path),
+            "use_auth_token": self._settings.hf_token or None,
+        }
+        with contextlib.suppress(Exception):  # not here yet, or only in part: fetched next
+            folder = Path(download_model(place, local_files_only=True, **options))
+            if (folder / WEIGHTS_FILE).exists():
+                return folder
+        log.info("downloading whisper %s into %s", name, self._settings.models.path)
+        try:
+            return Path(download_model(place, **options))
+        except Exception as error:
+            log.warning("download of whisper %s failed: %s", name, error)
+            raise SpeechError("model_not_available", self._advice(name)) from error
+
+    def _advice(self, name: str) -> str:
+        return (
+            f"Whisper model {name!r} is not on this machine and could not be downloaded. Connect the machine to the model "
+            f"hub, or put a CTranslate2 model into {self._settings.models.path / name}, or set whisper.model_size in "
+            f"config.yaml to a model that is there."
+        )
+
+    def _load_aligner(self, language: str) -> tuple[Any, dict[str, Any]]:
+        from whisperx.alignment import load_align_model
+
+        place = self._settings.align.models.get(language)
+        folder = as_folder(place, self._settings) if place else None
+        try:
+            with contextlib.redirect_stdout(sys.stderr):
+                model: tuple[Any, dict[str, Any]] = load_align_model(
+                    language,
+                    self._slot.device,
+                    model_name=str(folder) if folder else place,
+                    model_dir=str(self._settings.models.path),
+                )
+        except Exception as error:
+            log.warning("no aligner for %s: %s", language, error)
+            say = (
+                f"There is no alignment model for language {language!r} on this machine, and none could be downloaded."
+            )
+            raise SpeechError("model_not_available", say) from error
+        log.info("loaded aligner for %s", language)
+        return model
+
+
+def usable_compute_type(asked: str, device: str) -> str:
+    """``asked`` where the device can do it; else the best it can: float16 on a GPU, int8 on a CPU, float32 at last."""
+    import ctranslate2
+
+    supported = ctranslate2.get_supported_compute_types(device)
+    if asked == "default" or asked in supported:
+        return asked
+    preferred = ("float16", "int8_float16", "float32") if device == "cuda" else ("int8", "int8_float32", "float32")
+    return next(kind for kind in preferred if kind in supported)
+
+
+def collect() -> None:
+    """Collect garbage and hand cached device memory back to the driver."""
+    gc.collect()
+    torch = sys.modules.get("torch")
+    if torch is not None and torch.cuda.is_available():
+        torch.cuda.empty_cache()

@@ -1,0 +1,12 @@
+"""The WSGI entry point: read the settings, build the web side."""
+
+import sys
+
+from app import settings
+from app.errors import SettingsError
+from app.factory import create_app
+
+try:
+    app = create_app(settings.load())
+except SettingsError as error:
+    sys.exit(f"cannot start: {error}")
