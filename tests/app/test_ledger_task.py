@@ -1,0 +1,126 @@
+"""The task row: claimed once, fenced by attempt and owner, terminal for good."""
+
+from __future__ import annotations
+
+import uuid
+
+import pytest
+
+from app.ledger import task
+from app.ledger.states import COMPLETED, FAILED, IN_PROGRESS, QUEUED
+from app.ledger.task import Claim, Task
+
+pytestmark = pytest.mark.usefixtures("ledger")
+
+
+def submitted() -> str:
+    identifier = str(uuid.uuid4())
+    task.submit(identifier, "transcription", {"beam_size": 5}, "a.wav", ["w"])
+    return identifier
+
+
+def claimed(owner: str = "me") -> Claim:
+    row = task.claim(owner)
+    assert row is not None
+    return Claim(row.uuid, row.attempt, owner)
+
+
+def row(identifier: str) -> Task:
+    found = task.get(identifier)
+    assert found is not None
+    return found
+
+
+def test_oldest_task_is_claimed_first() -> None:
+    first, second = submitted(), submitted()
+    assert [claimed().uuid, claimed().uuid] == [first, second]
+    assert task.claim("me") is None
+
+
+def test_queue_position_counts_down() -> None:
+    first, second = submitted(), submitted()
+    assert (task.queue_position(row(first)), task.queue_position(row(second))) == (1, 2)
+    claimed()
+    assert (task.queue_position(row(first)), task.queue_position(row(second))) == (None, 1)
+
+
+def test_completion_commits_once() -> None:
+    identifier = submitted()
+    claim = claimed()
+    assert task.complete(claim, "json", "[1]", ["w"], 1.5, language="en")
+    assert not task.complete(claim, "json", "[2]", [], 1.5)
+    assert not task.fail(claim, "x", "y", [], None)
+    done = row(identifier)
+    assert (done.status, done.result, done.progress, done.duration, done.language) == (COMPLETED, "[1]", 1.0, 1.5, "en")
+    assert done.finished_at is not None and done.started_at is not None and done.finished_at >= done.started_at
+
+
+def test_stale_attempt_changes_nothing() -> None:
+    identifier = submitted()
+    stale = claimed("first")
+    assert task.requeue(stale)
+    fresh = claimed("second")
+    assert fresh.attempt == stale.attempt + 1
+    assert not task.report(stale, "decode", 0.5)
+    assert not task.complete(stale, "json", "[]", [], 1.0)
+    assert not task.requeue(stale)
+    assert row(identifier).owner == "second"
+
+
+def test_progress_never_falls_not_even_in_a_second_attempt() -> None:
+    identifier = submitted()
+    claim = claimed()
+    task.report(claim, "transcribe", 0.7)
+    task.report(claim, "transcribe", 0.3)
+    assert row(identifier).progress == 0.7
+    task.requeue(claim)
+    task.report(claimed(), "decode", 0.0)
+    assert (row(identifier).progress, row(identifier).stage) == (0.7, "decode")
+
+
+def test_requeue_keeps_the_place_in_the_queue() -> None:
+    first, second = submitted(), submitted()
+    claim = claimed()
+    task.requeue(claim)
+    assert row(first).status == QUEUED and row(first).crashes == 0
+    assert [claimed().uuid, claimed().uuid] == [first, second]
+
+
+def test_running_lease_is_left_alone_and_an_expired_one_is_taken_back() -> None:
+    identifier = submitted()
+    claimed()
+    assert task.recover() == (0, 0)
+    Task.update(lease_expires=0).execute()
+    assert task.recover() == (1, 0)
+    assert (row(identifier).status, row(identifier).crashes) == (QUEUED, 1)
+
+
+def test_third_loss_ends_a_task() -> None:
+    identifier = submitted()
+    for _ in range(task.MAX_CRASHES):
+        claimed()
+        Task.update(lease_expires=0).execute()
+        task.recover()
+    assert (row(identifier).status, row(identifier).error_code) == (FAILED, "worker_crashed")
+    assert task.claim("me") is None
+
+
+def test_renewal_extends_only_the_owners_leases() -> None:
+    mine, theirs = submitted(), submitted()
+    claimed("me"), claimed("them")
+    Task.update(lease_expires=0).execute()
+    assert task.renew("me") == 1
+    task.recover()
+    assert (row(mine).status, row(theirs).status) == (IN_PROGRESS, QUEUED)
+
+
+def test_purgeable_are_finished_tasks_whose_time_is_over() -> None:
+    old, fresh, _running = submitted(), submitted(), submitted()
+    task.complete(claimed(), "json", "[]", [], 1.0)
+    task.complete(claimed(), "json", "[]", [], 1.0)
+    claimed()
+    Task.update(finished_at=Task.finished_at - 1000).where(Task.uuid == old).execute()
+    assert task.purgeable(600, 10) == [old]
+    task.purged(old)
+    assert task.purgeable(600, 10) == []
+    assert row(fresh).files_purged_at is None

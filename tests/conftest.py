@@ -1,0 +1,84 @@
+"""What tests share: one running service for the session, ledgers on SQLite and PostgreSQL, an app without workers."""
+
+from __future__ import annotations
+
+import os
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from flask import Flask
+
+from app import settings
+from app.factory import create_app
+from app.ledger import db
+from tests.postgres import Postgres, find_postgres
+from tests.service import MINI, Service, running
+
+
+@pytest.fixture(scope="session")
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    """The real service on the mini models, shared by tests that leave it as they found it."""
+    with running(tmp_path_factory.mktemp("service")) as service:
+        yield service
+
+
+@pytest.fixture
+def own_service(tmp_path: Path) -> Iterator[Service]:
+    """A service of this test's own, to be killed and restarted at will."""
+    with running(tmp_path) as service:
+        yield service
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
+    """A PostgreSQL server of this session's own on a free port."""
+    programs = find_postgres()
+    if programs is None:
+        unavailable("PostgreSQL is not installed (Debian: postgresql)")
+    with Postgres(programs, tmp_path_factory.mktemp("postgres")) as server:
+        yield server
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def ledger_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The address of an empty ledger, on both databases."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'records.db'}"
+    server: Postgres = request.getfixturevalue("postgres")
+    return server.database(f"t{uuid.uuid4().hex}")
+
+
+@pytest.fixture
+def ledger(ledger_url: str) -> Iterator[str]:
+    """An open, empty ledger; the value is its address."""
+    opened = db.connect(ledger_url)
+    yield ledger_url
+    opened.close()
+
+
+@pytest.fixture
+def mini_settings(tmp_path: Path) -> settings.Settings:
+    environment = {
+        "CONFIG": str(MINI / "config.yaml"),
+        "CACHE_DIR": str(tmp_path / "cache"),
+        "DB_URL": f"sqlite:///{tmp_path / 'records.db'}",
+    }
+    return settings.load(environment, root=tmp_path)
+
+
+@pytest.fixture
+def web(mini_settings: settings.Settings) -> Iterator[Flask]:
+    """The web side alone: what it accepts stays queued."""
+    app = create_app(mini_settings)
+    app.testing = True
+    yield app
+    db.database.close()
+
+
+def unavailable(reason: str) -> None:
+    """Skip where a system program is missing; in CI, where .ci/run installs them all, that is a failure."""
+    if os.environ.get("CI"):
+        pytest.fail(reason)
+    pytest.skip(reason)

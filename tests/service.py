@@ -1,0 +1,137 @@
+"""Start the real gunicorn and the real supervisor on a free port with a cache and ledger of their own."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+import requests
+
+ROOT = Path(__file__).resolve().parent.parent
+MINI = ROOT / "models" / "mini"
+SAMPLE = MINI / "samples" / "demo.flac"
+PATIENCE = 120.0
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def until(condition: Callable[[], Any], what: str, patience: float = PATIENCE, every: float = 0.05) -> Any:
+    """What ``condition`` answers as soon as it is true; AssertionError naming ``what`` after ``patience`` seconds."""
+    deadline = time.monotonic() + patience
+    while time.monotonic() < deadline:
+        answer = condition()
+        if answer:
+            return answer
+        time.sleep(every)
+    raise AssertionError(f"not within {patience:.0f} s: {what}")
+
+
+class Service:
+    """One running service; ``web`` and ``worker`` are its two process trees."""
+
+    def __init__(self, folder: Path, config: Path = MINI / "config.yaml", db_url: str | None = None) -> None:
+        self.folder = folder
+        self.cache = folder / "cache"
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.environment = {
+            **os.environ,
+            "CONFIG": str(config),
+            "PORT": str(self.port),
+            "CACHE_DIR": str(self.cache),
+            "DB_URL": db_url or f"sqlite:///{folder / 'records.db'}",
+        }
+        self.web: subprocess.Popen[bytes] | None = None
+        self.worker: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> Service:
+        self.start_web()
+        self.start_worker()
+        return self
+
+    def start_web(self) -> None:
+        self.web = self._start("gunicorn", "-c", "gunicorn.conf.py", "wsgi:app", log="web.log")
+        until(self._alive, f"web answers; its log: {self.log('web.log')}", patience=30)
+
+    def start_worker(self) -> None:
+        self.worker = self._start("workers", log="worker.log")
+        until(lambda: "ready after" in self.log("worker.log"), "device process ready")
+
+    def _start(self, module: str, *arguments: str, log: str) -> subprocess.Popen[bytes]:
+        output = (self.folder / log).open("wb")
+        command = [sys.executable, "-m", module, *arguments]
+        return subprocess.Popen(command, cwd=ROOT, env=self.environment, stdout=output, stderr=output)
+
+    def _alive(self) -> bool:
+        try:
+            return requests.get(f"{self.url}/health/live", timeout=5).status_code == 200
+        except requests.ConnectionError:
+            return False
+
+    def log(self, name: str) -> str:
+        path = self.folder / name
+        return path.read_text(errors="replace") if path.exists() else ""
+
+    def device_processes(self) -> list[psutil.Process]:
+        assert self.worker is not None
+        children = psutil.Process(self.worker.pid).children()
+        return [child for child in children if "spawn_main" in " ".join(child.cmdline())]
+
+    def post(self, path: str = "/transcription", recording: Path | bytes = SAMPLE, **kwargs: Any) -> requests.Response:
+        content = recording if isinstance(recording, bytes) else recording.read_bytes()
+        name = "recording" if isinstance(recording, bytes) else recording.name
+        return requests.post(self.url + path, files={"file": (name, content)}, timeout=60, **kwargs)
+
+    def submit(self, recording: Path | bytes = SAMPLE, **params: Any) -> str:
+        answer = self.post(recording=recording, params=params)
+        assert answer.status_code == 201, answer.text
+        identifier: str = answer.json()["identifier"]
+        return identifier
+
+    def task(self, identifier: str) -> dict[str, Any]:
+        answer = requests.get(f"{self.url}/task/{identifier}", timeout=30)
+        assert answer.status_code == 200, answer.text
+        body: dict[str, Any] = answer.json()
+        return body
+
+    def finished(self, identifier: str, patience: float = PATIENCE) -> dict[str, Any]:
+        def ended() -> dict[str, Any] | None:
+            body = self.task(identifier)
+            return body if body["status"] in ("COMPLETED", "FAILED", "CANCELLED") else None
+
+        body: dict[str, Any] = until(ended, f"task {identifier} ends", patience)
+        return body
+
+    def stop(self, number: int = signal.SIGTERM) -> None:
+        for process in (self.worker, self.web):
+            if process is not None and process.poll() is None:
+                process.send_signal(number)
+        for process in (self.worker, self.web):
+            if process is not None:
+                try:
+                    process.wait(20)
+                except subprocess.TimeoutExpired:
+                    process.kill()
+                    process.wait()
+
+
+@contextlib.contextmanager
+def running(folder: Path, **kwargs: Any) -> Iterator[Service]:
+    service = Service(folder, **kwargs)
+    try:
+        yield service.start()
+    finally:
+        service.stop()
