@@ -1,0 +1,78 @@
+"""One warm process that runs jobs through the pipeline and nothing else: what the service is measured against."""
+
+from __future__ import annotations
+
+import contextlib
+import multiprocessing
+import os
+import signal
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from typing import Any
+
+from app.settings import Settings
+from workers import devices
+from workers.device_process import die_with
+from workers.protocol import Job, Slot
+from workers.run import Run
+from workers.weights import WarmModels, prepare_environment
+
+GOODBYE_SECONDS = 5.0
+
+
+@dataclass(frozen=True)
+class Direct:
+    """Our end of the process."""
+
+    connection: Connection
+
+    def run(self, jobs: list[Job]) -> tuple[float, list[str]]:
+        """Seconds that ``jobs`` took one after the other, and their results as JSON text."""
+        self.connection.send(jobs)
+        answer: tuple[float, list[str]] = self.connection.recv()
+        return answer
+
+
+@contextlib.contextmanager
+def process(settings: Settings) -> Iterator[Direct]:
+    """The process on the first slot that a supervisor with ``settings`` would have, with that slot's threads."""
+    context = multiprocessing.get_context("spawn")
+    ours, theirs = context.Pipe()
+    slot = devices.slots(settings.workers)[0]
+    child = context.Process(target=_serve, args=(theirs, slot, settings, os.getpid()), daemon=True)
+    child.start()
+    theirs.close()
+    try:
+        yield Direct(ours)
+    finally:
+        ours.close()  # it goes by itself when its Pipe ends, unless it is in the middle of something
+        child.join(GOODBYE_SECONDS)
+        child.kill()
+        child.join()
+
+
+def _serve(connection: Connection, slot: Slot, settings: Settings, parent: int) -> None:
+    die_with(parent)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a Ctrl-C reaches the whole group; the parent ends this one
+    prepare_environment(slot)
+    import torch
+
+    from workers.pipelines import transcription
+
+    if slot.threads:
+        torch.set_num_threads(slot.threads)
+    models = WarmModels(slot, settings)
+    while True:
+        try:
+            jobs: list[Job] = connection.recv()
+        except EOFError:
+            return
+        started = time.perf_counter()
+        results = [transcription.run(Run(job, slot, settings, models, _unheard))[1] for job in jobs]
+        connection.send((time.perf_counter() - started, results))
+
+
+def _unheard(progress: Any) -> None:
+    """Nobody waits for reports here."""

@@ -1,0 +1,99 @@
+"""How soon an idle service starts a task, and how soon a busy one answers GET /task."""
+
+from __future__ import annotations
+
+import itertools
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from statistics import median
+
+import requests
+
+from app.ledger.states import TERMINAL
+from bench import places, recordings
+from bench.figures import Figure, percentile
+from bench.throughput import epoch
+from tests.service import SAMPLE, Service
+
+REPETITIONS = 20
+SECONDS, RATE, CLIENTS = 20.0, 50, 10
+LONG_SECONDS = 120.0
+PICKUP_SECONDS, P99_MILLISECONDS = 0.2, 50.0
+
+
+def measure(quick: bool) -> Iterator[Figure]:
+    with places.service() as service:
+        yield from pickup(service, 3 if quick else REPETITIONS)
+        yield from polling(service, 4.0 if quick else SECONDS)
+
+
+def pickup(service: Service, repetitions: int) -> Iterator[Figure]:
+    """From the row's commit, and from the POST's answer, to started_at; the machine is one, so is its clock."""
+    short = recordings.write(service.folder / "short.wav", recordings.speech(), 3.0)
+    since_row, since_answer = [], []
+    for number in range(repetitions):
+        time.sleep(0.3 + 0.037 * number)  # at no fixed point of the supervisor's own rhythm
+        identifier = service.submit(short)
+        answered = time.time()
+        task = service.finished(identifier)
+        started = epoch(task["started_at"])
+        since_row.append(started - epoch(task["created_at"]))
+        since_answer.append(started - answered)
+    yield Figure(f"idle: created_at to started_at, median of {repetitions}", median(since_row), "s")
+    yield Figure(f"idle: created_at to started_at, max of {repetitions}", max(since_row), "s", PICKUP_SECONDS)
+    latest = max(0.0, *since_answer)  # below 0 where the task had started before its client heard of it
+    yield Figure(f"idle: POST answered to started_at, max of {repetitions}", latest, "s", PICKUP_SECONDS)
+
+
+def polling(service: Service, seconds: float) -> Iterator[Figure]:
+    """GET /task on a fixed schedule, over a task that is done and the ones that a busy device has before it."""
+    done = service.submit(SAMPLE)
+    service.finished(done)
+    waiting = _keep_busy(service, seconds)
+    delays, errors = _open_loop([f"{service.url}/task/{identifier}" for identifier in [done, *waiting]], seconds)
+    assert service.task(waiting[-1])["status"] not in TERMINAL, "the device ran out of work"
+    yield Figure(f"busy: GET /task at {RATE}/s, p50", 1000 * percentile(delays, 50), "ms")
+    yield Figure(f"busy: GET /task at {RATE}/s, p99", 1000 * percentile(delays, 99), "ms", P99_MILLISECONDS)
+    yield Figure(f"busy: GET /task at {RATE}/s, max", 1000 * max(delays), "ms")
+    yield Figure(f"busy: GET /task, errors of {len(delays)}", errors, "", 0)
+
+
+def _keep_busy(service: Service, seconds: float) -> list[str]:
+    """Queue twice the work that a device does in ``seconds``."""
+    path = recordings.write(service.folder / "long.wav", recordings.speech(), LONG_SECONDS)
+    duration: float = service.finished(service.submit(path))["duration"]
+    return [service.submit(path) for _ in range(2 + int(2 * seconds / duration))]
+
+
+def _open_loop(urls: list[str], seconds: float) -> tuple[list[float], int]:
+    """Delays of ``RATE`` requests a second, each from the moment it was due: a slow answer delays no other's clock."""
+    due = iter([(number / RATE, url) for number, url in zip(range(int(RATE * seconds)), itertools.cycle(urls))])
+    delays: list[float] = []
+    errors: list[str] = []
+    taking, start = threading.Lock(), time.perf_counter() + 0.2
+
+    def client() -> None:
+        with requests.Session() as session:
+            while True:
+                with taking:
+                    after, url = next(due, (0.0, ""))
+                if not url:
+                    return
+                time.sleep(max(0.0, start + after - time.perf_counter()))
+                if not _answers(session, url):
+                    errors.append(url)
+                delays.append(time.perf_counter() - start - after)
+
+    with ThreadPoolExecutor(CLIENTS) as pool:
+        for running in [pool.submit(client) for _ in range(CLIENTS)]:
+            running.result()
+    return delays, len(errors)
+
+
+def _answers(session: requests.Session, url: str) -> bool:
+    try:
+        return session.get(url, timeout=10).status_code == 200
+    except requests.RequestException:
+        return False

@@ -1,0 +1,43 @@
+"""A temporary folder and a real service in it, both gone afterwards, whatever happens."""
+
+from __future__ import annotations
+
+import contextlib
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+
+from tests.service import Service, running
+
+
+@contextlib.contextmanager
+def folder() -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(prefix="speech-bench-", ignore_cleanup_errors=True) as name:
+        place = Path(name)
+        try:
+            yield place
+        finally:
+            for process in started_in(place):
+                with contextlib.suppress(psutil.Error):
+                    process.kill()
+
+
+@contextlib.contextmanager
+def service() -> Iterator[Service]:
+    with folder() as place, running(place) as started:
+        yield started
+
+
+def started_in(place: Path) -> list[psutil.Process]:
+    """The live processes whose recordings belong under ``place``, whoever their parent is by now."""
+    return [process for process in psutil.process_iter() if _cache_of(process).startswith(f"{place}/")]
+
+
+def _cache_of(process: psutil.Process) -> str:
+    try:
+        gone = process.status() == psutil.STATUS_ZOMBIE
+        return "" if gone else process.environ().get("CACHE_DIR", "")
+    except (psutil.Error, OSError):
+        return ""

@@ -1,0 +1,70 @@
+"""Twenty recordings through the service against the same twenty in one warm process: what the service itself costs."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from app import settings
+from app.ledger.states import COMPLETED, TERMINAL, TRANSCRIPTION
+from bench import direct, places, recordings
+from bench.figures import Figure
+from tests.service import Service, until
+from workers.protocol import Job
+
+COUNT, ROUNDS = 20, 5
+POLL_SECONDS = 0.25
+PATIENCE = 900.0
+OVERHEAD = 1.10
+
+
+def measure(quick: bool) -> Iterator[Figure]:
+    count, rounds = (4, 2) if quick else (COUNT, ROUNDS)
+    with places.service() as service, direct.process(settings.load(service.environment)) as alone:
+        paths = recordings.varied(service.folder, count)
+        jobs = _jobs(paths, service.finished(service.submit(paths[0]))["task_params"])
+        through_service(service, paths[1:3])  # both sides warm before the first round counts
+        alone.run(jobs[:3])
+        served, bare = [], []
+        for _ in range(rounds):  # in turns, so that noise of the machine hits both alike
+            seconds, texts = through_service(service, paths)
+            served.append(seconds)
+            seconds, expected = alone.run(jobs)
+            bare.append(seconds)
+            assert texts == [_words(json.loads(result)) for result in expected], "the two did different work"
+    yield Figure(f"{count} recordings, one warm process, median of {rounds}", median(bare), "s")
+    yield Figure(f"{count} recordings, through HTTP, median of {rounds}", median(served), "s")
+    yield Figure("through HTTP / one warm process", median(served) / median(bare), most=OVERHEAD)
+
+
+def _jobs(paths: list[Path], params: dict[str, Any]) -> list[Job]:
+    """``params`` are those that the service itself filled in, so that both sides decode alike."""
+    return [Job(path.name, 1, TRANSCRIPTION, params, [], str(path)) for path in paths]
+
+
+def through_service(service: Service, paths: list[Path]) -> tuple[float, list[str]]:
+    """Seconds from the first POST until the last task is COMPLETED, and what was heard.
+
+    The end is the ledger's finished_at, by the same clock of the same machine, so that seldom polling costs no accuracy.
+    """
+    started = time.time()
+    identifiers = [service.submit(path) for path in paths]
+    until(lambda: service.task(identifiers[-1])["status"] in TERMINAL, "the last task ends", PATIENCE, POLL_SECONDS)
+    tasks = [service.finished(identifier) for identifier in identifiers]
+    for task in tasks:
+        assert task["status"] == COMPLETED, task["error"]
+    return max(epoch(task["finished_at"]) for task in tasks) - started, [_words(task["result"]) for task in tasks]
+
+
+def _words(segments: list[dict[str, Any]]) -> str:
+    return " ".join(segment["text"] for segment in segments)
+
+
+def epoch(written: str) -> float:
+    """Seconds since 1970 of one of the API's times."""
+    return datetime.fromisoformat(written.replace("Z", "+00:00")).timestamp()
