@@ -46,6 +46,7 @@ class DeviceProcess:
         self.ready = False
         self.claim: Claim | None = None
         self.job: Job | None = None
+        self.begun = False
 
     @property
     def idle(self) -> bool:
@@ -53,7 +54,7 @@ class DeviceProcess:
 
     def assign(self, claim: Claim, job: Job) -> None:
         """Hand over a task. A process that dies at this very moment keeps the claim; its death is seen next."""
-        self.claim, self.job = claim, job
+        self.claim, self.job, self.begun = claim, job, False
         with contextlib.suppress(OSError):
             self.connection.send(job)
 

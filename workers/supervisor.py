@@ -45,7 +45,7 @@ class Supervisor:
         self._vacant = dict.fromkeys(slots, 0.0)
         self._failed_starts = dict.fromkeys(slots, 0)
         self._processes: list[DeviceProcess] = []
-        self._unsettled: list[tuple[Claim, Outcome | Failure]] = []
+        self._unsettled: list[tuple[Claim, Outcome | Failure | None]] = []
         self._stop_by: float | None = None
         self._next_beat = self._next_look = self._ledger_again = 0.0
 
@@ -97,15 +97,21 @@ class Supervisor:
                 self._failed_starts[process.slot] = 0
                 self._next_beat = self._next_look = 0.0
                 log.info("%s ready after %.1f s", process.process.name, self._clock() - process.started)
-            case Progress() if process.claim is not None and self._clock() >= self._ledger_again:
-                with self._ledger_trouble():  # progress may be lost, a result may not
-                    task.report(process.claim, message.stage, message.progress, **message.facts)
+            case Progress():
+                process.begun = True
+                self._report(process, message)
             case Outcome() | Failure() if process.claim is not None:
                 self._unsettled.append((process.claim, message))
                 process.release()
 
+    def _report(self, process: DeviceProcess, message: Progress) -> None:
+        if process.claim is None or self._clock() < self._ledger_again:
+            return  # progress may be lost, a result may not
+        with self._ledger_trouble():
+            task.report(process.claim, message.stage, message.progress, **message.facts)
+
     def _bury(self, process: DeviceProcess) -> None:
-        """A process is gone: fail the task it held and vacate its slot, longer each time it dies before it is ready."""
+        """A process is gone: fail the task it was at work on and vacate its slot, longer each time it dies before it is ready."""
         cause = process.cause_of_death()
         process.kill()
         self._processes.remove(process)
@@ -115,7 +121,9 @@ class Supervisor:
         self._vacant[process.slot] = self._clock() + pause
         self._next_beat = 0.0
         log.error("%s died (%s); a new one starts in %.0f s", process.process.name, cause, pause)
-        if process.claim is not None and process.job is not None:
+        if process.claim is not None and process.job is not None and not process.begun:
+            self._unsettled.append((process.claim, None))
+        elif process.claim is not None and process.job is not None:
             say = f"The process that ran this task died ({cause}). The recording may need more memory than there is."
             lost = Failure("worker_crashed", say, process.job.warnings, None, {})
             self._unsettled.append((process.claim, lost))
@@ -142,12 +150,16 @@ class Supervisor:
             self._next_look = self._clock() + LOOK_SECONDS
             self._dispatch()
 
-    def _settle(self, claim: Claim, verdict: Outcome | Failure) -> None:
+    def _settle(self, claim: Claim, verdict: Outcome | Failure | None) -> None:
+        """Write what became of a task; None stands for one that was handed over and never begun."""
         if isinstance(verdict, Outcome):
             word = "completed"
             ours = task.complete(
                 claim, verdict.result_type, verdict.result, verdict.warnings, verdict.duration, **verdict.facts
             )
+        elif verdict is None:
+            word = "given back to the queue"
+            ours = task.requeue(claim)
         else:
             word = f"failed ({verdict.code})"
             ours = task.fail(claim, verdict.code, verdict.message, verdict.warnings, verdict.duration, **verdict.facts)
@@ -182,11 +194,9 @@ class Supervisor:
             process.finish()
         with self._ledger_trouble():
             database.connect(reuse_if_open=True)
-            for claim, verdict in self._unsettled:
+            unfinished = [(process.claim, None) for process in self._processes if process.claim is not None]
+            for claim, verdict in [*self._unsettled, *unfinished]:
                 self._settle(claim, verdict)
-            for process in self._processes:
-                if process.claim is not None and task.requeue(process.claim):
-                    log.info("task %s given back to the queue", process.claim.uuid)
             worker.leave(self.owner)
         log.info("supervisor %s stopped", self.owner)
 

@@ -25,6 +25,7 @@ FORMATS = (
 OPTIONS = {"format_whitelist": FORMATS, "protocol_whitelist": "file"}
 RATES = range(1000, 768_001)
 MOST_CHANNELS = 64
+FULL_SCALE = 2**31
 TRUNCATED_SECONDS = 1.0
 TRUNCATED_SHARE = 0.02
 
@@ -90,8 +91,6 @@ def _collect(container: Any, stream: Any, declared: float | None, longest: float
         if declared:
             run.advance(filled / SAMPLE_RATE / declared)
     buffer.resize(filled, refcheck=False)
-    np.nan_to_num(buffer, copy=False, nan=0.0, posinf=1.0, neginf=-1.0)
-    np.clip(buffer, -1.0, 1.0, out=buffer)
     return buffer, state.seen
 
 
@@ -102,13 +101,18 @@ class _Damage:
 
 
 def _blocks(container: Any, stream: Any, damage: _Damage) -> Iterator[Samples]:
-    resampler = AudioResampler(format="flt", layout="mono", rate=SAMPLE_RATE)
+    # Whole numbers, since swresample mixes channels down without overflow only for those; floats would be clipped.
+    resampler = AudioResampler(format="s32", layout="mono", rate=SAMPLE_RATE)
     for frame in _frames(container, stream, damage):
         frame.pts = None  # gaps in the clock of a broken file must not shift what follows
-        for block in resampler.resample(frame):
-            yield block.to_ndarray()[0]
-    for block in resampler.resample(None):
-        yield block.to_ndarray()[0]
+        yield from map(_as_float, resampler.resample(frame))
+    yield from map(_as_float, resampler.resample(None))
+
+
+def _as_float(block: AudioFrame) -> Samples:
+    samples: Samples = block.to_ndarray()[0].astype(np.float32)
+    samples /= FULL_SCALE
+    return samples
 
 
 def _frames(container: Any, stream: Any, damage: _Damage) -> Iterator[AudioFrame]:

@@ -21,6 +21,7 @@ Windows = list[tuple[float, float]]
 FRAME = SAMPLE_RATE // 50
 SMOOTHING_FRAMES = 9
 SHORTEST_SECONDS = 0.1
+FAINTEST = 10 ** (-70 / 20)  # peak, of full scale: far below the noise of any microphone
 SPECIAL_TOKENS = 8
 TEMPERATURE_STEP = 0.2
 SHARED_OPTIONS = (
@@ -66,7 +67,7 @@ def transcribe(samples: Samples, model: Any, run: Run) -> tuple[list[Segment], s
     params = run.params
     longest = float(params["chunk_length"])
     windows = speech_windows(samples, params, longest) if params["vad_filter"] else quiet_windows(samples, longest)
-    windows = [window for window in windows if window[1] - window[0] >= SHORTEST_SECONDS]
+    windows = [window for window in windows if _audible(samples, window)]
     if not windows:
         return [], params["lang"]
     language = _language(samples[int(windows[0][0] * SAMPLE_RATE) :], model, run)
@@ -110,6 +111,12 @@ def speech_windows(samples: Samples, params: dict[str, Any], longest: float) -> 
         else:
             windows.append((start, end))
     return windows
+
+
+def _audible(samples: Samples, window: tuple[float, float]) -> bool:
+    """Whether there is anything to hear; decoders invent words for windows of silence."""
+    piece = samples[int(window[0] * SAMPLE_RATE) : int(window[1] * SAMPLE_RATE)]
+    return len(piece) >= SHORTEST_SECONDS * SAMPLE_RATE and bool(max(piece.max(), -piece.min()) > FAINTEST)
 
 
 def vad_options(params: dict[str, Any]) -> VadOptions:

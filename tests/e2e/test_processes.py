@@ -1,0 +1,159 @@
+"""Processes die, stop and start again; what was accepted is still done, and nothing is left running."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import psutil
+import pytest
+import requests
+
+from tests import recordings
+from tests.service import ROOT, SAMPLE, Service, until
+
+
+def long_recording(folder: Path, times: int = 20) -> Path:
+    return recordings.wav(folder / "long.wav", np.concatenate([recordings.speech(SAMPLE)] * times))
+
+
+def in_progress(service: Service, identifier: str) -> None:
+    until(lambda: service.task(identifier)["stage"] == "transcribe", "task is being transcribed")
+
+
+def test_killed_device_process_fails_only_its_own_task(own_service: Service, tmp_path: Path) -> None:
+    victim = own_service.submit(long_recording(tmp_path))
+    waiting = own_service.submit()
+    in_progress(own_service, victim)
+    (process,) = own_service.device_processes()
+    process.kill()
+    killed = time.monotonic()
+    failed = own_service.finished(victim, patience=5)
+    assert time.monotonic() - killed < 2
+    assert (failed["status"], failed["error_code"]) == ("FAILED", "worker_crashed")
+    assert "SIGKILL" in failed["error"]
+    assert own_service.finished(waiting)["status"] == "COMPLETED"
+    (fresh,) = own_service.device_processes()
+    assert fresh.pid != process.pid
+
+
+def test_killed_idle_process_is_replaced(own_service: Service) -> None:
+    (process,) = own_service.device_processes()
+    process.kill()
+    assert own_service.finished(own_service.submit())["status"] == "COMPLETED"
+
+
+def test_queued_task_survives_a_restart(own_service: Service) -> None:
+    own_service.stop()
+    own_service.start_web()
+    identifier = own_service.submit()
+    assert own_service.task(identifier)["queue_position"] == 1
+    own_service.stop()
+    own_service.start()
+    assert own_service.finished(identifier)["status"] == "COMPLETED"
+
+
+def test_a_stop_gives_the_running_task_back(own_service: Service, tmp_path: Path) -> None:
+    running = own_service.submit(long_recording(tmp_path, times=120), beam_size="10")
+    in_progress(own_service, running)
+    assert own_service.worker is not None
+    own_service.worker.send_signal(signal.SIGTERM)
+    assert own_service.worker.wait(15) == 0
+    task = own_service.task(running)
+    assert (task["status"], task["queue_position"], task["error"]) == ("QUEUED", 1, None)
+
+
+def test_a_second_signal_ends_it_at_once(own_service: Service, tmp_path: Path) -> None:
+    running = own_service.submit(long_recording(tmp_path, times=120), beam_size="10")
+    in_progress(own_service, running)
+    assert own_service.worker is not None
+    started = time.monotonic()
+    own_service.worker.send_signal(signal.SIGINT)
+    time.sleep(0.3)
+    own_service.worker.send_signal(signal.SIGINT)
+    own_service.worker.wait(15)
+    assert time.monotonic() - started < 2.5
+    assert own_service.task(running)["status"] == "QUEUED"
+
+
+def test_a_stop_lets_a_short_task_finish(own_service: Service) -> None:
+    identifier = own_service.submit()
+    until(lambda: own_service.task(identifier)["status"] != "QUEUED", "task is claimed")
+    assert own_service.worker is not None
+    own_service.worker.send_signal(signal.SIGTERM)
+    own_service.worker.wait(15)
+    assert own_service.task(identifier)["status"] == "COMPLETED"
+
+
+def test_device_processes_die_with_a_killed_supervisor(own_service: Service, tmp_path: Path) -> None:
+    own_service.submit(long_recording(tmp_path))
+    (process,) = own_service.device_processes()
+    assert own_service.worker is not None
+    own_service.worker.kill()
+    until(lambda: not process.is_running() or process.status() == psutil.STATUS_ZOMBIE, "device process is gone", 2)
+    assert requests.get(f"{own_service.url}/health/live", timeout=5).status_code == 200
+
+
+def test_readiness_follows_the_supervisor(own_service: Service) -> None:
+    ready = f"{own_service.url}/health/ready"
+    assert requests.get(ready, timeout=5).status_code == 200
+    assert own_service.worker is not None
+    own_service.worker.send_signal(signal.SIGTERM)
+    own_service.worker.wait(15)
+    answer = requests.get(ready, timeout=5)
+    assert answer.status_code == 503 and "python -m workers" in answer.json()["message"]
+    assert int(answer.headers["Retry-After"]) > 0
+
+
+def test_idle_service_starts_a_task_at_once(service: Service) -> None:
+    service.finished(service.submit())
+    delays = []
+    for _ in range(5):
+        time.sleep(0.3)
+        identifier = service.submit()
+        posted = time.monotonic()
+        until(lambda identifier=identifier: service.task(identifier)["status"] != "QUEUED", "claimed", every=0.005)
+        delays.append(time.monotonic() - posted)
+        service.finished(identifier)
+    assert sorted(delays)[2] < 1.0
+
+
+def test_offload_frees_the_models_after_the_task(service: Service) -> None:
+    service.finished(service.submit(enable_offload="true"))
+    before = service.log("worker.log").count("loaded whisper")
+    service.finished(service.submit())
+    assert service.log("worker.log").count("loaded whisper") == before + 1
+    service.finished(service.submit())
+    assert service.log("worker.log").count("loaded whisper") == before + 1
+
+
+def test_ctrl_c_leaves_no_process_behind(tmp_path: Path) -> None:
+    own = Service(tmp_path)
+    command = ["honcho", "start", "-p", str(own.port)]
+    path = {"PATH": f"{Path(sys.executable).parent}:{own.environment['PATH']}"}
+    with (tmp_path / "log").open("wb") as log:
+        honcho = subprocess.Popen(command, cwd=ROOT, env=own.environment | path, stdout=log, stderr=log)
+    until(own._alive, "service answers", 30)
+    until(lambda: "ready after" in own.log("log"), "device process ready")
+    family = psutil.Process(honcho.pid).children(recursive=True)
+    assert len(family) >= 5
+    honcho.send_signal(signal.SIGINT)
+    honcho.wait(20)
+    _gone, alive = psutil.wait_procs(family, timeout=5)
+    assert not alive, [process.cmdline() for process in alive]
+
+
+@pytest.mark.parametrize("module", ["workers", "wsgi"])
+def test_bad_settings_refuse_to_start_and_name_the_line(tmp_path: Path, module: str) -> None:
+    (tmp_path / "config.yaml").write_text("whisper:\n  model_sise: tiny\n")
+    environment = {**Service(tmp_path).environment, "CONFIG": str(tmp_path / "config.yaml")}
+    done = subprocess.run(
+        [sys.executable, "-m", module], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60
+    )
+    assert done.returncode == 1
+    assert "config.yaml, line 2: whisper.model_sise is not a setting" in done.stderr
+    assert "Traceback" not in done.stderr

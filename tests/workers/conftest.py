@@ -1,0 +1,85 @@
+"""Stages and pipelines on the mini models in this process, as a device process would run them."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask import Flask
+
+from app import settings
+from app.factory import create_app
+from app.ledger import db
+from app.schemas.transcription import TranscriptionParameters, server_defaults
+from tests.service import MINI
+from workers import devices
+from workers.protocol import Job, Progress
+from workers.run import Run
+from workers.weights import WarmModels, prepare_environment
+
+SLOT = devices.slots(settings.Workers(device="cpu"))[0]
+prepare_environment(SLOT)
+
+
+@pytest.fixture(scope="session")
+def mini(tmp_path_factory: pytest.TempPathFactory) -> settings.Settings:
+    folder = tmp_path_factory.mktemp("mini")
+    return settings.load(
+        {
+            "CONFIG": str(MINI / "config.yaml"),
+            "CACHE_DIR": str(folder / "cache"),
+            "DB_URL": f"sqlite:///{folder / 'records.db'}",
+        },
+        root=folder,
+    )
+
+
+@pytest.fixture(scope="session")
+def models(mini: settings.Settings) -> WarmModels:
+    return WarmModels(SLOT, mini)
+
+
+@pytest.fixture(scope="session")
+def parameters(mini: settings.Settings) -> Callable[..., dict[str, Any]]:
+    """Parameters as the web side stores them, defaults filled in."""
+    app: Flask = create_app(mini)
+    db.database.close()
+
+    def filled(**asked: Any) -> dict[str, Any]:
+        with app.app_context():
+            loaded: dict[str, Any] = TranscriptionParameters().load({**server_defaults(mini), **asked})
+        return {**loaded, "max_speech_duration_s": None}
+
+    return filled
+
+
+@pytest.fixture
+def make_run(
+    mini: settings.Settings, models: WarmModels, parameters: Callable[..., dict[str, Any]]
+) -> Callable[..., Run]:
+    """A Run over a recording; what it reports is in ``run.sent``."""
+
+    def make(recording: Path | str, **params: Any) -> Run:
+        sent: list[Progress] = []
+        job = Job("test", 1, "transcription", parameters(**params), [], os.fspath(recording))
+        run = Run(job, SLOT, mini, models, sent.append)
+        run.sent = sent  # type: ignore[attr-defined]
+        return run
+
+    return make
+
+
+@pytest.fixture
+def transcribed(make_run: Callable[..., Run]) -> Callable[..., tuple[list[dict[str, Any]], Run]]:
+    """The segments of a recording and the Run that made them."""
+    from workers.pipelines import transcription
+
+    def transcribe(recording: Path | str, **params: Any) -> tuple[list[dict[str, Any]], Run]:
+        run = make_run(recording, **params)
+        return json.loads(transcription.run(run)[1]), run
+
+    return transcribe

@@ -1,0 +1,47 @@
+"""Sentences come out of segments with their own tokens; sentence rules are never downloaded."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import nltk
+import pytest
+import whisperx.utils
+
+from workers.stages.align import share_tokens
+
+TEXT = {1: " hello", 2: " world.", 3: " Good", 4: " day", 5: "."}
+
+
+def decode(tokens: list[int]) -> str:
+    return "".join(TEXT[token] for token in tokens)
+
+
+def test_each_sentence_gets_its_own_tokens() -> None:
+    assert share_tokens([1, 2, 3, 4, 5], ["hello world.", "Good day."], decode) == [[1, 2], [3, 4, 5]]
+
+
+def test_one_sentence_keeps_all() -> None:
+    assert share_tokens([1, 2, 3], ["hello world. Good"], decode) == [[1, 2, 3]]
+
+
+def test_no_sentence_no_tokens() -> None:
+    assert share_tokens([1, 2], [], decode) == []
+
+
+@pytest.mark.parametrize("language", ["en", "de", "fr", "ja", "xx"])
+def test_every_language_finds_sentence_rules_without_a_download(language: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def forbidden(*_: Any, **__: Any) -> None:
+        raise AssertionError("download attempted")
+
+    monkeypatch.setattr(nltk, "download", forbidden)
+    name = whisperx.utils.PUNKT_LANGUAGES.get(language, "english")
+    splitter = nltk.data.load(f"tokenizers/punkt_tab/{name}.pickle")
+    assert list(splitter.span_tokenize("One two. Three four.")) == [(0, 8), (9, 20)]
+
+
+def test_abbreviations_end_no_sentence() -> None:
+    splitter = nltk.data.load("tokenizers/punkt_tab/english.pickle")
+    assert len(list(splitter.span_tokenize("Dr. Smith came at 5 p.m. sharp. He left."))) == 2
+    german = nltk.data.load("tokenizers/punkt_tab/german.pickle")
+    assert len(list(german.span_tokenize("Das ist z.B. ein Test. Gut."))) == 2

@@ -1,0 +1,68 @@
+"""One slot per GPU, or CPU slots that share the cores."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from app.errors import SettingsError
+from app.settings import Workers
+from workers import devices
+from workers.device_process import as_speech_error
+from workers.weights import visible_device
+
+
+def test_each_gpu_is_a_slot_of_its_own() -> None:
+    slots = devices.slots(Workers(device="auto"), gpus=2)
+    assert [(slot.number, slot.device, slot.cuda_index) for slot in slots] == [(0, "cuda", 0), (1, "cuda", 1)]
+
+
+def test_without_a_gpu_auto_is_the_cpu() -> None:
+    (slot,) = devices.slots(Workers(device="auto"), gpus=0)
+    assert (slot.device, slot.cuda_index, slot.threads) == ("cpu", None, devices.cores())
+
+
+def test_cpu_is_chosen_although_there_is_a_gpu() -> None:
+    assert devices.slots(Workers(device="cpu"), gpus=4)[0].device == "cpu"
+
+
+def test_cpu_slots_share_the_cores() -> None:
+    slots = devices.slots(Workers(device="cpu", cpu_slots=2))
+    assert [slot.threads for slot in slots] == [max(1, devices.cores() // 2)] * 2
+
+
+def test_cuda_without_a_gpu_refuses_to_start() -> None:
+    with pytest.raises(SettingsError, match="no CUDA device"):
+        devices.slots(Workers(device="cuda"), gpus=0)
+
+
+def test_the_real_count_works_without_a_driver() -> None:
+    assert devices.count_gpus() >= 0
+
+
+def test_cores_are_those_this_process_may_use() -> None:
+    assert 1 <= devices.cores() <= (os.cpu_count() or 1)
+
+
+def test_the_operators_choice_of_gpus_holds() -> None:
+    assert visible_device(1, "3,5") == "5"
+    assert visible_device(1, None) == "1"
+    assert visible_device(0, "GPU-abc") == "GPU-abc"
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (RuntimeError("CUDA failed with error out of memory"), "out_of_memory"),
+        (MemoryError(), "out_of_memory"),
+        (RuntimeError("std::bad_alloc"), "out_of_memory"),
+        (KeyError("x"), "internal_error"),
+    ],
+)
+def test_exceptions_become_codes(error: Exception, code: str) -> None:
+    assert as_speech_error(error).code == code
+
+
+def test_what_nobody_foresaw_tells_the_client_no_internals() -> None:
+    assert "secret" not in as_speech_error(RuntimeError("secret path")).message
