@@ -17,10 +17,11 @@ from app.ledger import db
 from app.logs import configure_logging
 from app.media.uploads import UploadRequest, discard_parts
 from app.schemas.transcription import TranscriptionParameters, server_defaults
-from app.settings import Settings
+from app.settings import Settings, place
 
 MEBIBYTE = 1024 * 1024
 FORM_FIELDS_BYTES = MEBIBYTE
+FORM_FIELD_BYTES = 256 * 1024
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,7 @@ def create_app(settings: Settings) -> Flask:
     app.url_map.strict_slashes = False
     app.url_map.merge_slashes = False
     app.config["MAX_CONTENT_LENGTH"] = settings.limits.max_upload_mb * MEBIBYTE + FORM_FIELDS_BYTES
-    app.config["MAX_FORM_MEMORY_SIZE"] = FORM_FIELDS_BYTES
+    app.config["MAX_FORM_MEMORY_SIZE"] = FORM_FIELD_BYTES
     app.json.sort_keys = False  # type: ignore[attr-defined]
     settings.cache.path.mkdir(parents=True, exist_ok=True)
     db.connect(settings.db_url)
@@ -65,11 +66,18 @@ def _defaults(app: Flask, settings: Settings) -> dict[str, Any]:
         try:
             defaults: dict[str, Any] = TranscriptionParameters().load(server_defaults(settings))
         except ValidationError as error:
-            raise SettingsError(f"config, section transcription: {error.messages}") from error
+            name, messages = next(iter(error.messages_dict.items()))
+            where = place(settings.transcription, name)
+            raise SettingsError(f"{where}: transcription.{name}: {' '.join(messages)}") from error
     return defaults
 
 
 def _connect_requests(app: Flask) -> None:
+    @app.before_request
+    def bound_body() -> None:
+        if request.mimetype != "multipart/form-data":  # any other body is parsed in memory
+            request.max_content_length = FORM_FIELDS_BYTES
+
     @app.before_request
     def open_ledger() -> ResponseReturnValue | None:
         if request.endpoint != "Health.live":

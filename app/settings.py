@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import re
 import sys
 import types
 import typing
@@ -110,11 +111,11 @@ class Settings:
     cache: Cache = field(default_factory=Cache)
     limits: Limits = field(default_factory=Limits)
     transcription: Mapping[str, Any] = _limited({})
-    db_url: str = ""
+    db_url: str = field(default="", repr=False)
     hf_token: str = field(default="", repr=False)
 
 
-SECTIONS = {f.name: f for f in dataclasses.fields(Settings) if f.name not in ("transcription", "db_url", "hf_token")}
+SECTIONS = [f.name for f in dataclasses.fields(Settings) if f.name not in ("transcription", "db_url", "hf_token")]
 
 
 def load(environ: Mapping[str, str] | None = None, root: Path = ROOT) -> Settings:
@@ -127,7 +128,7 @@ def load(environ: Mapping[str, str] | None = None, root: Path = ROOT) -> Setting
     if not config.is_absolute():
         config = root / config
     values = _read_config(config)
-    sections = {name: _section(name, f, values.get(name, {}), config) for name, f in SECTIONS.items()}
+    sections = {name: _section(name, values.get(name, {})) for name in SECTIONS}
     settings = Settings(
         **sections,
         transcription=values.get("transcription", {}),
@@ -159,8 +160,8 @@ def _overridden(settings: Settings, env: Mapping[str, str], beside: Path) -> Set
     if env.get("HOST"):
         server = dataclasses.replace(server, host=env["HOST"])
     if env.get("PORT"):
-        if not (env["PORT"].isdecimal() and 1 <= int(env["PORT"]) <= 65535):
-            raise SettingsError(f"environment: PORT must be a number from 1 to 65535, not {env['PORT']!r}")
+        if not (re.fullmatch("[0-9]{1,5}", env["PORT"]) and 1 <= int(env["PORT"]) <= 65535):
+            raise SettingsError(f"environment: PORT must be a number from 1 to 65535, not {env['PORT']!r:.60}")
         server = dataclasses.replace(server, port=int(env["PORT"]))
     cache_path = Path(env["CACHE_DIR"]).absolute() if env.get("CACHE_DIR") else (beside / cache.path).resolve()
     return dataclasses.replace(
@@ -172,11 +173,16 @@ def _overridden(settings: Settings, env: Mapping[str, str], beside: Path) -> Set
 
 
 class _Lines(dict[str, Any]):
-    """A mapping read from YAML that remembers the line each key stands on."""
+    """A mapping read from YAML that remembers the file and the line each key stands on."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.lines: dict[str, int] = {}
+        self.places: dict[str, str] = {}
+
+
+def place(section: Mapping[str, Any], key: str) -> str:
+    """The file and the line on which ``key`` of a section was read; ``config`` when it was not read from a file."""
+    return section.places.get(key, "config") if isinstance(section, _Lines) else "config"
 
 
 def _read_config(path: Path) -> dict[str, Any]:
@@ -192,9 +198,9 @@ def _read_config(path: Path) -> dict[str, Any]:
     for name, value in values.items():
         if name not in SECTIONS and name != "transcription":
             known = ", ".join([*SECTIONS, "transcription"])
-            raise SettingsError(f"{path}, line {values.lines[name]}: unknown section {name!r}; there are {known}")
+            raise SettingsError(f"{values.places[name]}: unknown section {name!r}; there are {known}")
         if not isinstance(value, _Lines):
-            raise SettingsError(f"{path}, line {values.lines[name]}: section {name!r} must hold 'key: value' lines")
+            raise SettingsError(f"{values.places[name]}: section {name!r} must hold 'key: value' lines")
     return values
 
 
@@ -202,25 +208,33 @@ def _plain(node: yaml.Node, path: Path) -> Any:
     if isinstance(node, yaml.SequenceNode):
         return [_plain(item, path) for item in node.value]
     if not isinstance(node, yaml.MappingNode):
-        loader = yaml.SafeLoader("")
-        return loader.construct_object(node, deep=True)  # type: ignore[no-untyped-call]
+        return _scalar(node, path)
     values = _Lines()
     for key, value in node.value:
-        name, line = str(key.value), key.start_mark.line + 1
+        name, where = str(key.value), f"{path}, line {key.start_mark.line + 1}"
         if name in values:
-            raise SettingsError(f"{path}, line {line}: {name!r} is given twice")
+            raise SettingsError(f"{where}: {name!r} is given twice")
         values[name] = _plain(value, path)
-        values.lines[name] = line
+        values.places[name] = where
     return values
 
 
-def _section(name: str, section: dataclasses.Field[Any], values: Any, path: Path) -> Any:
+def _scalar(node: yaml.Node, path: Path) -> Any:
+    try:
+        return yaml.SafeLoader("").construct_object(node, deep=True)  # type: ignore[no-untyped-call]
+    except (yaml.YAMLError, ValueError) as error:
+        kind = node.tag.removeprefix("tag:yaml.org,2002:")
+        where = f"{path}, line {node.start_mark.line + 1}"
+        raise SettingsError(f"{where}: {node.value!r:.60} cannot be read as {kind}") from error
+
+
+def _section(name: str, values: Any) -> Any:
     kind = typing.get_type_hints(Settings)[name]
     hints = typing.get_type_hints(kind)
     fields = {f.name: f for f in dataclasses.fields(kind)}
     chosen = {}
     for key, value in values.items():
-        where = f"{path}, line {values.lines[key]}: {name}.{key}"
+        where = f"{values.places[key]}: {name}.{key}"
         if key not in fields:
             raise SettingsError(f"{where} is not a setting; {name} has {', '.join(fields)}")
         chosen[key] = _checked(value, hints[key], fields[key].metadata, where)
@@ -230,16 +244,16 @@ def _section(name: str, section: dataclasses.Field[Any], values: Any, path: Path
 def _checked(value: Any, kind: Any, limits: Mapping[str, Any], where: str) -> Any:
     value = _typed(value, kind, where)
     if "choices" in limits and value not in limits["choices"]:
-        raise SettingsError(f"{where} must be one of {', '.join(limits['choices'])}, not {value!r}")
+        raise SettingsError(f"{where} must be one of {', '.join(limits['choices'])}, not {value!r:.60}")
     if "least" in limits and value < limits["least"]:
-        raise SettingsError(f"{where} must be at least {limits['least']}, not {value!r}")
+        raise SettingsError(f"{where} must be at least {limits['least']}, not {value!r:.60}")
     if "most" in limits and value > limits["most"]:
-        raise SettingsError(f"{where} must be at most {limits['most']}, not {value!r}")
+        raise SettingsError(f"{where} must be at most {limits['most']}, not {value!r:.60}")
     return value
 
 
 def _typed(value: Any, kind: Any, where: str) -> Any:
-    if kind is float and type(value) is int:
+    if kind is float and type(value) is int and abs(value) < 2**53:
         return float(value)
     if kind is float and value != value:
         raise SettingsError(f"{where} must be a number, not {value!r}")
@@ -251,7 +265,7 @@ def _typed(value: Any, kind: Any, where: str) -> Any:
         raise SettingsError(f"{where} must hold 'name: place' lines")
     if typing.get_origin(kind) in (Union, types.UnionType) or type(value) is not kind:
         names = {int: "a whole number", float: "a number", bool: "true or false", str: "text", Path: "a path"}
-        raise SettingsError(f"{where} must be {names[kind]}, not {value!r}")
+        raise SettingsError(f"{where} must be {names[kind]}, not {value!r:.60}")
     return value
 
 
