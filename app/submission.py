@@ -6,12 +6,14 @@ import math
 import shutil
 import uuid
 from typing import Any
+from urllib.parse import parse_qsl
 
 from flask import current_app, request
 from flask.typing import ResponseReturnValue
 from flask_smorest import Blueprint
 from marshmallow import Schema, ValidationError
 from webargs.flaskparser import FlaskParser
+from werkzeug.datastructures import MultiDict
 from werkzeug.exceptions import TooManyRequests
 
 from app.ledger import task
@@ -31,7 +33,7 @@ class ParametersParser(FlaskParser):
     def load_querystring(self, req: Any, schema: Schema) -> Any:
         given: dict[str, Any] = {}
         errors: dict[str, list[str]] = {}
-        for place in (req.args, req.form):
+        for place in (_query(req), req.form):
             for name, values in place.lists():
                 repeatable = name == "suppress_tokens" and name not in given
                 if name in given or (len(values) > 1 and not repeatable):
@@ -58,6 +60,12 @@ class SubmissionBlueprint(Blueprint):
     """A blueprint whose arguments come from the query and the form alike."""
 
     ARGUMENTS_PARSER = ParametersParser()
+
+
+def _query(req: Any) -> MultiDict[str, str]:
+    """The query, whatever is not UTF-8 as lone surrogates, which every field refuses; werkzeug would guess or fail."""
+    text = req.query_string.decode("utf-8", "surrogateescape")
+    return MultiDict(parse_qsl(text, keep_blank_values=True, errors="surrogateescape"))
 
 
 def _nothing_said(value: str, schema: Schema, name: str) -> str | None:

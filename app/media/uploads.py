@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import tempfile
@@ -101,5 +102,6 @@ def label(upload: FileStorage) -> str:
 def discard_parts(environ: dict[str, Any]) -> None:
     """Close and remove what is left of the request's uploads, whatever became of the request."""
     for part in environ.pop("speech.parts", []):
-        part.close()
+        with contextlib.suppress(OSError):  # on a full disk what is still buffered fails once more
+            part.close()
         Path(part.name).unlink(missing_ok=True)

@@ -43,6 +43,11 @@ def _reasons(params: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     if params["batch_size"] > 1:
         for name in SEQUENTIAL:
             yield name, "it needs sequential decoding, which batch_size=1 selects"
+    if params["batch_size"] == 1 and params["temperature"] > 0:
+        for name in ("beam_size", "patience"):
+            yield name, "a temperature above 0 samples instead of searching with beams"
+    elif params["beam_size"] == 1:
+        yield "patience", "beam_size=1 keeps one beam only"
     if params["batch_size"] == 1 and not params["condition_on_previous_text"]:
         yield "prompt_reset_on_temperature", "condition_on_previous_text is off"
     if params["prefix"] is not None and params["batch_size"] == 1:
@@ -50,5 +55,7 @@ def _reasons(params: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     if params["lang"] is not None:
         for name in DETECTION:
             yield name, "lang is given, so no language is detected"
+    elif params["language_detection_segments"] == 1:
+        yield "language_detection_threshold", "language_detection_segments=1 looks at one window, however probable"
     for name in PUNCTUATION:
         yield name, "words are aligned to the sound as the transcript separates them"

@@ -9,7 +9,9 @@ from typing import Any
 from marshmallow import fields, validate
 
 WHOLE = re.compile(r"[+-]?[0-9]{1,18}", re.ASCII)
+BRACKETED = re.compile(r"^\[(.*)\]$", re.DOTALL)
 NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,4})?", re.ASCII)
+BROKEN = re.compile("[\0\ud800-\udfff\ufffd]")  # the last is what form parsing puts in place of invalid UTF-8
 MOST_TOKENS = 1000
 
 
@@ -37,7 +39,7 @@ class Number(fields.Float):
         if self.endless and value in ("inf", "Infinity", math.inf):
             return math.inf
         if type(value) in (int, float) or (isinstance(value, str) and len(value) <= 40 and NUMBER.fullmatch(value)):
-            number = float(value)
+            number = float(value) if type(value) is not int or abs(value) < 2**1000 else math.inf
         elif isinstance(value, str) and value.strip("+-").lower() in ("nan", "inf", "infinity"):
             raise self.make_error("special")
         else:
@@ -48,7 +50,7 @@ class Number(fields.Float):
 
 
 class Text(fields.String):
-    """Text that a model, a log or a database can take: no NUL, no lone surrogate, a bounded length."""
+    """Text that a model, a log or a database can take: no NUL, nothing that was not UTF-8, a bounded length."""
 
     default_error_messages = {"control": "Must not contain NUL or broken characters."}
 
@@ -57,7 +59,7 @@ class Text(fields.String):
 
     def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> Any:
         text = super()._deserialize(value, attr, data, **kwargs)
-        if "\0" in text or any("\ud800" <= character <= "\udfff" for character in text):
+        if BROKEN.search(text):
             raise self.make_error("control")
         return text
 
@@ -71,9 +73,7 @@ class TokenList(fields.Field[list[int]]):
         parts = value if isinstance(value, list) else [value]
         if not all(isinstance(part, (str, int)) and not isinstance(part, bool) for part in parts):
             raise self.make_error("invalid")
-        texts = [
-            text.strip() for part in parts for text in str(part).strip().removeprefix("[").removesuffix("]").split(",")
-        ]
+        texts = [text.strip() for part in parts for text in BRACKETED.sub(r"\1", str(part).strip()).split(",")]
         texts = [] if texts == [""] else texts
         if len(texts) > MOST_TOKENS or not all(WHOLE.fullmatch(text) for text in texts):
             raise self.make_error("invalid")

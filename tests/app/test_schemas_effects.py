@@ -1,0 +1,175 @@
+"""No parameter is silently ignored: each one changes the run, or a warning says that it did not and why."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from flask import Flask
+
+from app.schemas.effects import without_effect
+from app.schemas.transcription import TranscriptionParameters
+
+OTHER = {
+    "model_size": "other",
+    "lang": "de",
+    "is_translate": True,
+    "beam_size": 4,
+    "best_of": 4,
+    "patience": 2.0,
+    "length_penalty": 2.0,
+    "repetition_penalty": 2.0,
+    "no_repeat_ngram_size": 3,
+    "temperature": 0.4,
+    "compression_ratio_threshold": 2.0,
+    "log_prob_threshold": -2.0,
+    "no_speech_threshold": 0.7,
+    "condition_on_previous_text": False,
+    "prompt_reset_on_temperature": 0.7,
+    "initial_prompt": "Hello.",
+    "prefix": "So",
+    "hotwords": "monday",
+    "suppress_blank": False,
+    "suppress_tokens": [5],
+    "max_initial_timestamp": 2.0,
+    "max_new_tokens": 50,
+    "chunk_length": 7,
+    "hallucination_silence_threshold": 2.0,
+    "language_detection_threshold": 0.9,
+    "language_detection_segments": 3,
+    "batch_size": 3,
+    "compute_type": "float32",
+    "word_timestamps": False,
+    "prepend_punctuations": "(",
+    "append_punctuations": ")",
+    "enable_offload": True,
+    "vad_filter": True,
+    "threshold": 0.7,
+    "min_speech_duration_ms": 10,
+    "max_speech_duration_s": 9.0,
+    "min_silence_duration_ms": 10,
+    "speech_pad_ms": 10,
+    "is_separate_bgm": True,
+    "uvr_model_size": "mdx",
+    "segment_size": 512,
+    "save_file": True,
+    "is_diarize": True,
+    "num_speakers": 2,
+    "min_speakers": 1,
+    "max_speakers": 3,
+    "uvr_device": "cuda",
+    "diarization_device": "cuda",
+    "hf_token": "hf_secret",
+}
+CHANGE_EVERY_RUN = {
+    *(
+        "model_size",
+        "lang",
+        "is_translate",
+        "beam_size",
+        "length_penalty",
+        "repetition_penalty",
+        "no_repeat_ngram_size",
+    ),
+    *("patience", "log_prob_threshold", "no_speech_threshold", "initial_prompt", "hotwords", "suppress_blank"),
+    *("suppress_tokens", "max_new_tokens", "chunk_length", "language_detection_segments", "batch_size", "compute_type"),
+    *("word_timestamps", "enable_offload", "vad_filter"),
+}
+CHANGE_SEQUENTIAL_RUNS = {
+    *("temperature", "best_of", "compression_ratio_threshold", "condition_on_previous_text", "prefix"),
+    *("prompt_reset_on_temperature", "max_initial_timestamp", "hallucination_silence_threshold"),
+}
+CHANGE_FILTERED_RUNS = {
+    *("threshold", "min_speech_duration_ms", "max_speech_duration_s", "min_silence_duration_ms", "speech_pad_ms"),
+}
+
+
+@pytest.fixture(autouse=True)
+def context(web: Flask, defaults: dict[str, Any]) -> Iterator[None]:
+    with web.app_context():
+        yield
+
+
+@pytest.fixture
+def defaults(web: Flask) -> dict[str, Any]:
+    loaded: dict[str, Any] = web.extensions["speech"].defaults | {"batch_size": 8}
+    return loaded
+
+
+def warnings(defaults: dict[str, Any], **given: Any) -> list[str]:
+    return without_effect(defaults | given, defaults)
+
+
+def named(defaults: dict[str, Any], **given: Any) -> list[str]:
+    """The parameters that are said to have no effect."""
+    return [warning.split(" has no effect: ")[0] for warning in warnings(defaults, **given)]
+
+
+def test_table_knows_every_parameter_at_another_value(defaults: dict[str, Any]) -> None:
+    assert set(OTHER) == set(TranscriptionParameters().fields) == set(defaults)
+    assert {name for name, value in OTHER.items() if value == defaults[name]} == set()
+
+
+@pytest.mark.parametrize("around", [{}, {"vad_filter": True}, {"batch_size": 1}, {"batch_size": 1, "vad_filter": True}])
+@pytest.mark.parametrize("name", OTHER)
+def test_parameter_changes_the_run_or_is_warned_of(defaults: dict[str, Any], name: str, around: dict[str, Any]) -> None:
+    changing = CHANGE_EVERY_RUN | (CHANGE_SEQUENTIAL_RUNS if around.get("batch_size") == 1 else set())
+    changing |= CHANGE_FILTERED_RUNS if around.get("vad_filter") else set()
+    expected = [] if name in changing else [name]
+    assert named(defaults | around, **{name: OTHER[name]}) == expected
+
+
+@pytest.mark.parametrize("batch_size", [1, 8])
+@pytest.mark.parametrize("vad_filter", [True, False])
+def test_defaults_yield_no_warning(defaults: dict[str, Any], batch_size: int, vad_filter: bool) -> None:
+    assert warnings(defaults, batch_size=batch_size, vad_filter=vad_filter) == []
+
+
+def test_default_stated_explicitly_yields_no_warning(defaults: dict[str, Any]) -> None:
+    assert warnings(defaults, **defaults) == []
+
+
+def test_configured_value_is_no_request_of_the_client(defaults: dict[str, Any]) -> None:
+    configured = defaults | {"is_diarize": True, "threshold": 0.7}
+    assert named(configured) == []
+    assert named(configured, threshold=0.5) == ["threshold"]
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ({"batch_size": 1, "prefix": "So", "hotwords": "monday"}, ["hotwords"]),
+        ({"batch_size": 8, "prefix": "So", "hotwords": "monday"}, ["prefix"]),
+        (
+            {"batch_size": 1, "condition_on_previous_text": False, "prompt_reset_on_temperature": 0.7},
+            ["prompt_reset_on_temperature"],
+        ),
+        (
+            {"lang": "de", "language_detection_threshold": 0.9, "language_detection_segments": 3},
+            ["language_detection_threshold", "language_detection_segments"],
+        ),
+        ({"language_detection_threshold": 0.9, "language_detection_segments": 3}, []),
+        ({"language_detection_threshold": 0.9}, ["language_detection_threshold"]),
+        ({"batch_size": 1, "temperature": 0.4, "beam_size": 4, "patience": 2.0}, ["beam_size", "patience"]),
+        ({"batch_size": 8, "temperature": 0.4, "beam_size": 4, "patience": 2.0}, ["temperature"]),
+        ({"beam_size": 1, "patience": 2.0}, ["patience"]),
+        ({"batch_size": 1, "temperature": 0.4, "beam_size": 1, "patience": 2.0}, ["beam_size", "patience"]),
+    ],
+)
+def test_one_parameter_may_take_anothers_effect(
+    defaults: dict[str, Any], given: dict[str, Any], expected: list[str]
+) -> None:
+    assert named(defaults, **given) == expected
+
+
+def test_each_warning_is_one_sentence_with_a_reason(defaults: dict[str, Any]) -> None:
+    said = warnings(defaults, **{**OTHER, "batch_size": 8, "vad_filter": False})
+    assert len(said) == len({sentence.split()[0] for sentence in said}) >= 20
+    for sentence in said:
+        name, reason = sentence.split(" has no effect: ")
+        assert name in OTHER and len(reason) > 10 and sentence.endswith(".")
+
+
+def test_warning_never_repeats_a_token(defaults: dict[str, Any]) -> None:
+    assert "hf_secret" not in " ".join(warnings(defaults, hf_token="hf_secret"))

@@ -1,0 +1,353 @@
+"""The parameters of POST /transcription: the contract's defaults and bounds, and nothing is guessed."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+from flask import Flask
+from marshmallow import ValidationError
+
+from app.schemas.languages import LANGUAGES
+from app.schemas.transcription import TranscriptionParameters, server_defaults
+from tests.app.posting import post, refused, rows, submitted
+
+DEFAULTS: dict[str, Any] = {
+    "lang": None,
+    "is_translate": False,
+    "beam_size": 5,
+    "best_of": 5,
+    "patience": 1.0,
+    "length_penalty": 1.0,
+    "repetition_penalty": 1.0,
+    "no_repeat_ngram_size": 0,
+    "temperature": 0.0,
+    "compression_ratio_threshold": 2.4,
+    "log_prob_threshold": -1.0,
+    "no_speech_threshold": 0.6,
+    "condition_on_previous_text": True,
+    "prompt_reset_on_temperature": 0.5,
+    "initial_prompt": None,
+    "prefix": None,
+    "hotwords": None,
+    "suppress_blank": True,
+    "suppress_tokens": [-1],
+    "max_initial_timestamp": 1.0,
+    "max_new_tokens": None,
+    "chunk_length": 30,
+    "hallucination_silence_threshold": None,
+    "language_detection_threshold": 0.5,
+    "language_detection_segments": 1,
+    "word_timestamps": True,
+    "prepend_punctuations": "\"'“¿([{-",
+    "append_punctuations": "\"'.。,，!！?？:：”)]}、",
+    "vad_filter": False,
+    "threshold": 0.5,
+    "min_speech_duration_ms": 250,
+    "max_speech_duration_s": math.inf,
+    "min_silence_duration_ms": 2000,
+    "speech_pad_ms": 400,
+    "is_separate_bgm": False,
+    "segment_size": 256,
+    "save_file": False,
+    "is_diarize": False,
+    "num_speakers": None,
+    "min_speakers": None,
+    "max_speakers": None,
+    "uvr_device": None,
+    "diarization_device": None,
+    "hf_token": None,
+}
+CONFIGURED = {"model_size", "compute_type", "batch_size", "enable_offload", "uvr_model_size"}
+WHOLE = [name for name, value in DEFAULTS.items() if type(value) is int]
+WHOLE += ["batch_size", "max_new_tokens", "num_speakers", "min_speakers", "max_speakers"]
+REAL = [name for name, value in DEFAULTS.items() if type(value) is float] + ["hallucination_silence_threshold"]
+TEXT = ["initial_prompt", "prefix", "hotwords", "prepend_punctuations", "append_punctuations"]
+TEXT += ["uvr_model_size", "uvr_device", "diarization_device", "hf_token"]
+CHOICES = ["model_size", "lang", "compute_type"]
+TRUTHS = [name for name, value in DEFAULTS.items() if type(value) is bool] + ["enable_offload"]
+NULLABLE = [name for name, value in DEFAULTS.items() if value is None]
+
+IN_RANGE = {
+    "beam_size": ("1", "100"),
+    "best_of": ("1", "100"),
+    "patience": ("1e-9", "100"),
+    "length_penalty": ("1e-9", "100"),
+    "repetition_penalty": ("1e-9", "100"),
+    "no_repeat_ngram_size": ("0", "448"),
+    "temperature": ("0", "10"),
+    "compression_ratio_threshold": ("1e-9", "1000"),
+    "log_prob_threshold": ("-1000", "1000"),
+    "no_speech_threshold": ("0", "1"),
+    "prompt_reset_on_temperature": ("0", "1"),
+    "max_initial_timestamp": ("0", "30"),
+    "max_new_tokens": ("1", "440"),
+    "chunk_length": ("1", "30"),
+    "hallucination_silence_threshold": ("0", "3600"),
+    "language_detection_threshold": ("0", "1"),
+    "language_detection_segments": ("1", "10000"),
+    "batch_size": ("1", "256"),
+    "threshold": ("0", "1"),
+    "min_speech_duration_ms": ("0", "2147483647"),
+    "max_speech_duration_s": ("1e-9", "1e300"),
+    "min_silence_duration_ms": ("0", "2147483647"),
+    "speech_pad_ms": ("0", "2147483647"),
+    "segment_size": ("1", "2147483647"),
+    "num_speakers": ("1", "2147483647"),
+    "min_speakers": ("1", "2147483647"),
+    "max_speakers": ("1", "2147483647"),
+}
+OPEN_BELOW = (
+    "patience",
+    "length_penalty",
+    "repetition_penalty",
+    "compression_ratio_threshold",
+    "max_speech_duration_s",
+)
+
+
+def short(value: Any) -> str:
+    return ascii(value)[:30]
+
+
+@pytest.fixture(autouse=True)
+def context(web: Flask) -> Iterator[None]:
+    with web.app_context():
+        yield
+
+
+def loaded(**given: Any) -> dict[str, Any]:
+    params: dict[str, Any] = TranscriptionParameters().load(given)
+    return params
+
+
+def complaint(**given: Any) -> str:
+    """What is said of the only parameter given, which must be the only one complained of."""
+    with pytest.raises(ValidationError) as error:
+        loaded(**given)
+    (name,) = given
+    assert list(error.value.messages_dict) == [name]
+    return " ".join(error.value.messages_dict[name])
+
+
+def test_defaults_are_the_contracts(web: Flask) -> None:
+    settings = web.extensions["speech"].settings
+    assert loaded() == DEFAULTS
+    assert set(TranscriptionParameters().fields) == set(DEFAULTS) | CONFIGURED
+    assert {type(value) for value in loaded().values()} == {type(value) for value in DEFAULTS.values()}
+    assert web.extensions["speech"].defaults == DEFAULTS | server_defaults(settings)
+    assert set(server_defaults(settings)) - set(settings.transcription) == CONFIGURED
+
+
+def test_every_kind_of_parameter_is_tested_here() -> None:
+    known = {*WHOLE, *REAL, *TEXT, *CHOICES, *TRUTHS, "suppress_tokens"}
+    assert known == set(TranscriptionParameters().fields)
+    assert {*WHOLE, *REAL} == set(IN_RANGE)
+
+
+@pytest.mark.parametrize("name", IN_RANGE)
+def test_bounds_belong_to_the_range(name: str) -> None:
+    least, most = IN_RANGE[name]
+    assert loaded(**{name: least})[name] == float(least)
+    assert loaded(**{name: most})[name] == float(most)
+
+
+@pytest.mark.parametrize("name", IN_RANGE)
+def test_beyond_the_bounds_is_refused(name: str) -> None:
+    least, most = IN_RANGE[name]
+    step = 1 if name in WHOLE else 1e-6
+    below = "0" if name in OPEN_BELOW else str(type(step)(float(least)) - step)
+    assert "greater than" in complaint(**{name: below})
+    if name != "max_speech_duration_s":
+        assert "less than" in complaint(**{name: str(type(step)(float(most)) + step)})
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        *("nan", "NaN", "-inf", "-Infinity", "1e309", "-1e309", "1e99999", "9" * 5000, "1_000", "0x10", "1,5", "5\0"),
+        *(
+            "٣",
+            "²",
+            "½",
+            "１",
+            " 5",
+            "5 ",
+            "1\n",
+            "five",
+            "\ud800",
+            "1e",
+            "e1",
+            ".",
+            "+",
+            "--1",
+            "true",
+            "None",
+            "null",
+        ),
+    ],
+    ids=short,
+)
+def test_what_is_not_a_plain_finite_number_is_refused(value: str) -> None:
+    for name in (*WHOLE, *REAL):
+        assert "number" in complaint(**{name: value})
+
+
+@pytest.mark.parametrize("value", ["1.9", "1.0", "1e2", "inf", str(2**64), str(2**63), 1.0, True, [1], {"a": 1}])
+def test_whole_number_takes_no_fraction_and_no_overflow(value: Any) -> None:
+    for name in WHOLE:
+        assert complaint(**{name: value}) == "Must be a whole number."
+
+
+@pytest.mark.parametrize("value", [True, [1.0], {"a": 1}, math.nan, -math.inf, 10**400], ids=short)
+def test_number_takes_no_list_no_truth_and_nothing_endless(value: Any) -> None:
+    for name in REAL:
+        assert "number" in complaint(**{name: value})
+
+
+@pytest.mark.parametrize("value", ["inf", "Infinity", math.inf])
+def test_only_the_longest_speech_may_be_endless(value: Any) -> None:
+    assert loaded(max_speech_duration_s=value)["max_speech_duration_s"] == math.inf
+    for name in REAL:
+        if name != "max_speech_duration_s":
+            assert complaint(**{name: value}) == "Must be a finite number."
+
+
+@pytest.mark.parametrize("value", ["a\0b", "\ud800", "x\udfff", "broken \ufffd", 5, ["a"], True])
+def test_text_takes_no_broken_characters_and_nothing_else(value: Any) -> None:
+    for name in TEXT:
+        assert complaint(**{name: value}) in ("Must not contain NUL or broken characters.", "Not a valid string.")
+
+
+@pytest.mark.parametrize("name", TEXT)
+def test_text_is_taken_as_it_is_up_to_a_length(name: str) -> None:
+    assert loaded(**{name: " “ä”\n\x1b 字 \u202e🎤"})[name] == " “ä”\n\x1b 字 \u202e🎤"
+    assert "Longer than" in complaint(**{name: "x" * 10_001})
+
+
+@pytest.mark.parametrize("name", TRUTHS)
+def test_truths_are_true_or_false(name: str) -> None:
+    assert [loaded(**{name: value})[name] for value in ("true", "1", "false", "0")] == [True, True, False, False]
+    for value in ("2", "", "maybe", "nan", "true\0", ["true"]):
+        assert complaint(**{name: value}) == "Not a valid boolean."
+
+
+@pytest.mark.parametrize(
+    ("value", "tokens"),
+    [("-1", [-1]), ("[-1]", [-1]), ("1,2", [1, 2]), ("[1, 2 ]", [1, 2]), ("[]", []), ("", []), (["1", "2"], [1, 2])],
+)
+def test_suppressed_tokens_take_three_spellings(value: Any, tokens: list[int]) -> None:
+    assert loaded(suppress_tokens=value)["suppress_tokens"] == tokens
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        *("-2", "1.5", "a", "1,,2", "[1", "1]", "[[1]]", "1;2", str(2**31), "9" * 5000, "٣", "1_0", "0," * 1001, "\0"),
+        *(["1", True], [[1]], {}, None, 1.5),
+    ],
+    ids=short,
+)
+def test_suppressed_tokens_are_token_ids(value: Any) -> None:
+    complaint(suppress_tokens=value)
+
+
+def test_languages_are_those_of_whisper() -> None:
+    from faster_whisper.tokenizer import _LANGUAGE_CODES
+
+    assert set(LANGUAGES) == set(_LANGUAGE_CODES) and len(LANGUAGES) == len(_LANGUAGE_CODES)
+
+
+@pytest.mark.parametrize("value", ["xx", "EN", "english", "en ", "e\0n", "\ud800", "0"])
+def test_unknown_language_is_refused(value: str) -> None:
+    assert "Must be one of" in complaint(lang=value)
+
+
+@pytest.mark.parametrize("value", ["float8", "INT8", "", "\0"])
+def test_unknown_compute_type_is_refused(value: str) -> None:
+    assert "Must be one of" in complaint(compute_type=value)
+
+
+@pytest.mark.parametrize("value", ["evil/repo", "/etc/passwd", "../x", ".", "", "large-v3", "whisper", "\0", "mini\n"])
+def test_model_that_the_operator_did_not_allow_is_refused_with_a_list(web: Flask, value: str) -> None:
+    body = refused(post(web, f"?model_size={quote(value)}"), 422, "model_size")
+    assert body["errors"]["model_size"] == ["There is no such model here; there are: mini."]
+    assert rows() == []
+
+
+def test_fewest_speakers_may_not_be_above_the_most() -> None:
+    assert loaded(min_speakers="2", max_speakers="2")["min_speakers"] == 2
+    with pytest.raises(ValidationError) as error:
+        loaded(min_speakers="3", max_speakers="2")
+    assert error.value.messages == {"min_speakers": ["Must not be above max_speakers."]}
+
+
+@pytest.mark.parametrize(
+    "name", ["beamsize", "Beam_size", "beam_size ", "beam_size[]", "__class__", "\0", "result", ""]
+)
+@pytest.mark.parametrize("place", ["query", "form"])
+def test_unknown_field_is_refused_by_name(web: Flask, name: str, place: str) -> None:
+    answer = post(web, f"?{quote(name)}=5") if place == "query" else post(web, **{name: "5"})
+    refused(answer, 422, name)
+
+
+@pytest.mark.parametrize("place", ["query", "form"])
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        *(("beam_size", "1.9"), ("beam_size", str(2**64)), ("beam_size", "9" * 5000), ("patience", "nan")),
+        *(("patience", "1e309"), ("threshold", "inf"), ("lang", "xx"), ("initial_prompt", "a\0b"), ("vad_filter", "2")),
+    ],
+    ids=short,
+)
+def test_query_and_form_are_judged_alike(web: Flask, place: str, name: str, value: str) -> None:
+    answer = post(web, f"?{name}={quote(value)}") if place == "query" else post(web, **{name: value})
+    refused(answer, 422, name)
+
+
+@pytest.mark.parametrize("raw", ["%ED%A0%80", "%FF", "a%C3", "\xff", "%C3%28"])
+def test_bytes_that_are_not_utf8_are_refused_by_name(web: Flask, raw: str) -> None:
+    boundary, line = "x", "\r\n"
+    body = line.join(["--x", 'Content-Disposition: form-data; name="file"; filename="a"', "", "abc", "--x--", ""])
+    answer = web.test_client().post(
+        "/transcription",
+        data=body.encode(),
+        content_type=f"multipart/form-data; boundary={boundary}",
+        environ_overrides={"QUERY_STRING": f"initial_prompt={raw}"},
+    )
+    refused(answer, 422, "initial_prompt")
+
+
+def test_form_field_that_is_not_utf8_is_refused_by_name(web: Flask) -> None:
+    line = b"\r\n"
+    parts = [b"--x", b'Content-Disposition: form-data; name="hotwords"', b"", b"\xed\xa0\x80"]
+    parts += [b"--x", b'Content-Disposition: form-data; name="file"; filename="a"', b"", b"abc", b"--x--", b""]
+    answer = web.test_client().post(
+        "/transcription", data=line.join(parts), content_type="multipart/form-data; boundary=x"
+    )
+    refused(answer, 422, "hotwords")
+
+
+@pytest.mark.parametrize("place", ["query", "form"])
+@pytest.mark.parametrize("name", NULLABLE)
+def test_empty_text_is_null_where_null_is_allowed(web: Flask, name: str, place: str) -> None:
+    submitted(web, f"?{name}=") if place == "query" else submitted(web, **{name: ""})
+    (row,) = rows()
+    assert json.loads(row.params).get(name) is None
+
+
+@pytest.mark.parametrize("name", sorted({*WHOLE, *REAL, *TRUTHS, *CHOICES} - set(NULLABLE)))
+def test_empty_text_is_refused_where_null_is_not_allowed(web: Flask, name: str) -> None:
+    refused(post(web, f"?{name}="), 422, name)
+
+
+def test_config_may_set_other_defaults(web: Flask) -> None:
+    configured = web.extensions["speech"].settings.transcription["chunk_length"]
+    assert configured != DEFAULTS["chunk_length"]
+    submitted(web)
+    submitted(web, "?chunk_length=30")
+    assert [json.loads(row.params)["chunk_length"] for row in rows()] == [configured, 30]
