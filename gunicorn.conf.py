@@ -16,6 +16,7 @@ worker_class = "gthread"
 threads = _settings.server.threads
 graceful_timeout = 4
 keepalive = 5
+limit_request_line = 8190  # prompts may travel in the query
 control_socket_disable = True  # two instances would fight over the one in the home folder
 accesslog = "-"
 # The path only: a query string may hold a token.

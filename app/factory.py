@@ -81,7 +81,7 @@ def _connect_requests(app: Flask) -> None:
     @app.before_request
     def open_ledger() -> ResponseReturnValue | None:
         if request.endpoint != "Health.live":
-            db.database.connect(reuse_if_open=True)
+            db.ensure()
         return None
 
     @app.teardown_request

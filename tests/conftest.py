@@ -32,12 +32,12 @@ def own_service(tmp_path: Path) -> Iterator[Service]:
 
 
 @pytest.fixture(scope="session")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
+def postgres() -> Iterator[Postgres]:
     """A PostgreSQL server of this session's own on a free port."""
     programs = find_postgres()
     if programs is None:
         unavailable("PostgreSQL is not installed (Debian: postgresql)")
-    with Postgres(programs, tmp_path_factory.mktemp("postgres")) as server:
+    with Postgres(programs) as server:
         yield server
 
 

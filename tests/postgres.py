@@ -6,6 +6,7 @@ import os
 import pwd
 import shutil
 import subprocess
+import tempfile
 from pathlib import Path
 from types import TracebackType
 
@@ -21,17 +22,16 @@ def find_postgres() -> Path | None:
 
 
 class Postgres:
-    """A server in ``folder`` on a free port of 127.0.0.1; it refuses to run as root, so root runs it as ``postgres``."""
+    """A server on a free port of 127.0.0.1; it refuses to run as root, so root runs it as ``postgres``."""
 
-    def __init__(self, programs: Path, folder: Path) -> None:
+    def __init__(self, programs: Path) -> None:
         self.programs = programs
-        self.folder = folder / "data"
+        self.home = Path(tempfile.mkdtemp(prefix="speech-postgres-"))  # pytest's own folders are closed to other users
+        self.folder = self.home / "data"
         self.port = free_port()
         self.user = "postgres" if os.geteuid() == 0 else pwd.getpwuid(os.geteuid()).pw_name
         if os.geteuid() == 0:
-            shutil.chown(folder, "postgres")
-            for parent in folder.parents[:3]:
-                parent.chmod(parent.stat().st_mode | 0o011)
+            shutil.chown(self.home, self.user)
 
     def __enter__(self) -> Postgres:
         self._run("initdb", "-D", str(self.folder), "-U", self.user, "-A", "trust", "-E", "UTF8")
@@ -42,6 +42,7 @@ class Postgres:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.stop()
+        shutil.rmtree(self.home)
 
     def start(self) -> None:
         options = f"-p {self.port} -c listen_addresses=127.0.0.1 -c unix_socket_directories={self.folder} -c fsync=off"

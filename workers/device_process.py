@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import gc
 import importlib
 import logging
 import multiprocessing
@@ -107,6 +108,8 @@ def serve(connection: Connection, slot: Slot, settings: Settings, supervisor: in
     _set_threads(slot)
     if settings.workers.preload and not settings.whisper.enable_offload:
         _preload(models, slot, settings)
+    collect()
+    gc.freeze()  # half a million objects of the libraries: walking them again would cost every task a quarter of a second
     connection.send(Ready())
     while True:
         try:
@@ -140,8 +143,6 @@ def _execute(
     finally:
         if job.params["enable_offload"]:
             models.free()
-        else:
-            collect()
 
 
 def as_speech_error(error: Exception) -> SpeechError:

@@ -20,7 +20,6 @@ from workers.protocol import Slot
 
 log = logging.getLogger(__name__)
 
-NLTK_DATA = Path(__file__).with_name("nltk_data")
 KEPT = {"whisper": 1, "align": 2}
 MISSING_SECONDS = 60.0
 
@@ -31,7 +30,6 @@ def prepare_environment(slot: Slot) -> None:
     os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
     os.environ["DO_NOT_TRACK"] = "1"
     os.environ["TOKENIZERS_PARALLELISM"] = "false"
-    os.environ["NLTK_DATA"] = os.pathsep.join(filter(None, [str(NLTK_DATA), os.environ.get("NLTK_DATA")]))
     if slot.cuda_index is not None:
         os.environ["CUDA_VISIBLE_DEVICES"] = visible_device(slot.cuda_index, os.environ.get("CUDA_VISIBLE_DEVICES"))
     if slot.threads:
@@ -67,6 +65,7 @@ class WarmModels:
         """Let go of every model and give their memory back."""
         for kept in self._kept.values():
             kept.clear()
+        gc.unfreeze()
         collect()
 
     def _get(self, kind: str, key: Any, load: Callable[[], Any]) -> Any:

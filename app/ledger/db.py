@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from peewee import SQL, Database, DatabaseProxy, PostgresqlDatabase, SqliteDatabase
+from peewee import SQL, Database, DatabaseError, DatabaseProxy, InterfaceError, PostgresqlDatabase, SqliteDatabase
 from playhouse import db_url
 from playhouse.migrations import Runner
 
@@ -40,6 +40,20 @@ def connect(url: str) -> Database:
     opened.connect()
     migrate(opened)
     return opened
+
+
+def ensure() -> None:
+    """Open this thread's connection, and a fresh one in place of one that the server has closed meanwhile.
+
+    What the driver raises when there is no server to connect to passes through.
+    """
+    database.connect(reuse_if_open=True)
+    if is_postgres(database):
+        try:
+            database.execute_sql("SELECT 1")
+        except (DatabaseError, InterfaceError):
+            database.close()
+            database.connect()
 
 
 def migrate(opened: Database) -> list[str]:

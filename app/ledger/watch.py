@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from peewee import OperationalError
+
 from app.ledger.db import database, is_postgres
 from app.ledger.task import CHANNEL
 
@@ -19,10 +21,10 @@ class Watch:
         connection = database.connection()
         fresh = connection is not self._connection
         self._connection = connection
-        return self._notified(connection, fresh) if is_postgres(database) else self._advanced(connection) or fresh
+        return self._notified(connection, fresh) if is_postgres(database) else self._advanced() or fresh
 
-    def _advanced(self, connection: Any) -> bool:
-        version: int = connection.execute("PRAGMA data_version").fetchone()[0]
+    def _advanced(self) -> bool:
+        version: int = database.execute_sql("PRAGMA data_version").fetchone()[0]
         changed = version != self._version
         self._version = version
         return changed
@@ -30,7 +32,10 @@ class Watch:
     def _notified(self, connection: Any, fresh: bool) -> bool:
         if fresh:
             database.execute_sql(f"LISTEN {CHANNEL}")
-        connection.poll()
+        try:
+            connection.poll()
+        except Exception as error:  # the driver's own: peewee translates only what goes through it
+            raise OperationalError(str(error)) from error
         heard = bool(connection.notifies)
         connection.notifies.clear()
         return heard or fresh

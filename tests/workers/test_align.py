@@ -6,9 +6,12 @@ from typing import Any
 
 import nltk
 import pytest
+import whisperx.alignment
 import whisperx.utils
 
+from tests.service import SAMPLE
 from workers.stages.align import share_tokens
+from workers.stages.sentences import sentence_splitter
 
 TEXT = {1: " hello", 2: " world.", 3: " Good", 4: " day", 5: "."}
 
@@ -30,18 +33,24 @@ def test_no_sentence_no_tokens() -> None:
 
 
 @pytest.mark.parametrize("language", ["en", "de", "fr", "ja", "xx"])
-def test_every_language_finds_sentence_rules_without_a_download(language: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    def forbidden(*_: Any, **__: Any) -> None:
-        raise AssertionError("download attempted")
-
-    monkeypatch.setattr(nltk, "download", forbidden)
+def test_every_language_finds_sentence_rules_without_a_file(language: str) -> None:
     name = whisperx.utils.PUNKT_LANGUAGES.get(language, "english")
-    splitter = nltk.data.load(f"tokenizers/punkt_tab/{name}.pickle")
+    splitter = whisperx.alignment.nltk_load(f"tokenizers/punkt_tab/{name}.pickle")
     assert list(splitter.span_tokenize("One two. Three four.")) == [(0, 8), (9, 20)]
 
 
+def test_alignment_never_asks_nltk_for_data(transcribed: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def forbidden(*_: Any, **__: Any) -> None:
+        raise AssertionError("NLTK was asked for data")
+
+    monkeypatch.setattr(nltk, "download", forbidden)
+    monkeypatch.setattr(nltk.data, "find", forbidden)
+    segments, _ = transcribed(SAMPLE)
+    assert all(segment["words"] for segment in segments)
+
+
 def test_abbreviations_end_no_sentence() -> None:
-    splitter = nltk.data.load("tokenizers/punkt_tab/english.pickle")
+    splitter = sentence_splitter("tokenizers/punkt_tab/english.pickle")
     assert len(list(splitter.span_tokenize("Dr. Smith came at 5 p.m. sharp. He left."))) == 2
-    german = nltk.data.load("tokenizers/punkt_tab/german.pickle")
+    german = sentence_splitter("tokenizers/punkt_tab/german.pickle")
     assert len(list(german.span_tokenize("Das ist z.B. ein Test. Gut."))) == 2

@@ -8,12 +8,11 @@ from copy import copy
 from typing import Any
 
 import whisperx.alignment
-import whisperx.utils
 
 from workers.run import Run
 from workers.segments import Segment, Word, finite
 from workers.stages.decode import SAMPLE_RATE, Samples
-from workers.weights import NLTK_DATA
+from workers.stages.sentences import sentence_splitter
 
 log = logging.getLogger(__name__)
 
@@ -21,15 +20,9 @@ SHORTEST_SECONDS = 0.05
 Decode = Callable[[list[int]], str]
 
 
-def _split_sentences_offline() -> None:
-    """Let whisperx take English rules for languages whose sentence splitter is not shipped, instead of downloading it."""
-    shipped = {path.name for path in (NLTK_DATA / "tokenizers" / "punkt_tab").iterdir()}
-    for language, name in list(whisperx.utils.PUNKT_LANGUAGES.items()):
-        if name not in shipped:
-            del whisperx.utils.PUNKT_LANGUAGES[language]
-
-
-_split_sentences_offline()
+# whisperx asks NLTK for its punkt_tab data, which would be downloaded; and data that we ship, NLTK refuses to read where
+# the checkout is group-writable or belongs to another user. The same splitter, made here, needs no file at all.
+whisperx.alignment.nltk_load = sentence_splitter
 
 
 def align(segments: list[Segment], samples: Samples, aligner: Any, decode: Decode, run: Run) -> list[Segment]:

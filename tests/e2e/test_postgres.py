@@ -1,0 +1,45 @@
+"""The same service on PostgreSQL: woken by NOTIFY, through a restart of the database server."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import numpy as np
+import requests
+
+from tests import recordings
+from tests.postgres import Postgres
+from tests.service import SAMPLE, running, until
+
+
+def test_a_recording_is_transcribed_on_postgresql(postgres: Postgres, tmp_path: Path) -> None:
+    with running(tmp_path, db_url=postgres.database("transcribed")) as service:
+        done = service.finished(service.submit(initial_prompt="hello"))
+        assert done["status"] == "COMPLETED" and done["result"]
+        delays = []
+        for _ in range(3):
+            time.sleep(0.5)
+            identifier = service.submit()
+            posted = time.monotonic()
+            until(lambda identifier=identifier: service.task(identifier)["status"] != "QUEUED", "claimed", every=0.005)
+            delays.append(time.monotonic() - posted)
+            service.finished(identifier)
+        assert min(delays) < 1.0  # without NOTIFY it would be the two seconds between looks
+
+
+def test_a_restart_of_the_database_is_survived(tmp_path: Path, postgres: Postgres) -> None:
+    long = recordings.wav(tmp_path / "long.wav", np.concatenate([recordings.speech(SAMPLE)] * 15))
+    with running(tmp_path, db_url=postgres.database("restarted")) as service:
+        identifier = service.submit(long)
+        until(lambda: service.task(identifier)["status"] == "IN_PROGRESS", "claimed")
+        postgres.stop()
+        answer = requests.get(f"{service.url}/task/{identifier}", timeout=30)
+        assert answer.status_code == 503 and int(answer.headers["Retry-After"]) > 0
+        assert service.post().status_code == 503
+        time.sleep(3)
+        postgres.start()
+        until(lambda: requests.get(f"{service.url}/task/{identifier}", timeout=30).status_code == 200, "answers again")
+        assert service.finished(identifier)["status"] == "COMPLETED"
+        assert service.finished(service.submit())["status"] == "COMPLETED"
+        assert service.task(identifier)["result"]
