@@ -12,7 +12,8 @@ from typing import IO, Any
 from flask import Request, current_app
 from flask_smorest import abort as abort_with_errors
 from werkzeug.datastructures import FileStorage
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import BadRequest, HTTPException
+from werkzeug.formparser import FormDataParser
 
 from app.media.paths import INCOMING, SOURCE
 
@@ -25,9 +26,22 @@ class InsufficientStorage(HTTPException):
     description = "The server has no room for this recording; try again later."
 
 
+class ReadableForm(FormDataParser):
+    """Werkzeug's parser, which says so when it cannot read a form, instead of taking it for an empty one."""
+
+    def parse(self, *args: Any, **kwargs: Any) -> Any:
+        self.silent = False
+        try:
+            return super().parse(*args, **kwargs)
+        except ValueError as error:
+            say = "The body is not the form it says it is: it is cut off or malformed, or a part's header is not UTF-8."
+            raise BadRequest(say) from error
+
+
 class UploadRequest(Request):
     """A request whose file parts go to cache/incoming/ instead of a temporary file that would be copied again."""
 
+    form_data_parser_class = ReadableForm
     max_form_parts = 200
 
     def _get_file_stream(
