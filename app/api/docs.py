@@ -7,6 +7,7 @@ from pathlib import Path
 
 from flask import Blueprint, Response, make_response, redirect, render_template, send_from_directory
 from flask.typing import ResponseReturnValue
+from werkzeug.exceptions import NotFound
 
 blueprint = Blueprint("docs", __name__, template_folder="../templates")
 
@@ -34,6 +35,8 @@ def redoc() -> Response:
 
 @blueprint.get("/docs/assets/<name>")
 def asset(name: str) -> Response:
+    if not name.endswith((".js", ".css")):  # the rest of that folder is the package's code
+        raise NotFound
     return send_from_directory(bundles(), name, max_age=DAY)
 
 

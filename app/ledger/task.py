@@ -75,6 +75,8 @@ def submit(uuid: str, task_type: str, params: dict[str, Any], file_name: str, wa
 
 
 def get(uuid: str) -> Task | None:
+    if "\0" in uuid:  # PostgreSQL takes no NUL, not even to compare with
+        return None
     return Task.get_or_none(Task.uuid == uuid)
 
 

@@ -165,10 +165,10 @@ class VadParameters(Schema):
         load_default=250, validate=validate.Range(0, MOST), metadata=_about("Drop speech shorter than this.")
     )
     max_speech_duration_s = Number(
-        load_default=math.inf,
+        load_default=lambda: math.inf,  # no default in the OpenAPI document: infinity is not a number to JSON
         endless=True,
         validate=validate.Range(0, min_inclusive=False),
-        metadata=_about("Split speech longer than this; `inf` never splits.", default="inf", type="number"),
+        metadata=_about("Split speech longer than this many seconds; left out, or `inf`, it is never split."),
     )
     min_silence_duration_ms = Whole(
         load_default=2000, validate=validate.Range(0, MOST), metadata=_about("Silence that ends a stretch of speech.")

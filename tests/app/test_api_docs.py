@@ -1,0 +1,54 @@
+"""The pages are served by this server alone; tests/e2e/test_docs_pages.py opens them in a browser."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from flask import Flask
+
+from app.api import docs
+from tests.app.posting import refused
+
+PAGES = ["/docs", "/docs/", "/redoc", "/redoc/"]
+
+
+def test_root_leads_to_the_pages(web: Flask) -> None:
+    answer = web.test_client().get("/")
+    assert (answer.status_code, answer.headers["Location"]) == (302, "/docs")
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_page_and_all_it_needs_come_from_here(web: Flask, path: str) -> None:
+    client = web.test_client()
+    page = client.get(path)
+    assert page.status_code == 200 and page.content_type.startswith("text/html")
+    links = [link for link in re.findall(r'(?:src|href)="([^"]*)"', page.text) if not link.startswith("data:")]
+    assert links and all(link.startswith("/docs/assets/") for link in links)
+    for link in links:
+        asset = client.get(link)
+        assert asset.status_code == 200 and len(asset.data) > 10_000
+        assert asset.mimetype == ("text/css" if link.endswith("css") else "text/javascript")
+        assert "max-age" in asset.headers["Cache-Control"]
+    assert '"/openapi.json"' in page.text
+    assert "http" not in re.sub(r"<style>.*?</style>", "", page.text)
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_browser_is_told_to_ask_nobody_else(web: Flask, path: str) -> None:
+    policy = web.test_client().get(path).headers["Content-Security-Policy"]
+    assert "default-src 'self'" in policy and "http" not in policy and "*" not in policy
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["nothing.js", "../docs.py", "%2e%2e/peewee.py", "..%2fpeewee.py", "/etc/passwd", "__init__.py", "py.typed", ""],
+)
+def test_nothing_but_the_bundles_is_served(web: Flask, name: str) -> None:
+    refused(web.test_client().get(f"/docs/assets/{name}"), 404)
+
+
+def test_missing_package_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(docs, "find_spec", lambda name: None)
+    with pytest.raises(RuntimeError, match="pip install"):
+        docs.bundles()

@@ -1,0 +1,149 @@
+"""The OpenAPI document is valid, complete and says what the server really does."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from flask import Flask
+from openapi_spec_validator import validate
+
+from app.openapi import MESSAGES, VERSION
+from app.schemas.transcription import TranscriptionParameters
+from tests.app.posting import post, refused, submitted
+
+METHODS = ["GET", "POST", "PUT", "DELETE", "PATCH"]
+
+
+@pytest.fixture
+def document(web: Flask) -> dict[str, Any]:
+    answer = web.test_client().get("/openapi.json")
+    assert answer.status_code == 200
+    body: dict[str, Any] = answer.get_json()
+    return body
+
+
+def operations(document: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    for path, methods in document["paths"].items():
+        for method, operation in methods.items():
+            if method != "parameters":
+                yield f"{method.upper()} {path}", operation
+
+
+def parameters(document: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    return {described["name"]: described for described in document["paths"]["/transcription"]["post"]["parameters"]}
+
+
+def test_document_is_valid(document: dict[str, Any]) -> None:
+    validate(document)
+    assert document["info"]["version"] == VERSION
+
+
+def test_every_route_is_documented(web: Flask, document: dict[str, Any]) -> None:
+    routes = {
+        f"{method} {rule.rule.replace('<', '{').replace('>', '}')}"
+        for rule in web.url_map.iter_rules()
+        if not rule.endpoint.startswith(("docs.", "api-docs.", "static"))
+        for method in rule.methods - {"HEAD", "OPTIONS"}
+    }
+    assert routes == {name for name, _ in operations(document)}
+
+
+def test_every_operation_has_a_summary_and_belongs_to_a_described_tag(document: dict[str, Any]) -> None:
+    tags = {tag["name"] for tag in document["tags"] if tag["description"]}
+    for name, operation in operations(document):
+        assert operation["summary"], name
+        assert set(operation["tags"]) <= tags, name
+
+
+def test_every_error_is_documented_with_an_example_of_the_real_shape(document: dict[str, Any]) -> None:
+    for name, operation in operations(document):
+        for code, answer in operation["responses"].items():
+            if not code.isdigit():
+                continue
+            content = answer["content"]["application/json"]
+            assert content["example"] and answer["description"], f"{name} {code}"
+            if int(code) >= 400:
+                assert content["schema"] == {"$ref": "#/components/schemas/Error"}
+                assert content["example"]["code"] == int(code) and content["example"]["message"], f"{name} {code}"
+    assert document["components"]["schemas"]["Error"]["properties"].keys() == {"code", "status", "message", "errors"}
+
+
+def test_submission_documents_every_code_it_answers(document: dict[str, Any]) -> None:
+    answers = set(document["paths"]["/transcription"]["post"]["responses"]) - {"default"}
+    assert answers == {"201", "400", "413", "422", "429", "503", "507"}
+    assert set(document["paths"]["/task/{identifier}"]["get"]["responses"]) - {"default"} == {"200", "404", "503"}
+    assert {"404", "422"} < {str(code) for code in MESSAGES}
+
+
+def test_documented_examples_are_what_the_server_answers(web: Flask, document: dict[str, Any]) -> None:
+    def example(path: str, method: str, code: str) -> Any:
+        return document["paths"][path][method]["responses"][code]["content"]["application/json"]["example"]
+
+    assert example("/transcription", "post", "422") == post(web, "?beam_size=0").get_json()
+    assert example("/task/{identifier}", "get", "404") == web.test_client().get("/task/1").get_json()
+    assert example("/transcription", "post", "201").keys() == post(web).get_json().keys()
+    shown = web.test_client().get(f"/task/{submitted(web)}").get_json()
+    assert example("/task/{identifier}", "get", "200").keys() == shown.keys()
+
+
+def test_every_parameter_is_documented_with_its_default(web: Flask, document: dict[str, Any]) -> None:
+    described = parameters(document)
+    assert list(described) == list(TranscriptionParameters().fields)
+    with web.app_context():
+        defaults = TranscriptionParameters().load({})
+    for name, parameter in described.items():
+        assert parameter["description"].endswith("."), name
+        assert parameter["in"] == "query" and not parameter["required"], name
+        schema = parameter["schema"]
+        if name in defaults and name != "max_speech_duration_s":
+            assert schema["default"] == defaults[name], name
+
+
+def test_documented_bounds_are_the_enforced_ones(web: Flask, document: dict[str, Any]) -> None:
+    for name, parameter in parameters(document).items():
+        schema = parameter["schema"]
+        for bound, step in (("minimum", -1), ("maximum", 1)):
+            if bound in schema:
+                refused(post(web, f"?{name}={schema[bound] + step}"), 422, name)
+
+
+def test_recording_is_documented_as_a_required_file(document: dict[str, Any]) -> None:
+    body = document["paths"]["/transcription"]["post"]["requestBody"]
+    schema = body["content"]["multipart/form-data"]["schema"]
+    assert body["required"] and schema["required"] == ["file"]
+    assert schema["properties"]["file"]["format"] == "binary"
+
+
+@pytest.mark.parametrize("path", ["/openapi.json", "/openapi.json/"])
+def test_document_is_plain_json(web: Flask, path: str) -> None:
+    answer = web.test_client().get(path)
+    assert answer.mimetype == "application/json"
+    json.loads(answer.text, parse_constant=pytest.fail)
+
+
+@pytest.mark.parametrize(
+    "path", ["/nope", "/transcription/x", "/task//", "/health", "/health/", "/favicon.ico", "/%00", "/ä"]
+)
+@pytest.mark.parametrize("method", METHODS)
+def test_unknown_path_has_the_shape_of_errors(web: Flask, path: str, method: str) -> None:
+    refused(web.test_client().open(path, method=method), 404)
+
+
+@pytest.mark.parametrize(
+    ("path", "allowed"),
+    [
+        ("/transcription", "POST"),
+        ("/task/x", "GET"),
+        ("/health/live", "GET"),
+        ("/docs", "GET"),
+        ("/openapi.json", "GET"),
+    ],
+)
+def test_unknown_method_has_the_shape_of_errors_and_says_which_are_allowed(web: Flask, path: str, allowed: str) -> None:
+    for method in {*METHODS, "PROPFIND"} - {allowed}:
+        answer = web.test_client().open(path, method=method)
+        refused(answer, 405)
+        assert allowed in answer.headers["Allow"]
