@@ -169,3 +169,7 @@ def test_nan_and_infinity_become_sound(make_run: MakeRun, tmp_path: Path) -> Non
 
 def test_no_samples_is_invalid(make_run: MakeRun, tmp_path: Path) -> None:
     assert refused(make_run(recordings.wav(tmp_path / "a.wav", recordings.silence(0)))) == "invalid_media"
+
+
+def test_a_recording_that_has_gone_is_told_as_such(make_run: MakeRun, tmp_path: Path) -> None:
+    assert refused(make_run(tmp_path / "gone")) == "upload_missing"

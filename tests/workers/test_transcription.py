@@ -6,6 +6,7 @@ import json
 import math
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import jiwer
@@ -16,6 +17,8 @@ from app.errors import SpeechError
 from tests import recordings
 from tests.service import SAMPLE
 from workers.run import Run
+from workers.stages import transcribe
+from workers.stages.transcribe import temperatures
 
 Transcribed = Callable[..., tuple[list[dict[str, Any]], Run]]
 REFERENCE = json.loads(SAMPLE.with_suffix(".json").read_text())
@@ -187,3 +190,20 @@ def test_chunk_length_divides_the_recording(transcribed: Transcribed) -> None:
     short, _ = transcribed(SAMPLE, chunk_length=4)
     long, _ = transcribed(SAMPLE, chunk_length=30)
     assert len({segment["seek"] for segment in short}) > len({segment["seek"] for segment in long}) == 1
+
+
+def test_temperature_falls_back_upward_to_one() -> None:
+    assert temperatures(0.0) == [0.0, 0.2, 0.4, 0.6, 0.8, 1.0]
+    assert temperatures(0.5) == [0.5, 0.7, 0.9]
+    assert temperatures(1.0) == [1.0]
+    assert temperatures(1.5) == [1.5]
+
+
+@pytest.mark.parametrize(("params", "word"), [({"lang": "de"}, "lang de"), ({"is_translate": "true"}, "is_translate")])
+def test_english_only_models_say_what_they_cannot_do(
+    make_run: Callable[..., Run], params: dict[str, str], word: str
+) -> None:
+    english = SimpleNamespace(model=SimpleNamespace(is_multilingual=False))
+    run = make_run(SAMPLE, **params)
+    assert transcribe._language(np.zeros(16_000, np.float32), english, run) == "en"
+    assert run.warnings == [f"{word} has no effect: model mini knows English only"]

@@ -10,7 +10,7 @@ import pytest
 from tests import recordings
 from tests.service import SAMPLE
 from workers.stages.decode import SAMPLE_RATE
-from workers.stages.transcribe import quiet_windows, speech_windows, temperatures
+from workers.stages.windows import quiet_windows, speech_windows
 
 VAD: dict[str, Any] = {
     "threshold": 0.5,
@@ -57,10 +57,3 @@ def test_speech_windows_leave_silence_out_and_stay_short() -> None:
 
 def test_silence_has_no_speech_windows() -> None:
     assert speech_windows(np.zeros(5 * SAMPLE_RATE, np.float32), VAD, 30.0) == []
-
-
-def test_temperature_falls_back_upward_to_one() -> None:
-    assert temperatures(0.0) == [0.0, 0.2, 0.4, 0.6, 0.8, 1.0]
-    assert temperatures(0.5) == [0.5, 0.7, 0.9]
-    assert temperatures(1.0) == [1.0]
-    assert temperatures(1.5) == [1.5]

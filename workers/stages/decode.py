@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Iterator
 from typing import Any
 
@@ -140,6 +141,8 @@ def _too_long(longest: float) -> SpeechError:
 
 
 def _unreadable(error: av.error.FFmpegError) -> SpeechError:
-    if error.errno == 22:  # EINVAL from av.open: recognized, but not on the list
+    if error.errno == errno.ENOENT:
+        return SpeechError("upload_missing", "The uploaded recording is no longer in the server's cache.")
+    if error.errno == errno.EINVAL:  # from av.open: recognized, but not on the list
         return SpeechError("unsupported_media", "Files of this format are not accepted.")
     return SpeechError("invalid_media", "The file is not a recording that can be decoded.")

@@ -2,26 +2,18 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable
 from typing import Any
 
-import numpy as np
 from faster_whisper import BatchedInferencePipeline
-from faster_whisper.vad import VadOptions, get_speech_timestamps
 
 from app.errors import SpeechError
 from workers.run import Run
 from workers.segments import Segment, finite
 from workers.stages.decode import SAMPLE_RATE, Samples
+from workers.stages.windows import Windows, audible_windows
 from workers.weights import usable_compute_type
 
-Windows = list[tuple[float, float]]
-
-FRAME = SAMPLE_RATE // 50
-SMOOTHING_FRAMES = 9
-SHORTEST_SECONDS = 0.1
-FAINTEST = 10 ** (-70 / 20)  # peak, of full scale: far below the noise of any microphone
 SPECIAL_TOKENS = 8
 TEMPERATURE_STEP = 0.2
 SHARED_OPTIONS = (
@@ -65,9 +57,7 @@ def transcribe(samples: Samples, model: Any, run: Run) -> tuple[list[Segment], s
     Raises SpeechError: unsupported_language, invalid_parameters.
     """
     params = run.params
-    longest = float(params["chunk_length"])
-    windows = speech_windows(samples, params, longest) if params["vad_filter"] else quiet_windows(samples, longest)
-    windows = [window for window in windows if _audible(samples, window)]
+    windows = audible_windows(samples, params)
     if not windows:
         return [], params["lang"]
     language = _language(samples[int(windows[0][0] * SAMPLE_RATE) :], model, run)
@@ -85,56 +75,13 @@ def alignable(language: str | None, params: dict[str, Any]) -> bool:
     return bool(params["word_timestamps"] and not (params["is_translate"] and language != "en"))
 
 
-def quiet_windows(samples: Samples, longest: float) -> Windows:
-    """Cut the whole recording into windows of at most ``longest`` seconds, at the quietest place of each last third."""
-    frames = len(samples) // FRAME
-    most = int(longest * SAMPLE_RATE) // FRAME
-    energy = _energy(samples, frames)
-    starts = [0]
-    while frames - starts[-1] > most:
-        earliest = starts[-1] + max(1, 2 * most // 3)
-        starts.append(earliest + int(np.argmin(energy[earliest : starts[-1] + most])))
-    times = [start * FRAME / SAMPLE_RATE for start in starts] + [len(samples) / SAMPLE_RATE]
-    return [(start, min(end, start + longest)) for start, end in zip(times, times[1:], strict=False)]
-
-
-def speech_windows(samples: Samples, params: dict[str, Any], longest: float) -> Windows:
-    """Windows of at most ``longest`` seconds that hold all speech Silero hears, on the recording's own timeline."""
-    options = vad_options(params)
-    padding = 2 * options.speech_pad_ms / 1000
-    options.max_speech_duration_s = min(options.max_speech_duration_s, max(longest - padding, longest / 2))
-    windows: Windows = []
-    for speech in get_speech_timestamps(samples, options):
-        start, end = speech["start"] / SAMPLE_RATE, speech["end"] / SAMPLE_RATE
-        if windows and end - windows[-1][0] <= longest:
-            windows[-1] = (windows[-1][0], end)
-        else:
-            windows.append((start, end))
-    return windows
-
-
-def _audible(samples: Samples, window: tuple[float, float]) -> bool:
-    """Whether there is anything to hear; decoders invent words for windows of silence."""
-    piece = samples[int(window[0] * SAMPLE_RATE) : int(window[1] * SAMPLE_RATE)]
-    return len(piece) >= SHORTEST_SECONDS * SAMPLE_RATE and bool(max(piece.max(), -piece.min()) > FAINTEST)
-
-
-def vad_options(params: dict[str, Any]) -> VadOptions:
-    longest = params["max_speech_duration_s"]
-    return VadOptions(
-        threshold=params["threshold"],
-        min_speech_duration_ms=params["min_speech_duration_ms"],
-        max_speech_duration_s=math.inf if longest is None else longest,
-        min_silence_duration_ms=params["min_silence_duration_ms"],
-        speech_pad_ms=params["speech_pad_ms"],
-    )
-
-
 def _language(samples: Samples, model: Any, run: Run) -> str:
     asked: str | None = run.params["lang"]
     if not model.model.is_multilingual:
         if asked not in (None, "en"):
             run.warn(f"lang {asked} has no effect: model {run.params['model_size']} knows English only")
+        if run.params["is_translate"]:
+            run.warn(f"is_translate has no effect: model {run.params['model_size']} knows English only")
         return "en"
     if asked is None:
         detected: str = model.detect_language(
@@ -240,10 +187,3 @@ def _segment(decoded: Any) -> Segment:
         compression_ratio=round(finite(decoded.compression_ratio), 4),
         no_speech_prob=round(finite(decoded.no_speech_prob), 6),
     )
-
-
-def _energy(samples: Samples, frames: int) -> Any:
-    """Mean square of each 20 ms frame, smoothed over 180 ms: a pause between words, not a zero within one."""
-    framed = samples[: frames * FRAME].reshape(frames, FRAME)
-    energy = np.einsum("ij,ij->i", framed, framed) / FRAME
-    return np.convolve(energy, np.ones(SMOOTHING_FRAMES) / SMOOTHING_FRAMES, mode="same") if frames else energy
