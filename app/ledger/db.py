@@ -37,7 +37,6 @@ def connect(url: str) -> Database:
     else:
         raise SettingsError(f"DB_URL: scheme {scheme!r} is not supported; use sqlite:/// or postgresql://")
     database.initialize(opened)
-    opened.connect()
     migrate(opened)
     return opened
 
@@ -57,7 +56,7 @@ def ensure() -> None:
 
 
 def migrate(opened: Database) -> list[str]:
-    """Apply the missing migrations while no other process does, and return their names."""
+    """Open the ledger, apply the missing migrations while no other process does either, and return their names."""
     with _migrating(opened):
         applied: list[str] = Runner(opened, str(MIGRATIONS)).up()
     return applied
@@ -82,6 +81,7 @@ def write() -> Any:
 @contextmanager
 def _migrating(opened: Database) -> Iterator[None]:
     if is_postgres(opened):
+        opened.connect(reuse_if_open=True)
         opened.execute_sql("SELECT pg_advisory_lock(%s)", (MIGRATION_LOCK,))
         try:
             yield
@@ -90,8 +90,15 @@ def _migrating(opened: Database) -> Iterator[None]:
         return
     assert isinstance(opened, SqliteDatabase)
     if opened.database == ":memory:":
+        opened.connect(reuse_if_open=True)
         yield
         return
-    with open(f"{opened.database}.migrating", "w") as lock:
+    try:
+        lock = open(f"{opened.database}.migrating", "w")
+    except OSError as error:
+        raise SettingsError(f"DB_URL: {opened.database} cannot be opened ({error.strerror})") from error
+    with lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
+        # Connecting comes second: of several that turn a new file to WAL at once, SQLite fails some despite the timeout.
+        opened.connect(reuse_if_open=True)
         yield

@@ -1,0 +1,53 @@
+"""Many processes, one queue: every task is claimed exactly once, and nobody is turned away by a lock."""
+
+from __future__ import annotations
+
+import uuid
+from collections import Counter
+from typing import Any
+
+from app.ledger import db, task
+from app.ledger.states import COMPLETED
+from app.ledger.task import Claim, Task
+from tests.app.test_ledger_db import in_processes
+
+PROCESSES = 8
+TASKS = 200
+
+
+def work_through(barrier: Any, url: str, own: int) -> list[str]:
+    """Submit ``own`` tasks, then claim and finish whatever there is, and return what was claimed."""
+    db.connect(url)
+    owner = str(uuid.uuid4())
+    barrier.wait(60)
+    for _ in range(own):
+        task.submit(str(uuid.uuid4()), "transcription", {}, "a.wav", [])
+    claimed = []
+    while (row := task.claim(owner)) is not None:
+        claimed.append(row.uuid)
+        claim = Claim(row.uuid, row.attempt, owner)
+        assert task.report(claim, "decode", 0.5)
+        assert task.complete(claim, "json", "[]", [], 0.1)
+    db.database.close()
+    return claimed
+
+
+def finish_the_same(barrier: Any, url: str, uuid: str) -> bool:
+    db.connect(url)
+    barrier.wait(60)
+    return task.complete(Claim(uuid, 1, "me"), "json", "[]", [], 0.1)
+
+
+def test_each_task_is_claimed_exactly_once_while_others_are_submitted(ledger: str) -> None:
+    batches = in_processes(work_through, PROCESSES, ledger, TASKS // PROCESSES)
+    times = Counter(identifier for batch in batches for identifier in batch)
+    assert len(times) == TASKS and set(times.values()) == {1}
+    rows = list(Task.select())
+    assert {(row.status, row.attempt, row.crashes) for row in rows} == {(COMPLETED, 1, 0)}
+    assert {row.uuid for row in rows} == set(times)
+
+
+def test_one_of_many_finishes_a_task(ledger: str) -> None:
+    task.submit("x", "transcription", {}, "a.wav", [])
+    task.claim("me")
+    assert sorted(in_processes(finish_the_same, PROCESSES, ledger, "x")) == [False] * (PROCESSES - 1) + [True]

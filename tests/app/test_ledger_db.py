@@ -1,0 +1,209 @@
+"""Opening a ledger: old ones keep their tasks, several processes may come first, SQLite is set to lose nothing."""
+
+from __future__ import annotations
+
+import multiprocessing
+import shutil
+import stat
+import time
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import peewee
+import pytest
+from playhouse import db_url
+from playhouse.migrations import Runner
+
+from app.errors import SettingsError
+from app.ledger import db, task
+from app.ledger.task import Claim, Task
+from app.ledger.worker import Worker
+from tests.postgres import Postgres
+
+FIRST = "0001_tasks_and_workers"
+COLUMN = """
+from peewee import TextField
+def up(migrator, db):
+    migrator.migrate(migrator.add_column("task", "note", TextField(default="none yet")))
+"""
+
+
+@pytest.fixture(autouse=True)
+def closed() -> Iterator[None]:
+    yield
+    if db.database.obj is not None:
+        db.database.close()
+
+
+@pytest.fixture
+def first_only(tmp_path: Path) -> Path:
+    """A folder that holds the first migration alone."""
+    folder = tmp_path / "first"
+    folder.mkdir()
+    shutil.copy(db.MIGRATIONS / f"{FIRST}.py", folder)
+    return folder
+
+
+def columns() -> dict[str, set[str]]:
+    return {table: {column.name for column in db.database.get_columns(table)} for table in ("task", "worker")}
+
+
+def in_processes(target: Any, count: int, *arguments: Any) -> list[Any]:
+    """What ``target(barrier, *arguments)`` returned in each of ``count`` fresh processes that began together."""
+    context = multiprocessing.get_context("spawn")
+    with context.Manager() as manager:
+        barrier = manager.Barrier(count)
+        with context.Pool(count) as pool:
+            return pool.starmap(target, [(barrier, *arguments)] * count, chunksize=1)
+
+
+def open_and_submit(barrier: Any, url: str) -> str:
+    barrier.wait(60)
+    db.connect(url)
+    identifier = str(uuid.uuid4())
+    task.submit(identifier, "transcription", {}, "a.wav", [])
+    return identifier
+
+
+def test_ledger_of_the_first_version_keeps_its_tasks(ledger_url: str, first_only: Path) -> None:
+    old = db_url.connect(ledger_url)
+    assert Runner(old, str(first_only)).up() == [FIRST]
+    insert = "INSERT INTO task (uuid, task_type, status, file_name, params, warnings, progress, attempt, crashes, created_at)"
+    old.execute_sql(
+        f"{insert} VALUES ('old', 'transcription', 'QUEUED', 'ä.wav', '{{\"lang\": \"de\"}}', '[]', 0, 0, 0, 1.5)"
+    )
+    old.close()
+
+    db.connect(ledger_url)
+    row = task.get("old")
+    assert row is not None
+    assert (row.file_name, row.params, row.created_at, row.result) == ("ä.wav", '{"lang": "de"}', 1.5, None)
+    claimed = task.claim("me")
+    assert claimed is not None
+    assert task.complete(Claim("old", claimed.attempt, "me"), "json", "[]", [], 1.0)
+
+
+def test_migrations_bring_about_what_the_models_expect(ledger_url: str) -> None:
+    db.connect(ledger_url)
+    assert columns() == {"task": set(Task._meta.sorted_field_names), "worker": set(Worker._meta.sorted_field_names)}
+
+
+def test_later_migration_is_applied_once_and_keeps_the_tasks(
+    ledger_url: str, first_only: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(db, "MIGRATIONS", first_only)
+    db.connect(ledger_url)
+    task.submit("kept", "transcription", {}, "a.wav", [])
+    db.database.close()
+    (first_only / "0002_note.py").write_text(COLUMN)
+    opened = db.connect(ledger_url)
+    assert opened.execute_sql("SELECT uuid, note FROM task").fetchall() == [("kept", "none yet")]
+    assert db.migrate(opened) == []
+
+
+def test_migration_that_fails_changes_nothing(
+    ledger_url: str, first_only: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(db, "MIGRATIONS", first_only)
+    db.connect(ledger_url)
+    db.database.close()
+    (first_only / "0002_note.py").write_text(COLUMN + "    raise RuntimeError('half way')\n")
+    for _ in range(2):  # the lock is free again, too
+        with pytest.raises(Exception, match=r"half way|0002"):
+            db.connect(ledger_url)
+        assert "note" not in columns()["task"]
+        db.database.close()
+
+
+def test_processes_that_open_a_new_ledger_at_once_all_succeed(ledger_url: str) -> None:
+    identifiers = in_processes(open_and_submit, 6, ledger_url)
+    db.connect(ledger_url)
+    assert sorted(row.uuid for row in Task.select()) == sorted(identifiers)
+    assert db.database.execute_sql("SELECT name FROM schema_migration").fetchall() == [(FIRST,)]
+
+
+def test_sqlite_is_set_to_lose_nothing(tmp_path: Path) -> None:
+    db.connect(f"sqlite:///{tmp_path / 'records.db'}")
+    for _ in range(2):  # every connection, not the first alone
+        pragmas = {
+            name: db.database.pragma(name) for name in ("journal_mode", "synchronous", "foreign_keys", "busy_timeout")
+        }
+        assert pragmas == {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1, "busy_timeout": 10_000}
+        db.database.close()
+        db.database.connect()
+
+
+def test_rows_are_stamped_by_the_ledgers_clock(ledger_url: str) -> None:
+    db.connect(ledger_url)
+    before = time.time()
+    task.submit("x", "transcription", {}, "a.wav", [])
+    (created,) = db.database.execute_sql("SELECT created_at FROM task").fetchone()
+    assert before - 0.1 <= created <= time.time() + 0.1
+
+
+def test_clock_goes_on_within_a_transaction(ledger_url: str) -> None:
+    db.connect(ledger_url)
+    with db.write():
+        Worker.insert(owner="a", started_at=db.now(), heartbeat_at=db.now()).execute()
+        time.sleep(0.05)
+        Worker.insert(owner="b", started_at=db.now(), heartbeat_at=db.now()).execute()
+    first, second = Worker.select().order_by(Worker.owner)
+    assert second.started_at - first.started_at >= 0.04
+
+
+@pytest.mark.parametrize("url", ["mysql://u:secret@h/d", "records.db", "", "http://u:secret@h", "sqlit:///x"])
+def test_address_that_cannot_be_used_is_refused_without_repeating_it(url: str) -> None:
+    with pytest.raises(SettingsError, match=r"^DB_URL: .* not supported; use sqlite:/// or postgresql://$") as refused:
+        db.connect(url)
+    assert "secret" not in str(refused.value)
+
+
+def test_password_may_hold_any_character_percent_encoded(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: dict[str, Any] = {}
+
+    def unreachable(**parameters: Any) -> None:
+        seen.update(parameters)
+        raise peewee.psycopg2.OperationalError("connection refused")
+
+    monkeypatch.setattr(peewee.psycopg2, "connect", unreachable)
+    with pytest.raises(peewee.OperationalError):
+        db.connect("postgresql://us%40er:p%40ss%2Fw%3Ard%25@db.example:5433/speech")
+    assert (seen["user"], seen["password"]) == ("us@er", "p@ss/w:rd%")
+    assert (seen["host"], seen["port"], seen["dbname"]) == ("db.example", 5433, "speech")
+    assert seen["connect_timeout"] == 5
+
+
+def test_password_really_opens_the_door(postgres: Postgres) -> None:
+    url = postgres.database("door")
+    db.connect(url)
+    db.database.execute_sql("CREATE ROLE guest LOGIN SUPERUSER PASSWORD 'p@ss/w:rd%%'", ())
+    db.database.close()
+    db.connect(url.replace(f"{postgres.user}@", "guest:p%40ss%2Fw%3Ard%25@"))
+    assert db.database.execute_sql("SELECT current_user").fetchone() == ("guest",)
+
+
+def test_address_may_carry_the_drivers_options(postgres: Postgres) -> None:
+    db.connect(f"{postgres.database('options')}?application_name=speech")
+    assert db.database.execute_sql("SHOW application_name").fetchone() == ("speech",)
+
+
+def test_folder_that_is_missing_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "missing" / "records.db"
+    with pytest.raises(SettingsError, match=rf"DB_URL: {path} cannot be opened \(No such file"):
+        db.connect(f"sqlite:///{path}")
+
+
+def test_ledger_in_memory_opens_too() -> None:
+    db.connect("sqlite:///:memory:")
+    task.submit("x", "transcription", {}, "a.wav", [])
+    assert task.queued() == 1
+
+
+def test_ledger_that_cannot_be_written_is_not_opened(tmp_path: Path) -> None:
+    path = tmp_path / "records.db"
+    path.write_bytes(b"this is no database, and it is longer than its header would be" * 20)
+    with pytest.raises(peewee.DatabaseError, match="not a database"):
+        db.connect(f"sqlite:///{path}")
+    assert stat.S_ISREG(path.stat().st_mode) and path.read_bytes().startswith(b"this is no database")
