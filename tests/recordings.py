@@ -45,10 +45,9 @@ def float_wav(path: Path, sound: NDArray[np.float32]) -> Path:
     return path
 
 
-def encoded(path: Path, sound: Sound, codec: str, container: str, faststart: bool = False) -> Path:
-    """``sound`` in another codec and container."""
-    options = {"movflags": "faststart"} if faststart else {}
-    with av.open(str(path), "w", format=container, options=options) as output:
+def encoded(path: Path, sound: Sound, codec: str, container: str, options: dict[str, str] | None = None) -> Path:
+    """``sound`` in another codec and container; ``options`` are the muxer's."""
+    with av.open(str(path), "w", format=container, options=options or {}) as output:
         stream: Any = output.add_stream(codec, rate=RATE)
         stream.layout = "mono"
         _encode(output, stream, sound)

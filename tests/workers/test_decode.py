@@ -115,10 +115,12 @@ def test_random_bytes_and_archives_are_invalid(make_run: MakeRun, tmp_path: Path
     [
         "#EXTM3U\n#EXT-X-TARGETDURATION:10\n#EXTINF:10,\n{target}\n#EXT-X-ENDLIST\n",
         "ffconcat version 1.0\nfile {target}\n",
+        "ffconcat version 1.0\nfile beside.flac\n",
         "v=0\no=- 0 0 IN IP4 127.0.0.1\ns=x\nc=IN IP4 127.0.0.1\nt=0 0\nm=audio 5004 RTP/AVP 0\n",
     ],
 )
 def test_playlists_never_open_what_they_name(make_run: MakeRun, tmp_path: Path, playlist: str) -> None:
+    (tmp_path / "beside.flac").write_bytes(SAMPLE.read_bytes())
     (tmp_path / "a.wav").write_text(playlist.format(target=SAMPLE))
     assert refused(make_run(tmp_path / "a.wav")) in ("unsupported_media", "invalid_media")
 
@@ -130,7 +132,9 @@ def test_mp4_without_its_index_is_invalid(make_run: MakeRun, tmp_path: Path) -> 
 
 
 def test_cut_off_mp4_gives_what_there_is_and_a_warning(make_run: MakeRun, tmp_path: Path) -> None:
-    path = recordings.encoded(tmp_path / "a.mp4", recordings.speech(SAMPLE), "aac", "mp4", faststart=True)
+    path = recordings.encoded(
+        tmp_path / "a.mp4", recordings.speech(SAMPLE), "aac", "mp4", options={"movflags": "faststart"}
+    )
     whole = path.read_bytes()
     path.write_bytes(whole[: len(whole) // 2])
     run = make_run(path)
@@ -145,7 +149,10 @@ def test_one_hertz_and_a_thousand_channels_are_refused_before_they_grow(make_run
     assert refused(make_run(wide)) == "invalid_media"
 
 
-def test_longer_than_the_limit_is_too_long(make_run: MakeRun, tmp_path: Path) -> None:
+def test_longer_than_the_limit_is_too_long_before_anything_is_decoded(
+    make_run: MakeRun, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("workers.stages.decode._collect", None)
     run = make_run(recordings.wav(tmp_path / "a.wav", recordings.silence(60)))
     limits: Any = dataclasses.replace(run.settings.limits, max_audio_hours=0.01)
     run.settings = dataclasses.replace(run.settings, limits=limits)
@@ -153,7 +160,8 @@ def test_longer_than_the_limit_is_too_long(make_run: MakeRun, tmp_path: Path) ->
 
 
 def test_hidden_length_is_stopped_while_decoding(make_run: MakeRun, tmp_path: Path) -> None:
-    run = make_run(recordings.encoded(tmp_path / "a.aac", recordings.silence(60), "aac", "adts"))
+    endless = recordings.encoded(tmp_path / "a.mkv", recordings.silence(60), "aac", "matroska", options={"live": "1"})
+    run = make_run(endless)
     run.settings = dataclasses.replace(
         run.settings, limits=dataclasses.replace(run.settings.limits, max_audio_hours=0.01)
     )

@@ -83,7 +83,7 @@ def test_silence_is_an_empty_list(transcribed: Transcribed, tmp_path: Path) -> N
 
 
 def test_a_single_sample_is_an_empty_list(transcribed: Transcribed, tmp_path: Path) -> None:
-    assert transcribed(recordings.wav(tmp_path / "a.wav", np.ones(1, np.int16)))[0] == []
+    assert transcribed(recordings.wav(tmp_path / "a.wav", np.full(1, 20_000, np.int16)))[0] == []
 
 
 def test_voice_activity_restores_the_timeline(transcribed: Transcribed, tmp_path: Path) -> None:
