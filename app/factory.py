@@ -12,12 +12,13 @@ from marshmallow import ValidationError
 
 from app import openapi
 from app.api import docs, errors, health, task, transcription
+from app.configfile import place
 from app.errors import SettingsError
 from app.ledger import db
 from app.logs import configure_logging
 from app.media.uploads import UploadRequest, discard_parts
 from app.schemas.transcription import TranscriptionParameters, server_defaults
-from app.settings import Settings, place
+from app.settings import Settings
 
 MEBIBYTE = 1024 * 1024
 FORM_FIELDS_BYTES = MEBIBYTE

@@ -6,18 +6,19 @@
 from __future__ import annotations
 
 import dataclasses
+import io
 import os
 import re
 import sys
-import types
 import typing
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Union
+from typing import Any
 
-import yaml
+from dotenv.parser import parse_stream
 
+from app import configfile
 from app.errors import SettingsError
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -123,12 +124,13 @@ def load(environ: Mapping[str, str] | None = None, root: Path = ROOT) -> Setting
 
     Raises SettingsError naming the file, the line and the key of the first thing that cannot be used.
     """
-    env = {**read_dotenv(root / ".env"), **(os.environ if environ is None else environ)}
+    env = {**_dotenv(root / ".env"), **(os.environ if environ is None else environ)}
     config = Path(env.get("CONFIG") or root / "config.yaml")
     if not config.is_absolute():
         config = root / config
-    values = _read_config(config)
-    sections = {name: _section(name, values.get(name, {})) for name in SECTIONS}
+    values = configfile.read(config, [*SECTIONS, "transcription"])
+    kinds = typing.get_type_hints(Settings)
+    sections = {name: configfile.section(kinds[name], name, values.get(name, {})) for name in SECTIONS}
     settings = Settings(
         **sections,
         transcription=values.get("transcription", {}),
@@ -138,19 +140,15 @@ def load(environ: Mapping[str, str] | None = None, root: Path = ROOT) -> Setting
     return _overridden(settings, env, config.parent)
 
 
-def read_dotenv(path: Path) -> dict[str, str]:
-    """NAME=value lines of ``path``; blank lines and # comments are passed over, quotes around a value removed."""
-    if not path.is_file():
-        return {}
-    values = {}
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
-        text = line.strip()
-        if not text or text.startswith("#"):
-            continue
-        name, equals, value = text.removeprefix("export ").partition("=")
-        if not equals or not name.strip().isidentifier():
-            raise SettingsError(f"{path}, line {number}: expected NAME=value")
-        values[name.strip()] = value.strip().strip("\"'")
+def _dotenv(path: Path) -> dict[str, str]:
+    """The NAME=value lines of ``path``; what is not one is told by its line alone, as it may be a token."""
+    values: dict[str, str] = {}
+    if path.is_file():
+        for line in parse_stream(io.StringIO(path.read_text(encoding="utf-8"))):
+            if line.error or (line.key is not None and line.value is None):
+                raise SettingsError(f"{path}, line {line.original.line}: expected NAME=value")
+            if line.key is not None:
+                values[line.key] = line.value or ""
     return values
 
 
@@ -170,103 +168,6 @@ def _overridden(settings: Settings, env: Mapping[str, str], beside: Path) -> Set
         cache=dataclasses.replace(cache, path=cache_path),
         models=Models(path=(beside / settings.models.path).resolve()),
     )
-
-
-class _Lines(dict[str, Any]):
-    """A mapping read from YAML that remembers the file and the line each key stands on."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.places: dict[str, str] = {}
-
-
-def place(section: Mapping[str, Any], key: str) -> str:
-    """The file and the line on which ``key`` of a section was read; ``config`` when it was not read from a file."""
-    return section.places.get(key, "config") if isinstance(section, _Lines) else "config"
-
-
-def _read_config(path: Path) -> dict[str, Any]:
-    try:
-        node = yaml.compose(path.read_text(encoding="utf-8"), Loader=yaml.SafeLoader)
-    except OSError as error:
-        raise SettingsError(f"{path}: cannot be read ({error.strerror})") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise SettingsError(f"{path}: not valid YAML ({' '.join(str(error).split())})") from error
-    values = _plain(node, path) if node is not None else _Lines()
-    if not isinstance(values, _Lines):
-        raise SettingsError(f"{path}: expected sections such as 'whisper:'")
-    for name, value in values.items():
-        if name not in SECTIONS and name != "transcription":
-            known = ", ".join([*SECTIONS, "transcription"])
-            raise SettingsError(f"{values.places[name]}: unknown section {name!r}; there are {known}")
-        if not isinstance(value, _Lines):
-            raise SettingsError(f"{values.places[name]}: section {name!r} must hold 'key: value' lines")
-    return values
-
-
-def _plain(node: yaml.Node, path: Path) -> Any:
-    if isinstance(node, yaml.SequenceNode):
-        return [_plain(item, path) for item in node.value]
-    if not isinstance(node, yaml.MappingNode):
-        return _scalar(node, path)
-    values = _Lines()
-    for key, value in node.value:
-        name, where = str(key.value), f"{path}, line {key.start_mark.line + 1}"
-        if name in values:
-            raise SettingsError(f"{where}: {name!r} is given twice")
-        values[name] = _plain(value, path)
-        values.places[name] = where
-    return values
-
-
-def _scalar(node: yaml.Node, path: Path) -> Any:
-    try:
-        return yaml.SafeLoader("").construct_object(node, deep=True)  # type: ignore[no-untyped-call]
-    except (yaml.YAMLError, ValueError) as error:
-        kind = node.tag.removeprefix("tag:yaml.org,2002:")
-        where = f"{path}, line {node.start_mark.line + 1}"
-        raise SettingsError(f"{where}: {node.value!r:.60} cannot be read as {kind}") from error
-
-
-def _section(name: str, values: Any) -> Any:
-    kind = typing.get_type_hints(Settings)[name]
-    hints = typing.get_type_hints(kind)
-    fields = {f.name: f for f in dataclasses.fields(kind)}
-    chosen = {}
-    for key, value in values.items():
-        where = f"{values.places[key]}: {name}.{key}"
-        if key not in fields:
-            raise SettingsError(f"{where} is not a setting; {name} has {', '.join(fields)}")
-        chosen[key] = _checked(value, hints[key], fields[key].metadata, where)
-    return kind(**chosen)
-
-
-def _checked(value: Any, kind: Any, limits: Mapping[str, Any], where: str) -> Any:
-    value = _typed(value, kind, where)
-    if "choices" in limits and value not in limits["choices"]:
-        raise SettingsError(f"{where} must be one of {', '.join(limits['choices'])}, not {value!r:.60}")
-    if "least" in limits and value < limits["least"]:
-        raise SettingsError(f"{where} must be at least {limits['least']}, not {value!r:.60}")
-    if "most" in limits and value > limits["most"]:
-        raise SettingsError(f"{where} must be at most {limits['most']}, not {value!r:.60}")
-    return value
-
-
-def _typed(value: Any, kind: Any, where: str) -> Any:
-    if kind is float and type(value) is int and abs(value) < 2**53:
-        return float(value)
-    if kind is float and value != value:
-        raise SettingsError(f"{where} must be a number, not {value!r}")
-    if kind is Path and isinstance(value, str):
-        return Path(value)
-    if typing.get_origin(kind) is Mapping:
-        if isinstance(value, dict) and all(isinstance(v, str) for v in value.values()):
-            return dict(value)
-        raise SettingsError(f"{where} must hold 'name: place' lines")
-    if typing.get_origin(kind) in (Union, types.UnionType) or type(value) is not kind:
-        names = {int: "a whole number", float: "a number", bool: "true or false", str: "text", Path: "a path"}
-        raise SettingsError(f"{where} must be {names[kind]}, not {value!r:.60}")
-    return value
 
 
 def main(arguments: list[str]) -> None:
