@@ -17,8 +17,10 @@ VERSION = "0.1.0"
 DESCRIPTION = """
 Send a recording, poll the task, take the result:
 
-    curl -F file=@recording.wav http://localhost:8000/transcription
-    curl http://localhost:8000/task/IDENTIFIER
+```sh
+curl -F file=@recording.wav http://localhost:8000/transcription
+curl http://localhost:8000/task/IDENTIFIER
+```
 
 Parameters go into the query or into form fields beside the file.
 """

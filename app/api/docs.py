@@ -12,8 +12,8 @@ from werkzeug.exceptions import NotFound
 blueprint = Blueprint("docs", __name__, template_folder="../templates")
 
 POLICY = (
-    "default-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-inline'; script-src 'self' 'unsafe-inline'; "
-    "worker-src 'self' blob:; child-src blob:"
+    "default-src 'self'; img-src 'self' data:; font-src 'self' data:; style-src 'self' 'unsafe-inline'; "
+    "script-src 'self' 'unsafe-inline'; worker-src 'self' blob:; child-src blob:"
 )
 DAY = 86400
 

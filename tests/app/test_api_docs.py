@@ -23,7 +23,7 @@ def test_page_and_all_it_needs_come_from_here(web: Flask, path: str) -> None:
     client = web.test_client()
     page = client.get(path)
     assert page.status_code == 200 and page.content_type.startswith("text/html")
-    links = [link for link in re.findall(r'(?:src|href)="([^"]*)"', page.text) if not link.startswith("data:")]
+    links = [link for link in re.findall(r'(?:src=|href=|from )"([^"]*)"', page.text) if not link.startswith("data:")]
     assert links and all(link.startswith("/docs/assets/") for link in links)
     for link in links:
         asset = client.get(link)
@@ -31,7 +31,11 @@ def test_page_and_all_it_needs_come_from_here(web: Flask, path: str) -> None:
         assert asset.mimetype == ("text/css" if link.endswith("css") else "text/javascript")
         assert "max-age" in asset.headers["Cache-Control"]
     assert '"/openapi.json"' in page.text
-    assert "http" not in re.sub(r"<style>.*?</style>", "", page.text)
+    assert "http" not in re.sub(r"<style>.*?</style>", "", page.text, flags=re.DOTALL)
+
+
+def test_redoc_is_told_to_report_nothing_to_its_makers(web: Flask) -> None:
+    assert "disableTelemetry: true" in web.test_client().get("/redoc").text
 
 
 @pytest.mark.parametrize("path", PAGES)
