@@ -28,12 +28,12 @@ $(READY): requirements.txt
 	@echo "Setting up $(VENV): Python packages, several GB, a few minutes the first time ..."
 	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(None if (3, 10) <= v <= (3, 13) else "Python 3.10 to 3.13 is needed, this is %d.%d; try: make PYTHON=python3.12 demo" % v)'
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check -r requirements.txt
 	@touch $@
 
 $(READY_DEV): requirements-dev.txt $(READY)
 	@echo "Setting up what the tests need ..."
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check -r requirements-dev.txt
 	@touch $@
 
 clean:  ## remove the virtual environment and caches of tools; recordings and the ledger stay

@@ -67,6 +67,15 @@ def test_stale_attempt_changes_nothing() -> None:
     assert row(identifier).owner == "second"
 
 
+def test_the_same_owner_is_fenced_off_by_its_earlier_attempt() -> None:
+    submitted()
+    stale = claimed()
+    task.requeue(stale)
+    fresh = claimed()
+    assert not task.complete(stale, "json", "[1]", [], 1.0)
+    assert task.complete(fresh, "json", "[2]", [], 1.0)
+
+
 def test_progress_never_falls_not_even_in_a_second_attempt() -> None:
     identifier = submitted()
     claim = claimed()
