@@ -165,7 +165,7 @@ def test_environment_overrides_the_file(tmp_path: Path) -> None:
 
 def test_empty_variable_overrides_nothing(tmp_path: Path) -> None:
     chosen = loaded(tmp_path, "server:\n  port: 9\n", PORT="", CACHE_DIR="", DB_URL="", CONFIG="", HOST="")
-    assert (chosen.server.port, chosen.cache.path) == (9, tmp_path / "cache")
+    assert (chosen.server.host, chosen.server.port, chosen.cache.path) == ("127.0.0.1", 9, tmp_path / "cache")
     assert chosen.db_url.endswith("records.db")
 
 
