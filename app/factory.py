@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from dataclasses import dataclass
 from typing import Any
 
@@ -88,5 +87,3 @@ def _connect_requests(app: Flask) -> None:
     @app.teardown_request
     def clean_up(error: BaseException | None) -> None:
         discard_parts(request.environ)
-        if error is not None:
-            logging.getLogger(__name__).error("%s %s failed", request.method, request.path, exc_info=error)

@@ -175,15 +175,6 @@ def test_password_may_hold_any_character_percent_encoded(monkeypatch: pytest.Mon
     assert seen["connect_timeout"] == 5
 
 
-def test_password_really_opens_the_door(postgres: Postgres) -> None:
-    url = postgres.database("door")
-    db.connect(url)
-    db.database.execute_sql("CREATE ROLE guest LOGIN SUPERUSER PASSWORD 'p@ss/w:rd%%'", ())
-    db.database.close()
-    db.connect(url.replace(f"{postgres.user}@", "guest:p%40ss%2Fw%3Ard%25@"))
-    assert db.database.execute_sql("SELECT current_user").fetchone() == ("guest",)
-
-
 def test_address_may_carry_the_drivers_options(postgres: Postgres) -> None:
     db.connect(f"{postgres.database('options')}?application_name=speech")
     assert db.database.execute_sql("SHOW application_name").fetchone() == ("speech",)
