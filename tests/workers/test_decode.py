@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import gzip
+import json
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -19,7 +20,7 @@ from workers.run import Run
 from workers.stages.decode import SAMPLE_RATE, decode
 
 MakeRun = Callable[..., Run]
-SECONDS = 17.78
+SECONDS: float = json.loads(SAMPLE.with_suffix(".json").read_text())["duration"]
 
 
 def refused(run: Run) -> str:

@@ -34,7 +34,7 @@ def test_transcript_is_what_was_said(transcribed: Transcribed) -> None:
     segments, run = transcribed(SAMPLE)
     assert jiwer.wer(REFERENCE["text"], text(segments)) <= MOST_WRONG
     assert run.facts["language"] == "en"
-    assert run.facts["audio_duration"] == pytest.approx(17.76, abs=0.05)
+    assert run.facts["audio_duration"] == pytest.approx(REFERENCE["duration"], abs=0.01)
     assert run.warnings == []
 
 
@@ -97,7 +97,7 @@ def test_voice_activity_restores_the_timeline(transcribed: Transcribed, tmp_path
 
 def test_sequential_decoding_finds_the_words_too(transcribed: Transcribed) -> None:
     segments, _ = transcribed(SAMPLE, batch_size=1)
-    assert jiwer.wer(REFERENCE["text"], text(segments)) <= 0.5
+    assert jiwer.wer(REFERENCE["text"], text(segments)) <= MOST_WRONG
     assert all(segment["words"] for segment in segments)
 
 

@@ -14,15 +14,15 @@ import scipy.signal
 import soundfile
 
 RATE = 16_000
-PAUSE = 0.9
+PAUSE = 0.75
 TURNS = [
-    ("en-us", "hello and thanks"),
-    ("en-us+f2", "today is monday"),
-    ("en-gb", "we start the test"),
+    ("en-us", "hello thanks"),
+    ("en-us+f2", "good sound tomorrow"),
+    ("en-gb", "please test light"),
     ("en-us+f2", "three blue water"),
     ("en-us", "red light left"),
-    ("en-gb", "seven good results".replace("results", "result")),
-    ("en-us+f2", "stop the music please"),
+    ("en-gb", "seven good result"),
+    ("en-us+f2", "stop music please"),
     ("en-us", "yes tomorrow"),
 ]
 
@@ -45,7 +45,8 @@ def main(folder: Path) -> None:
         turns.append({"start": round(start, 3), "end": round(start + len(sound) / RATE, 3), "voice": voice, "text": text})
         pieces += [sound, np.zeros(int(PAUSE * RATE), np.float32)]
     soundfile.write(folder / "demo.flac", np.concatenate(pieces), RATE, subtype="PCM_16")
-    reference = {"language": "en", "text": " ".join(text for _, text in TURNS), "turns": turns}
+    seconds = sum(map(len, pieces)) / RATE
+    reference = {"language": "en", "duration": round(seconds, 3), "text": " ".join(text for _, text in TURNS), "turns": turns}
     (folder / "demo.json").write_text(json.dumps(reference, indent=1) + "\n")
 
 
