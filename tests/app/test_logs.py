@@ -27,4 +27,4 @@ def test_forged_line_stays_within_its_own() -> None:
 
 
 def test_ordinary_text_is_left_alone() -> None:
-    assert written("%s", "“ä” 字 🎤 \\x").endswith("“ä” 字 🎤 \\x")
+    assert written("%s", "“ä”\u00a0字 🎤 \\x").endswith("“ä”\u00a0字 🎤 \\x")
