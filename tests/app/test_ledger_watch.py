@@ -60,15 +60,6 @@ def test_submission_of_another_connection_is_seen_once() -> None:
         assert not watch.changed()
 
 
-def test_several_submissions_count_as_one_change() -> None:
-    watch = settled()
-    for _ in range(5):
-        elsewhere(submit)
-    until(watch.changed, "submissions seen", patience=2, every=0.01)
-    time.sleep(0.05)
-    assert not watch.changed()
-
-
 def test_submission_that_was_rolled_back_is_not_seen() -> None:
     def give_up() -> None:
         with db.database.atomic() as transaction:
