@@ -35,7 +35,10 @@ def read(path: Path, sections: list[str]) -> dict[str, Any]:
         raise SettingsError(f"{path}: cannot be read ({error.strerror})") from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise SettingsError(f"{path}: not valid YAML ({' '.join(str(error).split())})") from error
-    values = _plain(node, path) if node is not None else _Lines()
+    try:
+        values = _plain(node, path) if node is not None else _Lines()
+    except RecursionError as error:
+        raise SettingsError(f"{path}: nested too deeply, or an anchor that contains itself") from error
     if not isinstance(values, _Lines):
         raise SettingsError(f"{path}: expected sections such as 'whisper:'")
     for name, value in values.items():

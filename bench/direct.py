@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import multiprocessing
 import os
 import signal
@@ -17,7 +18,7 @@ from workers import devices
 from workers.device_process import die_with
 from workers.protocol import Job, Slot
 from workers.run import Run
-from workers.weights import WarmModels, prepare_environment
+from workers.weights import WarmModels, collect, prepare_environment
 
 GOODBYE_SECONDS = 5.0
 
@@ -64,6 +65,8 @@ def _serve(connection: Connection, slot: Slot, settings: Settings, parent: int) 
     if slot.threads:
         torch.set_num_threads(slot.threads)
     models = WarmModels(slot, settings)
+    collect()
+    gc.freeze()  # as a device process does, so that both sides are spared the same walks over the libraries' objects
     while True:
         try:
             jobs: list[Job] = connection.recv()

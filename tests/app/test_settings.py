@@ -30,6 +30,10 @@ def refusal(folder: Path, config: str = "", **environ: str) -> str:
     return str(refused.value)
 
 
+def test_anchor_that_contains_itself_is_refused(tmp_path: Path) -> None:
+    assert "anchor that contains itself" in refusal(tmp_path, "a: &a\n  b: *a")
+
+
 @pytest.mark.parametrize(
     ("config", "line", "words"),
     [
