@@ -26,13 +26,14 @@ WORDS_SHOWN = 8
 
 def main() -> None:
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # end the service, however this script is ended
-    home = ROOT / "cache" / "demo"
+    port = free_port(os.environ.get("PORT"))
+    home = ROOT / "cache" / f"demo-{port}"
     environment = {
         "CONFIG": CONFIG,
         "CACHE_DIR": str(home),
         "DB_URL": f"sqlite:///{home / 'records.db'}",
-        "PORT": free_port(os.environ.get("PORT")),
-        **{name: os.environ[name] for name in ("CONFIG", "CACHE_DIR", "DB_URL", "PORT") if os.environ.get(name)},
+        "PORT": port,
+        **{name: os.environ[name] for name in ("CONFIG", "CACHE_DIR", "DB_URL") if os.environ.get(name)},
     }
     url = f"http://127.0.0.1:{environment['PORT']}"
     print(f"Starting the service on {url} with {environment['CONFIG']} ...", flush=True)
