@@ -60,7 +60,7 @@ def speech_windows(samples: Samples, params: dict[str, Any], longest: float) -> 
 def _audible(samples: Samples, window: tuple[float, float]) -> bool:
     """Whether there is anything to hear; decoders invent words for windows of silence."""
     piece = samples[int(window[0] * SAMPLE_RATE) : int(window[1] * SAMPLE_RATE)]
-    return len(piece) >= SHORTEST_SECONDS * SAMPLE_RATE and bool(max(piece.max(), -piece.min()) > FAINTEST)
+    return len(piece) >= SHORTEST_SECONDS * SAMPLE_RATE and bool(max(np.max(piece), -np.min(piece)) > FAINTEST)
 
 
 def vad_options(params: dict[str, Any]) -> VadOptions:
