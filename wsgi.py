@@ -2,6 +2,8 @@
 
 import sys
 
+from peewee import DatabaseError
+
 from app import settings
 from app.errors import SettingsError
 from app.factory import create_app
@@ -10,3 +12,5 @@ try:
     app = create_app(settings.load())
 except SettingsError as error:
     sys.exit(f"cannot start: {error}")
+except DatabaseError as error:
+    sys.exit(f"cannot start: the ledger does not answer: {error}")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import sys
 
+from peewee import DatabaseError
+
 from app import settings
 from app.errors import SettingsError
 from app.ledger import db
@@ -30,3 +32,5 @@ if __name__ == "__main__":
         main()
     except SettingsError as error:
         sys.exit(f"cannot start: {error}")
+    except DatabaseError as error:
+        sys.exit(f"cannot start: the ledger does not answer: {error}")

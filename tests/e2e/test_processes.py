@@ -14,7 +14,7 @@ import pytest
 import requests
 
 from tests import recordings
-from tests.service import ROOT, SAMPLE, Service, until
+from tests.service import ROOT, SAMPLE, Service, free_port, until
 
 
 def long_recording(folder: Path, times: int = 20) -> Path:
@@ -145,6 +145,18 @@ def test_ctrl_c_leaves_no_process_behind(tmp_path: Path) -> None:
     honcho.wait(20)
     _gone, alive = psutil.wait_procs(family, timeout=5)
     assert not alive, [process.cmdline() for process in alive]
+
+
+@pytest.mark.parametrize("module", ["workers", "wsgi"])
+def test_unreachable_ledger_refuses_to_start_in_one_sentence(tmp_path: Path, module: str) -> None:
+    address = f"postgresql://me:secret@127.0.0.1:{free_port()}/speech"
+    environment = Service(tmp_path, db_url=address).environment
+    done = subprocess.run(
+        [sys.executable, "-m", module], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60
+    )
+    assert done.returncode == 1
+    assert "cannot start: the ledger does not answer" in done.stderr
+    assert "Traceback" not in done.stderr and "secret" not in done.stderr
 
 
 @pytest.mark.parametrize("module", ["workers", "wsgi"])
