@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
-import types
 import typing
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Union
+from typing import Any
 
 import yaml
 
@@ -111,7 +110,7 @@ def _typed(value: Any, kind: Any, where: str) -> Any:
         if isinstance(value, dict) and all(isinstance(v, str) for v in value.values()):
             return dict(value)
         raise SettingsError(f"{where} must hold 'name: place' lines")
-    if typing.get_origin(kind) in (Union, types.UnionType) or type(value) is not kind:
+    if type(value) is not kind:
         names = {int: "a whole number", float: "a number", bool: "true or false", str: "text", Path: "a path"}
         raise SettingsError(f"{where} must be {names[kind]}, not {value!r:.60}")
     return value

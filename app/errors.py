@@ -1,4 +1,4 @@
-"""The one exception family of the service and its translation for HTTP; the task row takes the same code and sentence."""
+"""The one exception family of the service: a code for programs and a sentence for people, for HTTP and the task row alike."""
 
 from __future__ import annotations
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import gc
 import multiprocessing
 import os
 import signal
@@ -65,8 +64,7 @@ def _serve(connection: Connection, slot: Slot, settings: Settings, parent: int) 
     if slot.threads:
         torch.set_num_threads(slot.threads)
     models = WarmModels(slot, settings)
-    collect()
-    gc.freeze()  # as a device process does, so that both sides are spared the same walks over the libraries' objects
+    collect()  # as a device process does before it is ready
     while True:
         try:
             jobs: list[Job] = connection.recv()

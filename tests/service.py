@@ -115,6 +115,16 @@ class Service:
         body: dict[str, Any] = until(ended, f"task {identifier} ends", patience)
         return body
 
+    def claim_delay(self) -> float:
+        """Seconds from the answer of a POST until the task is claimed, on a service that has nothing else to do."""
+        time.sleep(0.4)
+        identifier = self.submit()
+        posted = time.monotonic()
+        until(lambda: self.task(identifier)["status"] != "QUEUED", "claimed", every=0.005)
+        delay = time.monotonic() - posted
+        self.finished(identifier)
+        return delay
+
     def stop(self, number: int = signal.SIGTERM) -> None:
         for process in (self.worker, self.web):
             if process is not None and process.poll() is None:

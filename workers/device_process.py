@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
-import gc
 import importlib
 import logging
 import multiprocessing
@@ -109,7 +108,6 @@ def serve(connection: Connection, slot: Slot, settings: Settings, supervisor: in
     if settings.workers.preload and not settings.whisper.enable_offload:
         _preload(models, slot, settings)
     collect()
-    gc.freeze()  # half a million objects of the libraries: walking them again would cost every task a quarter of a second
     connection.send(Ready())
     while True:
         try:

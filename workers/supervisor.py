@@ -1,4 +1,4 @@
-"""Claim tasks, hand each to an idle device process, write down what comes of it; the only caller of the ledger here."""
+"""Claim tasks, hand each to an idle device process, write down what comes of it, and replace the processes that die."""
 
 from __future__ import annotations
 

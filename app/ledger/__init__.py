@@ -1,1 +1,1 @@
-"""The ledger: one table of tasks that is the queue, the state machine and the result; imported by both sides."""
+"""The ledger: one table of tasks that is the queue, the state machine and the result, and one of heartbeats; for both sides."""
