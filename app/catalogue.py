@@ -1,23 +1,97 @@
-"""Which models a client may name: what the operator configured and the folders under models/. Nothing else is ever loaded."""
+"""Which models clients may name or tasks may need, and where they lie on disk. Nothing else is ever loaded."""
 
 from __future__ import annotations
 
+import re
+from dataclasses import dataclass
 from pathlib import Path
 
+from app import hubs
 from app.settings import Settings
 
 WEIGHTS_FILE = "model.bin"
+REPOSITORY = re.compile(r"(?!.*(--|\.\.|\.git$))\w([\w.-]{0,46}\w)?/\w([\w.-]{0,46}\w)?", re.ASCII)
+
+WHISPER, ALIGN = "whisper", "align"
+# What a complete folder holds, by kind: each line asks for one of its names.
+CONTENTS: dict[str, list[tuple[str, ...]]] = {
+    WHISPER: [("config.json",), (WEIGHTS_FILE,)],
+    ALIGN: [
+        ("config.json",),
+        ("vocab.json",),
+        ("model.safetensors", "model.safetensors.index.json", "pytorch_model.bin", "pytorch_model.bin.index.json"),
+    ],
+}
+
+
+@dataclass(frozen=True)
+class Model:
+    """A model by the name that says it to people: a Whisper name, ``align:de``.
+
+    ``place`` is a folder (counted from models/), a name that a library knows, or a hub repository.
+    """
+
+    kind: str
+    name: str
+    place: str
+
+
+def models(settings: Settings) -> list[Model]:
+    """Every model a task here may need, the default Whisper model first."""
+    return [
+        *(Model(WHISPER, name, place) for name, place in whisper_models(settings).items()),
+        *(Model(ALIGN, f"{ALIGN}:{language}", place) for language, place in aligners(settings).items()),
+    ]
 
 
 def whisper_models(settings: Settings) -> dict[str, str]:
-    """Name → place of every Whisper model allowed here; a place is a folder, a faster-whisper size or a hub repository."""
+    """Name → place of every Whisper model allowed here."""
     configured = {settings.whisper.model_size: settings.whisper.model_size, **settings.whisper.models}
     named = {as_folder(place, settings) for place in configured.values()}
     folders = sorted(path.parent for path in settings.models.path.glob(f"*/{WEIGHTS_FILE}"))
-    return {folder.name: str(folder) for folder in folders if folder not in named} | configured
+    found = {folder.name: str(folder) for folder in folders if folder not in named and folder.name not in configured}
+    return configured | found
+
+
+def aligners(settings: Settings) -> dict[str, str]:
+    """Language → place of its aligner: the operator's choice before whisperx's."""
+    return hubs.ALIGNERS | dict(settings.align.models)
+
+
+def located(model: Model, settings: Settings) -> Path | None:
+    """The folder (of a torchaudio bundle: the file) that holds all of the model; None when it is not on disk."""
+    if bundle_file(model) is not None:
+        path = settings.models.path / str(bundle_file(model))
+        return path if path.is_file() else None
+    folder = as_folder(model.place, settings) or _snapshot(model, settings)
+    return folder if folder is not None and _complete(model.kind, folder) else None
 
 
 def as_folder(place: str, settings: Settings) -> Path | None:
     """The folder a configured place means, relative to models/; None when it names something on a hub."""
     folder = Path(place) if Path(place).is_absolute() else settings.models.path / place
     return folder if folder.is_dir() else None
+
+
+def repository(model: Model) -> str | None:
+    """The repository of the Hugging Face hub that the model's place stands for."""
+    place = hubs.WHISPER.get(model.place, model.place) if model.kind == WHISPER else model.place
+    return place if REPOSITORY.fullmatch(place) else None
+
+
+def bundle_file(model: Model) -> str | None:
+    """The file's name when the model is one of torchaudio's bundles."""
+    return hubs.BUNDLES.get(model.place) if model.kind == ALIGN else None
+
+
+def _snapshot(model: Model, settings: Settings) -> Path | None:
+    """Where huggingface_hub keeps the repository's newest version under models/."""
+    from huggingface_hub import try_to_load_from_cache  # a fifth of a second that a start need not wait for
+
+    repo, first = repository(model), CONTENTS[model.kind][0][0]
+    found = try_to_load_from_cache(repo, first, cache_dir=settings.models.path) if repo else None
+    return Path(found).parent if isinstance(found, str) else None
+
+
+def _complete(kind: str, folder: Path) -> bool:
+    return all(any((folder / name).exists() for name in names) for names in CONTENTS[kind])

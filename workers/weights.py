@@ -13,9 +13,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from app.catalogue import WEIGHTS_FILE, as_folder, whisper_models
+from app.catalogue import ALIGN, WHISPER, Model, aligners, as_folder, bundle_file, located, whisper_models
 from app.errors import SpeechError
 from app.settings import Settings
+from workers import download
 from workers.protocol import Slot
 
 log = logging.getLogger(__name__)
@@ -27,7 +28,8 @@ MISSING_SECONDS = 60.0
 def prepare_environment(slot: Slot) -> None:
     """Set what libraries read at import; to be called before any of them is imported, in the device process."""
     os.environ["PYANNOTE_METRICS_ENABLED"] = "0"
-    os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
+    download.prepare_environment()
+    os.environ["HF_HUB_DISABLE_PROGRESS_BARS"] = "1"  # this process writes a log
     os.environ["DO_NOT_TRACK"] = "1"
     os.environ["TOKENIZERS_PARALLELISM"] = "false"
     if slot.cuda_index is not None:
@@ -110,26 +112,19 @@ class WarmModels:
         place = whisper_models(self._settings).get(name)
         if place is None:
             raise SpeechError("model_not_available", f"Whisper model {name!r} is not among those this server allows.")
-        folder = as_folder(place, self._settings)
-        return folder or self._from_hub(name, place)
+        return as_folder(place, self._settings) or self._fetched(Model(WHISPER, name, place), self._advice(name))
 
-    def _from_hub(self, name: str, place: str) -> Path:
-        from faster_whisper.utils import download_model
-
-        options: dict[str, Any] = {
-            "cache_dir": str(self._settings.models.path),
-            "use_auth_token": self._settings.hf_token or None,
-        }
-        with contextlib.suppress(Exception):  # not here yet, or only in part: fetched next
-            folder = Path(download_model(place, local_files_only=True, **options))
-            if (folder / WEIGHTS_FILE).exists():
-                return folder
-        log.info("downloading whisper %s into %s", name, self._settings.models.path)
+    def _fetched(self, model: Model, advice: str) -> Path:
+        """Where the model lies, downloaded when it is not on disk; without internet, no time is lost on asking for it."""
+        here = located(model, self._settings)
+        if here is not None:
+            return here
+        log.info("downloading %s into %s", model.name, self._settings.models.path)
         try:
-            return Path(download_model(place, **options))
-        except Exception as error:
-            log.warning("download of whisper %s failed: %s", name, error)
-            raise SpeechError("model_not_available", self._advice(name)) from error
+            return download.fetch(model, self._settings)
+        except SpeechError as error:
+            log.warning("download of %s failed: %s", model.name, error.message)
+            raise SpeechError("model_not_available", advice) from error
 
     def _advice(self, name: str) -> str:
         return (
@@ -141,22 +136,24 @@ class WarmModels:
     def _load_aligner(self, language: str) -> tuple[Any, dict[str, Any]]:
         from whisperx.alignment import load_align_model
 
-        place = self._settings.align.models.get(language)
-        folder = as_folder(place, self._settings) if place else None
+        say = f"There is no alignment model for language {language!r} on this machine, and none could be downloaded."
+        place = aligners(self._settings).get(language)
+        if place is None:
+            raise SpeechError("model_not_available", say)
+        wanted = Model(ALIGN, f"{ALIGN}:{language}", place)
+        folder = as_folder(place, self._settings) or self._fetched(wanted, say)
         try:
             with contextlib.redirect_stdout(sys.stderr):
                 model: tuple[Any, dict[str, Any]] = load_align_model(
                     language,
                     self._slot.device,
-                    model_name=str(folder) if folder else place,
+                    model_name=place if bundle_file(wanted) else str(folder),
                     model_dir=str(self._settings.models.path),
                 )
         except Exception as error:
-            log.warning("no aligner for %s: %s", language, error)
-            say = (
-                f"There is no alignment model for language {language!r} on this machine, and none could be downloaded."
-            )
-            raise SpeechError("model_not_available", say) from error
+            log.warning("the aligner for %s in %s cannot be loaded: %s", language, folder, error)
+            broken = f"The alignment model for language {language!r} is broken; the server's log says more."
+            raise SpeechError("model_not_available", broken) from error
         log.info("loaded aligner for %s", language)
         return model
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -29,6 +30,27 @@ def connect(url: str) -> Database:
 
     Raises SettingsError when the address cannot be used; what the driver says of an unreachable server passes through.
     """
+    opened = _unopened(url)
+    database.initialize(opened)
+    migrate(opened)
+    return opened
+
+
+def probe(url: str) -> None:
+    """Raise what ``connect`` would raise when the ledger cannot be used, without making, migrating or writing anything."""
+    unopened = _unopened(url)
+    if isinstance(unopened, SqliteDatabase) and unopened.database != ":memory:":
+        file = Path(unopened.database)
+        if not os.access(file if file.exists() else file.parent, os.W_OK):
+            raise SettingsError(f"DB_URL: {file} cannot be written")
+        if not file.exists():
+            return
+        unopened = SqliteDatabase(f"{file.absolute().as_uri()}?mode=ro", uri=True, timeout=BUSY_TIMEOUT)
+    with unopened.connection_context():
+        unopened.get_tables()
+
+
+def _unopened(url: str) -> Database:
     scheme = urlsplit(url).scheme.split("+")[0]
     if scheme == "sqlite":
         opened: Database = db_url.connect(url, timeout=BUSY_TIMEOUT, pragmas=PRAGMAS)
@@ -36,8 +58,6 @@ def connect(url: str) -> Database:
         opened = db_url.connect(url, unquote_password=True, unquote_user=True, connect_timeout=5)
     else:
         raise SettingsError(f"DB_URL: scheme {scheme!r} is not supported; use sqlite:/// or postgresql://")
-    database.initialize(opened)
-    migrate(opened)
     return opened
 
 

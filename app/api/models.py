@@ -1,0 +1,51 @@
+"""GET /models: what a client may name for each parameter that chooses a model, and what is there already."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import current_app
+from flask_smorest import Blueprint
+
+from app.catalogue import Model, located, models
+from app.openapi import documented_errors
+from app.schemas.languages import LANGUAGES
+from app.schemas.models import MODELS_EXAMPLE, Models
+from app.settings import COMPUTE_TYPES, Settings
+
+blueprint = Blueprint("Models", __name__, description="What a client may name.")
+
+
+@blueprint.route("/models", methods=["GET"])
+@blueprint.response(200, Models, example=MODELS_EXAMPLE)
+@documented_errors(blueprint, 503)
+def show() -> dict[str, Any]:
+    """List the models and languages there are."""
+    speech = current_app.extensions["speech"]
+    return choices(speech.settings, speech.defaults)
+
+
+def choices(settings: Settings, defaults: dict[str, Any]) -> dict[str, Any]:
+    """By parameter: its default and what it may be; models not on disk are downloaded when a task first needs them."""
+    known = models(settings)
+    whisper = [_choice(model, settings) for model in known if model.kind == "whisper"]
+    aligners = {model.name.partition(":")[2]: model for model in known if model.kind == "align"}
+    return {
+        "model_size": {"default": defaults["model_size"], "choices": whisper},
+        "compute_type": {"default": defaults["compute_type"], "choices": [{"name": name} for name in COMPUTE_TYPES]},
+        "lang": {
+            "default": defaults["lang"],
+            "choices": [
+                {"name": name, "word_times": name in aligners, "on_disk": _on_disk(aligners.get(name), settings)}
+                for name in LANGUAGES
+            ],
+        },
+    }
+
+
+def _choice(model: Model, settings: Settings) -> dict[str, Any]:
+    return {"name": model.name, "on_disk": _on_disk(model, settings)}
+
+
+def _on_disk(model: Model | None, settings: Settings) -> bool:
+    return model is not None and located(model, settings) is not None

@@ -1,0 +1,56 @@
+"""The answer of GET /models: by parameter, what it may be and what it is when the client says nothing."""
+
+from __future__ import annotations
+
+from marshmallow import Schema, fields
+
+MODELS_EXAMPLE = {
+    "model_size": {
+        "default": "large-v3",
+        "choices": [{"name": "large-v3", "on_disk": True}, {"name": "tiny", "on_disk": False}],
+    },
+    "compute_type": {"default": "auto", "choices": [{"name": "auto"}, {"name": "int8"}]},
+    "lang": {
+        "default": None,
+        "choices": [
+            {"name": "de", "word_times": True, "on_disk": True},
+            {"name": "haw", "word_times": False, "on_disk": False},
+        ],
+    },
+}
+ON_DISK = "Whether the model is there; one that is not is downloaded when a task first needs it."
+
+
+class Name(Schema):
+    name = fields.String(metadata={"description": "What the parameter takes."})
+
+
+class NamedModel(Name):
+    on_disk = fields.Boolean(metadata={"description": ON_DISK})
+
+
+class Language(NamedModel):
+    word_times = fields.Boolean(
+        metadata={"description": "Whether there is an alignment model, without which words have no times."}
+    )
+
+
+class Names(Schema):
+    default = fields.String()
+    choices = fields.List(fields.Nested(Name))
+
+
+class NamedModels(Schema):
+    default = fields.String()
+    choices = fields.List(fields.Nested(NamedModel))
+
+
+class Languages(Schema):
+    default = fields.String(allow_none=True, metadata={"description": "`null`: the language is detected."})
+    choices = fields.List(fields.Nested(Language))
+
+
+class Models(Schema):
+    model_size = fields.Nested(NamedModels)
+    compute_type = fields.Nested(Names)
+    lang = fields.Nested(Languages)
