@@ -1,0 +1,46 @@
+# syntax=docker/dockerfile:1
+# The service in one image: the web side by default, `python -m workers` as the worker; docker-compose.yaml runs both.
+#   docker build -t speech:cpu .                              for processors
+#   docker build -t speech:cuda --build-arg VARIANT=cuda .    for NVIDIA GPUs; larger by the CUDA libraries
+ARG PYTHON=3.12
+FROM python:${PYTHON}-slim-bookworm
+
+ARG VARIANT=cpu
+ENV PATH=/opt/venv/bin:$PATH \
+    PYTHONUNBUFFERED=1 \
+    PYTHONDONTWRITEBYTECODE=1
+
+WORKDIR /srv/speech
+COPY requirements.txt ./
+# torch from PyPI carries the CUDA libraries; PyTorch's own index has a build without them, and its "+cpu" counts as newer.
+RUN --mount=type=cache,target=/root/.cache/pip \
+    case "$VARIANT" in \
+        cpu) export PIP_EXTRA_INDEX_URL=https://download.pytorch.org/whl/cpu ;; \
+        cuda) ;; \
+        *) echo "VARIANT is cpu or cuda, not $VARIANT" >&2; exit 1 ;; \
+    esac \
+    && python -m venv /opt/venv \
+    && /opt/venv/bin/pip install --disable-pip-version-check -r requirements.txt
+
+# Volumes take the owner of the folders they are mounted over, so the folders are made here.
+RUN groupadd --gid 10001 speech \
+    && useradd --uid 10001 --gid speech --create-home --no-log-init speech \
+    && install -d -o speech -g speech models cache ledger
+COPY --chown=speech:speech models/ models/
+COPY wsgi.py gunicorn.conf.py config.yaml ./
+COPY app/ app/
+COPY workers/ workers/
+
+USER 10001:10001
+ENV HOST=0.0.0.0 \
+    PORT=8000 \
+    DB_URL=sqlite:////srv/speech/ledger/records.db
+EXPOSE 8000
+VOLUME ["/srv/speech/models", "/srv/speech/cache", "/srv/speech/ledger"]
+
+# Liveness only: without a worker the web side still accepts recordings; /health/ready tells whether they will be worked on.
+HEALTHCHECK --interval=30s --timeout=5s --start-period=20s \
+    CMD ["python", "-c", "import os, urllib.request as u; u.urlopen('http://127.0.0.1:%s/health/live' % os.environ['PORT'], timeout=4)"]
+
+# gunicorn's heartbeat file belongs into memory: on a busy disk its workers would be taken for dead.
+CMD ["gunicorn", "-c", "gunicorn.conf.py", "--worker-tmp-dir", "/dev/shm", "wsgi:app"]

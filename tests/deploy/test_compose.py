@@ -1,0 +1,82 @@
+"""The compose files follow the specification, name what exists, and hand the service variables that it reads."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import re
+import subprocess
+from typing import Any
+
+import pytest
+
+from tests.deploy.conftest import HOME, Dockerfile, compose, tool
+from tests.service import ROOT
+
+FILES = ["docker-compose.yaml", "docker-compose.gpu.yaml"]
+READ = {"CONFIG", "HOST", "PORT", "CACHE_DIR", "DB_URL", "HF_TOKEN", "HF_HUB_OFFLINE"}
+
+
+@pytest.fixture(scope="module")
+def services() -> dict[str, Any]:
+    found: dict[str, Any] = compose(FILES[0])["services"]
+    return found
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_it_follows_the_specification(name: str) -> None:
+    command = [tool("check-jsonschema", "requirements-dev.txt"), "--builtin-schema", "vendor.compose-spec"]
+    done = subprocess.run([*command, str(ROOT / name)], capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_web_and_worker_run_one_image_on_the_same_folders(services: dict[str, Any], dockerfile: Dockerfile) -> None:
+    web, worker = services["web"], services["worker"]
+    assert web["image"] == worker["image"] and web["volumes"] == worker["volumes"]
+    targets = [volume.partition(":")[2] for volume in web["volumes"]]
+    assert targets == json.loads(dockerfile.all("VOLUME")[0])
+    assert {volume.partition(":")[0] for volume in web["volumes"]} < set(compose(FILES[0])["volumes"])
+    assert all(target.startswith(HOME) for target in targets)
+
+
+def test_commands_name_real_modules(services: dict[str, Any]) -> None:
+    commands = [service["command"] for service in services.values() if "command" in service]
+    assert commands == [["python", "-m", "workers"]]
+    assert importlib.util.find_spec("workers.__main__")
+
+
+def test_the_service_reads_every_variable_it_is_handed(services: dict[str, Any]) -> None:
+    handed = {name for service in ("web", "worker") for name in services[service]["environment"]}
+    assert {"CONFIG", "DB_URL", "HF_TOKEN"} <= handed <= READ
+    assert services["web"]["environment"].items() <= services["worker"]["environment"].items(), "one ledger for both"
+    assert "HF_TOKEN" not in services["web"]["environment"], "the web side downloads nothing"
+
+
+def test_the_published_port_is_the_one_the_image_serves(services: dict[str, Any], dockerfile: Dockerfile) -> None:
+    (port,) = services["web"]["ports"]
+    assert port.endswith(f":{dockerfile.all('EXPOSE')[0]}")
+    assert "127.0.0.1:" in port, "without a word from the operator only this machine reaches it"
+
+
+def test_the_default_ledger_lies_in_its_volume_and_postgres_has_the_documented_name(services: dict[str, Any]) -> None:
+    default = re.search(r"\$\{DB_URL:-(.*)\}", services["web"]["environment"]["DB_URL"])
+    assert default and default[1].startswith(f"sqlite:///{HOME}/ledger/")
+    documented = re.search(r"DB_URL=postgresql://(\w+):\$POSTGRES_PASSWORD@(\w+)/(\w+)", (ROOT / FILES[0]).read_text())
+    database = services["postgres"]
+    environment = database["environment"]
+    assert documented and documented.groups() == (environment["POSTGRES_USER"], "postgres", environment["POSTGRES_DB"])
+    assert database["profiles"] == ["postgres"], "not started where SQLite is the ledger"
+
+
+def test_gpus_go_to_the_worker_alone_and_with_the_image_that_can_use_them(
+    services: dict[str, Any], dockerfile: Dockerfile
+) -> None:
+    more = compose(FILES[1])["services"]
+    assert set(more) == {"web", "worker"} <= set(services)
+    assert more["web"]["image"] == more["worker"]["image"] != services["web"]["image"]
+    (reserved,) = more["worker"]["deploy"]["resources"]["reservations"]["devices"]
+    assert reserved["driver"] == "nvidia" and reserved["capabilities"] == ["gpu"]
+    assert "deploy" not in more["web"]
+    steps = " ".join(dockerfile.all("RUN"))
+    for service in more.values():
+        assert f"{service['build']['args']['VARIANT']})" in steps, "a variant that the Dockerfile knows"

@@ -1,0 +1,125 @@
+"""The nginx example in front of the real web side: uploads stream through, and its own errors have our shape."""
+
+from __future__ import annotations
+
+import os
+import re
+import socket
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import requests
+
+from app.settings import Limits, Server
+from tests.deploy.conftest import tool
+from tests.service import ROOT, SAMPLE, Service, free_port, until
+
+EXAMPLE = ROOT / "deploy" / "nginx.conf"
+LIMIT = 2  # MB
+
+
+@pytest.fixture(scope="module")
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    service = Service(tmp_path_factory.mktemp("proxied"))
+    service.start_web()
+    yield service
+    service.stop()
+
+
+@pytest.fixture(scope="module")
+def proxy(service: Service, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """nginx with the example, on a free port and with a smaller limit; its address."""
+    nginx = tool("nginx", "Debian: nginx-light")
+    folder, port = tmp_path_factory.mktemp("nginx"), free_port()
+    changes = {
+        "listen 80;": f"listen 127.0.0.1:{port};",
+        "127.0.0.1:8000": f"127.0.0.1:{service.port}",
+        "4097m": f"{LIMIT}m",
+    }
+    text = EXAMPLE.read_text()
+    for old, new in changes.items():
+        assert old in text
+        text = text.replace(old, new)
+    (folder / "speech.conf").write_text(text)
+    temporary = "".join(
+        f"{kind}_temp_path {folder}/{kind};" for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+    )
+    (folder / "nginx.conf").write_text(
+        f"{'user root;' if os.geteuid() == 0 else ''} daemon off; pid {folder}/pid; error_log {folder}/log; events {{}}\n"
+        f"http {{ access_log off; {temporary} include {folder}/speech.conf; }}\n"
+    )
+    command = [nginx, "-e", f"{folder}/log", "-c", f"{folder}/nginx.conf"]
+    tested = subprocess.run([*command, "-t"], capture_output=True, text=True)
+    assert tested.returncode == 0, tested.stderr
+    running = subprocess.Popen(command)
+    try:
+        until(lambda: connects(port), "nginx listens")
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        running.terminate()
+        running.wait(20)
+
+
+def connects(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def test_a_recording_goes_through(proxy: str) -> None:
+    answer = requests.post(f"{proxy}/transcription", files={"file": ("a.flac", SAMPLE.read_bytes())}, timeout=60)
+    assert answer.status_code == 201, answer.text
+    assert requests.get(f"{proxy}{answer.headers['Location']}", timeout=30).json()["status"] == "QUEUED"
+
+
+def test_an_upload_reaches_the_service_while_it_is_sent(proxy: str, service: Service) -> None:
+    form = b'--x\r\nContent-Disposition: form-data; name="file"; filename="a"\r\n\r\n' + bytes(1_000_000)
+    end = b"\r\n--x--\r\n"
+    port = int(proxy.rsplit(":", 1)[1])
+    with socket.create_connection(("127.0.0.1", port), timeout=60) as client:
+        head = (
+            "POST /transcription HTTP/1.1\r\nHost: x\r\nContent-Type: multipart/form-data; boundary=x\r\n"
+            f"Content-Length: {len(form + end)}\r\n\r\n"
+        )
+        client.sendall(head.encode() + form)
+        until(lambda: written(service.cache) > 500_000, "most of the recording is in the cache", patience=30)
+        client.sendall(end)
+        assert client.recv(12).endswith(b"201")
+
+
+def written(cache: Path) -> int:
+    """Bytes in the largest file that is being written."""
+    return max(
+        (file.stat().st_size for file in cache.rglob("*") if file.is_file() and file.name != "source"), default=0
+    )
+
+
+def test_what_is_too_large_for_nginx_is_told_in_our_shape(proxy: str) -> None:
+    answer = requests.post(f"{proxy}/transcription", files={"file": ("a", bytes(LIMIT * 1024 * 1024))}, timeout=60)
+    assert answer.status_code == 413 and answer.headers["Content-Type"] == "application/json"
+    assert answer.json() == {
+        "code": 413,
+        "status": "Request Entity Too Large",
+        "message": "The recording is too large.",
+    }
+
+
+def test_errors_of_the_service_pass_as_they_are(proxy: str, service: Service) -> None:
+    assert (
+        requests.get(f"{proxy}/task/x", timeout=30).json() == requests.get(f"{service.url}/task/x", timeout=30).json()
+    )
+
+
+def test_the_example_lets_through_what_the_service_takes() -> None:
+    (size,) = re.findall(r"client_max_body_size (\d+)m;", EXAMPLE.read_text())
+    assert int(size) == Limits().max_upload_mb + 1
+    assert f"server {Server().host}:{Server().port};" in EXAMPLE.read_text()
+
+
+def test_a_service_that_is_away_is_told_in_our_shape(proxy: str, service: Service) -> None:
+    """The last of this module: the service stays stopped."""
+    service.stop()
+    answer = requests.get(f"{proxy}/task/x", timeout=30)
+    assert answer.status_code == 503 and answer.headers["Retry-After"] == "5"
+    assert answer.json().keys() == {"code", "status", "message"}

@@ -1,0 +1,30 @@
+"""The systemd units are valid and start what there is."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.deploy.conftest import HOME, tool
+from tests.service import ROOT
+
+UNITS = sorted((ROOT / "deploy").glob("*.service"))
+
+
+@pytest.mark.parametrize("unit", UNITS, ids=lambda unit: unit.name)
+def test_systemd_accepts_it(unit: Path, tmp_path: Path) -> None:
+    analyze = tool("systemd-analyze", "Debian: systemd")
+    here = unit.read_text().replace(f"{HOME}/.venv/bin", str(Path(sys.executable).parent)).replace(HOME, str(ROOT))
+    (tmp_path / unit.name).write_text(here)
+    done = subprocess.run([analyze, "verify", str(tmp_path / unit.name)], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_they_start_what_the_procfile_starts() -> None:
+    started = [re.search(r"ExecStart=\S+/bin/(.*)", unit.read_text()) for unit in UNITS]
+    procfile = [line.partition(": ")[2] for line in (ROOT / "Procfile").read_text().splitlines()]
+    assert [found and found[1] for found in started] == procfile
