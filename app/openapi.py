@@ -31,7 +31,7 @@ MESSAGES: dict[int, tuple[str, dict[str, list[str]] | None]] = {
     413: ("The data value transmitted exceeds the capacity limit.", None),
     422: (
         "The request cannot be accepted.",
-        {"beam_size": ["Must be greater than or equal to 1 and less than or equal to 100."]},
+        {"threshold": ["Must be greater than or equal to 0 and less than or equal to 1."]},
     ),
     429: ("The queue is full; try again later.", None),
     503: ("The ledger does not answer at the moment; try again.", None),
@@ -78,7 +78,8 @@ def documented_submission(blueprint: Blueprint, parameters: type[Schema]) -> Cal
     def decorate(view: View) -> View:
         view = blueprint.arguments(parameters, location="query")(view)
         headers = {"Location": {"description": f"/task/{IDENTIFIER}", "schema": {"type": "string"}}}
-        view = blueprint.response(201, Submitted, example=SUBMITTED_EXAMPLE, headers=headers)(view)
+        example = SUBMITTED_EXAMPLE | {"message": f"{blueprint.name} task has queued"}
+        view = blueprint.response(201, Submitted, example=example, headers=headers)(view)
         view = documented_errors(blueprint, *SUBMISSION_ERRORS)(view)
         described: View = blueprint.doc(requestBody=_multipart())(view)
         return described

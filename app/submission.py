@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import shutil
 import uuid
+from collections.abc import Sequence
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -19,8 +20,7 @@ from werkzeug.exceptions import TooManyRequests
 from app.ledger import task
 from app.media import uploads
 from app.media.paths import folder_of
-from app.schemas.effects import without_effect
-from app.schemas.transcription import server_defaults
+from app.schemas.parameters import Parameters
 
 RETRY_SECONDS = 30
 
@@ -31,6 +31,7 @@ class ParametersParser(FlaskParser):
     DEFAULT_UNKNOWN_BY_LOCATION: dict[str, str | None] = {}
 
     def load_querystring(self, req: Any, schema: Schema) -> Any:
+        assert isinstance(schema, Parameters)
         given: dict[str, Any] = {}
         errors: dict[str, list[str]] = {}
         for place in (_query(req), req.form):
@@ -49,7 +50,7 @@ class ParametersParser(FlaskParser):
             )
         if errors:
             raise ValidationError(errors)
-        return server_defaults(current_app.extensions["speech"].settings) | given
+        return schema.configured(current_app.extensions["speech"].settings) | given
 
     def handle_error(self, error: ValidationError, req: Any, schema: Any, **kwargs: Any) -> Any:
         messages = error.messages.get("query", error.messages) if isinstance(error.messages, dict) else {}
@@ -74,8 +75,8 @@ def _nothing_said(value: str, schema: Schema, name: str) -> str | None:
     return None if value == "" and field is not None and field.allow_none else value
 
 
-def submit(task_type: str, params: dict[str, Any]) -> ResponseReturnValue:
-    """Queue the request's recording as a task and return the answer of POST.
+def submit(task_type: str, params: dict[str, Any], warnings: Sequence[str] = ()) -> ResponseReturnValue:
+    """Queue the request's recording as a task, with what it warns of so far, and return the answer of POST.
 
     Answers 422 without exactly one non-empty file, 429 when the queue is full, 507 when the disk is.
     """
@@ -83,7 +84,6 @@ def submit(task_type: str, params: dict[str, Any]) -> ResponseReturnValue:
     upload = uploads.received(request)
     if task.queued() >= speech.settings.limits.max_queued:
         raise TooManyRequests("The queue is full; try again later.", retry_after=RETRY_SECONDS)
-    warnings = without_effect(params, speech.defaults)
     stored = {name: None if value == math.inf else value for name, value in params.items() if name != "hf_token"}
     identifier = str(uuid.uuid4())
     folder = folder_of(speech.settings.cache.path, identifier)
@@ -93,7 +93,7 @@ def submit(task_type: str, params: dict[str, Any]) -> ResponseReturnValue:
         shutil.rmtree(folder, ignore_errors=True)
         raise
     # When the commit fails, nobody knows on which side of it: the folder stays, and the purge removes it if no row came.
-    task.submit(identifier, task_type, stored, uploads.label(upload), warnings)
+    task.submit(identifier, task_type, stored, uploads.label(upload), list(warnings))
     name = task_type.replace("-", " ").capitalize()
     answer = {"identifier": identifier, "status": "QUEUED", "message": f"{name} task has queued"}
     return answer, 201, {"Location": f"/task/{identifier}"}

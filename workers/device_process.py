@@ -15,7 +15,7 @@ from multiprocessing.connection import Connection
 from types import ModuleType
 
 from app.errors import SpeechError
-from app.ledger.states import TRANSCRIPTION
+from app.ledger.states import TRANSCRIPTION, VAD
 from app.ledger.task import Claim
 from app.logs import configure_logging
 from app.settings import Settings
@@ -25,7 +25,7 @@ from workers.weights import KEPT, WarmModels, collect, prepare_environment, usab
 
 log = logging.getLogger(__name__)
 
-PIPELINES = {TRANSCRIPTION: "workers.pipelines.transcription"}
+PIPELINES = {TRANSCRIPTION: "workers.pipelines.transcription", VAD: "workers.pipelines.vad"}
 PR_SET_PDEATHSIG = 1
 GOODBYE_SECONDS = 2.0
 OUT_OF_MEMORY = ("out of memory", "bad_alloc", "cannot allocate memory")
@@ -139,7 +139,7 @@ def _execute(
             log.exception("task %s failed", job.uuid)
         return Failure(failed.code, failed.message, run.warnings, time.monotonic() - started, run.facts)
     finally:
-        if job.params["enable_offload"]:
+        if job.params.get("enable_offload"):
             models.free()
 
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from flask import current_app
 from flask.typing import ResponseReturnValue
 
 from app.ledger.states import TRANSCRIPTION
 from app.openapi import documented_submission
+from app.schemas.effects import without_effect
 from app.schemas.transcription import TranscriptionParameters
 from app.submission import SubmissionBlueprint, submit
 
@@ -18,4 +20,5 @@ blueprint = SubmissionBlueprint("Transcription", __name__, description="Speech t
 @documented_submission(blueprint, TranscriptionParameters)
 def transcribe(params: dict[str, Any]) -> ResponseReturnValue:
     """Transcribe a recording."""
-    return submit(TRANSCRIPTION, params)
+    warnings = without_effect(params, current_app.extensions["speech"].defaults)
+    return submit(TRANSCRIPTION, params, warnings)

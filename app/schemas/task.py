@@ -8,6 +8,7 @@ from marshmallow import Schema, fields
 
 from app.ledger.states import STATUSES, TASK_TYPES
 
+RESULT = "null until COMPLETED. Of /vad: stretches of speech, with start and end alone."
 IDENTIFIER = "0b7c3d1e-6a52-4f0e-9d3c-2f6f0c6a4b11"
 
 SUBMITTED_EXAMPLE = {
@@ -91,12 +92,12 @@ class TaskAnswer(Schema):
     status = fields.String(metadata={"enum": list(STATUSES)})
     task_type = fields.String(metadata={"enum": list(TASK_TYPES)})
     result_type = fields.String(allow_none=True)
-    result = fields.List(fields.Nested(Segment), allow_none=True, metadata={"description": "null until COMPLETED."})
+    result = fields.List(fields.Nested(Segment), allow_none=True, metadata={"description": RESULT})
     task_params = fields.Dict(metadata={"description": "What the task runs with, defaults filled in."})
     error = fields.String(allow_none=True, metadata={"description": "A sentence for a person."})
     error_code = fields.String(allow_none=True, metadata={"description": "A stable word for programs."})
     warnings = fields.List(fields.String(), metadata={"description": "What was asked for and not done, and why."})
-    stage = fields.String(allow_none=True, metadata={"description": "What runs now: decode, transcribe, align."})
+    stage = fields.String(allow_none=True, metadata={"description": "What runs now: decode, vad, transcribe, align."})
     progress = fields.Float(metadata={"minimum": 0, "maximum": 1})
     duration = fields.Float(allow_none=True, metadata={"description": "Seconds of execution, waiting excluded."})
     audio_duration = fields.Float(allow_none=True, metadata={"description": "Seconds of sound in the recording."})

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 from flask import current_app
-from marshmallow import RAISE, Schema, ValidationError, fields, validate, validates, validates_schema
+from marshmallow import Schema, ValidationError, fields, validate, validates, validates_schema
 
 from app.catalogue import whisper_models
 from app.schemas.fields import Number, Text, TokenList, Whole
 from app.schemas.languages import LANGUAGES
+from app.schemas.vad import MOST, VadParameters
 from app.settings import COMPUTE_TYPES, Settings
 
 PREPEND_PUNCTUATIONS = "\"'“¿([{-"
 APPEND_PUNCTUATIONS = "\"'.。,，!！?？:：”)]}、"
-MOST = 2**31 - 1
 IGNORED = "Accepted for clients of Whisper-WebUI; without effect here."
 
 
@@ -154,28 +153,10 @@ class WhisperParameters(Schema):
             raise ValidationError(f"There is no such model here; there are: {', '.join(sorted(names))}.")
 
 
-class VadParameters(Schema):
-    """Where Silero hears speech."""
+class VadFilterParameters(VadParameters):
+    """Where Silero hears speech, and whether only that is decoded."""
 
     vad_filter = fields.Boolean(load_default=False, metadata=_about("Decode only where there is speech."))
-    threshold = Number(
-        load_default=0.5, validate=validate.Range(0, 1), metadata=_about("Speech above this probability.")
-    )
-    min_speech_duration_ms = Whole(
-        load_default=250, validate=validate.Range(0, MOST), metadata=_about("Drop speech shorter than this.")
-    )
-    max_speech_duration_s = Number(
-        load_default=lambda: math.inf,  # no default in the OpenAPI document: infinity is not a number to JSON
-        endless=True,
-        validate=validate.Range(0, min_inclusive=False),
-        metadata=_about("Split speech longer than this many seconds; left out, or `inf`, it is never split."),
-    )
-    min_silence_duration_ms = Whole(
-        load_default=2000, validate=validate.Range(0, MOST), metadata=_about("Silence that ends a stretch of speech.")
-    )
-    speech_pad_ms = Whole(
-        load_default=400, validate=validate.Range(0, MOST), metadata=_about("Padding on both sides of speech.")
-    )
 
 
 class SeparationParameters(Schema):
@@ -212,17 +193,6 @@ class ClientParameters(Schema):
     hf_token = Text(load_default=None, allow_none=True, most=1000, metadata=_about(f"{IGNORED} Never stored."))
 
 
-# marshmallow lists the fields of the last base first
-class TranscriptionParameters(
-    ClientParameters, DiarizationParameters, SeparationParameters, VadParameters, WhisperParameters
-):
-    """All parameters of a transcription, as query parameters or form fields."""
-
-    class Meta:
-        unknown = RAISE
-        ordered = True
-
-
 def server_defaults(settings: Settings) -> dict[str, Any]:
     """What config.yaml says where the client says nothing."""
     return {
@@ -233,3 +203,12 @@ def server_defaults(settings: Settings) -> dict[str, Any]:
         "uvr_model_size": settings.bgm_separation.model_size,
         **settings.transcription,
     }
+
+
+# marshmallow lists the fields of the last base first
+class TranscriptionParameters(
+    ClientParameters, DiarizationParameters, SeparationParameters, VadFilterParameters, WhisperParameters
+):
+    """All parameters of a transcription, as query parameters or form fields."""
+
+    configured = staticmethod(server_defaults)

@@ -11,14 +11,22 @@ from werkzeug.test import TestResponse
 from app.ledger import db
 from app.ledger.task import Task
 
+ENDPOINTS = ("/transcription", "/vad")  # that take recordings
 RECORDING = b"RIFF" + bytes(range(256)) * 40
 
 
-def post(web: Flask, query: str = "", recording: bytes = RECORDING, name: str = "a.wav", **form: Any) -> TestResponse:
-    """POST /transcription with ``recording`` as field ``file`` and ``form`` beside it; a file of ``form`` comes first."""
+def post(
+    web: Flask,
+    query: str = "",
+    recording: bytes = RECORDING,
+    name: str = "a.wav",
+    path: str = "/transcription",
+    **form: Any,
+) -> TestResponse:
+    """POST to ``path`` with ``recording`` as field ``file`` and ``form`` beside it; a file of ``form`` comes first."""
     fields = {"file": (io.BytesIO(recording), name)} | form
     return web.test_client().post(
-        f"/transcription{query}", data=fields, content_type="multipart/form-data", follow_redirects=False
+        f"{path}{query}", data=fields, content_type="multipart/form-data", follow_redirects=False
     )
 
 

@@ -82,7 +82,7 @@ def test_documented_examples_are_what_the_server_answers(web: Flask, document: d
     def example(path: str, method: str, code: str) -> Any:
         return document["paths"][path][method]["responses"][code]["content"]["application/json"]["example"]
 
-    assert example("/transcription", "post", "422") == post(web, "?beam_size=0").get_json()
+    assert example("/transcription", "post", "422") == post(web, "?threshold=2").get_json()
     assert example("/task/{identifier}", "get", "404") == web.test_client().get("/task/1").get_json()
     assert example("/transcription", "post", "201").keys() == post(web).get_json().keys()
     shown = web.test_client().get(f"/task/{submitted(web)}").get_json()

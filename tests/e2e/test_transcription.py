@@ -13,6 +13,7 @@ import pytest
 import requests
 
 from tests import recordings
+from tests.app.posting import ENDPOINTS
 from tests.service import SAMPLE, Service
 
 REFERENCE = json.loads(SAMPLE.with_suffix(".json").read_text())
@@ -100,17 +101,20 @@ def test_progress_rises_and_names_its_stage(service: Service) -> None:
     assert {"transcribe", "align"} <= {stage for _, stage, _ in seen}
 
 
+@pytest.mark.parametrize("endpoint", ENDPOINTS)
 @pytest.mark.parametrize(
     ("name", "code"),
     [("text.wav", "invalid_media"), ("mute.mp4", "no_audio"), ("list.m3u8", None)],
 )
-def test_bad_media_fails_with_its_reason(service: Service, tmp_path: Path, name: str, code: str | None) -> None:
+def test_bad_media_fails_with_its_reason(
+    service: Service, tmp_path: Path, endpoint: str, name: str, code: str | None
+) -> None:
     path = tmp_path / name
     if name == "mute.mp4":
         recordings.video(path, None)
     else:
         path.write_text("#EXTM3U\n#EXTINF:1,\n/etc/passwd\n" if name == "list.m3u8" else "This is text.")
-    done = service.finished(service.submit(path))
+    done = service.finished(service.post(endpoint, path).json()["identifier"])
     assert done["status"] == "FAILED" and done["result"] is None
     assert done["error_code"] == code or (code is None and done["error_code"] in ("unsupported_media", "invalid_media"))
     assert done["error"].endswith(".")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import math
 from collections.abc import Callable
@@ -15,6 +16,7 @@ import pytest
 
 from app.errors import SpeechError
 from tests import recordings
+from tests.recordings import RATE
 from tests.service import SAMPLE
 from workers.run import Run
 from workers.stages import transcribe
@@ -58,15 +60,21 @@ def test_segments_keep_their_contract(transcribed: Transcribed) -> None:
 
 def test_words_stand_where_they_were_said(transcribed: Transcribed) -> None:
     segments, _ = transcribed(SAMPLE)
-    words = [word for segment in segments for word in segment["words"]]
-    errors = []
-    for turn in REFERENCE["turns"]:
-        first, last = turn["text"].split()[0], turn["text"].split()[-1]
-        near = [w for w in words if turn["start"] - 1 < w["start"] and w["end"] < turn["end"] + 1]
-        errors += [abs(w["start"] - turn["start"]) for w in near if w["word"] == first]
-        errors += [abs(w["end"] - turn["end"]) for w in near if w["word"] == last]
+    errors = distances(segments, REFERENCE["turns"])
     assert len(errors) >= len(REFERENCE["turns"])
     assert np.median(errors) <= MEDIAN_SECONDS
+
+
+def distances(segments: list[dict[str, Any]], turns: list[dict[str, Any]]) -> list[float]:
+    """Seconds between where turns begin and end and where their first and last words were found, if they were at all."""
+    words = [word for segment in segments for word in segment["words"]]
+    found = []
+    for turn in turns:
+        first, last = turn["text"].split()[0], turn["text"].split()[-1]
+        near = [w for w in words if turn["start"] - 1 < w["start"] and w["end"] < turn["end"] + 1]
+        found += [abs(w["start"] - turn["start"]) for w in near if w["word"] == first]
+        found += [abs(w["end"] - turn["end"]) for w in near if w["word"] == last]
+    return found
 
 
 def test_shifted_sound_shifts_every_time(transcribed: Transcribed, tmp_path: Path) -> None:
@@ -93,6 +101,25 @@ def test_voice_activity_restores_the_timeline(transcribed: Transcribed, tmp_path
     for batch_size in (1, 8):
         segments, _ = transcribed(path, vad_filter=True, min_silence_duration_ms=500, batch_size=batch_size)
         assert segments[0]["words"][0]["start"] == pytest.approx(20.4, abs=0.3), batch_size
+
+
+@pytest.mark.parametrize("batch_size", [1, 8])
+def test_voice_activity_leaves_every_word_where_it_was_said(
+    transcribed: Transcribed, tmp_path: Path, batch_size: int
+) -> None:
+    sound, pieces, turns, at = recordings.speech(SAMPLE), [], [], 0.0
+    for silence, turn in zip(itertools.cycle([7.0, 31.0, 3.0]), REFERENCE["turns"], strict=False):
+        cut = sound[int((turn["start"] - 0.2) * RATE) : int((turn["end"] + 0.2) * RATE)]
+        pieces += [recordings.silence(silence), cut]
+        begin = at + silence + 0.2
+        turns.append(turn | {"start": begin, "end": begin + turn["end"] - turn["start"]})
+        at += silence + len(cut) / RATE
+    path = recordings.wav(tmp_path / "a.wav", np.concatenate([*pieces, recordings.silence(5)]))
+    segments, _ = transcribed(path, vad_filter=True, batch_size=batch_size)
+    errors = distances(segments, turns)
+    assert jiwer.wer(REFERENCE["text"], text(segments)) <= MOST_WRONG
+    assert len(errors) >= 2 * len(turns) - 2
+    assert np.median(errors) <= MEDIAN_SECONDS and max(errors) <= 0.4
 
 
 def test_sequential_decoding_finds_the_words_too(transcribed: Transcribed) -> None:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import itertools
-import math
 from typing import Any
 
 import numpy as np
-from faster_whisper.vad import VadOptions, get_speech_timestamps
 
 from workers.stages.decode import SAMPLE_RATE, Samples
+from workers.stages.vad import speech
 
 Windows = list[tuple[float, float]]
 
@@ -44,12 +43,8 @@ def quiet_windows(samples: Samples, longest: float) -> Windows:
 
 def speech_windows(samples: Samples, params: dict[str, Any], longest: float) -> Windows:
     """Windows of at most ``longest`` seconds that hold all speech Silero hears, on the recording's own timeline."""
-    options = vad_options(params)
-    padding = 2 * options.speech_pad_ms / 1000
-    options.max_speech_duration_s = min(options.max_speech_duration_s, max(longest - padding, longest / 2))
     windows: Windows = []
-    for speech in get_speech_timestamps(samples, options):
-        start, end = speech["start"] / SAMPLE_RATE, speech["end"] / SAMPLE_RATE
+    for start, end in speech(samples, params, longest):
         if windows and end - windows[-1][0] <= longest:
             windows[-1] = (windows[-1][0], end)
         else:
@@ -61,17 +56,6 @@ def _audible(samples: Samples, window: tuple[float, float]) -> bool:
     """Whether there is anything to hear; decoders invent words for windows of silence."""
     piece = samples[int(window[0] * SAMPLE_RATE) : int(window[1] * SAMPLE_RATE)]
     return len(piece) >= SHORTEST_SECONDS * SAMPLE_RATE and bool(max(np.max(piece), -np.min(piece)) > FAINTEST)
-
-
-def vad_options(params: dict[str, Any]) -> VadOptions:
-    longest = params["max_speech_duration_s"]
-    return VadOptions(
-        threshold=params["threshold"],
-        min_speech_duration_ms=params["min_speech_duration_ms"],
-        max_speech_duration_s=math.inf if longest is None else longest,
-        min_silence_duration_ms=params["min_silence_duration_ms"],
-        speech_pad_ms=params["speech_pad_ms"],
-    )
 
 
 def _energy(samples: Samples, frames: int) -> Any:

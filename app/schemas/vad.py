@@ -1,0 +1,37 @@
+"""The parameters of POST /vad, which are also those of a transcription's vad_filter: where Silero hears speech."""
+
+from __future__ import annotations
+
+import math
+
+from marshmallow import validate
+
+from app.schemas.fields import Number, Whole
+from app.schemas.parameters import Parameters
+
+MOST = 2**31 - 1
+
+
+class VadParameters(Parameters):
+    """What counts as speech, and how stretches of it are divided."""
+
+    threshold = Number(
+        load_default=0.5, validate=validate.Range(0, 1), metadata={"description": "Speech above this probability."}
+    )
+    min_speech_duration_ms = Whole(
+        load_default=250, validate=validate.Range(0, MOST), metadata={"description": "Drop speech shorter than this."}
+    )
+    max_speech_duration_s = Number(
+        load_default=lambda: math.inf,  # no default in the OpenAPI document: infinity is not a number to JSON
+        endless=True,
+        validate=validate.Range(0, min_inclusive=False),
+        metadata={"description": "Split speech longer than this many seconds; left out, or `inf`, it is never split."},
+    )
+    min_silence_duration_ms = Whole(
+        load_default=2000,
+        validate=validate.Range(0, MOST),
+        metadata={"description": "Silence that ends a stretch of speech."},
+    )
+    speech_pad_ms = Whole(
+        load_default=400, validate=validate.Range(0, MOST), metadata={"description": "Padding on both sides of speech."}
+    )
