@@ -75,7 +75,7 @@ def _scalar(node: yaml.Node, path: Path) -> Any:
 def section(kind: Any, name: str, values: Any) -> Any:
     """An instance of the dataclass ``kind`` with ``values`` in place of its defaults.
 
-    The metadata of its fields may hold ``choices``, ``least`` and ``most``.
+    The metadata of its fields may hold ``choices``, ``least``, ``most``, and ``each``, which raises ValueError for a bad entry.
     """
     hints = typing.get_type_hints(kind)
     fields = {f.name: f for f in dataclasses.fields(kind)}
@@ -96,6 +96,11 @@ def _checked(value: Any, kind: Any, limits: Mapping[str, Any], where: str) -> An
         raise SettingsError(f"{where} must be at least {limits['least']}, not {value!r:.60}")
     if "most" in limits and value > limits["most"]:
         raise SettingsError(f"{where} must be at most {limits['most']}, not {value!r:.60}")
+    for entry in value if "each" in limits else ():
+        try:
+            limits["each"](entry)
+        except ValueError as error:
+            raise SettingsError(f"{where}: {error}") from error
     return value
 
 
@@ -110,6 +115,10 @@ def _typed(value: Any, kind: Any, where: str) -> Any:
         if isinstance(value, dict) and all(isinstance(v, str) for v in value.values()):
             return dict(value)
         raise SettingsError(f"{where} must hold 'name: place' lines")
+    if typing.get_origin(kind) is tuple:
+        if isinstance(value, list) and all(isinstance(entry, str) for entry in value):
+            return tuple(value)
+        raise SettingsError(f"{where} must be a list of texts, such as [a, b]")
     if type(value) is not kind:
         names = {int: "a whole number", float: "a number", bool: "true or false", str: "text", Path: "a path"}
         raise SettingsError(f"{where} must be {names[kind]}, not {value!r:.60}")

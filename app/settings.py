@@ -20,6 +20,7 @@ from dotenv.parser import parse_stream
 
 from app import configfile
 from app.errors import SettingsError
+from app.media import addresses
 
 ROOT = Path(__file__).resolve().parent.parent
 COMPUTE_TYPES = (
@@ -37,7 +38,7 @@ COMPUTE_TYPES = (
 
 
 def _limited(default: Any, **limits: Any) -> Any:
-    """A dataclass field with ``choices``, ``least`` or ``most`` that the loader enforces."""
+    """A dataclass field with ``choices``, ``least``, ``most`` or ``each`` that the loader enforces."""
     if isinstance(default, dict):
         return field(default_factory=lambda: dict(default), metadata=limits)
     return field(default=default, metadata=limits)
@@ -102,6 +103,16 @@ class Limits:
 
 
 @dataclass(frozen=True)
+class Fetch:
+    enabled: bool = True
+    allow: tuple[str, ...] = _limited((), each=addresses.allowed)
+    parallel: int = _limited(4, least=1, most=64)
+    timeout: float = _limited(3600.0, least=1.0, most=86400.0)
+    stall_seconds: float = _limited(30.0, least=1.0, most=3600.0)
+    min_kb_per_second: float = _limited(10.0, least=0.1, most=1e6)
+
+
+@dataclass(frozen=True)
 class Settings:
     server: Server = field(default_factory=Server)
     models: Models = field(default_factory=Models)
@@ -111,6 +122,7 @@ class Settings:
     workers: Workers = field(default_factory=Workers)
     cache: Cache = field(default_factory=Cache)
     limits: Limits = field(default_factory=Limits)
+    fetch: Fetch = field(default_factory=Fetch)
     transcription: Mapping[str, Any] = _limited({})
     db_url: str = field(default="", repr=False)
     hf_token: str = field(default="", repr=False)
