@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 INCOMING = "incoming"
@@ -14,3 +15,12 @@ def folder_of(cache: Path, identifier: str) -> Path:
 
 def source_of(cache: Path, identifier: str) -> Path:
     return folder_of(cache, identifier) / SOURCE
+
+
+def sync_folder(folder: Path) -> None:
+    """Make the names in ``folder`` durable, as fsync does a file's content."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -15,10 +15,12 @@ from werkzeug.datastructures import FileStorage
 from werkzeug.exceptions import BadRequest, HTTPException
 from werkzeug.formparser import FormDataParser
 
-from app.media.paths import INCOMING, SOURCE
+from app.media.paths import INCOMING, SOURCE, sync_folder
 
 LABEL_LENGTH = 1024
 MEBIBYTE = 1024 * 1024
+UNKNOWN_FIELD = "There is no such file field; send the recording as 'file'."
+NO_RECORDING = "Send the recording as multipart form field 'file', or its URL as 'file_url'."
 
 
 class InsufficientStorage(HTTPException):
@@ -73,9 +75,9 @@ def received(request: Request) -> FileStorage:
     fields = [name for name, files in request.files.lists() for _ in files]
     unknown = sorted({name for name in fields if name != "file"})
     if unknown:
-        reject({name: ["There is no such file field; send the recording as 'file'."] for name in unknown})
+        reject({name: [UNKNOWN_FIELD] for name in unknown})
     if len(fields) != 1:
-        say = "Given more than once." if fields else "Send the recording as multipart form field 'file'."
+        say = "Given more than once." if fields else NO_RECORDING
         reject({"file": [say]})
     upload = request.files["file"]
     if upload.stream.seek(0, os.SEEK_END) == 0:
@@ -97,14 +99,6 @@ def keep(upload: FileStorage, folder: Path) -> None:
     Path(part.name).rename(folder / SOURCE)
     for directory in (folder, folder.parent):
         sync_folder(directory)
-
-
-def sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def label(upload: FileStorage) -> str:

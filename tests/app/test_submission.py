@@ -170,8 +170,8 @@ def test_every_mistake_is_named_at_once(web: Flask) -> None:
 @pytest.mark.parametrize(
     ("form", "says"),
     [
-        ([], "Send the recording as multipart form field 'file'."),
-        ([("lang", "de")], "Send the recording as multipart form field 'file'."),
+        ([], uploads.NO_RECORDING),
+        ([("lang", "de")], uploads.NO_RECORDING),
         ([("file", "text")], "Must be a file, not text: curl -F file=@recording.wav"),
         ([("file", (io.BytesIO(b""), "a.wav"))], "The file is empty."),
         ([("file", (io.BytesIO(b"a"), "a")), ("file", (io.BytesIO(b"b"), "b"))], "Given more than once."),
@@ -193,14 +193,6 @@ def test_recording_in_another_field_is_refused_by_its_name(web: Flask) -> None:
 def test_file_and_url_together_are_refused(web: Flask) -> None:
     for answer in (post(web, file_url="https://example.org/a.wav"), post(web, "?file_url=https://example.org/a.wav")):
         assert "not both" in refused(answer, 422, "file_url")["errors"]["file_url"][0]
-    nothing_happened(web)
-
-
-def test_url_alone_is_refused_with_what_to_do(web: Flask) -> None:
-    for form in ({"file_url": "https://example.org/a.wav"}, {}):
-        query = "" if form else "?file_url=https://example.org/a.wav"
-        answer = web.test_client().post(f"/transcription{query}", data=form, content_type="multipart/form-data")
-        assert "upload the file" in refused(answer, 422, "file_url")["errors"]["file_url"][0]
     nothing_happened(web)
 
 
