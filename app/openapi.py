@@ -22,7 +22,8 @@ curl -F file=@recording.wav http://localhost:8000/transcription
 curl http://localhost:8000/task/IDENTIFIER
 ```
 
-Parameters go into the query or into form fields beside the file.
+Parameters go into the query or into form fields beside the file. Instead of `file`, `file_url` names an http(s) URL that the
+server downloads.
 """
 
 MESSAGES: dict[int, tuple[str, dict[str, list[str]] | None]] = {
@@ -89,10 +90,18 @@ def documented_submission(blueprint: Blueprint, parameters: type[Schema]) -> Cal
 
 def _multipart() -> dict[str, Any]:
     recording = {"type": "string", "format": "binary", "description": "Audio or video, in any common format."}
+    link = {
+        "type": "string",
+        "format": "uri",
+        "description": (
+            "http(s) URL of the recording, in place of `file`; it may also stand in the query. It is downloaded while the task "
+            "is QUEUED, with `stage` `download`. `task_params` shows it without its query."
+        ),
+    }
     schema = {
         "type": "object",
-        "required": ["file"],
-        "properties": {"file": recording},
+        "oneOf": [{"required": ["file"]}, {"required": ["file_url"]}],
+        "properties": {"file": recording, "file_url": link},
         "description": "Every query parameter may be sent as a form field instead, but not both.",
         "additionalProperties": {"type": "string"},
     }

@@ -6,19 +6,21 @@ import math
 import shutil
 import uuid
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl
 
-from flask import current_app, request
+from flask import current_app, g, request
 from flask.typing import ResponseReturnValue
 from flask_smorest import Blueprint
 from marshmallow import Schema, ValidationError
 from webargs.flaskparser import FlaskParser
-from werkzeug.datastructures import MultiDict
+from werkzeug.datastructures import FileStorage, MultiDict
 from werkzeug.exceptions import TooManyRequests
 
 from app.ledger import task
-from app.media import uploads
+from app.media import links, uploads
+from app.media.addresses import parse
 from app.media.paths import folder_of
 from app.schemas.parameters import Parameters
 
@@ -42,14 +44,12 @@ class ParametersParser(FlaskParser):
                 given[name] = values if repeatable and len(values) > 1 else _nothing_said(values[0], schema, name)
         if "file" in given:
             errors["file"] = ["Must be a file, not text: curl -F file=@recording.wav"]
-        if "file_url" in given:
-            errors["file_url"] = (
-                ["Give either file or file_url, not both."]
-                if "file" in req.files
-                else ["This version does not fetch recordings; upload the file."]
-            )
+        g.file_url = links.asked(given)
+        if g.file_url and "file_url" not in errors:
+            errors |= links.mistakes(g.file_url, req.files.keys(), current_app.extensions["speech"].settings.fetch)
         if errors:
             raise ValidationError(errors)
+        given.pop("file_url", None)
         return schema.configured(current_app.extensions["speech"].settings) | given
 
     def handle_error(self, error: ValidationError, req: Any, schema: Any, **kwargs: Any) -> Any:
@@ -78,22 +78,32 @@ def _nothing_said(value: str, schema: Schema, name: str) -> str | None:
 def submit(task_type: str, params: dict[str, Any], warnings: Sequence[str] = ()) -> ResponseReturnValue:
     """Queue the request's recording as a task, with what it warns of so far, and return the answer of POST.
 
-    Answers 422 without exactly one non-empty file, 429 when the queue is full, 507 when the disk is.
+    Answers 422 without exactly one non-empty file or usable URL, 429 when the queue is full, 507 when the disk is.
     """
     speech = current_app.extensions["speech"]
-    upload = uploads.received(request)
+    link = parse(g.file_url) if g.file_url else None
+    upload = None if link else uploads.received(request)
     if task.queued() >= speech.settings.limits.max_queued:
         raise TooManyRequests("The queue is full; try again later.", retry_after=RETRY_SECONDS)
     stored = {name: None if value == math.inf else value for name, value in params.items() if name != "hf_token"}
     identifier = str(uuid.uuid4())
-    folder = folder_of(speech.settings.cache.path, identifier)
+    if upload is not None:
+        _keep(upload, folder_of(speech.settings.cache.path, identifier))
+        # When the commit fails, nobody knows on which side of it: the folder stays, and the purge removes it if no row came.
+        task.submit(identifier, task_type, stored, uploads.label(upload), list(warnings))
+    elif link is not None:
+        uploads.check_space(speech.settings.cache.path, speech.settings.limits.min_free_mb)
+        links.admit(link, speech.settings.fetch)
+        stored["file_url"] = link.shown
+        task.submit(identifier, task_type, stored, link.label, list(warnings), source_url=link.url)
+    name = task_type.replace("-", " ").capitalize()
+    answer = {"identifier": identifier, "status": "QUEUED", "message": f"{name} task has queued"}
+    return answer, 201, {"Location": f"/task/{identifier}"}
+
+
+def _keep(upload: FileStorage, folder: Path) -> None:
     try:
         uploads.keep(upload, folder)
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
         raise
-    # When the commit fails, nobody knows on which side of it: the folder stays, and the purge removes it if no row came.
-    task.submit(identifier, task_type, stored, uploads.label(upload), list(warnings))
-    name = task_type.replace("-", " ").capitalize()
-    answer = {"identifier": identifier, "status": "QUEUED", "message": f"{name} task has queued"}
-    return answer, 201, {"Location": f"/task/{identifier}"}

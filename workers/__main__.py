@@ -11,6 +11,7 @@ from app.errors import SettingsError
 from app.ledger import db
 from app.logs import configure_logging
 from workers import devices, purge
+from workers.fetching import Fetching
 from workers.supervisor import Supervisor
 
 
@@ -21,9 +22,12 @@ def main() -> None:
     slots = devices.slots(loaded.workers)
     db.connect(loaded.db_url)
     scheduler = purge.start(loaded.cache)
+    fetching = Fetching(loaded)
+    fetching.start()
     try:
         Supervisor(loaded, slots).run()
     finally:
+        fetching.stop()
         scheduler.shutdown(wait=False)
 
 

@@ -43,6 +43,7 @@ class Task(Model):
     started_at = DoubleField(null=True)
     finished_at = DoubleField(null=True)
     files_purged_at = DoubleField(null=True)
+    source_url = TextField(null=True)  # while the recording is still to be downloaded (download.py), and no longer
 
     class Meta:
         database = database
@@ -58,8 +59,15 @@ class Claim:
     owner: str
 
 
-def submit(uuid: str, task_type: str, params: dict[str, Any], file_name: str, warnings: list[str]) -> None:
-    """Commit a QUEUED row and wake a waiting supervisor."""
+def submit(
+    uuid: str,
+    task_type: str,
+    params: dict[str, Any],
+    file_name: str,
+    warnings: list[str],
+    source_url: str | None = None,
+) -> None:
+    """Commit a QUEUED row and wake a waiting supervisor; with ``source_url``, its recording is to be downloaded first."""
     with write():
         Task.insert(
             uuid=uuid,
@@ -69,9 +77,15 @@ def submit(uuid: str, task_type: str, params: dict[str, Any], file_name: str, wa
             params=json.dumps(params),
             warnings=json.dumps(warnings),
             created_at=now(),
+            **({"source_url": source_url} if source_url else {}),
         ).execute()
-        if is_postgres(database):
-            database.execute_sql(f"NOTIFY {CHANNEL}")
+        wake()
+
+
+def wake() -> None:
+    """Within a transaction: tell PostgreSQL's listeners that it queued something; SQLite's see every commit."""
+    if is_postgres(database):
+        database.execute_sql(f"NOTIFY {CHANNEL}")
 
 
 def get(uuid: str) -> Task | None:
@@ -93,8 +107,9 @@ def queue_position(task: Task) -> int | None:
 
 
 def claim(owner: str) -> Task | None:
-    """Move the oldest QUEUED task to IN_PROGRESS for ``owner``; None when nothing waits."""
-    waiting = Task.select(Task.id).where(Task.status == QUEUED).order_by(Task.id).limit(1)
+    """Move the oldest QUEUED task whose recording is here to IN_PROGRESS for ``owner``; None when nothing waits."""
+    ready = (Task.status == QUEUED) & Task.source_url.is_null()
+    waiting = Task.select(Task.id).where(ready).order_by(Task.id).limit(1)
     if waiting.scalar() is None:  # a plain read: an idle poll must not take the write lock
         return None
     with write():
@@ -111,7 +126,7 @@ def claim(owner: str) -> Task | None:
             lease_expires=now() + LEASE_SECONDS,
             started_at=now(),
             stage=None,
-        ).where((Task.id == task_id) & (Task.status == QUEUED)).execute()
+        ).where((Task.id == task_id) & ready).execute()
         return Task.get_by_id(task_id)
 
 

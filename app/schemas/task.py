@@ -97,7 +97,9 @@ class TaskAnswer(Schema):
     error = fields.String(allow_none=True, metadata={"description": "A sentence for a person."})
     error_code = fields.String(allow_none=True, metadata={"description": "A stable word for programs."})
     warnings = fields.List(fields.String(), metadata={"description": "What was asked for and not done, and why."})
-    stage = fields.String(allow_none=True, metadata={"description": "What runs now: decode, vad, transcribe, align."})
+    stage = fields.String(
+        allow_none=True, metadata={"description": "What runs now: download, decode, vad, transcribe, align."}
+    )
     progress = fields.Float(metadata={"minimum": 0, "maximum": 1})
     duration = fields.Float(allow_none=True, metadata={"description": "Seconds of execution, waiting excluded."})
     audio_duration = fields.Float(allow_none=True, metadata={"description": "Seconds of sound in the recording."})

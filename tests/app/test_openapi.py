@@ -110,11 +110,12 @@ def test_documented_bounds_are_the_enforced_ones(web: Flask, document: dict[str,
                 refused(post(web, f"?{name}={schema[bound] + step}"), 422, name)
 
 
-def test_recording_is_documented_as_a_required_file(document: dict[str, Any]) -> None:
+def test_recording_is_documented_as_a_file_or_a_url_one_of_which_is_required(document: dict[str, Any]) -> None:
     body = document["paths"]["/transcription"]["post"]["requestBody"]
     schema = body["content"]["multipart/form-data"]["schema"]
-    assert body["required"] and schema["required"] == ["file"]
+    assert body["required"] and schema["oneOf"] == [{"required": ["file"]}, {"required": ["file_url"]}]
     assert schema["properties"]["file"]["format"] == "binary"
+    assert schema["properties"]["file_url"]["format"] == "uri"
 
 
 @pytest.mark.parametrize("path", ["/openapi.json", "/openapi.json/"])

@@ -66,12 +66,14 @@ def test_settings_and_ledger_need_neither_side(tmp_path: Path) -> None:
         "app.ledger.watch",
         "app.logs",
         "app.media.paths",
+        "app.media.fetch",
+        "app.ledger.download",
     )
     imported(tmp_path, [*MODELS, *WEB], *modules)
 
 
 @pytest.mark.parametrize(
-    "module", ["workers.supervisor", "workers.__main__", "workers.device_process", "workers.purge"]
+    "module", ["workers.supervisor", "workers.__main__", "workers.device_process", "workers.purge", "workers.fetching"]
 )
 def test_workers_import_without_the_web_and_before_the_models(tmp_path: Path, module: str) -> None:
     names, memory = imported(tmp_path, [*WEB, "tests"], module)

@@ -1,0 +1,130 @@
+"""A task whose recording is still to be downloaded: one downloader holds it, no device claims it, its URL is forgotten."""
+
+from __future__ import annotations
+
+import uuid
+
+import pytest
+
+from app.ledger import db, download, task
+from app.ledger.download import Held
+from app.ledger.states import CANCELLED, FAILED, QUEUED
+from app.ledger.task import Claim, Task
+
+pytestmark = pytest.mark.usefixtures("ledger")
+
+URL = "https://media.example/a.wav?sig=secret"
+
+
+def submitted(url: str | None = URL) -> str:
+    identifier = str(uuid.uuid4())
+    task.submit(identifier, "transcription", {}, "a.wav", [], source_url=url)
+    return identifier
+
+
+def held(owner: str = "me") -> Held:
+    claimed = download.claim(owner)
+    assert claimed is not None and claimed[1] == URL
+    return claimed[0]
+
+
+def row(identifier: str) -> Task:
+    found = task.get(identifier)
+    assert found is not None
+    return found
+
+
+def test_device_claims_only_what_is_here() -> None:
+    waiting, here = submitted(), submitted(url=None)
+    claimed = task.claim("device")
+    assert claimed is not None and claimed.uuid == here
+    assert task.claim("device") is None
+    assert download.ready(held())
+    claimed = task.claim("device")
+    assert claimed is not None and claimed.uuid == waiting
+    assert (claimed.source_url, claimed.owner, claimed.attempt) == (None, "device", 1)
+
+
+def test_downloads_are_taken_on_in_their_order_and_once() -> None:
+    first, _, second = submitted(), submitted(url=None), submitted()
+    assert [held("a").uuid, held("b").uuid] == [first, second]
+    assert download.claim("a") is None
+
+
+def test_progress_shows_and_never_falls() -> None:
+    identifier = submitted()
+    mine = held()
+    assert (row(identifier).status, row(identifier).stage) == (QUEUED, "download")
+    assert download.report(mine, 0.5)
+    download.report(mine, 0.2)
+    assert row(identifier).progress == pytest.approx(download.SHARE / 2)
+    download.ready(mine)
+    assert (row(identifier).stage, row(identifier).progress) == (None, pytest.approx(download.SHARE))
+
+
+def test_failure_ends_the_task_and_forgets_the_url() -> None:
+    identifier = submitted()
+    mine = held()
+    assert download.fail(mine, "download_failed", "The server answered 404.")
+    failed = row(identifier)
+    assert (failed.status, failed.error_code, failed.error) == (FAILED, "download_failed", "The server answered 404.")
+    assert failed.finished_at is not None
+    assert "secret" not in str(failed.__data__)
+    assert not download.fail(mine, "x", "y") and not download.ready(mine)
+    assert task.purgeable(-1, 10) == [identifier]
+
+
+def test_lease_that_ran_out_is_taken_over_and_the_first_owner_fenced_off() -> None:
+    identifier = submitted()
+    stale = held("first")
+    assert download.claim("second") is None
+    Task.update(lease_expires=0).execute()
+    fresh = held("second")
+    assert not download.ready(stale) and not download.fail(stale, "x", "y") and not download.report(stale, 0.5)
+    assert download.renew("first") == set()
+    assert row(identifier).status == QUEUED
+    assert download.ready(fresh)
+
+
+def test_renewal_names_and_extends_only_what_is_still_held() -> None:
+    kept, cancelled, theirs = submitted(), submitted(), submitted()
+    held(), held(), held("them")
+    Task.update(lease_expires=0).execute()
+    Task.update(status=CANCELLED).where(Task.uuid == cancelled).execute()
+    assert download.renew("me") == {kept}
+    claimed = download.claim("other")
+    assert claimed is not None and claimed[0].uuid == theirs
+    assert download.claim("other") is None
+
+
+def test_release_lets_the_next_one_begin_at_once() -> None:
+    identifier = submitted()
+    held("stopping")
+    assert download.release("stopping") == 1
+    assert (row(identifier).stage, row(identifier).owner) == (None, None)
+    assert held("next").uuid == identifier
+
+
+def test_url_of_a_cancelled_task_is_forgotten() -> None:
+    cancelled, waiting = submitted(), submitted()
+    Task.update(status=CANCELLED).where(Task.uuid == cancelled).execute()
+    assert download.forget() == 1
+    assert download.forget() == 0
+    assert (row(cancelled).source_url, row(waiting).source_url) == (None, URL)
+
+
+def test_running_tasks_are_never_taken_for_downloads() -> None:
+    submitted(url=None)
+    claimed = task.claim("me")
+    assert claimed is not None
+    assert download.renew("me") == set() and download.release("me") == 0 and download.claim("me") is None
+    assert task.complete(Claim(claimed.uuid, claimed.attempt, "me"), "json", "[]", [], 1.0)
+
+
+def test_looking_for_downloads_reads_no_finished_tasks(ledger_url: str) -> None:
+    query, parameters = Task.select(Task.id, Task.status).where(Task.source_url.is_null(False)).sql()
+    if not ledger_url.startswith("sqlite"):
+        db.database.execute_sql("SET enable_seqscan = off")  # the table is empty, which alone would decide it
+    explain = "EXPLAIN QUERY PLAN" if ledger_url.startswith("sqlite") else "EXPLAIN"
+    plan = str(db.database.execute_sql(f"{explain} {query}", parameters).fetchall())
+    assert "task_source_url" in plan
