@@ -108,9 +108,7 @@ class Fetch:
     def watch(self) -> None:
         """Abort when it takes too long altogether, or brought too little in the last window."""
         now = self._clock()
-        if self._aborted is not None:
-            self.abort(self._aborted)  # once more: the socket may be newer than the first time
-        elif now - self._began > self._bounds.seconds:
+        if now - self._began > self._bounds.seconds:
             self.abort(answers.failed(f"The download was not complete after {self._bounds.seconds:.0f} s."))
         elif now - self._window_began > self._bounds.window:
             brought = self.received - self._window_received
@@ -119,7 +117,7 @@ class Fetch:
             self._window_began, self._window_received = now, self.received
 
     def abort(self, error: SpeechError) -> None:
-        """Make ``run`` raise ``error``, whatever it waits for."""
+        """Make ``run`` raise ``error``, whatever it waits for; a connection that is just being made has CONNECT_SECONDS."""
         with self._lock:
             self._aborted = self._aborted or error
             connected = self._connection.sock if self._connection else None

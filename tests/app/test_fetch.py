@@ -335,6 +335,17 @@ def test_abort_ends_it_at_once_whatever_it_waits_for(folder: Path, kind: str) ->
         assert not thread.is_alive() and raised == [told]
 
 
+def test_abort_is_seen_between_two_pieces_too(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def gone(*arguments: Any) -> None:
+        raise OSError(errno.ENOTCONN, "Transport endpoint is not connected")
+
+    monkeypatch.setattr("app.media.fetch.socket.socket.shutdown", gone)
+    with source(lambda path: dripping(answered(b"", length=None))) as server:
+        began = time.monotonic()
+        assert "bytes in" in failure(server.url, folder, window=0.4, seconds=10)
+    assert time.monotonic() - began < 5
+
+
 def test_abort_before_it_begins_makes_no_connection(folder: Path) -> None:
     with source(answered(SOUND)) as server:
         fetching = Fetch(server.url, folder, BOUNDS, Gate(HERE))
@@ -436,5 +447,9 @@ def test_download_over_tls_can_be_aborted(folder: Path, authority: trustme.CA) -
         assert "bytes in" in failure(server.url, folder, window=0.5)
 
 
-def test_public_authorities_are_trusted() -> None:
+@pytest.mark.usefixtures("authority")
+def test_public_authorities_are_trusted_where_the_system_has_none(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("SSL_CERT_DIR", str(tmp_path))
     assert len(answers.trust().get_ca_certs()) > 50
