@@ -69,7 +69,8 @@ def script(language: str, lines: Sequence[tuple[str, Sequence[str]]], rng: rando
     for voice, line in lines:
         for index, text in enumerate(line):
             sound = voices.speak(text, voice, rng)
-            made.words.append(Word(text, at / RATE, (at + len(sound)) / RATE, voice))
+            first, last = voices.audible(sound)
+            made.words.append(Word(text, (at + first) / RATE, (at + last) / RATE, voice))
             gap = np.zeros(int(rng.uniform(*(between if index == len(line) - 1 else pause)) * RATE), np.float32)
             pieces += [sound, gap]
             at += len(sound) + len(gap)

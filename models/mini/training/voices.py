@@ -24,6 +24,7 @@ ESPEAK = {
 TRAINING = {"en": (*ESPEAK["en"], *FLITE), "de": tuple(ESPEAK["de"])}
 HELD_OUT = {"en": ("en-us+john", "en-gb+paul", "en-us+f5", "en-us+m1"), "de": ("de+f3", "de+m1")}
 THRESHOLD = 1e-3  # of full scale: what is quieter at either end is not speech
+AUDIBLE = 10 ** (-30 / 10)  # of the power where the word is loudest: what is below is not the word
 PEAK = 0.7
 
 
@@ -36,6 +37,18 @@ def speak(text: str, voice: str, rng: random.Random) -> np.ndarray:
     loud = np.flatnonzero(abs(samples) > THRESHOLD)
     samples = samples[loud[0] : loud[-1] + 1]
     return (PEAK * samples / abs(samples).max()).astype(np.float32)
+
+
+def audible(sound: np.ndarray) -> tuple[int, int]:
+    """First and last sample of what one hears of a word: 10 ms within 30 dB of its loudest.
+
+    flite puts up to 0.3 s of faint noise around what it says, and some of espeak-ng's variants leave an echo.
+    """
+    window = RATE // 100
+    energy = np.cumsum(np.concatenate([np.zeros(window), sound.astype(np.float64) ** 2, np.zeros(window)]))
+    power = energy[window:] - energy[:-window]  # of the window that ends at each sample
+    loud = np.flatnonzero(power > AUDIBLE * power.max())
+    return max(0, int(loud[0]) - window // 2), min(len(sound), int(loud[-1]) - window // 2)
 
 
 def _espeak(text: str, voice: str, words_per_minute: int, pitch: int) -> bytes:
