@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import shlex
@@ -9,9 +10,10 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import requests
 
@@ -26,7 +28,7 @@ WORDS_SHOWN = 8
 
 def main() -> None:
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # end the service, however this script is ended
-    port = free_port(os.environ.get("PORT"))
+    port, claim = free_port(os.environ.get("PORT"))
     home = ROOT / "cache" / f"demo-{port}"
     environment = {
         "CONFIG": CONFIG,
@@ -55,19 +57,27 @@ def main() -> None:
     finally:
         service.send_signal(signal.SIGTERM)
         service.wait()
+        claim.close()
 
 
-def free_port(asked: str | None) -> str:
-    """The port that was asked for; else 8000, or any free one when something else listens there."""
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", int(asked or 8000)))
-        except OSError:
-            if asked:
-                sys.exit(f"Port {asked} is taken; choose another: make demo PORT=...")
-            probe.bind(("127.0.0.1", 0))
-        return str(probe.getsockname()[1])
+def free_port(asked: str | None) -> tuple[str, IO[bytes]]:
+    """The port that was asked for; else 8000, or any free one where something listens there or another demo is about to.
+
+    The file that comes with it holds the claim on it, until it is closed.
+    """
+    for port in (asked or "8000", "0"):
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", int(port)))
+                found = str(probe.getsockname()[1])
+                claim = Path(tempfile.gettempdir(), f"speech-demo-{os.getuid()}-{found}.lock").open("wb")
+                fcntl.flock(claim, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                return found, claim
+            except OSError:
+                if asked:
+                    break
+    sys.exit(f"Port {asked or 8000} is taken; choose another: make demo PORT=...")
 
 
 def wait_until_ready(url: str, service: subprocess.Popen[bytes], log: Path) -> None:

@@ -78,7 +78,7 @@ class Service:
     def _alive(self) -> bool:
         try:
             return requests.get(f"{self.url}/health/live", timeout=5).status_code == 200
-        except requests.ConnectionError:
+        except (requests.ConnectionError, requests.Timeout):  # the latter on a machine that is busy with other things
             return False
 
     def log(self, name: str) -> str:
