@@ -15,6 +15,7 @@ from playhouse import db_url
 from playhouse.migrations import Runner
 
 from app.errors import SettingsError
+from app.ledger.layout import put_result_last
 
 database = DatabaseProxy()
 
@@ -79,6 +80,7 @@ def migrate(opened: Database) -> list[str]:
     """Open the ledger, apply the missing migrations while no other process does either, and return their names."""
     with _migrating(opened):
         applied: list[str] = Runner(opened, str(MIGRATIONS)).up()
+        put_result_last(opened)
     return applied
 
 

@@ -9,11 +9,11 @@ from typing import Any
 from peewee import AutoField, Case, CharField, DoubleField, IntegerField, Model, TextField
 
 from app.ledger.db import database, is_postgres, now, write
-from app.ledger.states import COMPLETED, FAILED, IN_PROGRESS, QUEUED, TERMINAL
+from app.ledger.states import CANCELLED, COMPLETED, FAILED, IN_PROGRESS, QUEUED
 
 LEASE_SECONDS = 30.0
 MAX_CRASHES = 3
-CHANNEL = "task_queued"
+CHANNEL = "task_changed"
 
 
 class Task(Model):
@@ -83,27 +83,19 @@ def submit(
 
 
 def wake() -> None:
-    """Within a transaction: tell PostgreSQL's listeners that it queued something; SQLite's see every commit."""
+    """Within a transaction: tell PostgreSQL's listeners that something is queued or ended; SQLite's see every commit."""
     if is_postgres(database):
         database.execute_sql(f"NOTIFY {CHANNEL}")
 
 
 def get(uuid: str) -> Task | None:
-    if "\0" in uuid:  # PostgreSQL takes no NUL, not even to compare with
-        return None
-    return Task.get_or_none(Task.uuid == uuid)
+    # PostgreSQL takes no NUL, not even to compare with
+    return None if "\0" in uuid else Task.get_or_none(Task.uuid == uuid)
 
 
 def queued() -> int:
     """How many tasks wait."""
     return Task.select().where(Task.status == QUEUED).count()
-
-
-def queue_position(task: Task) -> int | None:
-    """1 for the task that runs next, null for one that does not wait."""
-    if task.status != QUEUED:
-        return None
-    return Task.select().where((Task.status == QUEUED) & (Task.id <= task.id)).count()
 
 
 def claim(owner: str) -> Task | None:
@@ -171,6 +163,26 @@ def requeue(claim: Claim) -> bool:
     return _changed(Task.update(_waiting()).where(_held(claim)))
 
 
+def cancel(uuid: str) -> bool:
+    """QUEUED or IN_PROGRESS → CANCELLED; False when the task has ended before, or there is none.
+
+    Whoever runs it finds it missing among what it holds, and ends the process at work on it.
+    """
+    ended = Task.update(status=CANCELLED, duration=now() - Task.started_at, **_ended())
+    return _changed_and_told(ended.where((Task.uuid == uuid) & Task.status.in_([QUEUED, IN_PROGRESS])))
+
+
+def delete(uuid: str) -> bool:
+    """Remove the row, in whatever state it is; False when somebody else has. Whoever runs it notices as with ``cancel``."""
+    return _changed_and_told(Task.delete().where(Task.uuid == uuid))
+
+
+def held(owner: str) -> set[tuple[str, int]]:
+    """(uuid, attempt) of all that ``owner`` may still write a result for."""
+    rows = Task.select(Task.uuid, Task.attempt).where((Task.status == IN_PROGRESS) & (Task.owner == owner))
+    return {(row.uuid, row.attempt) for row in rows}
+
+
 def renew(owner: str) -> int:
     """Extend the leases of all that ``owner`` runs; the number of tasks it still holds."""
     held = (Task.owner == owner) & (Task.status == IN_PROGRESS)
@@ -192,10 +204,7 @@ def recover(owner: str | None = None) -> tuple[int, int]:
                 crashes=Task.crashes + 1,
                 error_code="worker_crashed",
                 error=f"The process running this task was lost {MAX_CRASHES} times; it is not tried again.",
-                finished_at=now(),
-                stage=None,
-                owner=None,
-                lease_expires=None,
+                **_ended(),
             )
             .where(lost, Task.crashes >= MAX_CRASHES - 1)
             .execute()
@@ -215,17 +224,16 @@ def _waiting() -> dict[Any, Any]:
 
 
 def _held(claim: Claim) -> Any:
-    return (
-        (Task.uuid == claim.uuid)
-        & (Task.status == IN_PROGRESS)
-        & (Task.attempt == claim.attempt)
-        & (Task.owner == claim.owner)
-    )
+    ours = (Task.uuid == claim.uuid) & (Task.attempt == claim.attempt) & (Task.owner == claim.owner)
+    return ours & (Task.status == IN_PROGRESS)
 
 
 def _finish(claim: Claim, **values: Any) -> bool:
-    finished = Task.update(**values, finished_at=now(), stage=None, owner=None, lease_expires=None)
-    return _changed(finished.where(_held(claim)))
+    return _changed(Task.update(**values, **_ended()).where(_held(claim)))
+
+
+def _ended() -> dict[str, Any]:
+    return {"finished_at": now(), "stage": None, "owner": None, "lease_expires": None}
 
 
 def _changed(update: Any) -> bool:
@@ -233,12 +241,7 @@ def _changed(update: Any) -> bool:
     return bool(update.execute() == 1)
 
 
-def purgeable(ttl: float, most: int) -> list[str]:
-    """Identifiers of up to ``most`` tasks that ended over ``ttl`` seconds ago and whose files are still kept."""
-    due = (Task.finished_at < now() - ttl) & Task.files_purged_at.is_null() & Task.status.in_(TERMINAL)
-    return [row.uuid for row in Task.select(Task.uuid).where(due).order_by(Task.id).limit(most)]
-
-
-def purged(uuid: str) -> None:
-    """Note that the files of a task are gone."""
-    Task.update(files_purged_at=now()).where(Task.uuid == uuid).execute()
+def _changed_and_told(change: Any) -> bool:
+    with write():
+        wake()
+        return _changed(change)

@@ -18,6 +18,7 @@ from playhouse.migrations import Runner
 
 from app.errors import SettingsError
 from app.ledger import db, task
+from app.ledger.layout import put_result_last
 from app.ledger.task import Claim, Task
 from app.ledger.worker import Worker
 from tests.postgres import Postgres
@@ -83,6 +84,61 @@ def test_ledger_of_the_first_version_keeps_its_tasks(ledger_url: str, first_only
     claimed = task.claim("me")
     assert claimed is not None
     assert task.complete(Claim("old", claimed.attempt, "me"), "json", "[]", [], 1.0)
+
+
+def test_every_index_of_the_first_version_is_there_after_the_last(ledger_url: str, first_only: Path) -> None:
+    old = db_url.connect(ledger_url)
+    Runner(old, str(first_only)).up()
+    before = {index.name for index in old.get_indexes("task")}
+    old.close()
+    opened = db.connect(ledger_url)
+    assert before < {index.name for index in opened.get_indexes("task")}
+
+
+def test_nothing_stands_behind_the_result_where_sqlite_would_read_through_it(
+    tmp_path: Path, first_only: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(db, "MIGRATIONS", first_only)
+    url = f"sqlite:///{tmp_path / 'records.db'}"
+    old = db_url.connect(url)
+    Runner(old, str(first_only)).up()
+    insert = (
+        "INSERT INTO task (uuid, task_type, status, file_name, params, warnings, progress, attempt, crashes, created_at"
+    )
+    old.execute_sql(f"{insert}, result) VALUES ('a', 'x', 'COMPLETED', '', '', '', 1, 1, 0, 1, '[7]')")
+    old.execute_sql(f"{insert}) VALUES ('b', 'x', 'QUEUED', '', '', '', 1, 1, 0, 1)")
+    old.close()
+    (first_only / "0002_note.py").write_text(COLUMN)
+    opened = db.connect(url)
+    assert [column.name for column in opened.get_columns("task")][-2:] == ["note", "result"]
+    assert opened.execute_sql("SELECT uuid, result, note FROM task ORDER BY uuid").fetchall() == [
+        ("a", "[7]", "none yet"),
+        ("b", None, "none yet"),
+    ]
+    assert "task_uuid" in {index.name for index in opened.get_indexes("task")}
+    assert not put_result_last(opened), "once"
+
+
+@pytest.mark.parametrize(
+    ("query", "index"),
+    [
+        ("status = 'FAILED' ORDER BY id DESC", "task_status_id"),
+        ("task_type = 'vad' ORDER BY id DESC", "task_task_type_id"),
+        ("task_type = 'vad' AND status = 'FAILED' ORDER BY id DESC", "task_task_type_status_id"),
+        (
+            "finished_at < 9 ORDER BY finished_at",
+            "task_finished_at",
+        ),
+        (
+            "files_purged_at IS NULL AND finished_at < 9 ORDER BY finished_at",
+            "task_files_purged_at",
+        ),
+    ],
+)
+def test_lists_are_read_from_an_index_in_its_order(tmp_path: Path, query: str, index: str) -> None:
+    opened = db.connect(f"sqlite:///{tmp_path / 'records.db'}")
+    plan = str(opened.execute_sql(f"EXPLAIN QUERY PLAN SELECT uuid FROM task WHERE {query} LIMIT 50").fetchall())
+    assert f"USING INDEX {index}" in plan and "TEMP B-TREE" not in plan
 
 
 def test_migrations_bring_about_what_the_models_expect(ledger_url: str) -> None:

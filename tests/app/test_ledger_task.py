@@ -6,9 +6,10 @@ import uuid
 
 import pytest
 
-from app.ledger import task
-from app.ledger.states import COMPLETED, FAILED, IN_PROGRESS, QUEUED
-from app.ledger.task import Claim, Task
+from app.ledger import age, reading, task
+from app.ledger.states import CANCELLED, COMPLETED, FAILED, IN_PROGRESS, QUEUED
+from app.ledger.task import Task
+from tests.app.ledgers import claimed
 
 pytestmark = pytest.mark.usefixtures("ledger")
 
@@ -17,12 +18,6 @@ def submitted() -> str:
     identifier = str(uuid.uuid4())
     task.submit(identifier, "transcription", {"beam_size": 5}, "a.wav", ["w"])
     return identifier
-
-
-def claimed(owner: str = "me") -> Claim:
-    row = task.claim(owner)
-    assert row is not None
-    return Claim(row.uuid, row.attempt, owner)
 
 
 def row(identifier: str) -> Task:
@@ -39,9 +34,9 @@ def test_oldest_task_is_claimed_first() -> None:
 
 def test_queue_position_counts_down() -> None:
     first, second = submitted(), submitted()
-    assert (task.queue_position(row(first)), task.queue_position(row(second))) == (1, 2)
+    assert (reading.queue_position(row(first)), reading.queue_position(row(second))) == (1, 2)
     claimed()
-    assert (task.queue_position(row(first)), task.queue_position(row(second))) == (None, 1)
+    assert (reading.queue_position(row(first)), reading.queue_position(row(second))) == (None, 1)
 
 
 def test_completion_commits_once() -> None:
@@ -129,7 +124,102 @@ def test_purgeable_are_finished_tasks_whose_time_is_over() -> None:
     task.complete(claimed(), "json", "[]", [], 1.0)
     claimed()
     Task.update(finished_at=Task.finished_at - 1000).where(Task.uuid == old).execute()
-    assert task.purgeable(600, 10) == [old]
-    task.purged(old)
-    assert task.purgeable(600, 10) == []
+    assert age.purgeable(600, 10) == [old]
+    age.purged(old)
+    assert age.purgeable(600, 10) == []
     assert row(fresh).files_purged_at is None
+
+
+def test_purge_is_noted_once_and_never_of_a_live_task() -> None:
+    identifier = submitted()
+    assert not age.purged(identifier)
+    task.complete(claimed(), "json", "[]", [], 1.0)
+    assert age.purged(identifier) and not age.purged(identifier)
+
+
+def test_only_ended_tasks_are_forgotten() -> None:
+    old, live = submitted(), submitted()
+    task.complete(claimed(), "json", "[]", [], 1.0)
+    Task.update(finished_at=0).where(Task.uuid == old).execute()
+    assert age.forgettable(600, 10) == [old]
+    assert age.forget(old) and not age.forget(old) and not age.forget(live)
+    assert task.get(old) is None and row(live).status == QUEUED
+
+
+def test_waiting_task_is_cancelled_at_once() -> None:
+    identifier, other = submitted(), submitted()
+    assert task.cancel(identifier)
+    assert (row(identifier).status, row(identifier).duration, row(identifier).error) == (CANCELLED, None, None)
+    assert row(identifier).finished_at is not None
+    assert claimed().uuid == other and task.claim("me") is None
+
+
+def test_running_task_is_cancelled_and_its_holder_writes_nothing_more() -> None:
+    identifier = submitted()
+    claim = claimed()
+    assert task.held("me") == {(identifier, 1)} and task.held("them") == set()
+    assert task.cancel(identifier)
+    assert task.held("me") == set()
+    assert not task.report(claim, "decode", 0.5)
+    assert not task.complete(claim, "json", "[]", [], 1.0)
+    assert not task.fail(claim, "x", "y", [], None)
+    assert not task.requeue(claim)
+    ended = row(identifier)
+    assert (ended.status, ended.result, ended.stage, ended.owner) == (CANCELLED, None, None, None)
+    assert ended.duration is not None and 0 <= ended.duration < 60
+
+
+@pytest.mark.parametrize("end", ["complete", "fail", "cancel"])
+def test_ended_task_is_not_cancelled(end: str) -> None:
+    identifier = submitted()
+    claim = claimed()
+    if end == "complete":
+        task.complete(claim, "json", "[]", [], 1.0)
+    elif end == "fail":
+        task.fail(claim, "x", "y", [], None)
+    else:
+        task.cancel(identifier)
+    before = row(identifier).status
+    assert not task.cancel(identifier)
+    assert row(identifier).status == before
+
+
+def test_lost_and_cancelled_task_stays_cancelled() -> None:
+    identifier = submitted()
+    claimed()
+    Task.update(lease_expires=0).execute()
+    task.cancel(identifier)
+    assert task.recover() == (0, 0)
+    assert row(identifier).status == CANCELLED
+
+
+def test_deletion_happens_once_in_any_state() -> None:
+    waiting, running = submitted(), submitted()
+    Task.update(id=Task.id + 10).where(Task.uuid == waiting).execute()
+    claim = claimed()
+    assert claim.uuid == running
+    assert task.delete(running) and not task.delete(running) and task.delete(waiting)
+    assert not task.complete(claim, "json", "[]", [], 1.0)
+    assert Task.select().count() == 0
+
+
+def test_cancelling_or_deleting_what_is_not_there_changes_nothing() -> None:
+    submitted()
+    assert not task.cancel("none") and not task.delete("none")
+    assert Task.select().count() == 1
+
+
+def test_facts_leave_the_result_in_the_ledger() -> None:
+    identifier = submitted()
+    task.complete(claimed(), "json", "[1]", ["w"], 1.0)
+    facts = reading.facts(identifier)
+    assert facts is not None and (facts.status, facts.warnings, facts.result) == (COMPLETED, '["w"]', None)
+    assert [found.result for found in reading.listed(5)] == [None]
+    assert reading.facts("none") is None and reading.facts("\0") is None
+
+
+def test_place_in_the_queue_of_one_that_is_just_being_claimed_is_the_first() -> None:
+    identifier = submitted()
+    seen = row(identifier)
+    claimed()
+    assert reading.queue_position(seen) == 1

@@ -60,6 +60,14 @@ def test_submission_of_another_connection_is_seen_once() -> None:
         assert not watch.changed()
 
 
+@pytest.mark.parametrize("end", [task.cancel, task.delete])
+def test_end_that_another_connection_puts_to_a_task_is_seen(end: Callable[[str], bool]) -> None:
+    task.submit("x", "transcription", {}, "a.wav", [])
+    watch = settled()
+    elsewhere(lambda: end("x"))
+    until(watch.changed, "seen", patience=2, every=0.01)
+
+
 def test_submission_that_was_rolled_back_is_not_seen() -> None:
     def give_up() -> None:
         with db.database.atomic() as transaction:
