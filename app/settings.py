@@ -95,6 +95,11 @@ class Cache:
 
 
 @dataclass(frozen=True)
+class Tasks:
+    ttl: int = _limited(0, least=0)
+
+
+@dataclass(frozen=True)
 class Limits:
     max_upload_mb: int = _limited(4096, least=1)
     max_audio_hours: float = _limited(12.0, least=0.01, most=1000.0)
@@ -121,6 +126,7 @@ class Settings:
     bgm_separation: BgmSeparation = field(default_factory=BgmSeparation)
     workers: Workers = field(default_factory=Workers)
     cache: Cache = field(default_factory=Cache)
+    tasks: Tasks = field(default_factory=Tasks)
     limits: Limits = field(default_factory=Limits)
     fetch: Fetch = field(default_factory=Fetch)
     transcription: Mapping[str, Any] = _limited({})

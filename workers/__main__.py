@@ -21,7 +21,7 @@ def main() -> None:
     loaded.cache.path.mkdir(parents=True, exist_ok=True)
     slots = devices.slots(loaded.workers)
     db.connect(loaded.db_url)
-    scheduler = purge.start(loaded.cache)
+    scheduler = purge.start(loaded.cache, loaded.tasks)
     fetching = Fetching(loaded)
     fetching.start()
     try:

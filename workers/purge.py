@@ -1,4 +1,4 @@
-"""Remove what is no longer needed from cache/: files of finished tasks after their time, uploads nobody finished."""
+"""Remove what is no longer needed from cache/: files of ended tasks after their time, uploads nobody finished."""
 
 from __future__ import annotations
 
@@ -11,56 +11,84 @@ from pathlib import Path
 
 from apscheduler.schedulers.background import BackgroundScheduler
 
-from app.ledger import task
+from app.ledger import age, reading
 from app.ledger.db import database
-from app.media.paths import INCOMING, folder_of
-from app.settings import Cache
+from app.media.paths import INCOMING
+from app.media.removal import TRASH, remove_folder
+from app.settings import Cache, Tasks
 
 log = logging.getLogger(__name__)
 
 ABANDONED_SECONDS = 3600.0
 BATCH = 500
+PART = ".part"
 
 
-def start(cache: Cache) -> BackgroundScheduler:
+def start(cache: Cache, tasks: Tasks) -> BackgroundScheduler:
     """Purge every ``cache.frequency`` seconds, in a thread, until the scheduler is shut down."""
     scheduler = BackgroundScheduler(timezone="UTC")
-    scheduler.add_job(_run, "interval", [cache], seconds=cache.frequency, max_instances=1, coalesce=True)
+    scheduler.add_job(_run, "interval", [cache, tasks], seconds=cache.frequency, max_instances=1, coalesce=True)
     scheduler.start()
     return scheduler
 
 
-def _run(cache: Cache) -> None:
+def _run(cache: Cache, tasks: Tasks) -> None:
     """One round on a connection of this thread's own; what fails is logged by APScheduler and tried again next time."""
     with database.connection_context():
         finished = purge_finished(cache)
         abandoned = purge_abandoned(cache)
-    if finished or abandoned:
-        log.info("purged the files of %d finished tasks and %d abandoned uploads", finished, abandoned)
+        forgotten = forget_finished(cache, tasks)
+    if finished or abandoned or forgotten:
+        say = "purged the files of %d finished tasks and %d abandoned uploads; forgot %d tasks"
+        log.info(say, finished, abandoned, forgotten)
 
 
 def purge_finished(cache: Cache) -> int:
-    """Remove the folders of tasks that ended more than ``cache.ttl`` seconds ago; their rows and results stay."""
-    due = task.purgeable(cache.ttl, BATCH)
+    """Remove the folders of tasks that ended more than ``cache.ttl`` seconds ago; their rows and results stay.
+
+    The row is marked first, so that whoever then misses a file learns why; a folder left by a crash is swept later.
+    """
+    due = [identifier for identifier in age.purgeable(cache.ttl, BATCH) if age.purged(identifier)]
     for identifier in due:
-        folder = folder_of(cache.path, identifier)
-        if folder.exists():
-            shutil.rmtree(folder)
-        task.purged(identifier)
+        remove_folder(cache.path, identifier)
+    return len(due)
+
+
+def forget_finished(cache: Cache, tasks: Tasks) -> int:
+    """Remove rows, results and files of tasks that ended more than ``tasks.ttl`` seconds ago; 0 keeps them for ever."""
+    due = (
+        [identifier for identifier in age.forgettable(tasks.ttl, BATCH) if age.forget(identifier)] if tasks.ttl else []
+    )
+    for identifier in due:
+        remove_folder(cache.path, identifier)
     return len(due)
 
 
 def purge_abandoned(cache: Cache, now: Callable[[], float] = time.time) -> int:
-    """Remove uploads that stopped an hour (or ``cache.ttl``, if longer) ago, and folders of no task."""
+    """Remove uploads that stopped an hour (or ``cache.ttl``, if longer) ago, folders of no task, remains of folders."""
     before = now() - max(cache.ttl, ABANDONED_SECONDS)
-    parts = [path for path in (cache.path / INCOMING).glob("*.part") if path.stat().st_mtime < before]
-    for part in parts:
-        part.unlink(missing_ok=True)
-    orphans = [path for path in cache.path.iterdir() if _is_task_folder(path) and path.stat().st_mtime < before]
-    orphans = [folder for folder in orphans if task.get(folder.name) is None]
+    incoming = [path for path in (cache.path / INCOMING).glob("*") if path.suffix in (PART, TRASH)]
+    old = [path for path in incoming if _older(path, before)]
+    for path in old:
+        shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
+    orphans = [path for path in cache.path.iterdir() if _is_task_folder(path) and _older(path, before)]
+    orphans = [folder for folder in orphans if _nobodys(folder.name)]
     for folder in orphans:
-        shutil.rmtree(folder)
-    return len(parts) + len(orphans)
+        remove_folder(cache.path, folder.name)
+    return len(old) + len(orphans)
+
+
+def _older(path: Path, moment: float) -> bool:
+    try:
+        return path.stat().st_mtime < moment
+    except FileNotFoundError:  # an upload that has just been completed
+        return False
+
+
+def _nobodys(identifier: str) -> bool:
+    """Whether no task owns this folder, or one whose files were to be gone when the purge was cut off."""
+    row = reading.facts(identifier)
+    return row is None or row.files_purged_at is not None
 
 
 def _is_task_folder(path: Path) -> bool:

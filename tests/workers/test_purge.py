@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from app.ledger import task
+from app.ledger import age, task
 from app.ledger.states import COMPLETED
 from app.ledger.task import Claim, Task
-from app.settings import Cache
+from app.settings import Cache, Tasks
 from tests.service import Service, until
 from workers import purge
 
@@ -90,6 +90,36 @@ def test_a_long_ttl_keeps_uploads_longer(cache: Cache) -> None:
     patient = dataclasses.replace(cache, ttl=100_000)
     assert purge.purge_abandoned(patient, now=lambda: time.time() + 3700) == 0
     assert part.exists()
+
+
+def test_folder_that_a_purge_left_behind_is_swept(cache: Cache, kept: Kept) -> None:
+    identifier = kept()
+    finish(identifier, seconds_ago=601)
+    age.purged(identifier)  # and then the power went
+    (cache.path / "incoming" / "x.trash").mkdir()
+    assert purge.purge_abandoned(cache) == 0
+    assert purge.purge_abandoned(cache, now=lambda: time.time() + 3700) == 2
+    assert not (cache.path / identifier).exists() and list((cache.path / "incoming").iterdir()) == []
+
+
+def test_download_that_is_open_outlives_the_purge(cache: Cache, kept: Kept) -> None:
+    identifier = kept()
+    finish(identifier, seconds_ago=601)
+    with (cache.path / identifier / "source").open("rb") as reading:
+        purge.purge_finished(cache)
+        assert reading.read() == b"sound"
+
+
+def test_rows_stay_for_ever_unless_told_otherwise(cache: Cache, kept: Kept) -> None:
+    identifier, running = kept(), kept()
+    finish(identifier, seconds_ago=10**9)
+    task.claim("me")
+    assert purge.forget_finished(cache, Tasks()) == 0
+    assert purge.forget_finished(cache, Tasks(ttl=10**9 + 1000)) == 0
+    assert task.get(identifier) is not None
+    assert purge.forget_finished(cache, Tasks(ttl=3600)) == 1
+    assert task.get(identifier) is None and not (cache.path / identifier).exists()
+    assert task.get(running) is not None and (cache.path / running).exists()
 
 
 def test_the_schedule_runs_in_the_supervisor(tmp_path: Path) -> None:
