@@ -22,6 +22,7 @@ from app.ledger.task import Claim, Task
 from app.ledger.watch import Watch
 from app.media.paths import source_of
 from app.settings import Settings
+from workers import leftovers
 from workers.device_process import DeviceProcess
 from workers.protocol import Failure, Job, Message, Outcome, Progress, Ready, Slot
 
@@ -146,9 +147,11 @@ class Supervisor:
             del self._unsettled[0]  # only now: a verdict stays until the ledger has taken it
         if self._clock() >= self._next_beat:
             self._beat()
-        if self._stop_by is None and (self._watch.changed() or settled or self._clock() >= self._next_look):
+        if self._watch.changed() or settled or self._clock() >= self._next_look:
             self._next_look = self._clock() + LOOK_SECONDS
-            self._dispatch()
+            self._end_lost()
+            if self._stop_by is None:
+                self._dispatch()
 
     def _settle(self, claim: Claim, verdict: Outcome | Failure | None) -> None:
         """Write what became of a task; None stands for one that was handed over and never begun."""
@@ -164,6 +167,8 @@ class Supervisor:
             word = f"failed ({verdict.code})"
             ours = task.fail(claim, verdict.code, verdict.message, verdict.warnings, verdict.duration, **verdict.facts)
         log.info("task %s %s%s", claim.uuid, word, "" if ours else ", but it was no longer ours: nothing written")
+        if not ours:
+            leftovers.discard(self._settings.cache.path, claim.uuid)
 
     def _beat(self) -> None:
         """Say that we live, keep what we hold, take back what others lost."""
@@ -173,6 +178,22 @@ class Supervisor:
         requeued, failed = task.recover()
         if requeued or failed:
             log.warning("leases ran out: %d tasks requeued, %d failed", requeued, failed)
+
+    def _end_lost(self) -> None:
+        """Kill what works on a task that is no longer ours, cancelled or deleted: nobody would take its result.
+
+        Nothing gentler would do: a process inside a model call hears neither a signal nor its Pipe.
+        """
+        busy = [(process, process.claim) for process in self._processes if process.claim is not None]
+        held = task.held(self.owner) if busy else set()
+        for process, claim in busy:
+            if (claim.uuid, claim.attempt) in held:
+                continue
+            log.info("task %s is no longer ours: %s is replaced", claim.uuid, process.process.name)
+            process.kill()
+            self._processes.remove(process)
+            self._vacant[process.slot] = self._next_beat = 0.0
+            leftovers.discard(self._settings.cache.path, claim.uuid)
 
     def _dispatch(self) -> None:
         for process in self._processes:

@@ -37,3 +37,16 @@ def test_a_restart_of_the_database_is_survived(tmp_path: Path, postgres: Postgre
         assert service.finished(identifier)["status"] == "COMPLETED"
         assert service.finished(service.submit())["status"] == "COMPLETED"
         assert service.task(identifier)["result"]
+
+
+def test_running_task_is_cancelled_on_postgresql(postgres: Postgres, tmp_path: Path) -> None:
+    long = recordings.wav(tmp_path / "long.wav", np.concatenate([recordings.speech(SAMPLE)] * 150))
+    with running(tmp_path, db_url=postgres.database("cancelled")) as service:
+        identifier = service.submit(long, beam_size="10")
+        until(lambda: service.task(identifier)["stage"] == "transcribe", "task is being transcribed")
+        (process,) = service.device_processes()
+        assert requests.post(f"{service.url}/task/{identifier}/cancel", timeout=30).status_code == 202
+        until(lambda: not process.is_running(), "the process at work on it is gone", 5)
+        assert service.task(identifier)["status"] == "CANCELLED"
+        assert service.finished(service.submit())["status"] == "COMPLETED"
+        assert requests.delete(f"{service.url}/task/{identifier}", timeout=30).status_code == 204

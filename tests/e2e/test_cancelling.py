@@ -1,0 +1,122 @@
+"""Cancel and delete on the real processes: in the middle of a model call, with nothing left over and the device at work again."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import psutil
+import pytest
+import requests
+
+from tests import recordings
+from tests.service import SAMPLE, Service, running, until
+
+CANCELLED_WITHIN = 5.0
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    """One service for this module: every test leaves it with an empty queue."""
+    with running(tmp_path_factory.mktemp("cancelling")) as service:
+        yield service
+
+
+@pytest.fixture(scope="module")
+def long(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Minutes of speech, which take the model far longer than a test waits."""
+    sound = np.concatenate([recordings.speech(SAMPLE)] * 150)
+    return recordings.wav(tmp_path_factory.mktemp("long") / "long.wav", sound)
+
+
+def started(service: Service, recording: Path) -> tuple[str, psutil.Process]:
+    """A task in the middle of its model calls, and the process at work on it."""
+    identifier = service.submit(recording, beam_size="10")
+    until(lambda: service.task(identifier)["stage"] == "transcribe", "task is being transcribed")
+    (process,) = service.device_processes()
+    return identifier, process
+
+
+def cancel(service: Service, identifier: str) -> requests.Response:
+    return requests.post(f"{service.url}/task/{identifier}/cancel", timeout=30)
+
+
+def gone(process: psutil.Process) -> bool:
+    return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
+
+
+def test_running_task_is_cancelled_and_the_device_serves_the_next(shared: Service, long: Path) -> None:
+    identifier, process = started(shared, long)
+    (shared.cache / identifier / "stems").mkdir()
+    (shared.cache / identifier / "half.wav").write_bytes(b"half")
+    asked = time.monotonic()
+    assert cancel(shared, identifier).status_code == 202
+    assert shared.finished(identifier, CANCELLED_WITHIN)["status"] == "CANCELLED"
+    until(lambda: gone(process), "the process at work on it is gone", CANCELLED_WITHIN)
+    assert time.monotonic() - asked < CANCELLED_WITHIN
+    assert shared.finished(shared.submit())["status"] == "COMPLETED"
+    (fresh,) = shared.device_processes()
+    assert fresh.pid != process.pid
+    ended = shared.task(identifier)
+    assert (ended["status"], ended["result"], ended["error"]) == ("CANCELLED", None, None)
+    assert ended["duration"] > 0
+    assert [path.name for path in (shared.cache / identifier).iterdir()] == ["source"]
+    assert cancel(shared, identifier).status_code == 409
+
+
+def test_waiting_task_is_cancelled_at_once_and_what_runs_goes_on(shared: Service, long: Path) -> None:
+    busy, process = started(shared, long)
+    waiting = shared.submit()
+    assert shared.task(waiting)["queue_position"] == 1
+    assert cancel(shared, waiting).status_code == 202
+    assert shared.task(waiting)["status"] == "CANCELLED"
+    assert cancel(shared, waiting).status_code == 409
+    assert shared.task(busy)["status"] == "IN_PROGRESS" and process.is_running()
+    cancel(shared, busy)
+    assert shared.finished(shared.submit())["status"] == "COMPLETED"
+    assert shared.task(waiting)["status"] == "CANCELLED"
+
+
+def test_cancels_at_many_moments_end_in_one_state_each(shared: Service) -> None:
+    shared.finished(shared.submit())
+    for delay in (0.0, 0.05, 0.2, 0.5, 1.0):
+        identifier = shared.submit()
+        time.sleep(delay)
+        answer = cancel(shared, identifier)
+        task = shared.finished(identifier, CANCELLED_WITHIN)
+        expected = {202: "CANCELLED", 409: "COMPLETED"}[answer.status_code]
+        assert (task["status"], task["result"] is None) == (expected, expected == "CANCELLED")
+    assert shared.finished(shared.submit())["status"] == "COMPLETED"
+
+
+def test_running_task_is_deleted_with_all_that_belongs_to_it(shared: Service, long: Path) -> None:
+    identifier, process = started(shared, long)
+    assert requests.delete(f"{shared.url}/task/{identifier}", timeout=30).status_code == 204
+    assert requests.get(f"{shared.url}/task/{identifier}", timeout=30).status_code == 404
+    until(lambda: gone(process), "the process at work on it is gone", CANCELLED_WITHIN)
+    assert shared.finished(shared.submit())["status"] == "COMPLETED"
+    assert not (shared.cache / identifier).exists()
+    assert list((shared.cache / "incoming").iterdir()) == []
+
+
+def test_finished_task_is_deleted_and_its_result_was_a_file_before(shared: Service) -> None:
+    identifier = shared.submit()
+    shared.finished(identifier)
+    address = f"{shared.url}/task/{identifier}"
+    answer = requests.get(f"{address}/result", params={"format": "vtt"}, timeout=30)
+    assert answer.text.startswith("WEBVTT") and "demo.vtt" in answer.headers["Content-Disposition"]
+    assert identifier in [task["identifier"] for task in requests.get(f"{shared.url}/task", timeout=30).json()["tasks"]]
+    assert requests.delete(address, timeout=30).status_code == 204
+    assert not (shared.cache / identifier).exists()
+    assert [requests.request(method, address, timeout=30).status_code for method in ("GET", "DELETE")] == [404, 404]
+    assert requests.get(f"{address}/result", timeout=30).status_code == 404
+
+
+def test_no_process_was_left_behind(shared: Service) -> None:
+    assert shared.worker is not None
+    shared.finished(shared.submit())
+    assert len(shared.device_processes()) == 1
+    children = psutil.Process(shared.worker.pid).children(recursive=True)
+    assert [child for child in children if child.status() == psutil.STATUS_ZOMBIE] == []
