@@ -29,6 +29,8 @@ server downloads.
 MESSAGES: dict[int, tuple[str, dict[str, list[str]] | None]] = {
     400: ("The browser (or proxy) sent a request that this server could not understand.", None),
     404: ("There is no task with this identifier.", None),
+    409: ("The task is IN_PROGRESS; its result is not there yet.", None),
+    410: ("The files of this task were removed at 2026-11-22T13:10:00.000Z; its result stays.", None),
     413: ("The data value transmitted exceeds the capacity limit.", None),
     422: (
         "The request cannot be accepted.",
@@ -55,12 +57,13 @@ def configure(app: Flask) -> None:
     )
 
 
-def documented_errors(blueprint: Blueprint, *codes: int) -> Callable[[View], View]:
-    """Describe each error a view may answer, with an example of its body."""
+def documented_errors(blueprint: Blueprint, *codes: int, **say: str) -> Callable[[View], View]:
+    """Describe each error a view may answer, with an example of its body; ``say_409=`` and the like give it other words."""
 
     def decorate(view: View) -> View:
         for code in codes:
             message, errors = MESSAGES[code]
+            message = say.get(f"say_{code}", message)
             example: dict[str, Any] = {"code": code, "status": HTTPStatus(code).phrase, "message": message}
             if errors:
                 example["errors"] = errors

@@ -8,20 +8,20 @@ import uuid
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qsl
 
 from flask import current_app, g, request
 from flask.typing import ResponseReturnValue
 from flask_smorest import Blueprint
 from marshmallow import Schema, ValidationError
 from webargs.flaskparser import FlaskParser
-from werkzeug.datastructures import FileStorage, MultiDict
+from werkzeug.datastructures import FileStorage
 from werkzeug.exceptions import TooManyRequests
 
 from app.ledger import task
 from app.media import links, uploads
 from app.media.addresses import parse
 from app.media.paths import folder_of
+from app.query import query
 from app.schemas.parameters import Parameters
 
 RETRY_SECONDS = 30
@@ -36,7 +36,7 @@ class ParametersParser(FlaskParser):
         assert isinstance(schema, Parameters)
         given: dict[str, Any] = {}
         errors: dict[str, list[str]] = {}
-        for place in (_query(req), req.form):
+        for place in (query(req), req.form):
             for name, values in place.lists():
                 repeatable = name == "suppress_tokens" and name not in given
                 if name in given or (len(values) > 1 and not repeatable):
@@ -61,12 +61,6 @@ class SubmissionBlueprint(Blueprint):
     """A blueprint whose arguments come from the query and the form alike."""
 
     ARGUMENTS_PARSER = ParametersParser()
-
-
-def _query(req: Any) -> MultiDict[str, str]:
-    """The query, whatever is not UTF-8 as lone surrogates, which every field refuses; werkzeug would guess or fail."""
-    text = req.query_string.decode("utf-8", "surrogateescape")
-    return MultiDict(parse_qsl(text, keep_blank_values=True, errors="surrogateescape"))
 
 
 def _nothing_said(value: str, schema: Schema, name: str) -> str | None:

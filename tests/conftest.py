@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import uuid
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -72,6 +73,15 @@ def mini_settings(tmp_path: Path) -> settings.Settings:
 def web(mini_settings: settings.Settings) -> Iterator[Flask]:
     """The web side alone: what it accepts stays queued."""
     app = create_app(mini_settings)
+    app.testing = True
+    yield app
+    db.database.close()
+
+
+@pytest.fixture
+def anywhere(mini_settings: settings.Settings, ledger_url: str) -> Iterator[Flask]:
+    """The web side alone, on both databases."""
+    app = create_app(replace(mini_settings, db_url=ledger_url))
     app.testing = True
     yield app
     db.database.close()

@@ -1,20 +1,44 @@
-"""GET /task/<identifier>: where a task stands and, once it is done, what came of it."""
+"""Follow and manage tasks: GET /task, GET /task/<identifier>, POST …/cancel, DELETE."""
 
 from __future__ import annotations
 
 import json
-from datetime import datetime, timezone
+import logging
 from typing import Any
+from urllib.parse import urlencode
 
 from flask import Response, current_app
-from flask_smorest import Blueprint
-from werkzeug.exceptions import NotFound
+from flask.typing import ResponseReturnValue
+from werkzeug.exceptions import Conflict
 
-from app.ledger import task
+from app.api.rows import found, iso, missing, retry_seconds
+from app.ledger import reading, task
+from app.ledger.states import CANCELLED, TERMINAL
+from app.media.removal import remove_folder
 from app.openapi import documented_errors
-from app.schemas.task import TASK_EXAMPLE, TaskAnswer
+from app.query import QueryBlueprint
+from app.schemas.listing import LIST_EXAMPLE, ListParameters, TaskList, cursor
+from app.schemas.task import CANCELLED_EXAMPLE, TASK_EXAMPLE, Cancelled, TaskAnswer
 
-blueprint = Blueprint("Task", __name__, description="Following tasks.")
+blueprint = QueryBlueprint("Task", __name__, description="Following and managing tasks.")
+log = logging.getLogger(__name__)
+
+
+@blueprint.route("/task", methods=["GET"])
+@blueprint.arguments(ListParameters, location="query")
+@blueprint.response(200, TaskList, example=LIST_EXAMPLE)
+@documented_errors(blueprint, 422, 503)
+def tasks(params: dict[str, Any]) -> Response:
+    """List tasks, newest first, without their results."""
+    filters: dict[str, Any] = {name: params[name] for name in ("status", "task_type") if name in params}
+    rows = reading.listed(params["limit"] + 1, params.get("cursor"), **filters)
+    shown, more = rows[: params["limit"]], rows[params["limit"] :]
+    places = reading.queue_positions(shown)
+    answer = {
+        "tasks": [facts(row, places.get(row.id)) for row in shown],
+        "next": _address({"limit": params["limit"], **filters, "cursor": cursor(shown[-1].id)}) if more else None,
+    }
+    return current_app.response_class(json.dumps(answer, allow_nan=False) + "\n", mimetype="application/json")
 
 
 @blueprint.route("/task/<identifier>", methods=["GET"])
@@ -22,15 +46,47 @@ blueprint = Blueprint("Task", __name__, description="Following tasks.")
 @documented_errors(blueprint, 404, 503)
 def show(identifier: str) -> Response:
     """Follow a task until its result is there."""
-    row = task.get(identifier)
-    if row is None:
-        raise NotFound("There is no task with this identifier.")
-    return current_app.response_class(body(row), mimetype="application/json")
+    row = task.get(identifier) or missing()
+    response = current_app.response_class(body(row), mimetype="application/json")
+    if row.status not in TERMINAL:
+        response.headers["Retry-After"] = str(retry_seconds(row))
+    return response
+
+
+@blueprint.route("/task/<identifier>", methods=["DELETE"])
+@blueprint.response(204)
+@documented_errors(blueprint, 404, 503)
+def delete(identifier: str) -> ResponseReturnValue:
+    """Delete a task, its files and its result; one that runs is ended first."""
+    row = found(identifier)
+    if not task.delete(row.uuid):
+        missing()
+    remove_folder(current_app.extensions["speech"].settings.cache.path, row.uuid)
+    log.info("task %s deleted while %s", row.uuid, row.status)
+    return "", 204
+
+
+@blueprint.route("/task/<identifier>/cancel", methods=["POST"])
+@blueprint.response(202, Cancelled, example=CANCELLED_EXAMPLE)
+@documented_errors(blueprint, 404, 409, 503, say_409="The task has already ended: COMPLETED.")
+def cancel(identifier: str) -> ResponseReturnValue:
+    """End a task that waits or runs."""
+    row = found(identifier)
+    if not task.cancel(row.uuid):
+        raise Conflict(f"The task has already ended: {found(identifier).status}.")
+    log.info("task %s cancelled while %s", row.uuid, row.status)
+    return {"identifier": row.uuid, "status": CANCELLED, "message": "The task is cancelled"}, 202
 
 
 def body(row: task.Task) -> str:
     """The answer as JSON text; the result is passed through as the worker wrote it, however long it is."""
-    facts: dict[str, Any] = {
+    known = json.dumps(facts(row, reading.queue_position(row)), allow_nan=False)
+    return f'{known[:-1]}, "result": {row.result or "null"}}}\n'
+
+
+def facts(row: task.Task, queue_position: int | None) -> dict[str, Any]:
+    """Everything a client may know of a task beside its result."""
+    return {
         "identifier": row.uuid,
         "status": row.status,
         "task_type": row.task_type,
@@ -44,16 +100,12 @@ def body(row: task.Task) -> str:
         "duration": row.duration,
         "audio_duration": row.audio_duration,
         "language": row.language,
-        "queue_position": task.queue_position(row),
+        "queue_position": queue_position,
         "created_at": iso(row.created_at),
         "started_at": iso(row.started_at),
         "finished_at": iso(row.finished_at),
     }
-    return f'{json.dumps(facts, allow_nan=False)[:-1]}, "result": {row.result or "null"}}}\n'
 
 
-def iso(seconds: float | None) -> str | None:
-    """ISO 8601 in UTC with milliseconds, from seconds since 1970."""
-    if seconds is None:
-        return None
-    return datetime.fromtimestamp(seconds, timezone.utc).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+def _address(parameters: dict[str, Any]) -> str:
+    return f"/task?{urlencode(parameters)}"

@@ -1,4 +1,4 @@
-"""What GET /task and a submission answer; the examples shown in the OpenAPI pages."""
+"""What GET /task/<identifier>, a submission and a cancellation answer; the examples shown in the OpenAPI pages."""
 
 from __future__ import annotations
 
@@ -55,10 +55,18 @@ TASK_EXAMPLE: dict[str, Any] = {
     "finished_at": "2026-11-22T13:00:00.893Z",
 }
 
+CANCELLED_EXAMPLE = {"identifier": IDENTIFIER, "status": "CANCELLED", "message": "The task is cancelled"}
+
 
 class Submitted(Schema):
     identifier = fields.UUID(metadata={"description": "Ask for it at /task/{identifier}."})
     status = fields.String(metadata={"enum": ["QUEUED"]})
+    message = fields.String()
+
+
+class Cancelled(Schema):
+    identifier = fields.UUID()
+    status = fields.String(metadata={"enum": ["CANCELLED"]})
     message = fields.String()
 
 

@@ -4,20 +4,17 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Iterator
-from dataclasses import replace
 from datetime import datetime, timezone
 from typing import Any
 
 import pytest
 from flask import Flask
 
-from app.api.task import iso
-from app.factory import create_app
-from app.ledger import db, task
-from app.ledger.task import Claim, Task
+from app.api.rows import iso
+from app.ledger import task
+from app.ledger.task import Task
 from app.schemas.task import TaskAnswer
-from app.settings import Settings
+from tests.app.ledgers import claimed
 from tests.app.posting import post, refused, submitted
 
 FACTS = {
@@ -27,27 +24,12 @@ FACTS = {
 }
 
 
-@pytest.fixture
-def anywhere(mini_settings: Settings, ledger_url: str) -> Iterator[Flask]:
-    """The web side on both databases."""
-    app = create_app(replace(mini_settings, db_url=ledger_url))
-    app.testing = True
-    yield app
-    db.database.close()
-
-
 def shown(web: Flask, identifier: str) -> dict[str, Any]:
     answer = web.test_client().get(f"/task/{identifier}")
     assert (answer.status_code, answer.content_type) == (200, "application/json")
     body: dict[str, Any] = json.loads(answer.text, parse_constant=pytest.fail)
     assert set(body) == FACTS == set(TaskAnswer().fields)
     return body
-
-
-def claimed() -> Claim:
-    row = task.claim("me")
-    assert row is not None
-    return Claim(row.uuid, row.attempt, "me")
 
 
 def moment(text: str) -> datetime:

@@ -1,0 +1,70 @@
+"""What GET /task takes and answers: a page of tasks, newest first, and where the next one begins."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from typing import Any
+
+from marshmallow import RAISE, Schema, fields, validate
+
+from app.ledger.states import STATUSES, TASK_TYPES
+from app.schemas.fields import WHOLE, Whole
+from app.schemas.task import TASK_EXAMPLE, TaskAnswer
+
+MOST, USUAL = 200, 50
+
+
+class Cursor(fields.Field[int]):
+    """The row that a page ended with, as text that promises nothing about its content."""
+
+    default_error_messages = {"invalid": "Must be the cursor of a page that was answered before."}
+
+    def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> int:
+        try:
+            number = base64.b64decode(value, altchars=b"-_", validate=True).decode("ascii")
+        except (ValueError, binascii.Error) as error:
+            raise self.make_error("invalid") from error
+        if not WHOLE.fullmatch(number):
+            raise self.make_error("invalid")
+        return int(number)
+
+
+def cursor(row_id: int) -> str:
+    return base64.urlsafe_b64encode(str(row_id).encode("ascii")).decode("ascii")
+
+
+class ListParameters(Schema):
+    class Meta:
+        unknown = RAISE
+
+    limit = Whole(
+        load_default=USUAL,
+        validate=validate.Range(1, MOST),
+        metadata={"description": "Most tasks in one answer."},
+    )
+    cursor = Cursor(
+        metadata={"type": "string", "description": "Where to go on; `next` of the page before has it."},
+    )
+    status = fields.String(validate=validate.OneOf(STATUSES), metadata={"description": "Only tasks in this state."})
+    task_type = fields.String(validate=validate.OneOf(TASK_TYPES), metadata={"description": "Only this kind of task."})
+
+
+class TaskSummary(TaskAnswer):
+    """A task in a list: everything but its result."""
+
+    class Meta:
+        exclude = ("result",)
+
+
+class TaskList(Schema):
+    tasks = fields.List(fields.Nested(TaskSummary))
+    next = fields.String(
+        allow_none=True, metadata={"description": "Address of the next page, same filters; null on the last one."}
+    )
+
+
+LIST_EXAMPLE = {
+    "tasks": [{name: value for name, value in TASK_EXAMPLE.items() if name != "result"}],
+    "next": "/task?limit=1&status=COMPLETED&cursor=NDI%3D",
+}
