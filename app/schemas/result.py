@@ -1,0 +1,33 @@
+"""What GET /task/<identifier>/result takes, and what it looks like in each format."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from marshmallow import RAISE, Schema, fields, validate
+
+from app.media.formats import MIMETYPES, TRANSCRIPT
+from app.schemas.task import TASK_EXAMPLE
+
+
+class ResultParameters(Schema):
+    class Meta:
+        unknown = RAISE
+
+    format = fields.String(
+        load_default="json",
+        validate=validate.OneOf(list(MIMETYPES)),
+        metadata={"description": "The format of the file."},
+    )
+
+
+def documented_formats() -> dict[str, Any]:
+    """The content of a 200 in OpenAPI: each format with the same transcript written in it."""
+    result = json.dumps(TASK_EXAMPLE["result"])
+    written = {name: "".join(write(result)) for name, write in TRANSCRIPT.items()}
+    examples = written | {"json": TASK_EXAMPLE["result"]}
+    return {
+        MIMETYPES[name]: {"schema": {} if name == "json" else {"type": "string"}, "example": example}
+        for name, example in examples.items()
+    }
