@@ -1,0 +1,117 @@
+"""What a long life costs: polling, claiming and listing on a ledger of a million finished tasks against a young one."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from statistics import median
+
+from flask import Flask
+from flask.testing import FlaskClient
+
+from app import settings
+from app.factory import create_app
+from app.ledger import db, task
+from app.ledger.task import Claim
+from bench import places
+from bench.figures import MEGABYTE, Figure
+from tests.service import MINI
+
+ROWS, PAGE = 1_000_000, 50
+REPETITIONS, ROUNDS = 200, 5
+AGED = 1.5
+SEGMENT = {"id": 0, "start": 0.4, "end": 1.7, "text": "hello and thanks", "speaker": None, "words": []}
+RESULT = json.dumps([SEGMENT] * 6)
+FILL = """
+INSERT INTO task (uuid, task_type, status, file_name, params, warnings, result_type, result, progress, attempt, crashes,
+                  created_at, started_at, finished_at, duration, files_purged_at)
+WITH RECURSIVE counted(n) AS (SELECT ? UNION ALL SELECT n + 1 FROM counted WHERE n < ?)
+SELECT printf('%08x-0000-4000-8000-%012x', (n * 2654435761) % 4294967296, n), 'transcription',
+       CASE n % 50 WHEN 0 THEN 'FAILED' WHEN 1 THEN 'CANCELLED' ELSE 'COMPLETED' END,
+       'a.wav', '{"beam_size": 5}', '[]', 'json', ?, 1.0, 1, 0, 1e9 + n, 1e9 + n, 1e9 + n, 0.5, 1e9 + n
+FROM counted
+"""
+# A page holds as many tasks on either side: what is measured is the age of the ledger, not the length of the answer.
+LISTS = {
+    "GET /task": "/task",
+    "GET /task?status=QUEUED (none)": "/task?status=QUEUED",
+    "GET /task with both filters (none)": "/task?status=QUEUED&task_type=transcription",
+}
+
+Measured = dict[str, float]
+
+
+def measure(quick: bool) -> Iterator[Figure]:
+    rows = ROWS // 100 if quick else ROWS
+    with places.folder() as folder:
+        young, old = folder / "young.db", folder / "old.db"
+        fill(young, PAGE)
+        fill(old, rows)
+        yield Figure(f"a ledger of {rows} finished tasks", old.stat().st_size / MEGABYTE, "MB")
+        rounds = [(costs(young, folder), costs(old, folder)) for _ in range(2 if quick else ROUNDS)]
+    for name in rounds[0][0]:
+        before, after = (median(sides[side][name] for sides in rounds) for side in (0, 1))
+        yield Figure(f"{name}, {PAGE} tasks", 1000 * before, "ms")
+        yield Figure(f"{name}, {rows} tasks", 1000 * after, "ms")
+        yield Figure(f"{name}: the one / the other", after / before, most=AGED)
+
+
+def fill(path: Path, rows: int) -> None:
+    """A ledger of ``rows`` ended tasks; the newest PAGE of them are alike on every ledger."""
+    opened = db.connect(f"sqlite:///{path}")
+    for start in range(1, rows + 1, 100_000):
+        opened.execute_sql(FILL, (start, min(rows, start + 99_999), RESULT))
+    opened.execute_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+    opened.close()
+
+
+def costs(path: Path, folder: Path) -> Measured:
+    """Seconds of each operation, the median of many."""
+    environment = {"CONFIG": str(MINI / "config.yaml"), "CACHE_DIR": str(folder / "cache")}
+    loaded = settings.load(environment, root=folder)
+    app: Flask = create_app(dataclasses.replace(loaded, db_url=f"sqlite:///{path}"))
+    client = app.test_client()
+    newest = client.get("/task?limit=1").get_json()["tasks"][0]["identifier"]
+    taken = {name: repeated(lambda address=address: ask(client, address)) for name, address in LISTS.items()}  # type: ignore[misc]
+    taken["GET /task/{id}"] = repeated(lambda: ask(client, f"/task/{newest}"))
+    db.database.connect(reuse_if_open=True)
+    taken["claim, nothing waits"] = repeated(lambda: task.claim("bench"))
+    taken |= worked()
+    db.database.close()
+    return taken
+
+
+def ask(client: FlaskClient, address: str) -> None:
+    assert client.get(address).status_code == 200
+
+
+def worked() -> Measured:
+    """One task after the other through the ledger; each is deleted again, so that every round finds the same rows."""
+    submits, claims, finishes = [], [], []
+    for _ in range(REPETITIONS):
+        identifier = str(uuid.uuid4())
+        times = [time.perf_counter()]
+        task.submit(identifier, "transcription", {}, "a.wav", [])
+        times.append(time.perf_counter())
+        row = task.claim("bench")
+        times.append(time.perf_counter())
+        assert row is not None and row.uuid == identifier
+        task.complete(Claim(identifier, row.attempt, "bench"), "json", RESULT, [], 0.5)
+        times.append(time.perf_counter())
+        task.delete(identifier)
+        for kept, begin, end in zip((submits, claims, finishes), times, times[1:], strict=False):
+            kept.append(end - begin)
+    return {"submit": median(submits), "claim": median(claims), "complete": median(finishes)}
+
+
+def repeated(work: Callable[[], object]) -> float:
+    taken = []
+    for _ in range(REPETITIONS):
+        started = time.perf_counter()
+        work()
+        taken.append(time.perf_counter() - started)
+    return median(taken)
