@@ -18,7 +18,8 @@ import requests
 
 ROOT = Path(__file__).resolve().parent.parent
 MINI = ROOT / "models" / "mini"
-SAMPLE = MINI / "samples" / "demo.flac"
+SAMPLES = MINI / "samples"
+SAMPLE = SAMPLES / "short.flac"
 PATIENCE = 120.0
 
 

@@ -115,7 +115,7 @@ def test_voice_activity_leaves_every_word_where_it_was_said(
         turns.append(turn | {"start": begin, "end": begin + turn["end"] - turn["start"]})
         at += silence + len(cut) / RATE
     path = recordings.wav(tmp_path / "a.wav", np.concatenate([*pieces, recordings.silence(5)]))
-    segments, _ = transcribed(path, vad_filter=True, batch_size=batch_size)
+    segments, _ = transcribed(path, vad_filter=True, threshold=0.2, batch_size=batch_size)
     errors = distances(segments, turns)
     assert jiwer.wer(REFERENCE["text"], text(segments)) <= MOST_WRONG
     assert len(errors) >= 2 * len(turns) - 2
