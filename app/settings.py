@@ -79,6 +79,13 @@ class BgmSeparation:
 
 
 @dataclass(frozen=True)
+class Diarization:
+    model: str = "pyannote/speaker-diarization-community-1"
+    device: str = _limited("auto", choices=("auto", "cpu"))
+    enable_offload: bool = False
+
+
+@dataclass(frozen=True)
 class Workers:
     device: str = _limited("auto", choices=("auto", "cpu", "cuda"))
     cpu_slots: int = _limited(1, least=1, most=64)
@@ -124,6 +131,7 @@ class Settings:
     whisper: Whisper = field(default_factory=Whisper)
     align: Align = field(default_factory=Align)
     bgm_separation: BgmSeparation = field(default_factory=BgmSeparation)
+    diarization: Diarization = field(default_factory=Diarization)
     workers: Workers = field(default_factory=Workers)
     cache: Cache = field(default_factory=Cache)
     tasks: Tasks = field(default_factory=Tasks)

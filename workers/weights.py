@@ -21,7 +21,7 @@ from workers.protocol import Slot
 
 log = logging.getLogger(__name__)
 
-KEPT = {"whisper": 1, "align": 2}
+KEPT = {"whisper": 1, "align": 2, "diarize": 1}
 MISSING_SECONDS = 60.0
 
 
@@ -63,10 +63,14 @@ class WarmModels:
         model: tuple[Any, dict[str, Any]] = self._get("align", language, lambda: self._load_aligner(language))
         return model
 
-    def free(self) -> None:
-        """Let go of every model and give their memory back."""
-        for kept in self._kept.values():
-            kept.clear()
+    def diarizer(self) -> Any:
+        """whisperx's DiarizationPipeline. Raises SpeechError model_not_available, saying what to do."""
+        return self._get("diarize", self._settings.diarization.model, self._load_diarizer)
+
+    def free(self, *kinds: str) -> None:
+        """Let go of every model, or of those of ``kinds``, and give their memory back."""
+        for kind in kinds or KEPT:
+            self._kept[kind].clear()
         collect()
 
     def _get(self, kind: str, key: Any, load: Callable[[], Any]) -> Any:
@@ -156,6 +160,15 @@ class WarmModels:
             raise SpeechError("model_not_available", broken) from error
         log.info("loaded aligner for %s", language)
         return model
+
+    def _load_diarizer(self) -> Any:
+        from workers import diarizer
+
+        device = "cpu" if self._settings.diarization.device == "cpu" else self._slot.device
+        started = self._clock()
+        pipeline = diarizer.load(self._settings, device)
+        log.info("loaded diarization on %s in %.1f s", device, self._clock() - started)
+        return pipeline
 
 
 def usable_compute_type(asked: str, device: str) -> str:

@@ -81,11 +81,12 @@ def cancel(identifier: str) -> ResponseReturnValue:
 def body(row: task.Task) -> str:
     """The answer as JSON text; the result is passed through as the worker wrote it, however long it is."""
     known = json.dumps(facts(row, reading.queue_position(row)), allow_nan=False)
-    return f'{known[:-1]}, "result": {row.result or "null"}}}\n'
+    voices = row.speaker_embeddings or "null"
+    return f'{known[:-1]}, "speaker_embeddings": {voices}, "result": {row.result or "null"}}}\n'
 
 
 def facts(row: task.Task, queue_position: int | None) -> dict[str, Any]:
-    """Everything a client may know of a task beside its result."""
+    """Everything a client may know of a task beside its result and its speakers' voices."""
     return {
         "identifier": row.uuid,
         "status": row.status,

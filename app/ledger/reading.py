@@ -7,7 +7,8 @@ import bisect
 from app.ledger.states import QUEUED
 from app.ledger.task import Task
 
-FACTS = [field for field in Task._meta.sorted_fields if field.name != "result"]
+LONG = ("result", "speaker_embeddings")
+FACTS = [field for field in Task._meta.sorted_fields if field.name not in LONG]
 
 
 def facts(uuid: str) -> Task | None:

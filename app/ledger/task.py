@@ -34,6 +34,7 @@ class Task(Model):
     progress = DoubleField(default=0.0)
     language = CharField(max_length=16, null=True)
     audio_duration = DoubleField(null=True)
+    speaker_embeddings = TextField(null=True)
     duration = DoubleField(null=True)
     attempt = IntegerField(default=0)
     crashes = IntegerField(default=0)

@@ -7,7 +7,7 @@ from typing import Any
 
 VAD = ("threshold", "min_speech_duration_ms", "max_speech_duration_s", "min_silence_duration_ms", "speech_pad_ms")
 SEPARATION = ("uvr_model_size", "segment_size", "save_file")
-SPEAKERS = ("num_speakers", "min_speakers", "max_speakers")
+SPEAKERS = ("num_speakers", "min_speakers", "max_speakers", "speaker_embeddings")
 SEQUENTIAL = (
     "temperature",
     "best_of",
@@ -32,8 +32,12 @@ def without_effect(params: Mapping[str, Any], defaults: Mapping[str, Any]) -> li
 def _reasons(params: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     for name in ("is_separate_bgm", *SEPARATION):
         yield name, "this version does not separate background music yet; the recording is transcribed as it is"
-    for name in ("is_diarize", *SPEAKERS):
-        yield name, "this version does not diarize yet; no speakers are named"
+    if not params["is_diarize"]:
+        for name in SPEAKERS:
+            yield name, "is_diarize is off"
+    elif params["num_speakers"] is not None:
+        for name in ("min_speakers", "max_speakers"):
+            yield name, "num_speakers says how many there are"
     for name in DEVICES:
         yield name, "the server decides which device runs what"
     yield "hf_token", "only the server's own HF_TOKEN is used, and this one was not stored"

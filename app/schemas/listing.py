@@ -51,10 +51,10 @@ class ListParameters(Schema):
 
 
 class TaskSummary(TaskAnswer):
-    """A task in a list: everything but its result."""
+    """A task in a list: everything but its result and its speakers' voices."""
 
     class Meta:
-        exclude = ("result",)
+        exclude = ("result", "speaker_embeddings")
 
 
 class TaskList(Schema):
@@ -65,6 +65,6 @@ class TaskList(Schema):
 
 
 LIST_EXAMPLE = {
-    "tasks": [{name: value for name, value in TASK_EXAMPLE.items() if name != "result"}],
+    "tasks": [{name: value for name, value in TASK_EXAMPLE.items() if name in TaskSummary().fields}],
     "next": "/task?limit=1&status=COMPLETED&cursor=NDI%3D",
 }

@@ -49,6 +49,7 @@ TASK_EXAMPLE: dict[str, Any] = {
     "duration": 0.84,
     "audio_duration": 2.0,
     "language": "en",
+    "speaker_embeddings": None,
     "queue_position": None,
     "created_at": "2026-11-22T13:00:00.000Z",
     "started_at": "2026-11-22T13:00:00.041Z",
@@ -106,12 +107,20 @@ class TaskAnswer(Schema):
     error_code = fields.String(allow_none=True, metadata={"description": "A stable word for programs."})
     warnings = fields.List(fields.String(), metadata={"description": "What was asked for and not done, and why."})
     stage = fields.String(
-        allow_none=True, metadata={"description": "What runs now: download, decode, vad, transcribe, align."}
+        allow_none=True, metadata={"description": "What runs now: download, decode, vad, transcribe, align, diarize."}
     )
     progress = fields.Float(metadata={"minimum": 0, "maximum": 1})
     duration = fields.Float(allow_none=True, metadata={"description": "Seconds of execution, waiting excluded."})
     audio_duration = fields.Float(allow_none=True, metadata={"description": "Seconds of sound in the recording."})
     language = fields.String(allow_none=True)
+    speaker_embeddings = fields.Dict(
+        keys=fields.String(),
+        values=fields.List(fields.Float()),
+        allow_none=True,
+        metadata={
+            "description": "A vector by speaker, when asked for: alike for the same voice, whatever the recording."
+        },
+    )
     queue_position = fields.Integer(allow_none=True, metadata={"description": "1 runs next; null when not waiting."})
     created_at = fields.DateTime()
     started_at = fields.DateTime(allow_none=True)

@@ -177,6 +177,9 @@ class DiarizationParameters(Schema):
     num_speakers = _optional_whole("Number of speakers, when known.")
     min_speakers = _optional_whole("At least this many speakers.")
     max_speakers = _optional_whole("At most this many speakers.")
+    speaker_embeddings = fields.Boolean(
+        load_default=False, metadata=_about("Put a vector for each voice into the task's `speaker_embeddings`.")
+    )
 
     @validates_schema
     def ordered(self, data: dict[str, Any], **kwargs: Any) -> None:

@@ -19,7 +19,8 @@ from tests.app.posting import post, refused, submitted
 
 FACTS = {
     *("identifier", "status", "task_type", "result_type", "result", "task_params", "error", "error_code", "warnings"),
-    *("stage", "progress", "duration", "audio_duration", "language", "queue_position"),
+    *("stage", "progress", "duration", "audio_duration", "language", "speaker_embeddings"),
+    "queue_position",
     *("created_at", "started_at", "finished_at"),
 }
 
@@ -38,15 +39,16 @@ def moment(text: str) -> datetime:
 
 
 def test_queued_task_shows_its_place_and_what_it_will_run_with(anywhere: Flask) -> None:
-    first, second = submitted(anywhere), submitted(anywhere, "?beam_size=2&is_diarize=1")
+    first, second = submitted(anywhere), submitted(anywhere, "?beam_size=2&num_speakers=2")
     body = shown(anywhere, second)
     assert (body["identifier"], body["status"], body["task_type"]) == (second, "QUEUED", "transcription")
     assert body["task_params"]["beam_size"] == 2 and body["task_params"]["word_timestamps"] is True
-    assert [warning.split()[0] for warning in body["warnings"]] == ["is_diarize"]
+    assert [warning.split()[0] for warning in body["warnings"]] == ["num_speakers"]
     assert (shown(anywhere, first)["queue_position"], body["queue_position"]) == (1, 2)
     assert body["progress"] == 0.0
     nothing_yet = ("result", "result_type", "error", "error_code", "stage", "duration", "audio_duration", "language")
-    assert {body[name] for name in (*nothing_yet, "started_at", "finished_at")} == {None}
+    unknown = {body[name] for name in (*nothing_yet, "speaker_embeddings", "started_at", "finished_at")}
+    assert unknown == {None}
 
 
 def test_times_are_utc_in_iso_8601(anywhere: Flask) -> None:

@@ -58,6 +58,7 @@ OTHER = {
     "num_speakers": 2,
     "min_speakers": 1,
     "max_speakers": 3,
+    "speaker_embeddings": True,
     "uvr_device": "cuda",
     "diarization_device": "cuda",
     "hf_token": "hf_secret",
@@ -74,7 +75,7 @@ CHANGE_EVERY_RUN = {
     ),
     *("patience", "log_prob_threshold", "no_speech_threshold", "initial_prompt", "hotwords", "suppress_blank"),
     *("suppress_tokens", "max_new_tokens", "chunk_length", "language_detection_segments", "batch_size", "compute_type"),
-    *("word_timestamps", "enable_offload", "vad_filter"),
+    *("word_timestamps", "enable_offload", "vad_filter", "is_diarize"),
 }
 CHANGE_SEQUENTIAL_RUNS = {
     *("temperature", "best_of", "compression_ratio_threshold", "condition_on_previous_text", "prefix"),
@@ -154,6 +155,12 @@ def test_configured_value_is_no_request_of_the_client(defaults: dict[str, Any]) 
         ({"batch_size": 1, "temperature": 0.4, "beam_size": 4, "patience": 2.0}, ["beam_size", "patience"]),
         ({"batch_size": 8, "temperature": 0.4, "beam_size": 4, "patience": 2.0}, ["temperature"]),
         ({"beam_size": 1, "patience": 2.0}, ["patience"]),
+        ({"is_diarize": True, "min_speakers": 2, "max_speakers": 3, "speaker_embeddings": True}, []),
+        ({"is_diarize": True, "num_speakers": 2}, []),
+        (
+            {"is_diarize": True, "num_speakers": 2, "min_speakers": 2, "max_speakers": 3},
+            ["min_speakers", "max_speakers"],
+        ),
         ({"batch_size": 1, "temperature": 0.4, "beam_size": 1, "patience": 2.0}, ["beam_size", "patience"]),
     ],
 )

@@ -58,6 +58,7 @@ DEFAULTS: dict[str, Any] = {
     "num_speakers": None,
     "min_speakers": None,
     "max_speakers": None,
+    "speaker_embeddings": False,
     "uvr_device": None,
     "diarization_device": None,
     "hf_token": None,

@@ -72,9 +72,9 @@ def test_parameters_reach_the_run(service: Service) -> None:
 
 
 def test_what_has_no_effect_is_reported(service: Service) -> None:
-    done = service.finished(service.submit(is_diarize="true", best_of="3", hf_token="hf_secret"))
+    done = service.finished(service.submit(num_speakers="2", best_of="3", hf_token="hf_secret"))
     told = " ".join(done["warnings"])
-    assert all(name in told for name in ("is_diarize", "best_of", "hf_token"))
+    assert all(name in told for name in ("num_speakers", "best_of", "hf_token"))
     assert "hf_secret" not in json.dumps(done)
     assert "hf_secret" not in service.log("web.log") + service.log("worker.log")
 

@@ -1,15 +1,16 @@
-"""A recording to a timed transcript: decode → transcribe → align."""
+"""A recording to a timed transcript: decode → transcribe → align → diarize, where asked for."""
 
 from __future__ import annotations
 
 from app.errors import SpeechError
 from workers.run import Run
 from workers.segments import in_order, to_json
-from workers.stages import align, transcribe
+from workers.stages import align, diarize, transcribe
 from workers.stages.decode import SAMPLE_RATE, decode
 
 DECODED = 0.05
 TRANSCRIBED = 0.8
+UNDIARIZED = 0.6  # of the work, where speakers are to be named
 
 
 def run(work: Run) -> tuple[str, str]:
@@ -19,12 +20,13 @@ def run(work: Run) -> tuple[str, str]:
     seconds = len(samples) / SAMPLE_RATE
     work.learn(audio_duration=round(seconds, 3))
 
-    work.enter("transcribe", until=TRANSCRIBED)
+    before_speakers = UNDIARIZED if work.params["is_diarize"] else 1.0
+    work.enter("transcribe", until=TRANSCRIBED * before_speakers)
     model = transcribe.load(work)
     segments, language = transcribe.transcribe(samples, model, work)
 
     if segments and transcribe.alignable(language, work.params):
-        work.enter("align", until=1.0)
+        work.enter("align", until=before_speakers)
         try:
             aligner = work.models.aligner(str(language))
             segments = align.align(segments, samples, aligner, model.hf_tokenizer.decode, work)
@@ -32,4 +34,8 @@ def run(work: Run) -> tuple[str, str]:
             work.warn(f"The words have no times: {error.message}")
     elif segments and work.params["word_timestamps"]:
         work.warn("The words have no times: those of a translation cannot be found in the sound.")
+
+    if work.params["is_diarize"]:
+        work.enter("diarize", until=1.0)
+        segments = diarize.diarize(segments, samples, model.hf_tokenizer.decode, work)
     return "json", to_json(in_order(segments, seconds))

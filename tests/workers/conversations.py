@@ -1,0 +1,46 @@
+"""The conversations in models/mini/samples: who says what when, and how far a diarization is from it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from pyannote.core import Annotation, Segment
+from pyannote.metrics.diarization import DiarizationErrorRate
+
+from tests.service import MINI
+
+NAMES = ("voices2", "voices3", "voices4")
+
+
+def recording(name: str) -> Path:
+    return MINI / "samples" / f"{name}.ogg"
+
+
+def truth(name: str) -> dict[str, Any]:
+    known: dict[str, Any] = json.loads((MINI / "samples" / f"{name}.json").read_text())
+    return known
+
+
+def annotation(turns: list[tuple[float, float, str]]) -> Annotation:
+    made = Annotation()
+    for number, (start, end, speaker) in enumerate(turns):
+        if end > start:
+            made[Segment(start, end), number] = speaker
+    return made
+
+
+def reference(name: str) -> Annotation:
+    return annotation([(turn["start"], turn["end"], turn["speaker"]) for turn in truth(name)["turns"]])
+
+
+def error_rate(name: str, turns: list[tuple[float, float, str]]) -> float:
+    """Diarization error rate without collar, overlap counted."""
+    return float(DiarizationErrorRate()(reference(name), annotation(turns)))
+
+
+def who_is_who(name: str, turns: list[tuple[float, float, str]]) -> dict[str, str]:
+    """Which voice each speaker stands for."""
+    mapping: dict[str, str] = DiarizationErrorRate().optimal_mapping(reference(name), annotation(turns))
+    return mapping

@@ -1,0 +1,88 @@
+"""Give speakers to segments and words by their times, and end segments where the speaker changes."""
+
+from __future__ import annotations
+
+import itertools
+from copy import copy
+from typing import Any
+
+from workers.segments import Segment, Word
+from workers.stages.align import Decode, share_tokens
+
+Turn = tuple[float, float, str]
+
+
+def assign(segments: list[Segment], turns: Any, decode: Decode) -> list[Segment]:
+    """Segments of one speaker each. ``turns`` is whisperx's table (start, end, speaker); ``decode`` turns tokens into text.
+
+    Who speaks longest during a word or segment has said it; in a gap between turns it is the nearest one's.
+    """
+    intervals = [(float(row.start), float(row.end), str(row.speaker)) for row in turns.itertuples()]
+    if not intervals:
+        return segments
+    from whisperx.diarize import assign_word_speakers  # imports pyannote: seconds that only diarization shall cost
+
+    assign_word_speakers(turns, {"segments": segments})
+    for segment in segments:
+        segment["speaker"] = segment["speaker"] or nearest(segment["start"], segment["end"], intervals)
+        for word in segment["words"]:
+            word["speaker"] = word["speaker"] or nearest(word["start"], word["end"], intervals)
+        _follow(segment)
+    return [part for segment in segments for part in _split(segment, decode)]
+
+
+def nearest(start: float, end: float, turns: list[Turn]) -> str:
+    """The speaker of the turn that begins or ends nearest; whisperx goes by the middle, which misjudges long turns."""
+    return min(turns, key=lambda turn: max(turn[0] - end, start - turn[1], 0.0))[2]
+
+
+def _follow(segment: Segment) -> None:
+    """Words that alignment could not place span the whole segment: theirs is the speaker of the word before, or after."""
+    words = segment["words"]
+    placed = [word for word in words if _placed(word, segment)]
+    speaker = placed[0]["speaker"] if placed else segment["speaker"]
+    for word in words:
+        if _placed(word, segment):
+            speaker = word["speaker"]
+        word["speaker"] = speaker
+
+
+def _placed(word: Word, segment: Segment) -> bool:
+    return len(segment["words"]) == 1 or (word["start"], word["end"]) != (segment["start"], segment["end"])
+
+
+def _split(segment: Segment, decode: Decode) -> list[Segment]:
+    """One segment per run of words of one speaker; a segment without words stays whole."""
+    runs = [list(words) for _, words in itertools.groupby(segment["words"], key=lambda word: word["speaker"])]
+    if len(runs) < 2:
+        segment["speaker"] = runs[0][0]["speaker"] if runs else segment["speaker"]
+        return [segment]
+    texts = _cut(segment["text"], runs)
+    shares = share_tokens(segment["tokens"], texts, decode)
+    parts = [_part(segment, *of_one) for of_one in zip(runs, texts, shares, strict=True)]
+    parts[0]["start"], parts[-1]["end"] = segment["start"], segment["end"]
+    return parts
+
+
+def _part(segment: Segment, words: list[Word], text: str, tokens: list[int]) -> Segment:
+    part = copy(segment)
+    placed = [word for word in words if _placed(word, segment)] or words
+    part["start"] = min(word["start"] for word in placed)
+    part["end"] = max(word["end"] for word in placed)
+    part["text"], part["tokens"], part["words"], part["speaker"] = text, tokens, words, words[0]["speaker"]
+    return part
+
+
+def _cut(text: str, runs: list[list[Word]]) -> list[str]:
+    """``text`` before the first word of each run; the words alone where they do not all stand in it."""
+    cuts, at = [], 0
+    for words in runs:
+        for number, word in enumerate(words):
+            found = text.find(word["word"], at)
+            if found < 0:
+                return [" ".join(word["word"] for word in run) for run in runs]
+            if number == 0:
+                cuts.append(found)
+            at = found + len(word["word"])
+    cuts[0] = 0
+    return [text[start:end].strip() for start, end in itertools.pairwise([*cuts, len(text)])]
