@@ -1,4 +1,4 @@
-"""Several hundred synthetic speakers to learn voices from: espeak-ng's variants in many languages, flite's voices, vocal tracts stretched.
+"""Hundreds of synthetic speakers to learn from: espeak-ng's variants in many languages, flite's voices, vocal tracts stretched.
 
 No variant of `voices.HELD_OUT` is among them, nor is anything they say a held-out recording.
 """
@@ -21,7 +21,7 @@ OURS = ("en-us", "en", "en-gb-scotland", "de")  # half of the speakers speak one
 HELD_OUT = {name.partition("+")[2] for among in voices.HELD_OUT.values() for name in among}
 UNVOICED = {"whisper", "whisperf", "croak", "fast", "michael", "norbert"}  # whispered, or no voice of their own
 FLITE = ("slt", "rms", "awb", "kal", "kal16")
-STRETCHES = tuple(map(Fraction, "21/25 9/10 19/20 1 1 21/20 10/9 25/21".split()))  # of all frequencies: vocal tracts longer or shorter
+STRETCHES = tuple(map(Fraction, "21/25 9/10 19/20 1 1 21/20 10/9 25/21".split()))  # of all frequencies
 PITCHES = (15, 35, 50, 50, 65, 85)  # espeak-ng's scale 0-99; every voice has a pitch of its own on it
 WORDS = 16
 JITTER = 15  # of that scale: as much as a voice's words differ in our recordings
