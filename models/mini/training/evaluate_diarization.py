@@ -16,7 +16,7 @@ os.environ["PYANNOTE_METRICS_ENABLED"] = "0"  # read by pyannote.audio at import
 warnings.filterwarnings("ignore", module="pyannote")
 
 import numpy as np
-import pyannote.audio.sample
+import pyannote.audio
 import scenes
 import scipy.signal
 import soundfile
@@ -31,7 +31,7 @@ from whisperx.diarize import DiarizationPipeline
 DEVELOPMENT_SEED = 700_000  # its conversations chose the thresholds
 COUNT = 30
 DISTINCT = 3.5  # dB between two voices' long-term spectra; variants of one espeak-ng voice lie 0 to 3 apart, people farther
-SAMPLE = Path(pyannote.audio.sample.__file__).parent
+SAMPLE = Path(pyannote.audio.__file__).parent / "sample"  # a package that wants torchcodec when imported
 
 
 def figures(folder: Path, first_seed: int = scenes.HELD_OUT_SEED) -> dict[str, float]:
