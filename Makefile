@@ -7,7 +7,7 @@ READY := $(VENV)/.ready
 READY_DEV := $(VENV)/.ready-dev
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: demo serve test lint bench clean
+.PHONY: demo serve test lint bench mini-models clean
 
 demo: $(READY)  ## start the service, send a real recording through it, print the transcript
 	@exec $(BIN)/python demo.py
@@ -35,6 +35,9 @@ $(READY_DEV): requirements-dev.txt $(READY)
 	@echo "Setting up what the tests need ..."
 	@$(BIN)/python -m pip install -qq --disable-pip-version-check -r requirements-dev.txt
 	@touch $@
+
+mini-models: $(READY_DEV)  ## train, measure and describe models/mini from nothing (hours; wants espeak-ng and flite); QUICK=1 for a trial
+	@$(BIN)/python models/mini/training $(if $(QUICK),--quick)
 
 clean:  ## remove the virtual environment and caches of tools; recordings and the ledger stay
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache

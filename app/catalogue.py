@@ -6,13 +6,13 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from app import hubs
+from app import hubs, separators
 from app.settings import Settings
 
 WEIGHTS_FILE = "model.bin"
 REPOSITORY = re.compile(r"(?!.*(--|\.\.|\.git$))\w([\w.-]{0,46}\w)?/\w([\w.-]{0,46}\w)?", re.ASCII)
 
-WHISPER, ALIGN = "whisper", "align"
+WHISPER, ALIGN, SEPARATE = "whisper", "align", "separate"
 # What a complete folder holds, by kind: each line asks for one of its names.
 CONTENTS: dict[str, list[tuple[str, ...]]] = {
     WHISPER: [("config.json",), (WEIGHTS_FILE,)],
@@ -26,7 +26,7 @@ CONTENTS: dict[str, list[tuple[str, ...]]] = {
 
 @dataclass(frozen=True)
 class Model:
-    """A model by the name that says it to people: a Whisper name, ``align:de``.
+    """A model by the name that says it to people: a Whisper name, ``align:de``, ``separate:htdemucs``.
 
     ``place`` is a folder (counted from models/), a name that a library knows, or a hub repository.
     """
@@ -41,6 +41,7 @@ def models(settings: Settings) -> list[Model]:
     return [
         *(Model(WHISPER, name, place) for name, place in whisper_models(settings).items()),
         *(Model(ALIGN, f"{ALIGN}:{language}", place) for language, place in aligners(settings).items()),
+        *(Model(SEPARATE, f"{SEPARATE}:{name}", place) for name, place in separation_models(settings).items()),
     ]
 
 
@@ -64,7 +65,19 @@ def located(model: Model, settings: Settings) -> Path | None:
         path = settings.models.path / str(bundle_file(model))
         return path if path.is_file() else None
     folder = as_folder(model.place, settings) or _snapshot(model, settings)
-    return folder if folder is not None and _complete(model.kind, folder) else None
+    return folder if folder is not None and _complete(model, folder) else None
+
+
+def separation_models(settings: Settings) -> dict[str, str]:
+    """Name → place of every separation model allowed here; a place is a demucs repo folder or a name of demucs' own."""
+    configured = {
+        settings.bgm_separation.model_size: settings.bgm_separation.model_size,
+        **settings.bgm_separation.models,
+    }
+    named = {as_folder(place, settings) for place in configured.values()}
+    folders = sorted({path.parent for path in settings.models.path.glob("*/*.th")})
+    found = {folder.name: str(folder) for folder in folders if folder not in named and folder.name not in configured}
+    return configured | found
 
 
 def as_folder(place: str, settings: Settings) -> Path | None:
@@ -75,6 +88,8 @@ def as_folder(place: str, settings: Settings) -> Path | None:
 
 def repository(model: Model) -> str | None:
     """The repository of the Hugging Face hub that the model's place stands for."""
+    if model.kind == SEPARATE:
+        return hubs.DEMUCS.get(model.place)
     place = hubs.WHISPER.get(model.place, model.place) if model.kind == WHISPER else model.place
     return place if REPOSITORY.fullmatch(place) else None
 
@@ -88,10 +103,13 @@ def _snapshot(model: Model, settings: Settings) -> Path | None:
     """Where huggingface_hub keeps the repository's newest version under models/."""
     from huggingface_hub import try_to_load_from_cache  # a fifth of a second that a start need not wait for
 
-    repo, first = repository(model), CONTENTS[model.kind][0][0]
+    repo = repository(model)
+    first = f"{model.place}.yaml" if model.kind == SEPARATE else CONTENTS[model.kind][0][0]
     found = try_to_load_from_cache(repo, first, cache_dir=settings.models.path) if repo else None
     return Path(found).parent if isinstance(found, str) else None
 
 
-def _complete(kind: str, folder: Path) -> bool:
-    return all(any((folder / name).exists() for name in names) for names in CONTENTS[kind])
+def _complete(model: Model, folder: Path) -> bool:
+    if model.kind == SEPARATE:
+        return separators.complete(folder, model.name.partition(":")[2])
+    return all(any((folder / name).exists() for name in names) for names in CONTENTS[model.kind])

@@ -10,7 +10,7 @@ from flask.typing import ResponseReturnValue
 from marshmallow import ValidationError
 
 from app import openapi
-from app.api import docs, errors, health, models, result, task, transcription, vad
+from app.api import bgm_separation, docs, errors, files, health, models, result, task, transcription, vad
 from app.configfile import place
 from app.errors import SettingsError
 from app.ledger import db
@@ -51,8 +51,9 @@ def create_app(settings: Settings) -> Flask:
 
     openapi.configure(app)
     api = errors.SpeechApi(app)
-    kinds = (transcription.blueprint, vad.blueprint)
-    for blueprint in (*kinds, task.blueprint, result.blueprint, models.blueprint, health.blueprint):
+    kinds = (transcription.blueprint, vad.blueprint, bgm_separation.blueprint)
+    tasks = (task.blueprint, result.blueprint, files.blueprint)
+    for blueprint in (*kinds, *tasks, models.blueprint, health.blueprint):
         api.register_blueprint(blueprint)
     app.register_blueprint(docs.blueprint)
     errors.register(app, api)

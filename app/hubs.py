@@ -73,6 +73,18 @@ ALIGNERS = {
     "id": "cahya/wav2vec2-large-xlsr-indonesian",
 }
 
+# demucs' models: repositories of a bag (.yaml) and its weights
+DEMUCS = {
+    "htdemucs": "adefossez/HTDemucs",
+    "htdemucs_ft": "adefossez/HTDemucs-ft",
+    "htdemucs_6s": "adefossez/HTDemucs-6s",
+    "hdemucs_mmi": "adefossez/Demucs-hdemucs_mmi",
+    "mdx": "adefossez/Demucs-mdx",
+    "mdx_extra": "adefossez/Demucs-mdx_extra",
+    "mdx_q": "adefossez/Demucs-mdx_q",
+    "mdx_extra_q": "adefossez/Demucs-mdx_extra_q",
+}
+
 # torchaudio's bundles for speech recognition: the file's name at BUNDLES_URL and in models/
 BUNDLES = {
     "WAV2VEC2_ASR_BASE_10M": "wav2vec2_fairseq_base_ls960_asr_ll10m.pth",

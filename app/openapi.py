@@ -32,6 +32,7 @@ MESSAGES: dict[int, tuple[str, dict[str, list[str]] | None]] = {
     409: ("The task is IN_PROGRESS; its result is not there yet.", None),
     410: ("The files of this task were removed at 2026-11-22T13:10:00.000Z; its result stays.", None),
     413: ("The data value transmitted exceeds the capacity limit.", None),
+    416: ("The requested range is not in the file.", None),
     422: (
         "The request cannot be accepted.",
         {"threshold": ["Must be greater than or equal to 0 and less than or equal to 1."]},

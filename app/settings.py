@@ -74,6 +74,7 @@ class Align:
 @dataclass(frozen=True)
 class BgmSeparation:
     model_size: str = "htdemucs"
+    models: Mapping[str, str] = _limited({})
     device: str = _limited("auto", choices=("auto", "cpu", "cuda"))
     enable_offload: bool = True
 

@@ -8,7 +8,7 @@ import os
 import signal
 import sys
 
-NAMES = ("throughput", "latency", "memory", "startup", "ledger")
+NAMES = ("throughput", "latency", "memory", "startup", "ledger", "separation")
 IDLE_LOAD = 0.5
 
 

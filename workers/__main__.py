@@ -20,6 +20,8 @@ def main() -> None:
     loaded = settings.load()
     loaded.cache.path.mkdir(parents=True, exist_ok=True)
     slots = devices.slots(loaded.workers)
+    for slot in slots:
+        devices.separation_device(loaded.bgm_separation, slot)
     db.connect(loaded.db_url)
     scheduler = purge.start(loaded.cache, loaded.tasks)
     fetching = Fetching(loaded)

@@ -11,11 +11,13 @@ import os
 import signal
 import sys
 import time
+from collections.abc import Callable
+from functools import partial
 from multiprocessing.connection import Connection
 from types import ModuleType
 
 from app.errors import SpeechError
-from app.ledger.states import TRANSCRIPTION, VAD
+from app.ledger.states import BGM_SEPARATION, TRANSCRIPTION, VAD
 from app.ledger.task import Claim
 from app.logs import configure_logging
 from app.settings import Settings
@@ -25,7 +27,11 @@ from workers.weights import KEPT, WarmModels, collect, prepare_environment, usab
 
 log = logging.getLogger(__name__)
 
-PIPELINES = {TRANSCRIPTION: "workers.pipelines.transcription", VAD: "workers.pipelines.vad"}
+PIPELINES = {
+    TRANSCRIPTION: "workers.pipelines.transcription",
+    VAD: "workers.pipelines.vad",
+    BGM_SEPARATION: "workers.pipelines.bgm_separation",
+}
 PR_SET_PDEATHSIG = 1
 GOODBYE_SECONDS = 2.0
 OUT_OF_MEMORY = ("out of memory", "bad_alloc", "cannot allocate memory")
@@ -105,7 +111,7 @@ def serve(connection: Connection, slot: Slot, settings: Settings, supervisor: in
     models = WarmModels(slot, settings)
     pipelines = {kind: importlib.import_module(name) for kind, name in PIPELINES.items()}
     _set_threads(slot)
-    if settings.workers.preload and not settings.whisper.enable_offload:
+    if settings.workers.preload:
         _preload(models, slot, settings)
     collect()
     connection.send(Ready())
@@ -140,7 +146,7 @@ def _execute(
         return Failure(failed.code, failed.message, run.warnings, time.monotonic() - started, run.facts)
     finally:
         if job.params.get("enable_offload"):
-            models.free()
+            models.free(*pipeline.MODELS)
 
 
 def as_speech_error(error: Exception) -> SpeechError:
@@ -163,10 +169,17 @@ def _set_threads(slot: Slot) -> None:
 
 def _preload(models: WarmModels, slot: Slot, settings: Settings) -> None:
     """Load what most tasks will want. What is missing here is said in the log and again by each task that asks for it."""
-    compute_type = usable_compute_type(settings.whisper.compute_type, slot.device)
-    try:
-        models.whisper(settings.whisper.model_size, compute_type)
-        for language in list(settings.align.models)[: KEPT["align"]]:
-            models.aligner(language)
-    except SpeechError as error:
-        log.warning("not preloaded: %s", error.message)
+    whisper, separation = settings.whisper, settings.bgm_separation
+    wanted: list[Callable[[], object]] = []
+    if not whisper.enable_offload:
+        compute_type = usable_compute_type(whisper.compute_type, slot.device)
+        wanted.append(lambda: models.whisper(whisper.model_size, compute_type))
+        languages = list(settings.align.models)[: KEPT["align"]]
+        wanted.extend(partial(models.aligner, language) for language in languages)
+    if not separation.enable_offload:
+        wanted.append(lambda: models.separator(separation.model_size))
+    for load in wanted:
+        try:
+            load()
+        except SpeechError as error:
+            log.warning("not preloaded: %s", error.message)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from app.errors import SettingsError
-from app.settings import Workers
+from app.settings import BgmSeparation, Workers
 from workers.protocol import Slot
 
 
@@ -19,6 +19,13 @@ def slots(workers: Workers, gpus: int | None = None) -> list[Slot]:
             raise SettingsError("workers.device is cuda, but no CUDA device is usable here; use auto or cpu")
     threads = workers.cpu_threads or max(1, cores() // workers.cpu_slots)
     return [Slot(number, "cpu", None, threads) for number in range(workers.cpu_slots)]
+
+
+def separation_device(separation: BgmSeparation, slot: Slot) -> str:
+    """Where ``slot`` separates: on its own device, or on the CPU if config.yaml says so. Raises SettingsError."""
+    if separation.device == "cuda" and slot.device != "cuda":
+        raise SettingsError("bgm_separation.device is cuda, but the models run on the CPU here; use auto or cpu")
+    return slot.device if separation.device == "auto" else separation.device
 
 
 def count_gpus() -> int:

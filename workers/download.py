@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from app import hubs
-from app.catalogue import ALIGN, WHISPER, Model, bundle_file, repository
+from app.catalogue import ALIGN, SEPARATE, WHISPER, Model, bundle_file, repository
 from app.errors import SpeechError
 from app.settings import Settings
 
@@ -106,7 +106,15 @@ def _wanted_aligner(listed: list[str]) -> list[str]:
     return [name for name in top if name.endswith((".json", ".txt"))] + next(filter(None, sets), [])
 
 
-WANTED: dict[str, Callable[[list[str]], list[str]]] = {WHISPER: _wanted_whisper, ALIGN: _wanted_aligner}
+def _wanted_separator(listed: list[str]) -> list[str]:
+    return [name for name in listed if "/" not in name and name.endswith((".yaml", ".safetensors"))]
+
+
+WANTED: dict[str, Callable[[list[str]], list[str]]] = {
+    WHISPER: _wanted_whisper,
+    ALIGN: _wanted_aligner,
+    SEPARATE: _wanted_separator,
+}
 
 
 def _check_blob(file: Path) -> None:

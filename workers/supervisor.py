@@ -22,7 +22,7 @@ from app.ledger.task import Claim, Task
 from app.ledger.watch import Watch
 from app.media.paths import source_of
 from app.settings import Settings
-from workers import leftovers
+from workers import leftovers, unfinished
 from workers.device_process import DeviceProcess
 from workers.protocol import Failure, Job, Message, Outcome, Progress, Ready, Slot
 
@@ -166,6 +166,8 @@ class Supervisor:
         else:
             word = f"failed ({verdict.code})"
             ours = task.fail(claim, verdict.code, verdict.message, verdict.warnings, verdict.duration, **verdict.facts)
+        if not isinstance(verdict, Outcome):
+            unfinished.remove(self._settings.cache.path, claim)
         log.info("task %s %s%s", claim.uuid, word, "" if ours else ", but it was no longer ours: nothing written")
         if not ours:
             leftovers.discard(self._settings.cache.path, claim.uuid)
@@ -193,6 +195,7 @@ class Supervisor:
             process.kill()
             self._processes.remove(process)
             self._vacant[process.slot] = self._next_beat = 0.0
+            unfinished.remove(self._settings.cache.path, claim)
             leftovers.discard(self._settings.cache.path, claim.uuid)
 
     def _dispatch(self) -> None:

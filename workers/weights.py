@@ -13,15 +13,28 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from app.catalogue import ALIGN, WHISPER, Model, aligners, as_folder, bundle_file, located, whisper_models
+from app import separators
+from app.catalogue import (
+    ALIGN,
+    SEPARATE,
+    WHISPER,
+    Model,
+    aligners,
+    as_folder,
+    bundle_file,
+    located,
+    separation_models,
+    whisper_models,
+)
 from app.errors import SpeechError
 from app.settings import Settings
 from workers import download
+from workers.devices import separation_device
 from workers.protocol import Slot
 
 log = logging.getLogger(__name__)
 
-KEPT = {"whisper": 1, "align": 2, "diarize": 1}
+KEPT = {"whisper": 1, "align": 2, "separate": 1, "diarize": 1}
 MISSING_SECONDS = 60.0
 
 
@@ -66,6 +79,10 @@ class WarmModels:
     def diarizer(self) -> Any:
         """whisperx's DiarizationPipeline. Raises SpeechError model_not_available, saying what to do."""
         return self._get("diarize", self._settings.diarization.model, self._load_diarizer)
+
+    def separator(self, name: str) -> Any:
+        """A demucs.api.Separator that has vocals among its stems. Raises SpeechError model_not_available, saying what to do."""
+        return self._get("separate", name, lambda: self._load_separator(name))
 
     def free(self, *kinds: str) -> None:
         """Let go of every model, or of those of ``kinds``, and give their memory back."""
@@ -169,6 +186,40 @@ class WarmModels:
         pipeline = diarizer.load(self._settings, device)
         log.info("loaded diarization on %s in %.1f s", device, self._clock() - started)
         return pipeline
+
+    def _load_separator(self, name: str) -> Any:
+        from workers import separators as loader
+
+        folder = self._separator_folder(name)
+        chosen = separators.chosen(folder, name)
+        if chosen is None:
+            say = f"{folder} holds no demucs model, or several: bgm_separation.models must call one by its own name."
+            raise SpeechError("model_not_available", say)
+        device = separation_device(self._settings.bgm_separation, self._slot)
+        started = self._clock()
+        try:
+            separator = loader.load(folder, chosen, device)
+        except (Exception, SystemExit) as error:  # demucs exits where a library is missing
+            log.warning("separation model %s in %s: %s", name, folder, error)
+            raise SpeechError("model_not_available", f"Separation model {name!r} cannot be loaded: {error}") from error
+        if "vocals" not in separator.model.sources:
+            raise SpeechError("model_not_available", f"Separation model {name!r} has no stem called vocals.")
+        log.info("loaded demucs %s on %s in %.1f s", name, device, self._clock() - started)
+        return separator
+
+    def _separator_folder(self, name: str) -> Path:
+        """The folder of ``name``'s weights, downloaded into models/ when it is not there yet."""
+        place = separation_models(self._settings).get(name)
+        if place is None:
+            say = f"Separation model {name!r} is not among those this server allows."
+            raise SpeechError("model_not_available", say)
+        advice = (
+            f"Separation model {name!r} is not on this machine and could not be downloaded. Connect the machine to the "
+            f"model hub, or put a demucs repo (.th and .yaml files) into {self._settings.models.path / name}, or set "
+            f"bgm_separation.model_size in config.yaml to a model that is there."
+        )
+        wanted = Model(SEPARATE, f"{SEPARATE}:{name}", place)
+        return as_folder(place, self._settings) or self._fetched(wanted, advice)
 
 
 def usable_compute_type(asked: str, device: str) -> str:

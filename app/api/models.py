@@ -29,9 +29,11 @@ def choices(settings: Settings, defaults: dict[str, Any]) -> dict[str, Any]:
     """By parameter: its default and what it may be; models not on disk are downloaded when a task first needs them."""
     known = models(settings)
     whisper = [_choice(model, settings) for model in known if model.kind == "whisper"]
+    separate = [_choice(model, settings) for model in known if model.kind == "separate"]
     aligners = {model.name.partition(":")[2]: model for model in known if model.kind == "align"}
     return {
         "model_size": {"default": defaults["model_size"], "choices": whisper},
+        "uvr_model_size": {"default": defaults["uvr_model_size"], "choices": separate},
         "compute_type": {"default": defaults["compute_type"], "choices": [{"name": name} for name in COMPUTE_TYPES]},
         "lang": {
             "default": defaults["lang"],
@@ -44,7 +46,7 @@ def choices(settings: Settings, defaults: dict[str, Any]) -> dict[str, Any]:
 
 
 def _choice(model: Model, settings: Settings) -> dict[str, Any]:
-    return {"name": model.name, "on_disk": _on_disk(model, settings)}
+    return {"name": model.name.rpartition(":")[2], "on_disk": _on_disk(model, settings)}
 
 
 def _on_disk(model: Model | None, settings: Settings) -> bool:

@@ -9,6 +9,7 @@ from flask.typing import ResponseReturnValue
 
 from app.ledger.states import TRANSCRIPTION
 from app.openapi import documented_submission
+from app.schemas.bgm_separation import substituted
 from app.schemas.effects import without_effect
 from app.schemas.transcription import TranscriptionParameters
 from app.submission import SubmissionBlueprint, submit
@@ -20,5 +21,7 @@ blueprint = SubmissionBlueprint("Transcription", __name__, description="Speech t
 @documented_submission(blueprint, TranscriptionParameters)
 def transcribe(params: dict[str, Any]) -> ResponseReturnValue:
     """Transcribe a recording."""
-    warnings = without_effect(params, current_app.extensions["speech"].defaults)
-    return submit(TRANSCRIPTION, params, warnings)
+    speech = current_app.extensions["speech"]
+    warnings = without_effect(params, speech.defaults)
+    chosen, exchanged = substituted(params, speech.settings)
+    return submit(TRANSCRIPTION, chosen, warnings + (exchanged if params["is_separate_bgm"] else []))

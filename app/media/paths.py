@@ -7,6 +7,8 @@ from pathlib import Path
 
 INCOMING = "incoming"
 SOURCE = "source"
+STEMS = "stems"
+PARTIAL = ".partial"
 
 
 def folder_of(cache: Path, identifier: str) -> Path:
@@ -15,6 +17,11 @@ def folder_of(cache: Path, identifier: str) -> Path:
 
 def source_of(cache: Path, identifier: str) -> Path:
     return folder_of(cache, identifier) / SOURCE
+
+
+def stems_of(cache: Path, identifier: str, attempt: int) -> Path:
+    """The folder of the stems that ``attempt`` made; a late earlier attempt writes beside it, never into it."""
+    return folder_of(cache, identifier) / f"{STEMS}-{attempt}"
 
 
 def sync_folder(folder: Path) -> None:

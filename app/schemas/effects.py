@@ -7,6 +7,7 @@ from typing import Any
 
 VAD = ("threshold", "min_speech_duration_ms", "max_speech_duration_s", "min_silence_duration_ms", "speech_pad_ms")
 SEPARATION = ("uvr_model_size", "segment_size", "save_file")
+STEMS = ("stem_format",)
 SPEAKERS = ("num_speakers", "min_speakers", "max_speakers", "speaker_embeddings")
 SEQUENTIAL = (
     "temperature",
@@ -30,8 +31,12 @@ def without_effect(params: Mapping[str, Any], defaults: Mapping[str, Any]) -> li
 
 
 def _reasons(params: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    for name in ("is_separate_bgm", *SEPARATION):
-        yield name, "this version does not separate background music yet; the recording is transcribed as it is"
+    if not params["is_separate_bgm"]:
+        for name in (*SEPARATION, *STEMS):
+            yield name, "is_separate_bgm is off"
+    elif not params["save_file"]:
+        for name in STEMS:
+            yield name, "save_file is off, so no stems are kept"
     if not params["is_diarize"]:
         for name in SPEAKERS:
             yield name, "is_diarize is off"

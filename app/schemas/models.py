@@ -9,6 +9,10 @@ MODELS_EXAMPLE = {
         "default": "large-v3",
         "choices": [{"name": "large-v3", "on_disk": True}, {"name": "tiny", "on_disk": False}],
     },
+    "uvr_model_size": {
+        "default": "htdemucs",
+        "choices": [{"name": "htdemucs", "on_disk": True}, {"name": "mdx_extra", "on_disk": False}],
+    },
     "compute_type": {"default": "auto", "choices": [{"name": "auto"}, {"name": "int8"}]},
     "lang": {
         "default": None,
@@ -52,5 +56,6 @@ class Languages(Schema):
 
 class Models(Schema):
     model_size = fields.Nested(NamedModels)
+    uvr_model_size = fields.Nested(NamedModels)
     compute_type = fields.Nested(Names)
     lang = fields.Nested(Languages)

@@ -8,6 +8,7 @@ from flask import current_app
 from marshmallow import Schema, ValidationError, fields, validate, validates, validates_schema
 
 from app.catalogue import whisper_models
+from app.schemas.bgm_separation import SeparationParameters
 from app.schemas.fields import Number, Text, TokenList, Whole
 from app.schemas.languages import LANGUAGES
 from app.schemas.vad import MOST, VadParameters
@@ -159,14 +160,10 @@ class VadFilterParameters(VadParameters):
     vad_filter = fields.Boolean(load_default=False, metadata=_about("Decode only where there is speech."))
 
 
-class SeparationParameters(Schema):
-    """Vocals without the background."""
+class VocalsParameters(SeparationParameters):
+    """Whether the vocals are transcribed alone, and whether the stems are kept."""
 
     is_separate_bgm = fields.Boolean(load_default=False, metadata=_about("Transcribe the vocals only."))
-    uvr_model_size = Text(most=200, metadata=_about("Separation model. Default: config.yaml."))
-    segment_size = Whole(
-        load_default=256, validate=validate.Range(1, MOST), metadata=_about("Separation segment size.")
-    )
     save_file = fields.Boolean(load_default=False, metadata=_about("Keep the separated stems for download."))
 
 
@@ -210,7 +207,7 @@ def server_defaults(settings: Settings) -> dict[str, Any]:
 
 # marshmallow lists the fields of the last base first
 class TranscriptionParameters(
-    ClientParameters, DiarizationParameters, SeparationParameters, VadFilterParameters, WhisperParameters
+    ClientParameters, DiarizationParameters, VocalsParameters, VadFilterParameters, WhisperParameters
 ):
     """All parameters of a transcription, as query parameters or form fields."""
 

@@ -11,7 +11,7 @@ from werkzeug.test import TestResponse
 from app.ledger import db
 from app.ledger.task import Task
 
-ENDPOINTS = ("/transcription", "/vad")  # that take recordings
+ENDPOINTS = ("/transcription", "/vad", "/bgm-separation")  # that take recordings
 RECORDING = b"RIFF" + bytes(range(256)) * 40
 
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from app.catalogue import as_folder, whisper_models
-from app.settings import Models, Settings, Whisper
+from app.catalogue import as_folder, separation_models, whisper_models
+from app.settings import BgmSeparation, Models, Settings, Whisper
 
 
 @pytest.fixture
@@ -46,3 +46,17 @@ def test_place_is_a_folder_under_models_or_something_on_a_hub(weights: Path) -> 
     assert as_folder("own", settings) == weights / "own"
     assert as_folder(str(weights / "second"), settings) == weights / "second"
     assert as_folder("Systran/faster-whisper-tiny", settings) is None
+
+
+def test_separation_models_are_those_configured_and_folders_with_weights(tmp_path: Path) -> None:
+    for name in ("own", "mine"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "abc-12345678.th").touch()
+    separation = BgmSeparation(model_size="htdemucs", models={"best": "own", "fast": "mdx_extra"})
+    settings = Settings(models=Models(tmp_path), bgm_separation=separation)
+    assert separation_models(settings) == {
+        "htdemucs": "htdemucs",
+        "best": "own",
+        "fast": "mdx_extra",
+        "mine": str(tmp_path / "mine"),
+    }

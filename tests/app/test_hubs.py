@@ -41,3 +41,11 @@ def test_bundles_lie_where_torchaudio_fetches_them() -> None:
             except KeyError:
                 assert fetch.call_args.args == (hubs.BUNDLES_URL + file,)
     assert fetch.call_count == len(hubs.BUNDLES)
+
+
+def test_demucs_models_are_those_of_demucs() -> None:
+    from demucs.hf import DEFAULT_NAMESPACE, hf_repo_name
+    from demucs.pretrained import REMOTE_ROOT
+
+    names = {bag.stem for bag in REMOTE_ROOT.glob("*.yaml") if not bag.stem.startswith("repro_")}
+    assert {name: f"{DEFAULT_NAMESPACE}/{hf_repo_name(name)}" for name in names} == hubs.DEMUCS

@@ -6,7 +6,7 @@ import uuid
 
 import pytest
 
-from app.ledger import db, download, task
+from app.ledger import age, db, download, task
 from app.ledger.download import Held
 from app.ledger.states import CANCELLED, FAILED, QUEUED
 from app.ledger.task import Claim, Task
@@ -71,7 +71,7 @@ def test_failure_ends_the_task_and_forgets_the_url() -> None:
     assert failed.finished_at is not None
     assert "secret" not in str(failed.__data__)
     assert not download.fail(mine, "x", "y") and not download.ready(mine)
-    assert task.purgeable(-1, 10) == [identifier]
+    assert age.purgeable(-1, 10) == [identifier]
 
 
 def test_lease_that_ran_out_is_taken_over_and_the_first_owner_fenced_off() -> None:

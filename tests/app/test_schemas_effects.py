@@ -51,8 +51,9 @@ OTHER = {
     "min_silence_duration_ms": 10,
     "speech_pad_ms": 10,
     "is_separate_bgm": True,
-    "uvr_model_size": "mdx",
+    "uvr_model_size": "UVR-MDX-NET-Inst_3",
     "segment_size": 512,
+    "stem_format": "flac",
     "save_file": True,
     "is_diarize": True,
     "num_speakers": 2,
@@ -75,7 +76,7 @@ CHANGE_EVERY_RUN = {
     ),
     *("patience", "log_prob_threshold", "no_speech_threshold", "initial_prompt", "hotwords", "suppress_blank"),
     *("suppress_tokens", "max_new_tokens", "chunk_length", "language_detection_segments", "batch_size", "compute_type"),
-    *("word_timestamps", "enable_offload", "vad_filter", "is_diarize"),
+    *("word_timestamps", "enable_offload", "vad_filter", "is_separate_bgm", "is_diarize"),
 }
 CHANGE_SEQUENTIAL_RUNS = {
     *("temperature", "best_of", "compression_ratio_threshold", "condition_on_previous_text", "prefix"),
@@ -84,6 +85,7 @@ CHANGE_SEQUENTIAL_RUNS = {
 CHANGE_FILTERED_RUNS = {
     *("threshold", "min_speech_duration_ms", "max_speech_duration_s", "min_silence_duration_ms", "speech_pad_ms"),
 }
+CHANGE_SEPARATED_RUNS = {"uvr_model_size", "segment_size", "save_file"}
 
 
 @pytest.fixture(autouse=True)
@@ -112,11 +114,23 @@ def test_table_knows_every_parameter_at_another_value(defaults: dict[str, Any]) 
     assert {name for name, value in OTHER.items() if value == defaults[name]} == set()
 
 
-@pytest.mark.parametrize("around", [{}, {"vad_filter": True}, {"batch_size": 1}, {"batch_size": 1, "vad_filter": True}])
+@pytest.mark.parametrize(
+    "around",
+    [
+        {},
+        {"vad_filter": True},
+        {"batch_size": 1},
+        {"batch_size": 1, "vad_filter": True},
+        {"is_separate_bgm": True},
+        {"is_separate_bgm": True, "save_file": True},
+    ],
+)
 @pytest.mark.parametrize("name", OTHER)
 def test_parameter_changes_the_run_or_is_warned_of(defaults: dict[str, Any], name: str, around: dict[str, Any]) -> None:
     changing = CHANGE_EVERY_RUN | (CHANGE_SEQUENTIAL_RUNS if around.get("batch_size") == 1 else set())
     changing |= CHANGE_FILTERED_RUNS if around.get("vad_filter") else set()
+    changing |= CHANGE_SEPARATED_RUNS if around.get("is_separate_bgm") else set()
+    changing |= {"stem_format"} if around.get("save_file") else set()
     expected = [] if name in changing else [name]
     assert named(defaults | around, **{name: OTHER[name]}) == expected
 

@@ -52,7 +52,8 @@ DEFAULTS: dict[str, Any] = {
     "min_silence_duration_ms": 2000,
     "speech_pad_ms": 400,
     "is_separate_bgm": False,
-    "segment_size": 256,
+    "segment_size": None,
+    "stem_format": "wav",
     "save_file": False,
     "is_diarize": False,
     "num_speakers": None,
@@ -65,11 +66,11 @@ DEFAULTS: dict[str, Any] = {
 }
 CONFIGURED = {"model_size", "compute_type", "batch_size", "enable_offload", "uvr_model_size"}
 WHOLE = [name for name, value in DEFAULTS.items() if type(value) is int]
-WHOLE += ["batch_size", "max_new_tokens", "num_speakers", "min_speakers", "max_speakers"]
+WHOLE += ["batch_size", "segment_size", "max_new_tokens", "num_speakers", "min_speakers", "max_speakers"]
 REAL = [name for name, value in DEFAULTS.items() if type(value) is float] + ["hallucination_silence_threshold"]
 TEXT = ["initial_prompt", "prefix", "hotwords", "prepend_punctuations", "append_punctuations"]
-TEXT += ["uvr_model_size", "uvr_device", "diarization_device", "hf_token"]
-CHOICES = ["model_size", "lang", "compute_type"]
+TEXT += ["uvr_device", "diarization_device", "hf_token"]
+CHOICES = ["model_size", "lang", "compute_type", "uvr_model_size", "stem_format"]
 TRUTHS = [name for name, value in DEFAULTS.items() if type(value) is bool] + ["enable_offload"]
 NULLABLE = [name for name, value in DEFAULTS.items() if value is None]
 
@@ -97,7 +98,7 @@ IN_RANGE = {
     "max_speech_duration_s": ("1e-9", "1e300"),
     "min_silence_duration_ms": ("0", "2147483647"),
     "speech_pad_ms": ("0", "2147483647"),
-    "segment_size": ("1", "2147483647"),
+    "segment_size": ("32", "4000"),
     "num_speakers": ("1", "2147483647"),
     "min_speakers": ("1", "2147483647"),
     "max_speakers": ("1", "2147483647"),

@@ -145,7 +145,7 @@ def test_keys_of_the_seed_load(tmp_path: Path) -> None:
     chosen = loaded(
         tmp_path,
         "whisper:\n  model_size: tiny\n  compute_type: int8\n  enable_offload: true\n"
-        "bgm_separation:\n  model_size: htdemucs_ft\n  device: cpu\n  enable_offload: false\n"
+        "bgm_separation:\n  model_size: htdemucs_ft\n  models:\n    best: mine\n  device: cpu\n  enable_offload: false\n"
         "cache:\n  ttl: 30\n  frequency: 5\n",
         HF_TOKEN="hf_secret",
         DB_URL="postgresql://u:p@h/d",
@@ -155,7 +155,7 @@ def test_keys_of_the_seed_load(tmp_path: Path) -> None:
         "int8",
         True,
     )
-    assert chosen.bgm_separation == settings.BgmSeparation("htdemucs_ft", "cpu", False)
+    assert chosen.bgm_separation == settings.BgmSeparation("htdemucs_ft", {"best": "mine"}, "cpu", False)
     assert (chosen.cache.ttl, chosen.cache.frequency) == (30, 5)
     assert (chosen.hf_token, chosen.db_url) == ("hf_secret", "postgresql://u:p@h/d")
 
@@ -221,11 +221,12 @@ def test_settings_are_not_read_at_import_and_one_value_can_be_printed() -> None:
 
 def test_own_config_states_every_setting_at_its_default(tmp_path: Path) -> None:
     chosen = settings.load({"CONFIG": str(ROOT / "config.yaml")}, root=tmp_path)
-    assert chosen.whisper.models
+    assert chosen.whisper.models and chosen.bgm_separation.models
     expected = Settings(
         models=settings.Models(ROOT / "models"),
         cache=settings.Cache(ROOT / "cache"),
         whisper=dataclasses.replace(settings.Whisper(), models=chosen.whisper.models),
+        bgm_separation=dataclasses.replace(settings.BgmSeparation(), models=chosen.bgm_separation.models),
         db_url=f"sqlite:///{ROOT / 'records.db'}",
     )
     assert chosen == expected
@@ -238,5 +239,6 @@ def test_config_of_the_mini_models_names_folders_that_are_there(tmp_path: Path) 
     chosen = settings.load({"CONFIG": str(MINI / "config.yaml")}, root=tmp_path)
     assert chosen.models.path == MINI
     assert chosen.whisper.model_size in chosen.whisper.models
-    for place in [*chosen.whisper.models.values(), *chosen.align.models.values()]:
+    named = (chosen.whisper.models, chosen.align.models, chosen.bgm_separation.models)
+    for place in [place for models in named for place in models.values()]:
         assert (MINI / place).is_dir()

@@ -153,7 +153,7 @@ def test_one_hertz_and_a_thousand_channels_are_refused_before_they_grow(make_run
 def test_longer_than_the_limit_is_too_long_before_anything_is_decoded(
     make_run: MakeRun, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("workers.stages.decode._collect", None)
+    monkeypatch.setattr("workers.stages.media.Recording.blocks", None)
     run = make_run(recordings.wav(tmp_path / "a.wav", recordings.silence(60)))
     limits: Any = dataclasses.replace(run.settings.limits, max_audio_hours=0.01)
     run.settings = dataclasses.replace(run.settings, limits=limits)

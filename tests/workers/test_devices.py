@@ -7,7 +7,7 @@ import os
 import pytest
 
 from app.errors import SettingsError
-from app.settings import Workers
+from app.settings import BgmSeparation, Workers
 from workers import devices
 from workers.device_process import as_speech_error
 from workers.weights import visible_device
@@ -66,3 +66,12 @@ def test_exceptions_become_codes(error: Exception, code: str) -> None:
 
 def test_what_nobody_foresaw_tells_the_client_no_internals() -> None:
     assert "secret" not in as_speech_error(RuntimeError("secret path")).message
+
+
+def test_separation_runs_where_the_operator_wants_it() -> None:
+    cpu, gpu = devices.slots(Workers(device="cpu"))[0], devices.slots(Workers(), gpus=1)[0]
+    assert devices.separation_device(BgmSeparation(device="auto"), gpu) == "cuda"
+    assert devices.separation_device(BgmSeparation(device="cpu"), gpu) == "cpu"
+    assert devices.separation_device(BgmSeparation(device="auto"), cpu) == "cpu"
+    with pytest.raises(SettingsError, match=r"bgm_separation\.device is cuda"):
+        devices.separation_device(BgmSeparation(device="cuda"), cpu)

@@ -76,7 +76,7 @@ def test_a_missing_default_is_a_note_where_the_hub_answers(
     settings = dataclasses.replace(here, models=Models(tmp_path), whisper=Whisper("tiny"), align=Align())
     with Hub() as hub:
         monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", hub.url)
-        assert "would be downloaded" in only(settings, "note  model")
+        assert "would be downloaded" in only(settings, "note  model     tiny")
 
 
 def test_a_missing_gpu_fails_where_one_is_asked_for(here: Settings, monkeypatch: pytest.MonkeyPatch) -> None:

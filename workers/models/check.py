@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from peewee import DatabaseError, InterfaceError
 
-from app.catalogue import WHISPER, Model, located, models
+from app.catalogue import SEPARATE, WHISPER, Model, located, models
 from app.errors import SettingsError
 from app.ledger import db
 from app.settings import Settings
@@ -93,7 +93,7 @@ def _models(settings: Settings) -> Iterator[Finding]:
 
 def _configured(model: Model, settings: Settings) -> bool:
     """Whether config.yaml names it; whisperx's own aligners come when a recording first needs one."""
-    return model.kind == WHISPER or model.name.partition(":")[2] in settings.align.models
+    return model.kind in (WHISPER, SEPARATE) or model.name.partition(":")[2] in settings.align.models
 
 
 def _model(model: Model, obstacle: str | None, settings: Settings) -> Finding:

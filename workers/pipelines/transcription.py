@@ -1,14 +1,16 @@
-"""A recording to a timed transcript: decode → transcribe → align → diarize, where asked for."""
+"""A recording to a timed transcript: decode → separate → transcribe → align → diarize, the second and the last where asked for."""
 
 from __future__ import annotations
 
 from app.errors import SpeechError
 from workers.run import Run
 from workers.segments import in_order, to_json
-from workers.stages import align, diarize, transcribe
+from workers.stages import align, diarize, separate, transcribe
 from workers.stages.decode import SAMPLE_RATE, decode
 
+MODELS = ()  # with enable_offload, all that there are
 DECODED = 0.05
+SEPARATED = 0.5
 TRANSCRIBED = 0.8
 UNDIARIZED = 0.6  # of the work, where speakers are to be named
 
@@ -21,15 +23,20 @@ def run(work: Run) -> tuple[str, str]:
     work.learn(audio_duration=round(seconds, 3))
 
     before_speakers = UNDIARIZED if work.params["is_diarize"] else 1.0
+    speech = samples
+    if work.params["is_separate_bgm"]:
+        work.enter("separate", until=SEPARATED * before_speakers)
+        speech = separate.vocals(work, keep=work.params["save_file"])
+
     work.enter("transcribe", until=TRANSCRIBED * before_speakers)
     model = transcribe.load(work)
-    segments, language = transcribe.transcribe(samples, model, work)
+    segments, language = transcribe.transcribe(speech, model, work)
 
     if segments and transcribe.alignable(language, work.params):
         work.enter("align", until=before_speakers)
         try:
             aligner = work.models.aligner(str(language))
-            segments = align.align(segments, samples, aligner, model.hf_tokenizer.decode, work)
+            segments = align.align(segments, speech, aligner, model.hf_tokenizer.decode, work)
         except SpeechError as error:  # word times are worth less than the transcript
             work.warn(f"The words have no times: {error.message}")
     elif segments and work.params["word_timestamps"]:

@@ -1,0 +1,23 @@
+"""POST /bgm-separation: a recording in, a task that parts voices from what is behind them out."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import current_app
+from flask.typing import ResponseReturnValue
+
+from app.ledger.states import BGM_SEPARATION
+from app.openapi import documented_submission
+from app.schemas.bgm_separation import BgmSeparationParameters, substituted, without_effect
+from app.submission import SubmissionBlueprint, submit
+
+blueprint = SubmissionBlueprint("Bgm separation", __name__, description="Voices and what is behind them, as files.")
+
+
+@blueprint.route("/bgm-separation", methods=["POST"])
+@documented_submission(blueprint, BgmSeparationParameters)
+def separate(params: dict[str, Any]) -> ResponseReturnValue:
+    """Separate the vocals of a recording from its background."""
+    chosen, warnings = substituted(params, current_app.extensions["speech"].settings)
+    return submit(BGM_SEPARATION, chosen, [*without_effect(params), *warnings])

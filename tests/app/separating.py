@@ -1,0 +1,26 @@
+"""Tasks with stems in place, finished by hand."""
+
+from __future__ import annotations
+
+import json
+
+from flask import Flask
+
+from app.ledger import task
+from app.media.paths import stems_of
+from tests.app.ledgers import claimed
+from tests.app.posting import submitted
+
+STEMS = {"instrumental.wav": bytes(range(256)) * 40, "vocals.wav": b"RIFF" + bytes(range(255, -1, -1)) * 30}
+
+
+def finished(web: Flask, query: str = "", path: str = "/bgm-separation") -> str:
+    """The identifier of a COMPLETED task whose stems lie where a worker puts them."""
+    identifier = submitted(web, query, path=path)
+    claim = claimed()
+    folder = stems_of(web.extensions["speech"].settings.cache.path, identifier, claim.attempt)
+    folder.mkdir()
+    for name, content in STEMS.items():
+        (folder / name).write_bytes(content)
+    assert task.complete(claim, "filepath", json.dumps({"files": []}), [], 1.0)
+    return identifier

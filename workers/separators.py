@@ -1,0 +1,27 @@
+"""demucs' Separator from models that are on disk, whichever of demucs' two formats they are in; nothing here asks a network."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+from demucs.api import Separator
+from demucs.apply import BagOfModels
+from demucs.hf import load_safetensors_model
+
+
+def load(folder: Path, name: str, device: str) -> Any:
+    """The separator of ``name`` in ``folder``: a repo of .th files, or the hub's bag of .safetensors."""
+    kind = _OfTheHub if any(folder.glob("*.safetensors")) else Separator
+    return kind(name, repo=folder, device=device, shifts=0)  # shifts are random, results shall not be
+
+
+class _OfTheHub(Separator):  # type: ignore[misc]
+    """demucs reads this format from the hub alone, and asks it each time for what is new."""
+
+    def _load_model(self) -> None:
+        bag = yaml.safe_load((self._repo / f"{self._name}.yaml").read_text(encoding="utf-8"))
+        models = [load_safetensors_model(self._repo / f"{signature}.safetensors") for signature in bag["models"]]
+        self._model = BagOfModels(models, bag.get("weights"), bag.get("segment")).eval()
+        self._audio_channels, self._samplerate = self._model.audio_channels, self._model.samplerate

@@ -1,0 +1,168 @@
+"""Vocals and what is behind them, by demucs: at the model's own rate and channels, window after window, in bounded memory."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from av.audio.frame import AudioFrame
+from av.audio.resampler import AudioResampler
+from numpy.typing import NDArray
+
+from app.errors import SpeechError
+from app.media.paths import PARTIAL, stems_of
+from workers.run import Run
+from workers.stages import media
+from workers.stages.decode import SAMPLE_RATE, Gathered, Samples
+from workers.stages.overlap import joined, windows
+from workers.stages.stems import StemFile, StemWriter, described, writing
+
+Sound = NDArray[np.float32]
+
+STEMS = VOCALS, INSTRUMENTAL = ("vocals", "instrumental")
+BYTES_PER_SAMPLE = 2
+WINDOW_SECONDS, OVERLAP_SECONDS = 60.0, 2.0
+SHORTEST_SECONDS = 1.0
+# What a model sees at once. The 44 s of some would take gigabytes for little: demucs' transformer hears 7.8 s.
+LONGEST_SEGMENT_SECONDS = 12.0
+# Clients of Whisper-WebUI count segments in frames of UVR's MDX models: 1024 samples at 44.1 kHz.
+FRAME_SECONDS = 1024 / 44_100
+
+
+def to_files(run: Run) -> list[StemFile]:
+    """Both stems as files of this attempt, durable when this returns.
+
+    Raises SpeechError: invalid_media, unsupported_media, no_audio, too_long, model_not_available, insufficient_storage.
+    """
+    with media.opened(run) as recording:
+        separator = run.models.separator(run.params["uvr_model_size"])
+        with _files(run, recording, separator) as writers:
+            for piece in _stems(run, recording, separator):
+                for name, writer in writers.items():
+                    writer.write(piece[name])
+    run.learn(audio_duration=round(recording.seconds, 3))
+    return described(_folder(run))
+
+
+def vocals(run: Run, keep: bool) -> Samples:
+    """What is spoken and sung, 16 kHz mono; with ``keep``, both stems as files too. Raises SpeechError like ``to_files``."""
+    try:
+        with media.opened(run) as recording:
+            separator = run.models.separator(run.params["uvr_model_size"])
+            speech = _Speech(separator, recording.declared)
+            with _files(run, recording, separator) if keep else contextlib.nullcontext({}) as writers:
+                for piece in _stems(run, recording, separator):
+                    speech.add(piece[VOCALS])
+                    for name, writer in writers.items():
+                        writer.write(piece[name])
+            return speech.samples()
+    finally:
+        if run.settings.bgm_separation.enable_offload:  # before the next model wants the memory
+            run.models.free("separate")
+
+
+def _files(run: Run, recording: media.Recording, separator: Any) -> AbstractContextManager[dict[str, StemWriter]]:
+    for attempt in range(1, run.job.attempt):  # what a crash of the whole machine left behind
+        earlier = stems_of(run.settings.cache.path, run.job.uuid, attempt)
+        for stale in (earlier, earlier.with_name(earlier.name + PARTIAL)):
+            if stale.exists():
+                shutil.rmtree(stale)
+    rate, channels = separator.samplerate, separator.audio_channels
+    _check_space(run, (recording.declared or 0.0) * rate * channels * BYTES_PER_SAMPLE * len(STEMS))
+    return writing(_folder(run), STEMS, run.params["stem_format"], rate, channels)
+
+
+def _check_space(run: Run, needed: float) -> None:
+    limit, cache = run.settings.limits.min_free_mb * 2**20, run.settings.cache.path
+    if shutil.disk_usage(cache).free - needed < limit:
+        raise SpeechError(
+            "insufficient_storage", "The server has no room for the stems of this recording; try again later."
+        )
+
+
+def _folder(run: Run) -> Path:
+    return stems_of(run.settings.cache.path, run.job.uuid, run.job.attempt)
+
+
+def _stems(run: Run, recording: media.Recording, separator: Any) -> Iterator[dict[str, Sound]]:
+    """The recording piece by piece: both stems, each of shape (channels, samples), together as long as the recording."""
+    rate, overlap = separator.samplerate, int(OVERLAP_SECONDS * separator.samplerate)
+    separator.update_parameter(segment=_segment_seconds(run, separator.model))
+    blocks = recording.blocks(rate, separator.audio_channels)
+    parts = (
+        (_separated(window, separator, _Progress(run, recording, window.shape[1] / rate)), last)
+        for window, last in windows(blocks, int(WINDOW_SECONDS * rate), overlap)
+    )
+    for both in joined(parts, overlap):
+        yield dict(zip(STEMS, both, strict=True))
+
+
+class _Progress:
+    """What demucs reports of the segments of one window, as progress over the recording."""
+
+    def __init__(self, run: Run, recording: media.Recording, window_seconds: float) -> None:
+        self._run = run
+        self._total = recording.declared or 0.0
+        self._from = recording.seconds - window_seconds
+        self._seconds = window_seconds
+
+    def __call__(self, said: dict[str, Any]) -> None:
+        if self._total and said["state"] == "end":
+            through = said["segment_offset"] / max(1, said["audio_length"])
+            window = (said["model_idx_in_bag"] + through) / said["models"]
+            self._run.advance((self._from + window * self._seconds) / self._total)
+
+
+def _separated(window: Sound, separator: Any, progress: _Progress) -> Sound:
+    """(2, channels, samples): vocals, and all other sources together."""
+    samples = window.shape[1]
+    missing = max(0, int(SHORTEST_SECONDS * separator.samplerate) - samples)  # demucs wants something to normalize by
+    padded = torch.from_numpy(np.pad(window, ((0, 0), (0, missing))))
+    separator.update_parameter(callback=progress)
+    _, sources = separator.separate_tensor(padded)
+    sung = sources.pop(VOCALS)
+    behind = sum(sources.values(), start=torch.zeros_like(sung))
+    both: Sound = torch.stack((sung, behind))[..., :samples].numpy()
+    return both
+
+
+def _segment_seconds(run: Run, model: Any) -> float:
+    """How much the model is given at once: what the client asks for, but never more than the model can take."""
+    parts = list(getattr(model, "models", [model]))
+    own: float = min(LONGEST_SEGMENT_SECONDS, *(float(part.segment) for part in parts))
+    if run.params["segment_size"] is None:
+        return own
+    asked = run.params["segment_size"] * FRAME_SECONDS
+    if asked > own:
+        frames = int(own / FRAME_SECONDS)
+        run.warn(f"segment_size: the model takes at most {own:.1f} s at once, which is {frames}; that was used")
+    return float(min(asked, own))
+
+
+class _Speech:
+    """Pieces of a stem to 16 kHz mono for speech models."""
+
+    def __init__(self, separator: Any, seconds: float | None) -> None:
+        self._gathered = Gathered(seconds)
+        self._rate = separator.samplerate
+        self._layout = media.LAYOUTS[separator.audio_channels]
+        self._resampler = AudioResampler(format="s32p", layout="mono", rate=SAMPLE_RATE)
+
+    def add(self, sound: Sound) -> None:
+        frame = AudioFrame.from_ndarray(np.ascontiguousarray(sound), format="fltp", layout=self._layout)
+        frame.rate = self._rate
+        self._take(frame)
+
+    def samples(self) -> Samples:
+        self._take(None)
+        return self._gathered.samples()
+
+    def _take(self, frame: AudioFrame | None) -> None:
+        for block in self._resampler.resample(frame):
+            self._gathered.add(block.to_ndarray()[0].astype(np.float32) / media.FULL_SCALE)
