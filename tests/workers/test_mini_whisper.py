@@ -26,7 +26,7 @@ LANGUAGE_RIGHT, TRANSLATED_RIGHT = 0.98, 0.95
 
 @pytest.fixture(scope="module")
 def pieces(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
-    folder, sound = tmp_path_factory.mktemp("utterances"), recordings.speech(SAMPLES / "utterances.flac")
+    folder, sound = tmp_path_factory.mktemp("utterances"), recordings.speech(SAMPLES / "utterances.ogg")
     spans = [(u["start"] - EDGE_SECONDS, u["end"] + EDGE_SECONDS) for u in UTTERANCES]
     cut = [sound[int(start * recordings.RATE) : int(end * recordings.RATE)] for start, end in spans]
     return [recordings.wav(folder / f"{number}.wav", piece) for number, piece in enumerate(cut)]

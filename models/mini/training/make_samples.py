@@ -71,7 +71,7 @@ def main(folder: Path) -> None:
     _write(folder / "conversation-over-music.ogg", MUSIC_RATE, talk, _over_music(talk.samples, nrng))
     _write(folder / "german.flac", RATE, _spoken("de", GERMAN))
     _write(folder / "silence.flac", RATE, Recording("en", np.zeros(10 * RATE, np.float32)))
-    _write_utterances(folder / "utterances.flac")
+    _write_utterances(folder / "utterances.ogg")
     alone = 0.5 * music(nrng, 15, MUSIC_RATE)
     _write(folder / "music.ogg", MUSIC_RATE, Recording("en", alone.mean(0)), alone.T)
 
