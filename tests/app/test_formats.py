@@ -212,6 +212,7 @@ def milliseconds(moment: str) -> int:
 def test_ffmpeg_shows_the_text_of_srt_as_it_was_said(tmp_path: Path, said_words: str) -> None:
     ((start, duration, shown),) = played(saved(tmp_path, "srt", said_words), "srt")
     assert (start, duration) == (1000, 2000)
+    assert "{" not in shown, "it would hide what follows"
     assert unmarked(shown.replace("\\N", " ")) == f"SPEAKER_00: {' '.join(said_words.split())}"
 
 
@@ -239,6 +240,13 @@ def test_lines_are_even_and_end_where_sentences_do() -> None:
     ]
 
 
+def test_line_is_not_a_column_wider_than_it_may_be() -> None:
+    four_words = "abcdefghij " * 4  # 43 columns
+    cues = list(srt.parse(written("srt", [said(four_words * 2, 0, 12)])))
+    assert {len(line) for cue in cues for line in cue.content.split("\n")} == {21}
+    assert [len(cue.content.split()) for cue in cues] == [4, 4]
+
+
 def test_cues_begin_and_end_with_their_words() -> None:
     text = " ".join(["word"] * 40)
     words = timed(text, 5.0)
@@ -254,7 +262,7 @@ def test_cues_begin_and_end_with_their_words() -> None:
 def test_words_without_times_are_placed_between_their_neighbours() -> None:
     text = "In 2014 we began " + "and went on and on " * 5
     words = timed(text, 10.0)
-    words[1] |= {"start": 10.0, "end": 30.0}  # what stands for a number that the aligner could not hear
+    words[1] |= {"start": 10.0, "end": 29.0}  # what stands for a number that the aligner could not hear
     del words[2]["start"], words[2]["end"]
     cues = list(srt.parse(written("srt", [said(text, 10.0, 30.0, words)])))
     times = [time.total_seconds() for cue in cues for time in (cue.start, cue.end)]
@@ -284,6 +292,11 @@ def test_another_speaker_is_another_cue() -> None:
         "0\t1100\tyes of course\tSPEAKER_00",
         "2000\t3500\tnot at all\tSPEAKER_01",
     ]
+
+
+def test_words_before_the_first_that_somebody_was_found_for_are_his() -> None:
+    words = [*timed("yes"), *timed("of course", 1, speaker="SPEAKER_01")]
+    assert written("txt", [said("yes of course", 0, 2, words)]) == "SPEAKER_01: yes of course\n"
 
 
 def test_vtt_says_when_each_word_begins() -> None:

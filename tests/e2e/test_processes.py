@@ -80,8 +80,11 @@ def test_a_second_signal_ends_it_at_once(own_service: Service, tmp_path: Path) -
     assert own_service.task(running)["status"] == "QUEUED"
 
 
-def test_a_stop_lets_a_short_task_finish(own_service: Service) -> None:
-    identifier = own_service.submit()
+def test_a_stop_lets_a_short_task_finish(own_service: Service, tmp_path: Path) -> None:
+    spoken = recordings.speech(SAMPLE)[
+        : 2 * recordings.RATE
+    ]  # a busy machine, too, is done with it within drain_timeout
+    identifier = own_service.submit(recordings.wav(tmp_path / "short.wav", spoken))
     until(lambda: own_service.task(identifier)["status"] != "QUEUED", "task is claimed")
     assert own_service.worker is not None
     own_service.worker.send_signal(signal.SIGTERM)
