@@ -1,4 +1,4 @@
-"""A recording to a timed transcript: decode → separate → transcribe → align → diarize, the second and the last where asked for."""
+"""A recording to a timed transcript: decode → transcribe → align; separated before and diarized after, where asked for."""
 
 from __future__ import annotations
 

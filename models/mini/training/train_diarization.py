@@ -43,8 +43,8 @@ FEATURES = {
 }
 # found on the development conversations of evaluate_diarization.py
 PARAMETERS = {
-    "segmentation": {"threshold": 0.6, "min_duration_off": 0.4},
-    "clustering": {"method": "centroid", "min_cluster_size": 6, "threshold": 0.7},
+    "segmentation": {"threshold": 0.5, "min_duration_off": 0.6},
+    "clustering": {"method": "centroid", "min_cluster_size": 4, "threshold": 0.75},
 }
 
 
