@@ -11,11 +11,11 @@ from pyannote.metrics.diarization import DiarizationErrorRate
 
 from tests.service import MINI
 
-NAMES = ("voices2", "voices3", "voices4")
+NAMES = ("voices2", "voices3", "conversation")
 
 
 def recording(name: str) -> Path:
-    return MINI / "samples" / f"{name}.ogg"
+    return next(path for path in (MINI / "samples").glob(f"{name}.*") if path.suffix in (".ogg", ".flac"))
 
 
 def truth(name: str) -> dict[str, Any]:

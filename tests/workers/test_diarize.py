@@ -29,7 +29,7 @@ from workers.weights import WarmModels
 
 Transcribed = Callable[..., tuple[list[dict[str, Any]], Run]]
 Turns = list[tuple[float, float, str]]
-MOST_WRONG = {"voices2": 0.12, "voices3": 0.12, "voices4": 0.12}
+MOST_WRONG = {"voices2": 0.12, "voices3": 0.12, "conversation": 0.12}
 FEWEST_WORDS_RIGHT = 0.9
 PAGE = "https://huggingface.co/pyannote/speaker-diarization-community-1"
 

@@ -15,7 +15,6 @@ from voices import RATE
 CASTS = {
     "voices2": ("rms", "en-us+f5"),
     "voices3": ("en-us+m7", "en-us+f2", "en-gb-scotland"),
-    "voices4": ("en-gb-scotland", "rms", "en-us+f2", "slt"),
 }
 SECONDS = 40
 
