@@ -106,7 +106,7 @@ def test_finished_task_is_deleted_and_its_result_was_a_file_before(shared: Servi
     shared.finished(identifier)
     address = f"{shared.url}/task/{identifier}"
     answer = requests.get(f"{address}/result", params={"format": "vtt"}, timeout=30)
-    assert answer.text.startswith("WEBVTT") and "demo.vtt" in answer.headers["Content-Disposition"]
+    assert answer.text.startswith("WEBVTT") and "short.vtt" in answer.headers["Content-Disposition"]
     assert identifier in [task["identifier"] for task in requests.get(f"{shared.url}/task", timeout=30).json()["tasks"]]
     assert requests.delete(address, timeout=30).status_code == 204
     assert not (shared.cache / identifier).exists()
