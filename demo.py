@@ -1,4 +1,4 @@
-"""Start the service on the mini models, send a real recording through it as any client would, print the transcript."""
+"""Start the service on the mini models, send a conversation through it as any client would, print who says what, and when."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from typing import IO, Any
 import requests
 
 ROOT = Path(__file__).resolve().parent
-SAMPLE = Path("models/mini/samples/demo.flac")
+SAMPLE = Path("models/mini/samples/conversation.flac")
 CONFIG = "models/mini/config.yaml"
 START_SECONDS = 180.0
 TASK_SECONDS = 300.0
@@ -94,9 +94,10 @@ def wait_until_ready(url: str, service: subprocess.Popen[bytes], log: Path) -> N
 
 
 def send(url: str) -> str:
-    print(f"$ curl -F file=@{shlex.quote(str(SAMPLE))} {url}/transcription")
+    print(f"$ curl -F is_diarize=true -F file=@{shlex.quote(str(SAMPLE))} {url}/transcription")
     with (ROOT / SAMPLE).open("rb") as recording:
-        answer = requests.post(f"{url}/transcription", files={"file": (SAMPLE.name, recording)}, timeout=60)
+        form = {"data": {"is_diarize": "true"}, "files": {"file": (SAMPLE.name, recording)}}
+        answer = requests.post(f"{url}/transcription", **form, timeout=60)
     print(answer.text)
     answer.raise_for_status()
     identifier: str = answer.json()["identifier"]
@@ -124,15 +125,17 @@ def show(task: dict[str, Any]) -> None:
     segments = task["result"]
     print(f"\nTranscript ({task['audio_duration']:.1f} s of {task['language']}, in {task['duration']:.1f} s):")
     for segment in segments:
-        print(f"  {segment['start']:7.2f} – {segment['end']:7.2f}  {segment['text']}")
+        speaker = segment["speaker"] or ""
+        print(f"  {segment['start']:7.2f} – {segment['end']:7.2f}  {speaker:<10}  {segment['text']}")
     for warning in task["warnings"]:
         print(f"  warning: {warning}")
     words = [word for segment in segments for word in segment["words"]]
     print("\nFirst words:")
     for word in words[:WORDS_SHOWN]:
         print(f"  {word['start']:7.2f} – {word['end']:7.2f}  {word['word']:<12} {word['probability']:.2f}")
-    reference = json.loads((ROOT / SAMPLE).with_suffix(".json").read_text())["text"]
-    print(f"\nWhat was said:  {reference}")
+    print("\nWhat was said:")
+    for turn in json.loads((ROOT / SAMPLE).with_suffix(".json").read_text())["turns"]:
+        print(f"  {turn['start']:7.2f} – {turn['end']:7.2f}  {turn['speaker']:<10}  {turn['text']}")
 
 
 def say_where_next(config: str) -> None:
