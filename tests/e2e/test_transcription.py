@@ -20,7 +20,7 @@ REFERENCE = json.loads(SAMPLE.with_suffix(".json").read_text())
 FIELDS = {
     "identifier", "status", "task_type", "result_type", "result", "task_params", "error", "error_code", "warnings",
     "stage", "progress", "duration", "audio_duration", "language", "queue_position", "created_at", "started_at",
-    "finished_at",
+    "finished_at", "speaker_embeddings",
 }  # fmt: skip
 
 
