@@ -97,6 +97,7 @@ def _multipart() -> dict[str, Any]:
     link = {
         "type": "string",
         "format": "uri",
+        "example": "",  # else Swagger UI makes one up and sends it beside the file
         "description": (
             "http(s) URL of the recording, in place of `file`; it may also stand in the query. It is downloaded while the task "
             "is QUEUED, with `stage` `download`. `task_params` shows it without its query."
