@@ -36,8 +36,8 @@ $(READY_DEV): requirements-dev.txt $(READY)
 	@$(BIN)/python -m pip install -qq --disable-pip-version-check -r requirements-dev.txt
 	@touch $@
 
-mini-models: $(READY_DEV)  ## train, measure and describe models/mini from nothing (hours; wants espeak-ng and flite); QUICK=1 for a trial
-	@$(BIN)/python models/mini/training $(if $(QUICK),--quick)
+mini-models: $(READY_DEV)  ## train, measure and describe models/mini from nothing (hours; wants espeak-ng and flite)
+	@$(BIN)/python models/mini/training
 
 clean:  ## remove the virtual environment and caches of tools; recordings and the ledger stay
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache

@@ -1,4 +1,4 @@
-"""Make all mini models from nothing, measure them and write the model card: `make mini-models`; --quick proves that every step runs."""
+"""Make all mini models from nothing, measure them and write the model card: `make mini-models`."""
 
 import argparse
 import shutil
@@ -12,38 +12,35 @@ MINI = HERE.parent
 WORK = HERE / "work"  # ignored by git; a finished step is not repeated while its file is there
 
 
-def steps(out: Path, quick: bool) -> list[tuple[str, Path, list[str]]]:
+def steps(out: Path) -> list[tuple[str, Path, list[str]]]:
     """(what it makes, the file that proves it made, the command), in order."""
     corpus, tokenizer = WORK / "corpus.npz", WORK / "tokenizer.json"
     listened, spoken = WORK / "listened.pt", out / "training" / "whisper_checkpoint.pt"
-    listen, speak = ("4", "4") if quick else ("1800", "4500")
-    small = ["--quick"] if quick else []
     return [
-        ("utterances", corpus, ["corpus.py", str(corpus), *(["3000"] if quick else [])]),
+        ("utterances", corpus, ["corpus.py", str(corpus)]),
         ("tokenizer", tokenizer, ["tokenizer.py", str(tokenizer)]),
-        ("whisper, encoder", listened, ["train_whisper.py", "listen", listen, str(corpus), str(tokenizer), str(listened)]),
-        ("whisper, whole", spoken, ["train_whisper.py", "speak", speak, str(corpus), str(tokenizer), str(spoken), str(listened)]),
+        ("whisper, encoder", listened, ["train_whisper.py", "listen", "1800", str(corpus), str(tokenizer), str(listened)]),
+        ("whisper, whole", spoken, ["train_whisper.py", "speak", "4500", str(corpus), str(tokenizer), str(spoken), str(listened)]),
         ("whisper, converted", out / "whisper" / "model.bin", ["convert_whisper.py", str(spoken), str(tokenizer), str(out / "whisper")]),
-        ("aligner", out / "align" / "model.safetensors", ["train_align.py", str(out / "align"), *small]),
-        ("diarization", out / "diarization" / "config.yaml", ["train_diarization.py", str(out / "diarization"), *small]),
-        ("demucs", out / "demucs" / "mini.yaml", ["train_demucs.py", str(out / "demucs"), *small]),
+        ("aligner", out / "align" / "model.safetensors", ["train_align.py", str(out / "align")]),
+        ("diarization", out / "diarization" / "config.yaml", ["train_diarization.py", str(out / "diarization")]),
+        ("demucs", out / "demucs" / "mini.yaml", ["train_demucs.py", str(out / "demucs")]),
         ("samples", out / "samples" / "conversation.flac", ["make_samples.py", str(out / "samples")]),
-        ("figures", out / "MODEL_CARD.md", ["evaluate.py", str(out), *small]),
+        ("figures", out / "MODEL_CARD.md", ["evaluate.py", str(out)]),
     ]
 
 
 def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__)
-    arguments.add_argument("--quick", action="store_true", help="a few steps of each training, into training/work/quick: useless models")
     arguments.add_argument("--out", type=Path, help="folder for the models (default: training/work/models; copy it over models/mini when you like it)")
     chosen = arguments.parse_args()
     for program in ("espeak-ng", "flite"):
         if not shutil.which(program):
             sys.exit(f"{program} is needed: apt-get install espeak-ng flite")
-    out = (chosen.out or WORK / ("quick" if chosen.quick else "models")).resolve()
+    out = (chosen.out or WORK / "models").resolve()
     (out / "training").mkdir(parents=True, exist_ok=True)
     shutil.copy(MINI / "config.yaml", out)
-    for name, proof, command in steps(out, chosen.quick):
+    for name, proof, command in steps(out):
         if proof.exists():
             print(f"{name}: there already ({proof})", flush=True)
             continue
