@@ -136,6 +136,12 @@ def test_srt_is_read_back_whatever_is_said(segments: list[dict[str, Any]]) -> No
         assert len(lines) <= LINES and all(columns(unmarked(line)) <= COLUMNS for line in lines)
 
 
+def test_a_line_is_short_though_only_its_words_know_the_speaker() -> None:
+    words = timed("a" * 41, speaker="SPEAKER_00")
+    (cue,) = srt.parse(written("srt", [said("a" * 41, words=words)]))
+    assert all(columns(line) <= COLUMNS for line in cue.content.split("\n"))
+
+
 def overlapping(segments: list[dict[str, Any]]) -> bool:
     return any(before["end"] > after["start"] for before, after in zip(segments, segments[1:], strict=False))
 

@@ -45,7 +45,8 @@ def cues(segments: Iterable[dict[str, Any]], lead: Lead = no_lead) -> Iterator[C
 
 
 def _of_segment(segment: dict[str, Any], lead: Lead) -> Iterator[Cue]:
-    widest = len(lead(segment.get("speaker"))) if segment.get("speaker") else 0
+    speakers = {said.get("speaker") for said in (segment, *(segment.get("words") or ()))}
+    widest = max(len(lead(speaker)) for speaker in speakers)
     for turn in turns(segment, COLUMNS - min(widest, COLUMNS // 2)):
         speaker = turn[0].speaker
         taken = len(lead(speaker))
