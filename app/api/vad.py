@@ -8,14 +8,14 @@ from flask.typing import ResponseReturnValue
 
 from app.ledger.states import VAD
 from app.openapi import documented_submission
-from app.schemas.vad import VadParameters
+from app.schemas.vad import VadTaskParameters, without_effect
 from app.submission import SubmissionBlueprint, submit
 
 blueprint = SubmissionBlueprint("Vad", __name__, description="Voice activity: where in a recording somebody speaks.")
 
 
 @blueprint.route("/vad", methods=["POST"])
-@documented_submission(blueprint, VadParameters)
+@documented_submission(blueprint, VadTaskParameters)
 def detect(params: dict[str, Any]) -> ResponseReturnValue:
     """Find the speech in a recording."""
-    return submit(VAD, params)
+    return submit(VAD, params, [*without_effect(params)])

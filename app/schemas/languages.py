@@ -1,7 +1,37 @@
-"""The language codes of Whisper's multilingual vocabulary (ISO 639, as in its tokenizer)."""
+"""The languages of Whisper's multilingual vocabulary by code (ISO 639) and English name, as in its tokenizer."""
 
-LANGUAGES = tuple(
-    "af am ar as az ba be bg bn bo br bs ca cs cy da de el en es et eu fa fi fo fr gl gu ha haw he hi hr ht hu hy id is "
-    "it ja jw ka kk km kn ko la lb ln lo lt lv mg mi mk ml mn mr ms mt my ne nl nn no oc pa pl ps pt ro ru sa sd si sk "
-    "sl sn so sq sr su sv sw ta te tg th tk tl tr tt uk ur uz vi yi yo zh yue".split()
+from __future__ import annotations
+
+from typing import Any
+
+from marshmallow import fields
+
+NAMES = dict(
+    pair.split(" ", 1)
+    for pair in (
+        "af afrikaans, am amharic, ar arabic, as assamese, az azerbaijani, ba bashkir, be belarusian, bg bulgarian, bn "
+        "bengali, bo tibetan, br breton, bs bosnian, ca catalan, cs czech, cy welsh, da danish, de german, el greek, en "
+        "english, es spanish, et estonian, eu basque, fa persian, fi finnish, fo faroese, fr french, gl galician, gu "
+        "gujarati, ha hausa, haw hawaiian, he hebrew, hi hindi, hr croatian, ht haitian creole, hu hungarian, hy "
+        "armenian, id indonesian, is icelandic, it italian, ja japanese, jw javanese, ka georgian, kk kazakh, km khmer, "
+        "kn kannada, ko korean, la latin, lb luxembourgish, ln lingala, lo lao, lt lithuanian, lv latvian, mg malagasy, "
+        "mi maori, mk macedonian, ml malayalam, mn mongolian, mr marathi, ms malay, mt maltese, my myanmar, ne nepali, "
+        "nl dutch, nn nynorsk, no norwegian, oc occitan, pa punjabi, pl polish, ps pashto, pt portuguese, ro romanian, "
+        "ru russian, sa sanskrit, sd sindhi, si sinhala, sk slovak, sl slovenian, sn shona, so somali, sq albanian, sr "
+        "serbian, su sundanese, sv swedish, sw swahili, ta tamil, te telugu, tg tajik, th thai, tk turkmen, tl tagalog, "
+        "tr turkish, tt tatar, uk ukrainian, ur urdu, uz uzbek, vi vietnamese, yi yiddish, yo yoruba, yue cantonese, zh "
+        "chinese"
+    ).split(", ")
 )
+LANGUAGES = tuple(NAMES)
+# What a client may say instead of a code; the last is Whisper-WebUI's word for detecting the language.
+_CODES: dict[str, str | None] = {**{name: code for code, name in NAMES.items()}, "automatic detection": None}
+
+
+class Language(fields.String):
+    """A language's code, given as such or by its English name, as Whisper-WebUI's clients do."""
+
+    def deserialize(self, value: Any, *args: Any, **kwargs: Any) -> Any:
+        return super().deserialize(
+            _CODES.get(value.lower(), value) if isinstance(value, str) else value, *args, **kwargs
+        )

@@ -10,7 +10,7 @@ from marshmallow import Schema, ValidationError, fields, validate, validates, va
 from app.catalogue import whisper_models
 from app.schemas.bgm_separation import SeparationParameters
 from app.schemas.fields import Number, Text, TokenList, Whole
-from app.schemas.languages import LANGUAGES
+from app.schemas.languages import LANGUAGES, Language
 from app.schemas.vad import MOST, VadParameters
 from app.settings import COMPUTE_TYPES, Settings
 
@@ -31,11 +31,11 @@ class WhisperParameters(Schema):
     """How the speech is decoded."""
 
     model_size = fields.String(metadata=_about("Whisper model; one that the server allows. Default: config.yaml."))
-    lang = fields.String(
+    lang = Language(
         load_default=None,
         allow_none=True,
         validate=validate.OneOf(LANGUAGES),
-        metadata=_about("Language code such as `en`; left out, the language is detected."),
+        metadata=_about("Language code such as `en`, or its English name; left out, the language is detected."),
     )
     is_translate = fields.Boolean(load_default=False, metadata=_about("Translate to English."))
     beam_size = Whole(load_default=5, validate=validate.Range(1, 100), metadata=_about("Beams in the search."))

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator, Mapping
+from typing import Any
 
-from marshmallow import validate
+from marshmallow import fields, validate
 
 from app.schemas.fields import Number, Whole
 from app.schemas.parameters import Parameters
@@ -35,3 +37,17 @@ class VadParameters(Parameters):
     speech_pad_ms = Whole(
         load_default=400, validate=validate.Range(0, MOST), metadata={"description": "Padding on both sides of speech."}
     )
+
+
+class VadTaskParameters(VadParameters):
+    """All parameters of a search for speech, as query parameters or form fields."""
+
+    vad_filter = fields.Boolean(
+        load_default=True, metadata={"description": "Accepted for clients of Whisper-WebUI: always true."}
+    )
+
+
+def without_effect(params: Mapping[str, Any]) -> Iterator[str]:
+    """One sentence for each parameter that asks for what a search for speech does not do."""
+    if not params["vad_filter"]:
+        yield "vad_filter has no effect: /vad always looks for speech."

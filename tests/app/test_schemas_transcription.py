@@ -264,7 +264,15 @@ def test_languages_are_those_of_whisper() -> None:
     assert set(LANGUAGES) == set(_LANGUAGE_CODES) and len(LANGUAGES) == len(_LANGUAGE_CODES)
 
 
-@pytest.mark.parametrize("value", ["xx", "EN", "english", "en ", "e\0n", "\ud800", "0"])
+def test_language_may_be_named_in_english_as_whisper_names_it() -> None:
+    from whisperx import utils
+
+    for code, name in utils.LANGUAGES.items():
+        assert loaded(lang=name)["lang"] == loaded(lang=name.title())["lang"] == loaded(lang=code)["lang"] == code
+    assert loaded(lang="Automatic Detection")["lang"] is None
+
+
+@pytest.mark.parametrize("value", ["xx", "EN", "englisch", "en ", "e\0n", "\ud800", "0"])
 def test_unknown_language_is_refused(value: str) -> None:
     assert "Must be one of" in complaint(lang=value)
 
