@@ -1,23 +1,28 @@
-"""What the web processes hold in memory: idle, after requests, and while a large upload comes in."""
+"""What the web processes hold in memory: idle, after requests, and while a large upload comes in or a large file goes out."""
 
 from __future__ import annotations
 
 import http.client
-import threading
 import time
+import uuid
 import wave
 from collections.abc import Iterator
 from io import BytesIO
 
 import psutil
+import requests
 
+from app.ledger import db, task
+from app.ledger.states import BGM_SEPARATION
+from app.ledger.task import Claim
+from app.media.paths import stems_of
 from bench import places
 from bench.figures import MEGABYTE, Figure
+from bench.peak import Peak
 from tests.service import Service
 
 REQUESTS = 100
-UPLOAD_MEGABYTES = 500
-SAMPLED_SECONDS = 1 / 20
+MOVED_MEGABYTES = 1000
 RESIDENT_MEGABYTES, GROWTH_MEGABYTES = 100.0, 20.0
 BOUNDARY = "speech-bench"
 CHUNK = bytes(256 * 1024)
@@ -31,7 +36,9 @@ def measure(quick: bool) -> Iterator[Figure]:
         assert service.worker is not None
         service.worker.terminate()  # hours of silence shall be received, not transcribed
         service.worker.wait(30)
-        yield from _while_uploading(service, (50 if quick else UPLOAD_MEGABYTES) * MEGABYTE)
+        size = (50 if quick else MOVED_MEGABYTES) * MEGABYTE
+        yield from _while_uploading(service, size)
+        yield from _while_downloading(service, size)
 
 
 def _web(service: Service) -> dict[str, psutil.Process]:
@@ -57,28 +64,46 @@ def _requests(service: Service, count: int) -> None:
 
 
 def _while_uploading(service: Service, size: int) -> Iterator[Figure]:
-    before = {name: process.memory_info().rss for name, process in _web(service).items()}
-    highest, ended = dict(before), threading.Event()
-
-    def watch() -> None:
-        processes = _web(service)
-        while not ended.wait(SAMPLED_SECONDS):
-            for name, process in processes.items():
-                highest[name] = max(highest[name], process.memory_info().rss)
-
-    watcher = threading.Thread(target=watch, daemon=True)
-    watcher.start()
     started = time.perf_counter()
-    try:
+    with Peak(list(_web(service).values())) as peak:
         status = upload(service.port, size)
-    finally:
-        ended.set()
-        watcher.join()
     assert status == 201, f"the upload was answered with {status}"
-    label = f"upload of {size // MEGABYTE} MB"
-    yield Figure(label, time.perf_counter() - started, "s")
-    for name in highest:
-        yield Figure(f"{name}, growth during it", (highest[name] - before[name]) / MEGABYTE, "MB", GROWTH_MEGABYTES)
+    yield from _passed(f"upload of {size // MEGABYTE} MB", time.perf_counter() - started, peak)
+
+
+def _while_downloading(service: Service, size: int) -> Iterator[Figure]:
+    identifier = _separated(service, size)
+    for name, path in (("stem", f"/task/{identifier}/file/vocals.wav"), ("ZIP", f"/task/file/{identifier}")):
+        started, come = time.perf_counter(), 0
+        with (
+            Peak(list(_web(service).values())) as peak,
+            requests.get(service.url + path, stream=True, timeout=300) as answer,
+        ):
+            assert answer.status_code == 200, answer.text
+            for chunk in answer.iter_content(len(CHUNK)):
+                come += len(chunk)
+        assert come >= size, f"{come} of {size} bytes came"
+        yield from _passed(f"download of a {name} of {size // MEGABYTE} MB", time.perf_counter() - started, peak)
+
+
+def _separated(service: Service, size: int) -> str:
+    """A finished separation with one stem of ``size`` bytes; as a file with a hole it takes no room on the disk."""
+    opened = db.connect(service.environment["DB_URL"])
+    identifier = str(uuid.uuid4())
+    task.submit(identifier, BGM_SEPARATION, {}, "a.wav", [])
+    row = next(row for row in iter(lambda: task.claim("bench"), None) if row.uuid == identifier)
+    folder = stems_of(service.cache, identifier, row.attempt)
+    folder.mkdir(parents=True)
+    with (folder / "vocals.wav").open("wb") as file:
+        file.truncate(size)
+    assert task.complete(Claim(identifier, row.attempt, "bench"), "filepath", "{}", [], 1.0)
+    opened.close()
+    return identifier
+
+
+def _passed(label: str, seconds: float, peak: Peak) -> Iterator[Figure]:
+    yield Figure(label, seconds, "s")
+    yield Figure("gunicorn's processes, most growth during it", peak.growth / MEGABYTE, "MB", GROWTH_MEGABYTES)
 
 
 def upload(port: int, size: int) -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,13 +12,13 @@ import requests
 
 from bench import places
 from bench.figures import MEGABYTE, Figure
+from bench.peak import Peak
 from tests import recordings
 from tests.service import SAMPLE, Service
 
 MINUTES, QUICK_MINUTES = (10, 60), (1, 2)
 GROWTH_MEGABYTES = 2000.0
 LINEAR = 1.1
-SAMPLED_SECONDS = 0.1
 PATIENCE = 4 * 3600.0
 
 
@@ -49,38 +48,25 @@ def _recording(folder: Path, minutes: int) -> Path:
 
 def _separated(service: Service, process: psutil.Process, recording: Path) -> tuple[int, dict[str, object]]:
     """The highest resident memory of the device process meanwhile, and the finished task."""
-    highest, ended = [0], threading.Event()
-
-    def watch() -> None:
-        while not ended.wait(SAMPLED_SECONDS):
-            highest[0] = max(highest[0], process.memory_info().rss)
-
-    watcher = threading.Thread(target=watch, daemon=True)
-    watcher.start()
-    try:
-        with recording.open("rb") as file:
-            answer = requests.post(f"{service.url}/bgm-separation", files={"file": file}, timeout=600)
+    with Peak([process]) as peak, recording.open("rb") as file:
+        answer = requests.post(f"{service.url}/bgm-separation", files={"file": file}, timeout=600)
         done = service.finished(answer.json()["identifier"], PATIENCE)
-    finally:
-        ended.set()
-        watcher.join()
     assert done["status"] == "COMPLETED", done["error"]
-    return highest[0], done
+    return peak.highest, done
 
 
 def _downloaded(service: Service, identifier: object) -> Iterator[Figure]:
     """The ZIP of the longer one's stems through the web process, whose memory must not follow its size."""
     assert service.web is not None
-    children = psutil.Process(service.web.pid).children()
-    before = {child.pid: child.memory_info().rss for child in children}
-    highest, size, started = dict(before), 0, time.perf_counter()
-    with requests.get(f"{service.url}/task/file/{identifier}", stream=True, timeout=600) as answer:
+    size, started = 0, time.perf_counter()
+    address = f"{service.url}/task/file/{identifier}"
+    with (
+        Peak(psutil.Process(service.web.pid).children()) as peak,
+        requests.get(address, stream=True, timeout=600) as answer,
+    ):
         assert answer.status_code == 200
-        for number, chunk in enumerate(answer.iter_content(MEGABYTE)):
+        for chunk in answer.iter_content(MEGABYTE):
             size += len(chunk)
-            if number % 20 == 0:
-                highest |= {child.pid: max(highest[child.pid], child.memory_info().rss) for child in children}
     yield Figure("ZIP of both stems", size / MEGABYTE, "MB")
     yield Figure("its download", time.perf_counter() - started, "s")
-    growth = max(highest[pid] - before[pid] for pid in before)
-    yield Figure("gunicorn worker, growth during it", growth / MEGABYTE, "MB", 20.0)
+    yield Figure("gunicorn worker, growth during it", peak.growth / MEGABYTE, "MB", 20.0)
