@@ -23,6 +23,7 @@ from tests.service import MINI
 from tests.workers.conftest import SLOT
 from tests.workers.conversations import NAMES, error_rate, recording, truth, who_is_who
 from workers.diarizer import bound_clustering
+from workers.protocol import Job, Progress
 from workers.run import Run
 from workers.stages import diarize
 from workers.weights import WarmModels
@@ -30,17 +31,19 @@ from workers.weights import WarmModels
 Transcribed = Callable[..., tuple[list[dict[str, Any]], Run]]
 Turns = list[tuple[float, float, str]]
 MOST_WRONG = {"voices2": 0.12, "voices3": 0.12, "conversation": 0.12}
+MOST_LATE_SECONDS = 0.1
 FEWEST_WORDS_RIGHT = 0.9
 PAGE = "https://huggingface.co/pyannote/speaker-diarization-community-1"
 
 
 @pytest.fixture(scope="module")
-def turns(models: WarmModels) -> dict[str, Turns]:
-    """What the product's own pipeline hears in each conversation, told nothing about it."""
+def turns(models: WarmModels, mini: Settings, parameters: Callable[..., dict[str, Any]]) -> dict[str, Turns]:
+    """What the product's own stage hears in each conversation, told nothing about it."""
+    run = Run(Job("test", 1, "transcription", parameters(is_diarize=True), [], ""), SLOT, mini, models, lambda _: None)
     heard = {}
     for name in NAMES:
         samples = recordings.speech(recording(name)).astype(np.float32) / 32768
-        table = models.diarizer()(samples)
+        table, _ = diarize._turns(samples, run)
         heard[name] = [(row.start, row.end, row.speaker) for row in table.itertuples()]
     return heard
 
@@ -49,6 +52,14 @@ def turns(models: WarmModels) -> dict[str, Turns]:
 def test_turns_are_where_the_voices_speak(turns: dict[str, Turns], name: str) -> None:
     assert error_rate(name, turns[name]) <= MOST_WRONG[name]
     assert len({speaker for *_, speaker in turns[name]}) == len({turn["speaker"] for turn in truth(name)["turns"]})
+
+
+@pytest.mark.parametrize("edge", [0, 1], ids=["start", "end"])
+@pytest.mark.parametrize("name", NAMES)
+def test_turns_lean_to_neither_side(turns: dict[str, Turns], name: str, edge: int) -> None:
+    heard = np.array([turn[edge] for turn in turns[name]])
+    spoken = [turn[("start", "end")[edge]] for turn in truth(name)["turns"]]
+    assert abs(np.median([heard[abs(heard - time).argmin()] - time for time in spoken])) <= MOST_LATE_SECONDS
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -66,7 +77,6 @@ def test_the_limit_would_notice_lost_time_and_swapped_voices(turns: dict[str, Tu
 def spoken(models: WarmModels, mini: Settings, parameters: Callable[..., dict[str, Any]]) -> Transcribed:
     """Segments of a recording, each recording and set of parameters run once for the module."""
     from workers.pipelines import transcription
-    from workers.protocol import Job, Progress
 
     done: dict[str, tuple[list[dict[str, Any]], Run]] = {}
 
