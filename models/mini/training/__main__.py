@@ -1,4 +1,7 @@
-"""Make all mini models from nothing, measure them and write the model card: `make mini-models`."""
+"""Make all mini models from nothing, measure them and write the model card: `make mini-models`.
+
+What is made on the way lies in `work/`, which git ignores; a finished step is not repeated while its file is there.
+"""
 
 import argparse
 import shutil
@@ -9,38 +12,49 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 MINI = HERE.parent
-WORK = HERE / "work"  # ignored by git; a finished step is not repeated while its file is there
 
 
-def steps(out: Path) -> list[tuple[str, Path, list[str]]]:
+def steps(out: Path, work: Path, trial: bool) -> list[tuple[str, Path, list[str]]]:
     """(what it makes, the file that proves it made, the command), in order."""
-    corpus, tokenizer = WORK / "corpus.npz", WORK / "tokenizer.json"
-    listened, spoken = WORK / "listened.pt", out / "training" / "whisper_checkpoint.pt"
-    return [
-        ("utterances", corpus, ["corpus.py", str(corpus)]),
-        ("tokenizer", tokenizer, ["tokenizer.py", str(tokenizer)]),
-        ("whisper, encoder", listened, ["train_whisper.py", "listen", "1800", str(corpus), str(tokenizer), str(listened)]),
-        ("whisper, whole", spoken, ["train_whisper.py", "speak", "4500", str(corpus), str(tokenizer), str(spoken), str(listened)]),
-        ("whisper, converted", out / "whisper" / "model.bin", ["convert_whisper.py", str(spoken), str(tokenizer), str(out / "whisper")]),
-        ("aligner", out / "align" / "model.safetensors", ["train_align.py", str(out / "align")]),
-        ("diarization", out / "diarization" / "config.yaml", ["train_diarization.py", str(out / "diarization")]),
-        ("demucs", out / "demucs" / "mini.yaml", ["train_demucs.py", str(out / "demucs")]),
-        ("samples", out / "samples" / "conversation.flac", ["make_samples.py", str(out / "samples")]),
-        ("figures", out / "MODEL_CARD.md", ["evaluate.py", str(out)]),
+    corpus, tokenizer = work / "corpus.npz", work / "tokenizer.json"
+    listened, spoken = work / "listened.pt", out / "training" / "whisper_checkpoint.pt"
+    utterances, listen, speak = ("2000", "2", "2") if trial else ("25000", "1800", "4500")
+    few = ["--trial"] if trial else []
+    heard, said = [corpus, tokenizer, listened], [corpus, tokenizer, spoken, listened]
+    made = [
+        ("utterances", corpus, ["corpus.py", corpus, utterances]),
+        ("tokenizer", tokenizer, ["tokenizer.py", tokenizer]),
+        ("whisper, encoder", listened, ["train_whisper.py", "listen", listen, *heard]),
+        ("whisper, whole", spoken, ["train_whisper.py", "speak", speak, *said]),
+        ("whisper, converted", out / "whisper/model.bin", ["convert_whisper.py", spoken, tokenizer, out / "whisper"]),
+        ("aligner", out / "align/model.safetensors", ["train_align.py", out / "align", *few]),
+        ("diarization", out / "diarization/config.yaml", ["train_diarization.py", out / "diarization", *few]),
+        ("demucs", out / "demucs/mini.yaml", ["train_demucs.py", out / "demucs", *few]),
+        ("samples", out / "samples/music.rttm", ["make_samples.py", out / "samples"]),
+        ("conversations", out / "samples/voices3.rttm", ["make_conversations.py", out / "samples"]),
+        ("figures", out / "MODEL_CARD.md", ["evaluate.py", out, *few]),
     ]
+    return [(name, proof, [str(part) for part in command]) for name, proof, command in made]
 
 
 def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__)
-    arguments.add_argument("--out", type=Path, help="folder for the models (default: training/work/models; copy it over models/mini when you like it)")
-    chosen = arguments.parse_args()
+    arguments.add_argument(
+        "--out",
+        type=Path,
+        help="folder for the models (default: work/models; copy it over models/mini when you like it)",
+    )
+    arguments.add_argument("--trial", action="store_true", help="a few steps of everything, to prove that it runs")
+    asked = arguments.parse_args()
     for program in ("espeak-ng", "flite"):
         if not shutil.which(program):
             sys.exit(f"{program} is needed: apt-get install espeak-ng flite")
-    out = (chosen.out or WORK / "models").resolve()
-    (out / "training").mkdir(parents=True, exist_ok=True)
+    work = HERE / "work" / ("trial" if asked.trial else "")
+    out = (asked.out or work / "models").resolve()
+    for folder in (work, out / "training"):
+        folder.mkdir(parents=True, exist_ok=True)
     shutil.copy(MINI / "config.yaml", out)
-    for name, proof, command in steps(out):
+    for name, proof, command in steps(out, work, asked.trial):
         if proof.exists():
             print(f"{name}: there already ({proof})", flush=True)
             continue

@@ -1,4 +1,7 @@
-"""Write the CTranslate2 folder (int8) of a checkpoint's averaged weights: python convert_whisper.py CHECKPOINT.pt tokenizer.json FOLDER"""
+"""Write the CTranslate2 folder (int8) of a checkpoint's averaged weights.
+
+python convert_whisper.py CHECKPOINT.pt tokenizer.json FOLDER
+"""
 
 import json
 import shutil
@@ -17,7 +20,9 @@ def convert(checkpoint: Path, tokenizer_file: Path, folder: Path) -> None:
     tokenizer = Tokenizer.from_file(str(tokenizer_file))
     with tempfile.TemporaryDirectory() as made:
         _as_hugging_face(whisper_net.load(tokenizer, checkpoint, "averaged"), tokenizer, Path(made))
-        converter = ctranslate2.converters.TransformersConverter(made, copy_files=["tokenizer.json", "preprocessor_config.json"])
+        converter = ctranslate2.converters.TransformersConverter(
+            made, copy_files=["tokenizer.json", "preprocessor_config.json"]
+        )
         shutil.rmtree(folder, ignore_errors=True)
         converter.convert(str(folder), quantization="int8")
     vocabulary = folder / "vocabulary.json"

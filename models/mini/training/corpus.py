@@ -1,4 +1,7 @@
-"""Utterances of one to six words for training, synthesized once and kept: python corpus.py CORPUS.npz (4 minutes on two cores)."""
+"""Utterances of one to six words for training, synthesized once and kept.
+
+python corpus.py CORPUS.npz [COUNT] (4 minutes on two cores)
+"""
 
 import json
 import random

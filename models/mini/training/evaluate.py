@@ -1,6 +1,9 @@
-"""Measure every mini model on held-out data and write ../MODEL_CARD.md: python evaluate.py [FOLDER OF THE MODELS] (half an hour on two cores)."""
+"""Measure every mini model on held-out data and write ../MODEL_CARD.md.
 
-import sys
+python evaluate.py [FOLDER OF THE MODELS] [--only MODEL ...] [--trial] (ten minutes on one core)
+"""
+
+import argparse
 from collections.abc import Callable
 from datetime import date
 from pathlib import Path
@@ -40,29 +43,42 @@ TARGETS: dict[str, dict[str, tuple[float, bool]]] = {
     },
 }
 UNITS = {
-    "whisper": "Word error rates and shares, both of 1, over utterances of one to six words; words invented in 74 s of each kind of sound without speech.",
+    "whisper": "Word error rates and shares, both of 1, over utterances of one to six words; words invented in 74 s of "
+    "each kind of sound without speech.",
     "align": "Distance of a word's start or end from the generator's, in ms; the text is given.",
     "diarization": "Diarization error rates (no collar, overlap counted) and shares, both of 1; conversations of 40 to 90 s.",
     "demucs": "Decibels; speech at -10 to +10 dB over music, 12 s each.",
 }
-FIGURES: dict[str, Callable[[Path], dict[str, float]]] = {
-    "whisper": evaluate_whisper.figures,
-    "align": lambda models: evaluate_align.figures(models / "align"),
-    "diarization": lambda models: evaluate_diarization.figures(models / "diarization"),
-    "demucs": lambda models: evaluate_demucs.figures(models / "demucs"),
+# the second argument says whether it is for trial: a few recordings, to prove that it runs
+FIGURES: dict[str, Callable[[Path, bool], dict[str, float]]] = {
+    "whisper": lambda models, trial: evaluate_whisper.figures(models, 2 if trial else evaluate_whisper.UTTERANCES),
+    "align": lambda models, trial: evaluate_align.figures(models / "align", 2 if trial else evaluate_align.RECORDINGS),
+    "diarization": lambda models, trial: evaluate_diarization.figures(
+        models / "diarization", count=2 if trial else evaluate_diarization.COUNT
+    ),
+    "demucs": lambda models, trial: evaluate_demucs.figures(
+        models / "demucs", 2 if trial else evaluate_demucs.RECORDINGS
+    ),
 }
 
 
 def table(model: str, measured: dict[str, float]) -> str:
     """A Markdown table of the figures, each beside its target."""
-    lines = [f"\n## {model}\n", f"{UNITS[model]}\n", "| figure | measured | target | |", "|---|---|---|---|"]
+    lines = [
+        f"\n## {model}\n",
+        f"{UNITS[model]} Measured {date.today()}.\n",
+        "| figure | measured | target | |",
+        "|---|---|---|---|",
+    ]
     for name, value in measured.items():
         target, more = TARGETS[model].get(name, (None, True))
         if target is None:
             lines.append(f"| {name} | {value:.3f} | | |")
         else:
             reached = value >= target if more else value <= target
-            lines.append(f"| {name} | {value:.3f} | {'≥' if more else '≤'} {target:g} | {'reached' if reached else '**missed**'} |")
+            lines.append(
+                f"| {name} | {value:.3f} | {'≥' if more else '≤'} {target:g} | {'reached' if reached else '**missed**'} |"
+            )
     return "\n".join(lines)
 
 
@@ -76,19 +92,36 @@ def sizes(models: Path) -> str:
     return "\n".join(lines)
 
 
-def main(models: Path = MINI) -> None:
-    missing = {name: set(TARGETS[name]) for name in FIGURES}
-    parts = [(Path(__file__).parent / "MODEL_CARD.in.md").read_text().rstrip(), f"\nMeasured {date.today()} by `training/evaluate.py`.", sizes(models)]
-    for name, figures in FIGURES.items():
-        print(f"measuring {name} ...", flush=True)
-        measured = figures(models)
-        missing[name] -= set(measured)
-        if missing[name]:
-            raise SystemExit(f"no figure for {sorted(missing[name])}")
-        parts.append(table(name, measured))
-        print(parts[-1], flush=True)
-    (models / "MODEL_CARD.md").write_text("\n".join(parts) + "\n")
+def kept(models: Path, name: str) -> str:
+    """What the card there is says of a model."""
+    sections = ("\n" + (models / "MODEL_CARD.md").read_text()).split("\n## ")
+    return next(f"\n## {section.rstrip()}" for section in sections if section.startswith(f"{name}\n"))
+
+
+def measured(models: Path, name: str, trial: bool) -> str:
+    print(f"measuring {name} ...", flush=True)
+    found = FIGURES[name](models, trial)
+    if missing := set(TARGETS[name]) - set(found):
+        raise SystemExit(f"no figure for {sorted(missing)}")
+    print(made := table(name, found), flush=True)
+    return made
+
+
+def main() -> None:
+    arguments = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    arguments.add_argument("models", type=Path, nargs="?", default=MINI, help="their folder")
+    arguments.add_argument(
+        "--only", nargs="+", choices=FIGURES, default=list(FIGURES), help="leave the others' figures"
+    )
+    arguments.add_argument("--trial", action="store_true", help="few recordings, to prove that it runs")
+    asked = arguments.parse_args()
+    sections = [
+        measured(asked.models, name, asked.trial) if name in asked.only else kept(asked.models, name)
+        for name in FIGURES
+    ]
+    text = (Path(__file__).parent / "MODEL_CARD.in.md").read_text().rstrip()
+    (asked.models / "MODEL_CARD.md").write_text("\n".join([text, sizes(asked.models), *sections]) + "\n")
 
 
 if __name__ == "__main__":
-    main(*map(Path, sys.argv[1:2]))
+    main()

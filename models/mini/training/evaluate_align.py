@@ -1,7 +1,9 @@
-"""Figures of the mini aligner through the service's own stage, on recordings it never saw: python evaluate_align.py [FOLDER] (30 s)
+"""Figures of the mini aligner through the service's own stage, on recordings it never saw.
 
-The text is given, as the generator spoke it. An error is the distance, in ms, of a word's start or end from where the generator has
-it, and the figures are over both. A word that gets no time is as wrong as its recording is long.
+python evaluate_align.py [FOLDER] (30 s)
+
+The text is given, as the generator spoke it. An error is the distance, in ms, of a word's start or end from where the
+generator has it, and the figures are over both. A word that gets no time is as wrong as its recording is long.
 """
 
 import dataclasses
@@ -33,7 +35,9 @@ def figures(folder: Path = SHIPPED, recordings: int = RECORDINGS) -> dict[str, f
     """Errors in ms: over everything, then for each kind of recording."""
     found: dict[str, float] = {}
     for language in vocabulary.WORDS:
-        kinds = {kind: np.concatenate([errors(folder, one) for one in made]) for kind, made in held_out(language, recordings)}
+        kinds = {
+            kind: np.concatenate([errors(folder, one) for one in made]) for kind, made in held_out(language, recordings)
+        }
         for kind, of_kind in {"": np.concatenate(list(kinds.values())), **kinds}.items():
             name = f"{language}, {kind}, " if kind else f"{language}, "
             found[f"{name}median error (ms)"] = float(np.median(abs(of_kind)))
@@ -50,7 +54,9 @@ def held_out(language: str, recordings: int = RECORDINGS) -> Iterator[tuple[str,
         "pauses up to 1.5 s": (every, WIDE),
     }
     for number, (kind, (among, pause)) in enumerate(kinds.items()):
-        asked = [(scenes.HELD_OUT_SEED + 1000 * number + index, WORDS[index % len(WORDS)]) for index in range(recordings)]
+        asked = [
+            (scenes.HELD_OUT_SEED + 1000 * number + index, WORDS[index % len(WORDS)]) for index in range(recordings)
+        ]
         with ThreadPoolExecutor(2) as pool:
             yield kind, list(pool.map(lambda one: scenes.joined(one[0], language, among, one[1], pause), asked))  # noqa: B023
 
@@ -61,7 +67,9 @@ def errors(folder: Path, recording: scenes.Recording) -> np.ndarray:
 
     seconds = len(recording.samples) / voices.RATE
     models = _models(folder.resolve())
-    run = Run(Job("evaluation", 1, "transcription", {}, [], ""), product.SLOT, Settings(), models, lambda progress: None)
+    run = Run(
+        Job("evaluation", 1, "transcription", {}, [], ""), product.SLOT, Settings(), models, lambda progress: None
+    )
     segment = {"id": 0, "start": 0.0, "end": seconds, "text": recording.text, "tokens": [], "words": []}
     found = align.align([segment], recording.samples, models.aligner(recording.language), lambda tokens: "", run)
     words = [word for sentence in found for word in sentence["words"]]

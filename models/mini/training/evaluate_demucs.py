@@ -14,10 +14,10 @@ RECORDINGS, SECONDS = 24, 12
 LEAST = 1e-20
 
 
-def figures(folder: Path) -> dict[str, float]:
+def figures(folder: Path, recordings: int = RECORDINGS) -> dict[str, float]:
     """In dB: means over recordings of -10 to +10 dB of speech over music, and what becomes of speech, music and silence alone."""
     separator = Separator(NAME, repo=Path(folder), device="cpu", shifts=0)
-    scores = np.array([_scores(separator, stems.held_out(seed, SECONDS)) for seed in range(RECORDINGS)])
+    scores = np.array([_scores(separator, stems.held_out(seed, SECONDS)) for seed in range(recordings)])
     mean, worst = scores.mean(0), scores.min(0)
     found = {
         "SI-SDR of vocals, gain over the mixture": mean[0],
@@ -38,7 +38,10 @@ def separated(separator: Separator, mixture: np.ndarray) -> dict[str, np.ndarray
 
 
 def si_sdr(estimate: np.ndarray, reference: np.ndarray) -> float:
-    """Scale-invariant signal-to-distortion ratio in dB (Le Roux et al., "SDR - half-baked or well done?", 2019), both channels as one."""
+    """Scale-invariant signal-to-distortion ratio in dB, both channels as one.
+
+    After Le Roux et al., "SDR - half-baked or well done?" (2019).
+    """
     target = reference * (estimate * reference).sum() / (reference**2).sum()
     return level(target, estimate - target)
 

@@ -30,22 +30,26 @@ from whisperx.diarize import DiarizationPipeline
 
 DEVELOPMENT_SEED = 700_000  # its conversations chose the thresholds
 COUNT = 30
-DISTINCT = 3.5  # dB between two voices' long-term spectra; variants of one espeak-ng voice lie 0 to 3 apart, people farther
+DISTINCT = (
+    3.5  # dB between two voices' long-term spectra; variants of one espeak-ng voice lie 0 to 3 apart, people farther
+)
 SAMPLE = Path(pyannote.audio.__file__).parent / "sample"  # a package that wants torchcodec when imported
 
 
-def figures(folder: Path, first_seed: int = scenes.HELD_OUT_SEED) -> dict[str, float]:
+def figures(folder: Path, first_seed: int = scenes.HELD_OUT_SEED, count: int = COUNT) -> dict[str, float]:
     """Shares of 1: error rates on known and held-out voices, recordings whose voices are counted rightly, real people."""
     pipeline = DiarizationPipeline(model_name=str(folder.resolve()))
     known, unheard, all_of_them = DiarizationErrorRate(), DiarizationErrorRate(), DiarizationErrorRate()
     right = []
-    for recording, has_unheard in conversations(first_seed, COUNT):
+    for recording, has_unheard in conversations(first_seed, count):
         truth = reference(recording)
         found = heard(pipeline, recording.samples)
         wrong = all_of_them(truth, found)
         (unheard if has_unheard else known)(truth, found)
         right.append(len(found.labels()) == len(truth.labels()))
-        print(f"{', '.join(truth.labels())}: {len(found.labels())} found, error {wrong:.3f}", file=sys.stderr, flush=True)
+        print(
+            f"{', '.join(truth.labels())}: {len(found.labels())} found, error {wrong:.3f}", file=sys.stderr, flush=True
+        )
     parts = all_of_them[:]
     return {
         "DER, 2-4 voices": abs(all_of_them),
@@ -85,7 +89,9 @@ def colour(voice: str) -> np.ndarray:
     said = np.concatenate([voices.speak(word, voice, random.Random(word)) for word in vocabulary.EN[::4]])
     frequencies, power = scipy.signal.welch(said, voices.RATE, nperseg=1024)
     edges = np.geomspace(80, voices.RATE / 2, 25)
-    bands = [power[(low <= frequencies) & (frequencies <= high)].mean() for low, high in zip(edges, edges[1:], strict=False)]
+    bands = [
+        power[(low <= frequencies) & (frequencies <= high)].mean() for low, high in zip(edges, edges[1:], strict=False)
+    ]
     decibels = 10 * np.log10(np.array(bands) + 1e-9 * max(bands))
     return decibels - decibels.mean()
 

@@ -1,4 +1,7 @@
-"""Figures of the mini Whisper on held-out utterances, through the service's own pipeline: python evaluate_whisper.py [UTTERANCES_A_LINE]"""
+"""Figures of the mini Whisper on held-out utterances, through the service's own pipeline.
+
+python evaluate_whisper.py [UTTERANCES_A_LINE]
+"""
 
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -62,7 +65,9 @@ def _translation_errors(models: Path, utterances: int) -> float:
 def _joined_errors(models: Path, words: int, count: int) -> float:
     seeds = range(scenes.HELD_OUT_SEED + 900_000, scenes.HELD_OUT_SEED + 900_000 + max(3, count))
     said = [scenes.joined(seed, "en", voices.TRAINING["en"], words) for seed in seeds]
-    return jiwer.wer([s.text for s in said], [product.transcribe(s.samples, models, word_timestamps=False).text for s in said])
+    return jiwer.wer(
+        [s.text for s in said], [product.transcribe(s.samples, models, word_timestamps=False).text for s in said]
+    )
 
 
 def _wordless() -> dict[str, list[np.ndarray]]:

@@ -28,9 +28,17 @@ def main(folder: Path) -> None:
 
 
 def described(made: scenes.Recording) -> dict[str, object]:
-    words = [{"word": w.text, "start": round(w.start, 3), "end": round(w.end, 3), "speaker": w.voice} for w in made.words]
+    words = [
+        {"word": w.text, "start": round(w.start, 3), "end": round(w.end, 3), "speaker": w.voice} for w in made.words
+    ]
     turns = [{"start": round(start, 3), "end": round(end, 3), "speaker": voice} for start, end, voice in made.turns()]
-    return {"language": "en", "duration": round(len(made.samples) / RATE, 3), "text": made.text, "words": words, "turns": turns}
+    return {
+        "language": "en",
+        "duration": round(len(made.samples) / RATE, 3),
+        "text": made.text,
+        "words": words,
+        "turns": turns,
+    }
 
 
 if __name__ == "__main__":

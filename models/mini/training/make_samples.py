@@ -77,13 +77,17 @@ def main(folder: Path) -> None:
 
 
 def _spoken(language: str, lines: list[tuple[str, str]]) -> Recording:
-    return scenes.script(language, [(voice, text.split()) for voice, text in lines], random.Random(SEED), PAUSE, BETWEEN)
+    return scenes.script(
+        language, [(voice, text.split()) for voice, text in lines], random.Random(SEED), PAUSE, BETWEEN
+    )
 
 
 def _over_music(speech: np.ndarray, nrng: np.random.Generator) -> np.ndarray:
     """Stereo `(samples, 2)`: the speech in the middle, different music every ten seconds or so, 3 dB below it."""
     voice = scipy.signal.resample_poly(speech, MUSIC_RATE, RATE)
-    pieces = np.concatenate([music(nrng, 10, MUSIC_RATE) for _ in range(len(voice) // (10 * MUSIC_RATE) + 1)], 1)[:, : len(voice)]
+    pieces = np.concatenate([music(nrng, 10, MUSIC_RATE) for _ in range(len(voice) // (10 * MUSIC_RATE) + 1)], 1)[
+        :, : len(voice)
+    ]
     level = 10 ** (-3 / 20) * np.sqrt(np.mean(voice**2) / np.mean(pieces**2))
     mixed = voice[:, None] + level * pieces.T
     return 0.9 * mixed / abs(mixed).max()
@@ -98,7 +102,10 @@ def _write(path: Path, rate: int, recording: Recording, samples: np.ndarray | No
         language=recording.language,
         duration=round(len(sound) / rate, 3),
         text=recording.text,
-        words=[{"word": w.text, "start": round(w.start, 3), "end": round(w.end, 3), "speaker": w.voice} for w in recording.words],
+        words=[
+            {"word": w.text, "start": round(w.start, 3), "end": round(w.end, 3), "speaker": w.voice}
+            for w in recording.words
+        ],
         turns=[_turn(recording, *turn) for turn in recording.turns()],
     )
     path.with_suffix(".rttm").write_text(scenes.rttm(recording, path.stem))
@@ -116,7 +123,16 @@ def _write_utterances(path: Path) -> None:
         first = scenes.HELD_OUT_SEED + 5_000_000 + 1000 * number
         for text, voice, sound in (scenes.utterance(seed, language, among) for seed in range(first, first + count)):
             known = voice not in voices.HELD_OUT[language]
-            about.append({"language": language, "voice": voice, "known": known, "text": text, "start": at / RATE, "end": (at + len(sound)) / RATE})
+            about.append(
+                {
+                    "language": language,
+                    "voice": voice,
+                    "known": known,
+                    "text": text,
+                    "start": at / RATE,
+                    "end": (at + len(sound)) / RATE,
+                }
+            )
             pieces += [sound, np.zeros(RATE, np.float32)]
             at += len(sound) + RATE
     _write_sound(path, RATE, np.concatenate(pieces))

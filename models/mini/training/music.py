@@ -28,7 +28,9 @@ def _chords(rng: np.random.Generator, count: int, rate: int) -> np.ndarray:
         for _ in range(rng.integers(1, 4)):
             frequency = key * 2 ** (rng.choice(SCALE) / 12)
             overtones = range(1, int(rng.integers(2, 7)))
-            tone = sum(np.sin(2 * np.pi * frequency * n * time + rng.uniform(0, 6.3)) / n**brightness for n in overtones)
+            tone = sum(
+                np.sin(2 * np.pi * frequency * n * time + rng.uniform(0, 6.3)) / n**brightness for n in overtones
+            )
             made[:, start : start + length] += tone * _envelope(time, decay) * _panned(rng)
     return made
 
@@ -51,5 +53,7 @@ def _drums(rng: np.random.Generator, count: int, rate: int) -> np.ndarray:
         time = np.arange(length, dtype=np.float32) / rate
         noisy = rng.random() < 0.5
         hit = rng.standard_normal(length) if noisy else 2 * np.sin(2 * np.pi * rng.uniform(50, 120) * time)
-        made[:, start : start + length] += (hit * np.exp(-time * rng.uniform(15, 60)) * rng.uniform(0.3, 1.5)).astype(np.float32) * pan
+        made[:, start : start + length] += (hit * np.exp(-time * rng.uniform(15, 60)) * rng.uniform(0.3, 1.5)).astype(
+            np.float32
+        ) * pan
     return made

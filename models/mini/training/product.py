@@ -15,14 +15,14 @@ from voices import RATE
 MINI = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(MINI.parents[1]))  # the service's own packages
 
-from app import settings  # noqa: E402
-from app.factory import create_app  # noqa: E402
-from app.ledger import db  # noqa: E402
-from app.schemas.transcription import TranscriptionParameters, server_defaults  # noqa: E402
-from workers import devices  # noqa: E402
-from workers.protocol import Job  # noqa: E402
-from workers.run import Run  # noqa: E402
-from workers.weights import WarmModels, prepare_environment  # noqa: E402
+from app import settings
+from app.factory import create_app
+from app.ledger import db
+from app.schemas.transcription import TranscriptionParameters, server_defaults
+from workers import devices
+from workers.protocol import Job
+from workers.run import Run
+from workers.weights import WarmModels, prepare_environment
 
 SLOT = devices.slots(settings.Workers(device="cpu", cpu_threads=1))[0]
 prepare_environment(SLOT)
@@ -45,7 +45,8 @@ class Heard:
 def _service(models: Path) -> tuple[settings.Settings, WarmModels, Any]:
     home = Path(tempfile.mkdtemp(prefix="mini-models-"))
     chosen = settings.load(
-        {"CONFIG": str(models / "config.yaml"), "CACHE_DIR": str(home), "DB_URL": f"sqlite:///{home / 'records.db'}"}, root=home
+        {"CONFIG": str(models / "config.yaml"), "CACHE_DIR": str(home), "DB_URL": f"sqlite:///{home / 'records.db'}"},
+        root=home,
     )
     application = create_app(chosen)
     db.database.close()

@@ -61,8 +61,17 @@ def utterance(seed: int, language: str, among: Sequence[str]) -> tuple[str, str,
     return text, voice, voices.speak(text, voice, rng)
 
 
-def script(language: str, lines: Sequence[tuple[str, Sequence[str]]], rng: random.Random, pause: tuple[float, float], between: tuple[float, float]) -> Recording:
-    """Lines `(voice, words)` spoken word by word: `pause` seconds between words, `between` seconds between lines and at both ends."""
+def script(
+    language: str,
+    lines: Sequence[tuple[str, Sequence[str]]],
+    rng: random.Random,
+    pause: tuple[float, float],
+    between: tuple[float, float],
+) -> Recording:
+    """Lines `(voice, words)` spoken word by word.
+
+    `pause` seconds lie between words, `between` seconds between lines and at both ends.
+    """
     made = Recording(language, np.zeros(0, np.float32))
     pieces, at = [np.zeros(int(rng.uniform(*between) * RATE), np.float32)], 0
     at = len(pieces[0])
@@ -78,7 +87,9 @@ def script(language: str, lines: Sequence[tuple[str, Sequence[str]]], rng: rando
     return made
 
 
-def joined(seed: int, language: str, among: Sequence[str], count: int, pause: tuple[float, float] = (0.05, 0.4)) -> Recording:
+def joined(
+    seed: int, language: str, among: Sequence[str], count: int, pause: tuple[float, float] = (0.05, 0.4)
+) -> Recording:
     """`count` random words of one voice."""
     rng = random.Random(seed)
     return script(language, [(rng.choice(list(among)), words_of(language, count, rng))], rng, pause, (0.2, 0.5))
@@ -101,5 +112,6 @@ def conversation(seed: int, language: str, speakers: Sequence[str], seconds: flo
 def rttm(recording: Recording, name: str) -> str:
     """The speaker turns in NIST's Rich Transcription Time Marked format."""
     return "".join(
-        f"SPEAKER {name} 1 {start:.3f} {end - start:.3f} <NA> <NA> {voice} <NA> <NA>\n" for start, end, voice in recording.turns()
+        f"SPEAKER {name} 1 {start:.3f} {end - start:.3f} <NA> <NA> {voice} <NA> <NA>\n"
+        for start, end, voice in recording.turns()
     )

@@ -1,4 +1,4 @@
-"""Speech over music whose parts are known: mixtures `(2, samples)` and their stems `other` and `vocals`, for training and judging demucs."""
+"""Speech over music whose parts are known, for training and judging demucs: mixtures `(2, samples)` and their two stems."""
 
 import random
 from collections.abc import Callable
@@ -17,7 +17,9 @@ SNR = (-10.0, 10.0)  # dB, speech over music
 def speech_pool(count: int) -> list[np.ndarray]:
     """Utterances of all training voices, two English for one German, mono at 16 kHz."""
     languages = ("en", "en", "de")
-    return [scenes.utterance(seed, languages[seed % 3], voices.TRAINING[languages[seed % 3]])[2] for seed in range(count)]
+    return [
+        scenes.utterance(seed, languages[seed % 3], voices.TRAINING[languages[seed % 3]])[2] for seed in range(count)
+    ]
 
 
 def music_pool(count: int, seconds: float) -> list[np.ndarray]:
@@ -42,7 +44,8 @@ class Pools:
     def _vocals(self, rng: np.random.Generator, count: int) -> np.ndarray:
         """One or two people at their places between left and right, with gaps, cut anywhere."""
         return sum(
-            panned(_line(rng, count, lambda: _varied(rng, self.speech)), rng.uniform(0.4, 0.6)) for _ in range(1 + (rng.random() < 0.15))
+            panned(_line(rng, count, lambda: _varied(rng, self.speech)), rng.uniform(0.4, 0.6))
+            for _ in range(1 + (rng.random() < 0.15))
         )
 
     def _other(self, rng: np.random.Generator, count: int) -> np.ndarray:
@@ -52,7 +55,10 @@ class Pools:
 
 
 def held_out(seed: int, seconds: float) -> np.ndarray:
-    """`(2 sources, 2 channels, samples)`: a conversation of fresh words over fresh music; every other one by voices never trained on."""
+    """`(2 sources, 2 channels, samples)`: a conversation of fresh words over fresh music.
+
+    Every other one is by voices never trained on.
+    """
     rng = np.random.default_rng(scenes.HELD_OUT_SEED + seed)
     language = ("en", "de")[seed // 2 % 2]
     among = voices.HELD_OUT[language] if seed % 2 else voices.TRAINING[language]

@@ -17,7 +17,8 @@ RATE = 16_000
 FLITE = ("slt", "rms", "awb", "kal16")
 ESPEAK = {
     "en": (
-        "en-us en-us+f2 en-us+f4 en-us+m3 en-us+m7 en-gb en-gb+f3 en-gb-scotland en-gb-x-rp+f1 en-us+adam en-us+linda en-us+steph en-gb+michael"
+        "en-us en-us+f2 en-us+f4 en-us+m3 en-us+m7 en-gb en-gb+f3 en-gb-scotland en-gb-x-rp+f1 en-us+adam en-us+linda "
+        "en-us+steph en-gb+michael"
     ).split(),
     "de": "de de+f2 de+f4 de+m3 de+m7 de+f1 de+adam de+linda de+steph de+michael".split(),
 }
@@ -30,7 +31,11 @@ PEAK = 0.7
 
 def speak(text: str, voice: str, rng: random.Random) -> np.ndarray:
     """Samples of `text`, float32 mono at 16 kHz, from the first sound to the last, peak 0.7; tempo and pitch drawn from `rng`."""
-    sound = _flite(text, voice, rng.uniform(0.85, 1.2)) if voice in FLITE else _espeak(text, voice, rng.randint(120, 185), rng.randint(35, 65))
+    sound = (
+        _flite(text, voice, rng.uniform(0.85, 1.2))
+        if voice in FLITE
+        else _espeak(text, voice, rng.randint(120, 185), rng.randint(35, 65))
+    )
     samples, rate = soundfile.read(io.BytesIO(sound), dtype="float32")
     if rate != RATE:
         samples = scipy.signal.resample_poly(samples, RATE, rate)

@@ -13,7 +13,10 @@ SEGMENT_SECONDS, FIRST_STAMP = 8.0, 1.0  # the loaders allow no first timestamp 
 
 @dataclass
 class Row:
-    """`tokens`, of which those after `start` are to be learnt; `heard[i] = (index, low, high)`: that token's sound lies there, in seconds."""
+    """`tokens`, of which those after `start` are to be learnt.
+
+    `heard[i] = (index, low, high)`: that token's sound lies there, in seconds.
+    """
 
     tokens: list[int]
     start: int
@@ -27,7 +30,10 @@ class Rows:
         self.rng = random.Random(seed)
         self.size = tokenizer.get_vocab_size()
         self.words = {word: tokenizer.encode(" " + word).ids[0] for word in vocabulary.ALL}
-        named = {name: tokenizer.token_to_id(f"<|{name}|>") for name in ("endoftext", "startoftranscript", "startofprev", "nospeech", "notimestamps")}
+        named = {
+            name: tokenizer.token_to_id(f"<|{name}|>")
+            for name in ("endoftext", "startoftranscript", "startofprev", "nospeech", "notimestamps")
+        }
         self.end, self.transcript, self.previous, self.no_speech, self.no_stamps = named.values()
         self.control = {name: tokenizer.token_to_id(f"<|{name}|>") for name in ("en", "de", "transcribe", "translate")}
         self.stamps = tokenizer.token_to_id("<|0.00|>")
@@ -40,7 +46,11 @@ class Rows:
         translate = window.language == "de" and rng.random() < TRANSLATED
         tokens = self._prompt("en" if translate else window.language, stamped) if rng.random() < PROMPTED else []
         row = Row(tokens, len(tokens))
-        row.tokens += [self.transcript, self.control[window.language], self.control["translate" if translate else "transcribe"]]
+        row.tokens += [
+            self.transcript,
+            self.control[window.language],
+            self.control["translate" if translate else "transcribe"],
+        ]
         if stamped:
             self._stamped(row, window, translate)
         else:
@@ -93,7 +103,9 @@ class Rows:
         return [*tokens, self.stamp(time)]
 
 
-def _segments(phrases: list[Phrase]) -> tuple[list[tuple[float, float, list[tuple[str, float, float]], str]], float | None]:
+def _segments(
+    phrases: list[Phrase],
+) -> tuple[list[tuple[float, float, list[tuple[str, float, float]], str]], float | None]:
     """Phrases joined into segments, and where a last one begins that the window cuts."""
     found: list[tuple[float, float, list[tuple[str, float, float]], str]] = []
     for phrase in phrases:

@@ -20,7 +20,10 @@ WORDLESS, OVERFLOWING, SINGLE_WORDS, MANY_VOICES = 0.08, 0.27, 0.45, 0.5  # shar
 
 @dataclass
 class Phrase:
-    """Words `(text, start, end)` spoken in one breath, seconds from the window's start; not `complete` when the window cuts it."""
+    """Words `(text, start, end)` spoken in one breath, in seconds from the window's start.
+
+    Not `complete` when the window cuts it.
+    """
 
     start: float
     end: float
@@ -60,7 +63,9 @@ class Windows:
         while True:
             limit = (FULL if full else self.rng.choice(SHORT)) * RATE
             language = self.rng.choice(["en", "en", "de"])
-            window = self._wordless(language, limit) if self.rng.random() < WORDLESS else self._spoken(language, limit, full)
+            window = (
+                self._wordless(language, limit) if self.rng.random() < WORDLESS else self._spoken(language, limit, full)
+            )
             if window:
                 return window
 
@@ -141,7 +146,9 @@ class Windows:
             for word, start, end in zip(utterance.words, edges, edges[1:], strict=False)
             if start + 0.35 * (end - start) >= 0 and start + 0.7 * (end - start) <= last  # most of it can be heard
         ]
-        return Phrase(max(0.0, edges[0]), min(last, edges[-1]), bool(words) and edges[-1] <= last, words, utterance.voice)
+        return Phrase(
+            max(0.0, edges[0]), min(last, edges[-1]), bool(words) and edges[-1] <= last, words, utterance.voice
+        )
 
     def _noise(self, count: int) -> np.ndarray:
         made, kind = self.nrng.standard_normal(count).astype(np.float32), self.rng.random()
