@@ -1,14 +1,19 @@
-"""Hundreds of synthetic speakers to learn from: espeak-ng's variants in many languages, flite's voices, vocal tracts stretched.
+"""Hundreds of synthetic speakers to learn from: espeak-ng's variants and invented ones, flite's voices, vocal tracts stretched.
 
 No variant of `voices.HELD_OUT` is among them, nor is anything they say a held-out recording.
 """
 
+import atexit
 import functools
 import random
+import shutil
 import subprocess
+import tempfile
 from dataclasses import dataclass
 from fractions import Fraction
+from pathlib import Path
 
+import invented
 import numpy as np
 import scipy.signal
 import vocabulary
@@ -20,10 +25,11 @@ LANGUAGES = "en-us en en-gb-scotland en-029 en-gb-x-rp en-us-nyc de fr es it nl 
 OURS = ("en-us", "en", "en-gb-scotland", "de")  # half of the speakers speak one of these
 HELD_OUT = {name.partition("+")[2] for among in voices.HELD_OUT.values() for name in among}
 UNVOICED = {"whisper", "whisperf", "croak", "fast", "michael", "norbert"}  # whispered, or no voice of their own
-FLITE = ("slt", "rms", "awb", "kal", "kal16")
-STRETCHES = tuple(map(Fraction, "21/25 9/10 19/20 1 1 21/20 10/9 25/21".split()))  # of all frequencies
-PITCHES = (15, 35, 50, 50, 65, 85)  # espeak-ng's scale 0-99; every voice has a pitch of its own on it
-WORDS = 16
+FLITE = ("slt", "rms", "awb", "kal16")
+STRETCHES = tuple(map(Fraction, "21/25 11/12 1 12/11 25/21".split()))  # of all frequencies
+PITCHES = (20, 50, 80)  # espeak-ng's scale 0-99; every voice has a pitch of its own on it
+INVENTED = 160
+WORDS = 5
 JITTER = 15  # of that scale: as much as a voice's words differ in our recordings
 
 
@@ -40,7 +46,9 @@ class Speaker:
 def variants() -> tuple[str, ...]:
     """espeak-ng's variants without those held out or unvoiced, and none that sounds exactly like one before it."""
     listed = subprocess.run(["espeak-ng", "--voices=variant"], check=True, capture_output=True, text=True).stdout
-    names = sorted({part.removeprefix("!v/") for part in listed.split() if part.startswith("!v/")} - HELD_OUT - UNVOICED)
+    names = sorted(
+        {part.removeprefix("!v/") for part in listed.split() if part.startswith("!v/")} - HELD_OUT - UNVOICED
+    )
     heard: dict[bytes, str] = {}
     for name in names:
         heard.setdefault(_espeak("hello", f"en-us+{name}", 50, 150, Fraction(1)).tobytes(), name)
@@ -48,19 +56,38 @@ def variants() -> tuple[str, ...]:
 
 
 def cast(count: int, seed: int) -> list[Speaker]:
-    """`count` different speakers, one in twelve of them one of flite's; the order of variants is shuffled, each is used alike."""
+    """`count` different speakers: flite's, espeak-ng's variants and invented ones; the order is shuffled, each is used alike.
+
+    Who differs in nothing but the language is one speaker: random words say little of an accent.
+    """
     rng = random.Random(seed)
-    found: dict[Speaker, None] = {Speaker(voice, 50, stretch): None for voice in FLITE for stretch in sorted(set(STRETCHES))}
+    found = [Speaker(voice, 50, stretch) for voice in FLITE for stretch in STRETCHES]
+    variant_names = [*variants(), *invented.write(INVENTED, seed, _folder())]
+    heard: set[tuple[str, int, Fraction]] = set()
     deck: list[str] = []
     while len(found) < count:
-        deck = deck or rng.sample(variants(), len(variants()))
-        language = rng.choice(OURS if rng.random() < 0.5 else LANGUAGES)
-        found[Speaker(f"{language}+{deck.pop()}", rng.choice(PITCHES), rng.choice(STRETCHES))] = None
-    return list(found)[:count]
+        deck = deck or rng.sample(variant_names, len(variant_names))
+        traits = (deck.pop(), rng.choice(PITCHES), rng.choice(STRETCHES))
+        if traits not in heard:
+            heard.add(traits)
+            found.append(Speaker(f"{_language(rng)}+{traits[0]}", *traits[1:]))
+    return found
+
+
+def _language(rng: random.Random) -> str:
+    return rng.choice(OURS if rng.random() < 0.5 else LANGUAGES)
+
+
+@functools.cache
+def _folder() -> Path:
+    """Where the invented variants lie as long as the process lives."""
+    folder = tempfile.mkdtemp()
+    atexit.register(shutil.rmtree, folder)
+    return Path(folder)
 
 
 def says(speaker: Speaker, seed: int) -> np.ndarray:
-    """Samples of WORDS words by `speaker` in some phrases, about 8 s, int16 at 16 kHz, peak 0.7, no silence at the ends."""
+    """Samples of WORDS words by `speaker` in some phrases, about 3 s, int16 at 16 kHz, peak 0.7, no silence at the ends."""
     rng = random.Random(seed)
     text = " ".join(rng.choice(vocabulary.ALL) + rng.choice(["", "", ","]) for _ in range(WORDS))
     if speaker.voice in FLITE:
@@ -74,7 +101,8 @@ def says(speaker: Speaker, seed: int) -> np.ndarray:
 
 
 def _espeak(text: str, voice: str, pitch: int, words_per_minute: int, stretch: Fraction) -> np.ndarray:
-    command = ["espeak-ng", "-v", voice, "-s", str(words_per_minute), "-p", str(pitch), "--stdout", text]
+    place = [f"--path={_folder()}"] if "+invented" in voice else []
+    command = ["espeak-ng", *place, "-v", voice, "-s", str(words_per_minute), "-p", str(pitch), "--stdout", text]
     sound = subprocess.run(command, check=True, capture_output=True).stdout
     return _stretched(sound, stretch)
 
