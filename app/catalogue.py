@@ -11,8 +11,10 @@ from app.settings import Settings
 
 WEIGHTS_FILE = "model.bin"
 REPOSITORY = re.compile(r"(?!.*(--|\.\.|\.git$))\w([\w.-]{0,46}\w)?/\w([\w.-]{0,46}\w)?", re.ASCII)
+OWN_FOLDER = re.compile(r"\$model/([\w-]+)", re.ASCII)
 
-WHISPER, ALIGN, SEPARATE = "whisper", "align", "separate"
+WHISPER, ALIGN, SEPARATE, DIARIZE = "whisper", "align", "separate", "diarize"
+NETWORK = "network"  # one of those that a diarization pipeline is made of
 # What a complete folder holds, by kind: each line asks for one of its names.
 CONTENTS: dict[str, list[tuple[str, ...]]] = {
     WHISPER: [("config.json",), (WEIGHTS_FILE,)],
@@ -21,12 +23,14 @@ CONTENTS: dict[str, list[tuple[str, ...]]] = {
         ("vocab.json",),
         ("model.safetensors", "model.safetensors.index.json", "pytorch_model.bin", "pytorch_model.bin.index.json"),
     ],
+    DIARIZE: [("config.yaml",)],
+    NETWORK: [("config.yaml",), ("pytorch_model.bin",)],
 }
 
 
 @dataclass(frozen=True)
 class Model:
-    """A model by the name that says it to people: a Whisper name, ``align:de``, ``separate:htdemucs``.
+    """A model by the name that says it to people: a Whisper name, ``align:de``, ``separate:htdemucs``, ``diarize:…``.
 
     ``place`` is a folder (counted from models/), a name that a library knows, or a hub repository.
     """
@@ -42,6 +46,7 @@ def models(settings: Settings) -> list[Model]:
         *(Model(WHISPER, name, place) for name, place in whisper_models(settings).items()),
         *(Model(ALIGN, f"{ALIGN}:{language}", place) for language, place in aligners(settings).items()),
         *(Model(SEPARATE, f"{SEPARATE}:{name}", place) for name, place in separation_models(settings).items()),
+        diarization_model(settings),
     ]
 
 
@@ -59,13 +64,33 @@ def aligners(settings: Settings) -> dict[str, str]:
     return hubs.ALIGNERS | dict(settings.align.models)
 
 
+def diarization_model(settings: Settings) -> Model:
+    """The one that names speakers; clients have no choice here."""
+    place = settings.diarization.model
+    return Model(DIARIZE, f"{DIARIZE}:{Path(place).name}", place)
+
+
+def parts(model: Model) -> list[Model]:
+    """The repositories that a diarization pipeline of the hub loads beside its own."""
+    repos = hubs.PIPELINES.get(model.place, ()) if model.kind == DIARIZE else ()
+    return [Model(DIARIZE if repo in hubs.PIPELINES else NETWORK, model.name, repo) for repo in repos]
+
+
+def pages(model: Model) -> list[str]:
+    """Where a diarization pipeline of the hub, and what belongs to it, asks for consent before it can be downloaded."""
+    asking = [part.place for part in parts(model) if part.place in hubs.GATED]
+    return [hubs.PAGES + place for place in (model.place, *asking)]
+
+
 def located(model: Model, settings: Settings) -> Path | None:
     """The folder (of a torchaudio bundle: the file) that holds all of the model; None when it is not on disk."""
     if bundle_file(model) is not None:
         path = settings.models.path / str(bundle_file(model))
         return path if path.is_file() else None
     folder = as_folder(model.place, settings) or _snapshot(model, settings)
-    return folder if folder is not None and _complete(model, folder) else None
+    if folder is None or not _complete(model, folder):
+        return None
+    return folder if all(located(part, settings) for part in parts(model)) else None
 
 
 def separation_models(settings: Settings) -> dict[str, str]:
@@ -112,4 +137,12 @@ def _snapshot(model: Model, settings: Settings) -> Path | None:
 def _complete(model: Model, folder: Path) -> bool:
     if model.kind == SEPARATE:
         return separators.complete(folder, model.name.partition(":")[2])
-    return all(any((folder / name).exists() for name in names) for names in CONTENTS[model.kind])
+    if not all(any((folder / name).exists() for name in names) for names in CONTENTS[model.kind]):
+        return False
+    return model.kind != DIARIZE or _has_its_folders(folder)
+
+
+def _has_its_folders(folder: Path) -> bool:
+    """Whether the folders that a pipeline's configuration names, as ``$model/embedding``, hold something."""
+    named = OWN_FOLDER.findall((folder / "config.yaml").read_text(encoding="utf-8", errors="replace"))
+    return all(any((folder / name).glob("*")) for name in named)

@@ -85,6 +85,19 @@ DEMUCS = {
     "mdx_extra_q": "adefossez/Demucs-mdx_extra_q",
 }
 
+# pyannote's pipelines: the repositories that each loads beside its own
+PIPELINES: dict[str, tuple[str, ...]] = {
+    "pyannote/speaker-diarization-community-1": (),
+    "pyannote/speaker-diarization-3.1": (
+        "pyannote/segmentation-3.0",
+        "pyannote/wespeaker-voxceleb-resnet34-LM",
+        "pyannote/speaker-diarization-community-1",
+    ),
+}
+# what belongs to them and gives nothing away before the conditions on its own page are accepted
+GATED = frozenset({"pyannote/speaker-diarization-community-1", "pyannote/segmentation-3.0"})
+PAGES = "https://huggingface.co/"
+
 # torchaudio's bundles for speech recognition: the file's name at BUNDLES_URL and in models/
 BUNDLES = {
     "WAV2VEC2_ASR_BASE_10M": "wav2vec2_fairseq_base_ls960_asr_ll10m.pth",

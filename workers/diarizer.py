@@ -4,44 +4,58 @@ from __future__ import annotations
 
 import logging
 import warnings
+from functools import partial
+from pathlib import Path
 from typing import Any
 
-from app.catalogue import as_folder
+from app.catalogue import as_folder, diarization_model, located, pages
 from app.errors import SpeechError
 from app.settings import Settings
+from workers import download
 
 log = logging.getLogger(__name__)
 
-HUB = "https://huggingface.co/"
-# what a pipeline loads beside itself and is gated likewise
-GATED_PARTS = {
-    "pyannote/speaker-diarization-3.1": ("pyannote/segmentation-3.0", "pyannote/speaker-diarization-community-1")
-}
 MOST_CLUSTERED = 6000
 
 
 def load(settings: Settings, device: str) -> Any:
     """whisperx's DiarizationPipeline of ``diarization.model`` on ``device``. Raises SpeechError model_not_available."""
+    from huggingface_hub import hf_hub_download
+
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # a page on torchcodec, which decodes files; we hand over samples
+        import pyannote.audio.utils.hf_hub
         from whisperx.diarize import DiarizationPipeline
 
-    name = settings.diarization.model
-    folder = as_folder(name, settings)
+    own = as_folder(settings.diarization.model, settings)
+    folder = own or _from_the_hub(settings)
+    # What came from the hub is complete; pyannote would ask there, at each load, whether there is something newer.
+    pyannote_hub: Any = pyannote.audio.utils.hf_hub
+    pyannote_hub.hf_hub_download = partial(hf_hub_download, local_files_only=own is None)
     try:
         pipeline = DiarizationPipeline(
-            str(folder or name),
+            str(folder),
             token=settings.hf_token or None,
             device=device,
             cache_dir=str(settings.models.path),
         )
     except Exception as error:
+        name = settings.diarization.model
         log.warning("no diarization by %s: %s: %s", name, type(error).__name__, error)
-        raise SpeechError(
-            "model_not_available", _broken(name, error) if folder else _advice(settings, error)
-        ) from error
+        say = f"the diarization model {name!r} on this machine is broken: {error}"
+        raise SpeechError("model_not_available", say) from error
     bound_clustering(pipeline.model)
     return pipeline
+
+
+def _from_the_hub(settings: Settings) -> Path:
+    """The folder of a model of the hub's, downloaded into models/ when it is not there yet."""
+    model = diarization_model(settings)
+    try:
+        return located(model, settings) or download.fetch(model, settings)
+    except SpeechError as error:
+        log.warning("no diarization by %s: %s", model.place, error.message)
+        raise SpeechError("model_not_available", _advice(settings, error)) from error
 
 
 def bound_clustering(pipeline: Any, most: int = MOST_CLUSTERED) -> None:
@@ -62,14 +76,9 @@ def bound_clustering(pipeline: Any, most: int = MOST_CLUSTERED) -> None:
     pipeline.clustering.filter_embeddings = some
 
 
-def _broken(name: str, error: Exception) -> str:
-    return f"the diarization model {name!r} on this machine is broken: {error}"
-
-
 def _advice(settings: Settings, error: Exception) -> str:
     name = settings.diarization.model
-    pages = " and ".join(HUB + page for page in (name, *GATED_PARTS.get(name, ())))
-    accept = f"Accept the conditions on {pages}"
+    accept = f"Accept the conditions on {' and '.join(pages(diarization_model(settings)))}"
     if not settings.hf_token:
         say = f"the model {name} asks for a Hugging Face token, and the server has none."
         return f"{say} {accept} and set HF_TOKEN on the server."

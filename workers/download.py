@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from app import hubs
-from app.catalogue import ALIGN, SEPARATE, WHISPER, Model, bundle_file, repository
+from app.catalogue import ALIGN, DIARIZE, NETWORK, SEPARATE, WHISPER, Model, bundle_file, parts, repository
 from app.errors import SpeechError
 from app.settings import Settings
 
@@ -48,6 +48,8 @@ def fetch(model: Model, settings: Settings) -> Path:
         return _explained(model, settings, lambda: _fetch_bundle(bundle, settings))
     if repo is None:
         raise _sentence(f"{model.place!r} is neither a folder in {settings.models.path} nor a name on any hub.")
+    for part in parts(model):
+        fetch(part, settings)
     return _explained(model, settings, lambda: _fetch_repository(repo, model.kind, settings))
 
 
@@ -110,10 +112,16 @@ def _wanted_separator(listed: list[str]) -> list[str]:
     return [name for name in listed if "/" not in name and name.endswith((".yaml", ".safetensors"))]
 
 
+def _wanted_pipeline(listed: list[str]) -> list[str]:
+    return [name for name in listed if name.endswith((".yaml", ".bin", ".npz", ".safetensors"))]
+
+
 WANTED: dict[str, Callable[[list[str]], list[str]]] = {
     WHISPER: _wanted_whisper,
     ALIGN: _wanted_aligner,
     SEPARATE: _wanted_separator,
+    DIARIZE: _wanted_pipeline,
+    NETWORK: _wanted_pipeline,
 }
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from flask import current_app
 from flask_smorest import Blueprint
 
-from app.catalogue import Model, located, models
+from app.catalogue import Model, diarization_model, located, models
 from app.openapi import documented_errors
 from app.schemas.languages import LANGUAGES
 from app.schemas.models import MODELS_EXAMPLE, Models
@@ -26,7 +26,7 @@ def show() -> dict[str, Any]:
 
 
 def choices(settings: Settings, defaults: dict[str, Any]) -> dict[str, Any]:
-    """By parameter: its default and what it may be; models not on disk are downloaded when a task first needs them."""
+    """By parameter: its default and what it may be; and the model that names speakers, which clients have no choice of."""
     known = models(settings)
     whisper = [_choice(model, settings) for model in known if model.kind == "whisper"]
     separate = [_choice(model, settings) for model in known if model.kind == "separate"]
@@ -42,6 +42,7 @@ def choices(settings: Settings, defaults: dict[str, Any]) -> dict[str, Any]:
                 for name in LANGUAGES
             ],
         },
+        "diarization": _choice(diarization_model(settings), settings),
     }
 
 

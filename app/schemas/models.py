@@ -1,4 +1,4 @@
-"""The answer of GET /models: by parameter, what it may be and what it is when the client says nothing."""
+"""The answer of GET /models: by parameter, what it may be and what it is when the client says nothing; and who names speakers."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ MODELS_EXAMPLE = {
             {"name": "haw", "word_times": False, "on_disk": False},
         ],
     },
+    "diarization": {"name": "speaker-diarization-community-1", "on_disk": True},
 }
 ON_DISK = "Whether the model is there; one that is not is downloaded when a task first needs it."
 
@@ -54,8 +55,14 @@ class Languages(Schema):
     choices = fields.List(fields.Nested(Language))
 
 
+class Diarization(Schema):
+    name = fields.String(metadata={"description": "The model behind `is_diarize`; the server chooses it."})
+    on_disk = fields.Boolean(metadata={"description": ON_DISK})
+
+
 class Models(Schema):
     model_size = fields.Nested(NamedModels)
     uvr_model_size = fields.Nested(NamedModels)
     compute_type = fields.Nested(Names)
     lang = fields.Nested(Languages)
+    diarization = fields.Nested(Diarization)

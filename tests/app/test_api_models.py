@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -10,12 +11,13 @@ import pytest
 from flask import Flask
 from marshmallow import ValidationError
 
-from app.catalogue import ALIGN, WHISPER, Model, located
+from app.catalogue import ALIGN, WHISPER, Model, diarization_model, located
 from app.factory import create_app
 from app.ledger import db
 from app.schemas.transcription import TranscriptionParameters
-from app.settings import Models, Settings, Whisper
+from app.settings import Diarization, Models, Settings, Whisper
 from tests.app.posting import post
+from tests.service import MINI
 
 
 def listed(web: Flask) -> dict[str, Any]:
@@ -27,6 +29,7 @@ def listed(web: Flask) -> dict[str, Any]:
 
 def test_every_listed_choice_is_accepted_and_nothing_else(web: Flask) -> None:
     body, schema = listed(web), TranscriptionParameters()
+    del body["diarization"]  # the server's own choice
     with web.app_context():
         for parameter, said in body.items():
             for choice in said["choices"]:
@@ -38,7 +41,8 @@ def test_every_listed_choice_is_accepted_and_nothing_else(web: Flask) -> None:
 def test_defaults_are_what_a_task_gets(web: Flask) -> None:
     identifier = post(web).get_json()["identifier"]
     params = web.test_client().get(f"/task/{identifier}").get_json()["task_params"]
-    assert {name: said["default"] for name, said in listed(web).items()} == {name: params[name] for name in listed(web)}
+    defaults = {name: said["default"] for name, said in listed(web).items() if name != "diarization"}
+    assert defaults == {name: params[name] for name in defaults}
 
 
 def test_what_is_on_disk_is_told(web: Flask) -> None:
@@ -48,6 +52,26 @@ def test_what_is_on_disk_is_told(web: Flask) -> None:
     assert languages["de"] == {"name": "de", "word_times": True, "on_disk": True}
     assert languages["fr"] == {"name": "fr", "word_times": True, "on_disk": False}
     assert languages["haw"] == {"name": "haw", "word_times": False, "on_disk": False}
+
+
+def test_the_model_that_names_speakers_is_told(mini_settings: Settings, tmp_path: Path) -> None:
+    real = dataclasses.replace(mini_settings, models=Models(tmp_path), diarization=Diarization())
+    for settings, name, on_disk in (
+        (mini_settings, "diarization", True),
+        (real, "speaker-diarization-community-1", False),
+    ):
+        assert listed(create_app(settings))["diarization"] == {"name": name, "on_disk": on_disk}
+        db.database.close()
+
+
+@pytest.mark.parametrize("missing", ["config.yaml", "segmentation", "embedding", "plda"])
+def test_a_pipeline_is_complete_with_the_folders_it_names(tmp_path: Path, missing: str) -> None:
+    shutil.copytree(MINI / "diarization", tmp_path / "mine")
+    settings = Settings(models=Models(tmp_path), diarization=Diarization(model="mine"))
+    assert located(diarization_model(settings), settings) == tmp_path / "mine"
+    path = tmp_path / "mine" / missing
+    path.unlink() if path.is_file() else shutil.rmtree(path)
+    assert located(diarization_model(settings), settings) is None
 
 
 def test_a_model_that_arrives_is_seen_at_once(mini_settings: Settings, tmp_path: Path) -> None:

@@ -242,7 +242,8 @@ def test_a_refused_token_is_told_with_the_pages_to_accept(
         error.response = SimpleNamespace(status_code=403)  # type: ignore[assignment]
         raise error
 
-    monkeypatch.setattr("pyannote.audio.utils.hf_hub.hf_hub_download", refuse)
+    monkeypatch.setattr("huggingface_hub.HfApi.model_info", lambda *_: SimpleNamespace(siblings=[]))
+    monkeypatch.setattr("huggingface_hub.snapshot_download", refuse)
     warning = told(mini, tmp_path, "pyannote/speaker-diarization-3.1", token="hf_secret")
     assert "refused" in warning and "HF_TOKEN" in warning and "hf_secret" not in warning
     for page in ("speaker-diarization-3.1", "segmentation-3.0", "speaker-diarization-community-1"):

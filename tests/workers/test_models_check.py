@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from app import settings as app_settings
-from app.settings import Align, Limits, Models, Settings, Whisper, Workers
+from app.settings import Align, Diarization, Limits, Models, Settings, Whisper, Workers
 from tests.service import MINI
 from workers.models import __main__ as command
 from workers.models import check, listing
@@ -48,6 +48,7 @@ def test_mini_models_on_a_processor_would_serve(here: Settings) -> None:
     assert status == 0 and lines[-1] == "A start here would serve."
     assert "cpu 0" in report and "int8, int8_float32" in report and "compute_type int8 runs as int8" in report
     assert f"mini: {megabytes('whisper')} in {MINI / 'whisper'}" in report and "align:en: " in report
+    assert "diarize:diarization: " in report and str(MINI / "diarization") in report
     assert str(here.cache.path) in report and "GB free" in report
 
 
@@ -77,6 +78,26 @@ def test_a_missing_default_is_a_note_where_the_hub_answers(
     with Hub() as hub:
         monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", hub.url)
         assert "would be downloaded" in only(settings, "note  model     tiny")
+
+
+@pytest.mark.parametrize(
+    ("model", "also"),
+    [
+        ("pyannote/speaker-diarization-community-1", []),
+        ("pyannote/speaker-diarization-3.1", ["segmentation-3.0", "speaker-diarization-community-1"]),
+    ],
+)
+@pytest.mark.parametrize("token", ["", "hf_secret"])
+def test_a_missing_diarization_model_names_the_pages_to_accept(
+    here: Settings, tmp_path: Path, model: str, also: list[str], token: str
+) -> None:
+    settings = dataclasses.replace(here, diarization=Diarization(model=model), hf_token=token)
+    settings = dataclasses.replace(settings, models=Models(tmp_path), whisper=Whisper("mini", {"mini": str(MINI)}))
+    line = only(settings, f"note  model     diarize:{model.rpartition('/')[2]}")
+    for page in (model, *(f"pyannote/{name}" for name in also)):
+        assert f"https://huggingface.co/{page}" in line
+    assert ("the account of HF_TOKEN must accept" if token else "and set HF_TOKEN") in line
+    assert "http://127.0.0.1:9 does not answer" in line and "hf_secret" not in line
 
 
 def test_a_missing_gpu_fails_where_one_is_asked_for(here: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -136,6 +157,7 @@ def test_list_shows_names_sizes_and_places(here: Settings) -> None:
     assert rows["mini"] == ["*", *megabytes("whisper").split(), "whisper"]
     assert rows["align:de"] == [*megabytes("align").split(), "align"]
     assert rows["align:fr"] == ["-", "VOXPOPULI_ASR_BASE_10K_FR"]
+    assert rows["diarize:diarization"][0] == "*" and rows["diarize:diarization"][-1] == "diarization"
 
 
 def test_size_counts_what_links_point_at(tmp_path: Path) -> None:

@@ -14,9 +14,9 @@ import pytest
 import torch
 
 from app import hubs
-from app.catalogue import Model
+from app.catalogue import Model, diarization_model, located
 from app.errors import SpeechError
-from app.settings import Align, Models, Settings, Whisper
+from app.settings import Align, Diarization, Models, Settings, Whisper
 from tests.hub import Hub
 from tests.service import MINI, ROOT
 from tests.workers.conftest import SLOT
@@ -24,11 +24,14 @@ from workers import download
 from workers.weights import WarmModels
 
 WHISPER, ALIGN = "lab/mini-whisper", "lab/mini-align"
+COMMUNITY, OLDER = "pyannote/speaker-diarization-community-1", "pyannote/speaker-diarization-3.1"
 CONFIG = f"""
 models: {{path: models}}
 whisper: {{model_size: mini, models: {{mini: {WHISPER}, nowhere: lab/nowhere, unknown: nothing-by-this-name}}}}
 align: {{models: {{en: {ALIGN}}}}}
+diarization: {{model: {COMMUNITY}}}
 """
+OWN = (MINI / "diarization" / "config.yaml").read_text()
 CHUNK = 10 * 1024 * 1024  # huggingface_hub writes what has come by so many bytes
 BUNDLE = Model("align", "align:en", "WAV2VEC2_ASR_BASE_960H")
 
@@ -41,6 +44,10 @@ def hub() -> Iterator[Hub]:
     }
     repositories[WHISPER]["README.md"] = b"not needed"
     repositories[ALIGN] |= {"pytorch_model.bin": b"the same weights again", "checkpoint-1/config.json": b"{}"}
+    pipeline = MINI / "diarization"
+    files = [file for file in pipeline.rglob("*") if file.is_file()]
+    repositories[COMMUNITY] = {str(file.relative_to(pipeline)): file.read_bytes() for file in files}
+    repositories[COMMUNITY]["README.md"] = b"not needed"
     with Hub(repositories) as hub:
         yield hub
 
@@ -52,8 +59,10 @@ def large(hub: Hub) -> Hub:
     return hub
 
 
-def pull(tmp_path: Path, hub: Hub | str, *names: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    (tmp_path / "config.yaml").write_text(CONFIG)
+def pull(
+    tmp_path: Path, hub: Hub | str, *names: str, diarizer: str = COMMUNITY, **environment: str
+) -> subprocess.CompletedProcess[str]:
+    (tmp_path / "config.yaml").write_text(CONFIG.replace(COMMUNITY, diarizer))
     ours = {"CONFIG": str(tmp_path / "config.yaml"), "HF_ENDPOINT": hub if isinstance(hub, str) else hub.url}
     clean = {name: value for name, value in os.environ.items() if not name.startswith("HF_")}
     command = [sys.executable, "-m", "workers.models", "pull", *names]
@@ -82,6 +91,66 @@ def test_pulled_models_load_without_the_hub(hub: Hub, mini: Settings, tmp_path: 
     models = WarmModels(SLOT, settings_of(mini, tmp_path))
     assert models.whisper("mini", "int8").model.is_multilingual
     assert models.aligner("en")[1]["language"] == "en"
+
+
+def test_a_pulled_diarization_pipeline_loads_without_the_hub(
+    hub: Hub, mini: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done = pull(tmp_path, hub, "diarize:speaker-diarization-community-1")
+    assert done.returncode == 0, done.stderr
+    asked = {name for name, _ in hub.ranges}
+    assert "config.yaml" in asked and "embedding/pytorch_model.bin" in asked and "README.md" not in asked
+    settings = dataclasses.replace(settings_of(mini, tmp_path), diarization=Diarization(model=COMMUNITY))
+    monkeypatch.setattr("requests.Session.request", lambda *_, **__: pytest.fail("the network was asked"))
+    monkeypatch.setattr("socket.socket.connect", lambda *_: pytest.fail("the network was asked"))
+    assert WarmModels(SLOT, settings).diarizer().model.instantiated
+
+
+def older(hub: Hub) -> tuple[str, str]:
+    """Serve a pipeline whose networks, as those of 3.1, are repositories of their own; their names."""
+    segmentation, embedding = hubs.PIPELINES[OLDER][:2]
+    config = OWN.replace("$model/segmentation", segmentation).replace("$model/embedding", embedding)
+    hub.repositories[OLDER] = {"config.yaml": config.replace("plda: $model/plda", "").encode()}
+    for repo, folder in ((segmentation, "segmentation"), (embedding, "embedding")):
+        weights = (MINI / "diarization" / folder / "pytorch_model.bin").read_bytes()
+        hub.repositories[repo] = {"config.yaml": b"task: {}", "pytorch_model.bin": weights}
+    return segmentation, embedding
+
+
+def test_a_pipeline_is_complete_with_the_repositories_it_is_made_of(
+    hub: Hub, mini: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    segmentation, embedding = older(hub)
+    settings = dataclasses.replace(settings_of(mini, tmp_path), diarization=Diarization(model=OLDER))
+    wanted = diarization_model(settings)
+    missing = hub.repositories.pop(embedding)
+    done = pull(tmp_path, hub, "diarize:speaker-diarization-3.1", diarizer=OLDER)
+    assert done.returncode == 1 and f"{hub.url}/{embedding} does not exist" in done.stderr
+    assert located(wanted, settings) is None
+    hub.repositories[embedding] = missing
+    done = pull(tmp_path, hub, "diarize:speaker-diarization-3.1", diarizer=OLDER)
+    assert done.returncode == 0, done.stderr
+    found = located(wanted, settings)
+    assert found is not None and "speaker-diarization-3.1" in str(found)
+    for repo in (segmentation, embedding, COMMUNITY):
+        folder = tmp_path / "models" / f"models--{repo.replace('/', '--')}"
+        assert any(folder.glob("snapshots/*/config.yaml"))
+        hidden = folder.rename(tmp_path / "hidden")
+        assert located(wanted, settings) is None
+        hidden.rename(folder)
+    monkeypatch.setattr("requests.Session.request", lambda *_, **__: pytest.fail("the network was asked"))
+    monkeypatch.setattr("socket.socket.connect", lambda *_: pytest.fail("the network was asked"))
+    assert WarmModels(SLOT, settings).diarizer().model.instantiated
+
+
+@pytest.mark.parametrize("repo", [COMMUNITY, "pyannote/segmentation-3.0"])
+def test_a_gated_pipeline_names_the_very_page_to_accept(hub: Hub, tmp_path: Path, repo: str) -> None:
+    older(hub)
+    hub.gated.add(repo)
+    chosen = COMMUNITY if repo == COMMUNITY else OLDER
+    done = pull(tmp_path, hub, f"diarize:{chosen.rpartition('/')[2]}", diarizer=chosen)
+    assert done.returncode == 1
+    assert f"{hub.url}/{repo} is gated, and HF_TOKEN is not set" in done.stderr
 
 
 def test_a_bar_shows_how_far_it_is(hub: Hub, tmp_path: Path) -> None:

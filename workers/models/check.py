@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from peewee import DatabaseError, InterfaceError
 
-from app.catalogue import SEPARATE, WHISPER, Model, located, models
+from app.catalogue import DIARIZE, SEPARATE, WHISPER, Model, located, models, pages
 from app.errors import SettingsError
 from app.ledger import db
 from app.settings import Settings
@@ -93,17 +93,27 @@ def _models(settings: Settings) -> Iterator[Finding]:
 
 def _configured(model: Model, settings: Settings) -> bool:
     """Whether config.yaml names it; whisperx's own aligners come when a recording first needs one."""
-    return model.kind in (WHISPER, SEPARATE) or model.name.partition(":")[2] in settings.align.models
+    return model.kind in (WHISPER, SEPARATE, DIARIZE) or model.name.partition(":")[2] in settings.align.models
 
 
 def _model(model: Model, obstacle: str | None, settings: Settings) -> Finding:
     found = located(model, settings)
     if found is not None:
         return Finding(OK, "model", f"{model.name}: {in_words(size(found))} in {found}")
+    if model.kind == DIARIZE:
+        return _gated(model, obstacle, settings)
     if obstacle is None:
         return Finding(NOTE, "model", f"{model.name}: not on disk; it would be downloaded when first needed")
     default = model.name == settings.whisper.model_size
     return Finding(FAIL if default else NOTE, "model", f"{model.name}: not on disk, and {obstacle}")
+
+
+def _gated(model: Model, obstacle: str | None, settings: Settings) -> Finding:
+    """What is missing until speakers can be named; transcripts come without."""
+    accept = f"accept the conditions on {' and '.join(pages(model))}"
+    needs = f"the account of HF_TOKEN must {accept}" if settings.hf_token else f"{accept} and set HF_TOKEN"
+    reached = f", and {obstacle}" if obstacle else ""
+    return Finding(NOTE, "model", f"{model.name}: not on disk{reached}; to have speakers named, {needs}")
 
 
 def _hub() -> str | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from app.catalogue import SEPARATE, Model, located, models
+from app.catalogue import DIARIZE, SEPARATE, Model, located, models
 from app.settings import Settings
 
 HEADER = ("name", "on disk", "place")
@@ -23,7 +23,8 @@ def lines(settings: Settings) -> tuple[list[str], int]:
 
 def _row(model: Model, settings: Settings) -> tuple[str, str, str]:
     found = located(model, settings)
-    default = model.name in (settings.whisper.model_size, f"{SEPARATE}:{settings.bgm_separation.model_size}")
+    names = (settings.whisper.model_size, f"{SEPARATE}:{settings.bgm_separation.model_size}")
+    default = model.kind == DIARIZE or model.name in names
     return f"{model.name}{' *' if default else ''}", in_words(size(found)) if found else "-", model.place
 
 
