@@ -144,6 +144,26 @@ def test_cut_off_mp4_gives_what_there_is_and_a_warning(make_run: MakeRun, tmp_pa
     assert [warning.split(":")[0] for warning in run.warnings] == ["truncated_media"]
 
 
+def test_cut_off_wav_says_how_much_is_missing(make_run: MakeRun, tmp_path: Path) -> None:
+    path = recordings.wav(tmp_path / "a.wav", recordings.speech(SAMPLE))
+    whole = path.read_bytes()
+    path.write_bytes(whole[: len(whole) // 2])
+    run = make_run(path)
+    assert len(decode(run)) == pytest.approx(len(whole) / 4, abs=SAMPLE_RATE / 10)
+    (warning,) = run.warnings
+    assert warning.startswith("truncated_media: ") and "11.3 s of 22.6 s" in warning
+
+
+@pytest.mark.parametrize("length", [0, 0x7FFF_FFFF, 0xFFFF_FFFF], ids=hex)
+def test_wav_from_a_pipe_states_no_length_and_is_whole(make_run: MakeRun, tmp_path: Path, length: int) -> None:
+    path = recordings.wav(tmp_path / "a.wav", recordings.speech(SAMPLE))
+    whole, stated = path.read_bytes(), length.to_bytes(4, "little")
+    path.write_bytes(whole[:4] + stated + whole[8:40] + stated + whole[44:])
+    run = make_run(path)
+    assert len(decode(run)) == pytest.approx((len(whole) - 44) / 2, abs=SAMPLE_RATE / 10)
+    assert run.warnings == []
+
+
 def test_one_hertz_and_a_thousand_channels_are_refused_before_they_grow(make_run: MakeRun, tmp_path: Path) -> None:
     assert refused(make_run(recordings.wav(tmp_path / "slow.wav", recordings.silence(0.2), rate=1))) == "invalid_media"
     wide = recordings.wav(tmp_path / "wide.wav", recordings.silence(0.01), channels=1000)

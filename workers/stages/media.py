@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import os
 from collections.abc import Iterator
 from typing import Any
 
@@ -30,6 +31,8 @@ RATES = range(1000, 768_001)
 MOST_CHANNELS = 64
 FULL_SCALE = 2**31
 LAYOUTS = {1: "mono", 2: "stereo"}
+# From here on, the length in a WAV's header is what programs write that do not know it yet: 2**31 or 2**32, less a bit.
+ENDLESS_BYTES = 0x7FFF_0000
 TRUNCATED_SECONDS = 1.0
 TRUNCATED_SHARE = 0.02
 
@@ -44,6 +47,7 @@ class Recording:
         self._longest = longest
         self._warn = run.warn
         self.declared = _declared_seconds(container, self._stream)
+        self._announced = _announced_seconds(self.declared, container.format.name, run.job.source)
         self.seconds = 0.0
         self.damaged = False
         if self.declared is not None and self.declared > longest:
@@ -82,9 +86,9 @@ class Recording:
     def _judge(self) -> None:
         if not self.seconds:
             raise SpeechError("invalid_media", "The recording holds no sound that can be decoded.")
-        stated = None if self._container.format.name in RECKONED else self.declared
+        stated = None if self._container.format.name in RECKONED else self._announced
         if self.damaged or _cut_short(self.seconds, stated):
-            said = f" of {self.declared:.1f} s" if self.declared else ""
+            said = f" of {self._announced:.1f} s" if self._announced else ""
             say = f"the recording is damaged or cut off; {self.seconds:.1f} s{said} could be decoded"
             self._warn(f"truncated_media: {say}")
 
@@ -144,6 +148,17 @@ def _declared_seconds(container: Any, stream: Any) -> float | None:
     if stream.duration is not None and stream.time_base is not None:
         return float(stream.duration * stream.time_base)
     return None if container.duration is None else container.duration / av.time_base
+
+
+def _announced_seconds(declared: float | None, form: str, source: str) -> float | None:
+    """What the recording said of its length when it was whole: FFmpeg takes back what a WAV's header says and the file lacks."""
+    if declared is None or form != "wav":
+        return declared
+    with open(source, "rb") as file:
+        head = file.read(8)
+        here = file.seek(0, os.SEEK_END)
+    whole = int.from_bytes(head[4:], "little") + len(head)
+    return declared * whole / here if head[:4] == b"RIFF" and here < whole < ENDLESS_BYTES else declared
 
 
 def _cut_short(seconds: float, declared: float | None) -> bool:
