@@ -93,6 +93,10 @@ class Workers:
     cpu_threads: int = _limited(0, least=0, most=256)
     preload: bool = True
     drain_timeout: float = _limited(3.0, least=0.0, most=86400.0)
+    task_timeout: float = _limited(21600.0, least=1.0, most=2592000.0)
+    load_timeout: float = _limited(1800.0, least=1.0, most=86400.0)
+    retry_pause: float = _limited(10.0, least=0.0, most=900.0)
+    max_rss: int = _limited(0, least=0)
 
 
 @dataclass(frozen=True)

@@ -14,10 +14,11 @@ from typing import Any
 
 from app.settings import Settings
 from workers import devices
-from workers.device_process import die_with
+from workers.environment import prepare_environment
 from workers.protocol import Job, Slot
 from workers.run import Run
-from workers.weights import WarmModels, collect, prepare_environment
+from workers.serving import die_with
+from workers.weights import WarmModels, collect
 
 GOODBYE_SECONDS = 5.0
 

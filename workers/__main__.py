@@ -8,11 +8,13 @@ from peewee import DatabaseError
 
 from app import settings
 from app.errors import SettingsError
-from app.ledger import db
+from app.ledger import db, download
 from app.logs import configure_logging
-from workers import devices, purge
+from workers import alone, devices, purge
 from workers.fetching import Fetching
 from workers.supervisor import Supervisor
+
+LEDGER_PATIENCE = 2.0  # shorter than a web request's: while it waits, no process that dies is seen
 
 
 def main() -> None:
@@ -22,12 +24,15 @@ def main() -> None:
     slots = devices.slots(loaded.workers)
     for slot in slots:
         devices.separation_device(loaded.bgm_separation, slot)
-    db.connect(loaded.db_url)
+    db.connect(loaded.db_url, LEDGER_PATIENCE)
+    lock = alone.hold()
+    if lock is not None:
+        download.release_all()
     scheduler = purge.start(loaded.cache, loaded.tasks)
     fetching = Fetching(loaded)
     fetching.start()
     try:
-        Supervisor(loaded, slots).run()
+        Supervisor(loaded, slots, alone=lock is not None).run()
     finally:
         fetching.stop()
         scheduler.shutdown(wait=False)

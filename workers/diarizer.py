@@ -11,7 +11,7 @@ from typing import Any
 from app.catalogue import as_folder, diarization_model, located, pages
 from app.errors import SpeechError
 from app.settings import Settings
-from workers import download
+from workers import device_errors, download
 
 log = logging.getLogger(__name__)
 
@@ -40,6 +40,7 @@ def load(settings: Settings, device: str) -> Any:
             cache_dir=str(settings.models.path),
         )
     except Exception as error:
+        device_errors.pass_on(error)
         name = settings.diarization.model
         log.warning("no diarization by %s: %s: %s", name, type(error).__name__, error)
         say = f"the diarization model {name!r} on this machine is broken: {error}"

@@ -34,6 +34,13 @@ class Ready:
 
 
 @dataclass(frozen=True)
+class Loading:
+    """``model`` is read from disk, or downloaded, from now on; None when that is over."""
+
+    model: str | None
+
+
+@dataclass(frozen=True)
 class Progress:
     """``progress`` 0–1 over the whole task; ``facts`` are columns of the row known by now."""
 
@@ -67,4 +74,4 @@ class Failure:
     facts: dict[str, Any]
 
 
-Message = Ready | Progress | Outcome | Failure
+Message = Ready | Loading | Progress | Outcome | Failure

@@ -12,10 +12,11 @@ from pathlib import Path
 from apscheduler.schedulers.background import BackgroundScheduler
 
 from app.ledger import age, reading
-from app.ledger.db import database
+from app.ledger.db import database, read_clock
 from app.media.paths import INCOMING
 from app.media.removal import TRASH, remove_folder
 from app.settings import Cache, Tasks
+from workers.clocks import ClockWatch
 
 log = logging.getLogger(__name__)
 
@@ -27,17 +28,20 @@ PART = ".part"
 def start(cache: Cache, tasks: Tasks) -> BackgroundScheduler:
     """Purge every ``cache.frequency`` seconds, in a thread, until the scheduler is shut down."""
     scheduler = BackgroundScheduler(timezone="UTC")
-    scheduler.add_job(_run, "interval", [cache, tasks], seconds=cache.frequency, max_instances=1, coalesce=True)
+    watch = ClockWatch((read_clock, time.time))
+    scheduler.add_job(_run, "interval", [cache, tasks, watch], seconds=cache.frequency, max_instances=1, coalesce=True)
     scheduler.start()
     return scheduler
 
 
-def _run(cache: Cache, tasks: Tasks) -> None:
+def _run(cache: Cache, tasks: Tasks, watch: ClockWatch) -> None:
     """One round on a connection of this thread's own; what fails is logged by APScheduler and tried again next time."""
     with database.connection_context():
-        finished = purge_finished(cache)
-        abandoned = purge_abandoned(cache)
-        forgotten = forget_finished(cache, tasks)
+        if jump := watch.look():
+            log.warning("a clock jumped ahead by %.0f s: nothing is purged before its time has really passed", jump)
+        finished = purge_finished(cache) if watch.trusted(cache.ttl) else 0
+        abandoned = purge_abandoned(cache) if watch.trusted(max(cache.ttl, ABANDONED_SECONDS)) else 0
+        forgotten = forget_finished(cache, tasks) if watch.trusted(tasks.ttl) else 0
     if finished or abandoned or forgotten:
         say = "purged the files of %d finished tasks and %d abandoned uploads; forgot %d tasks"
         log.info(say, finished, abandoned, forgotten)

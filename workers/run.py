@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from app.settings import Settings
+from workers import device_errors
 from workers.protocol import Job, Progress, Slot
 from workers.weights import WarmModels
 
@@ -14,7 +15,10 @@ REPORT_SECONDS = 0.2
 
 
 class Run:
-    """One run of one job. Stages call ``enter`` once and ``advance`` as they go; reports leave at most 5 times a second."""
+    """One run of one job. Stages call ``enter`` once and ``advance`` as they go; reports leave at most 5 times a second.
+
+    ``last``: memory has run out before, and there is no third way: what a task can do without must not end it now.
+    """
 
     def __init__(
         self,
@@ -24,8 +28,10 @@ class Run:
         models: WarmModels,
         send: Callable[[Progress], None],
         clock: Callable[[], float] = time.monotonic,
+        last: bool = False,
     ) -> None:
         self.job = job
+        self.last = last
         self.slot = slot
         self.settings = settings
         self.models = models
@@ -40,6 +46,14 @@ class Run:
     @property
     def params(self) -> dict[str, Any]:
         return self.job.params
+
+    def again(self, job: Job) -> Run:
+        """The last run of ``job``, after one for which memory did not suffice."""
+        return Run(job, self.slot, self.settings, self.models, self._send, self._clock, last=True)
+
+    def must_end(self, error: Exception) -> bool:
+        """Whether a stage that the task could do without must let ``error`` pass, because the device needs attention first."""
+        return device_errors.sticky(error) or (device_errors.out_of_memory(error) and not self.last)
 
     def enter(self, stage: str, until: float) -> None:
         """Begin ``stage``; at its end the whole task will be at ``until`` (0–1)."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import gc
 import logging
-import os
 import sys
 import time
 from collections import OrderedDict
@@ -28,7 +27,7 @@ from app.catalogue import (
 )
 from app.errors import SpeechError
 from app.settings import Settings
-from workers import download
+from workers import device_errors, download
 from workers.devices import separation_device
 from workers.protocol import Slot
 
@@ -38,32 +37,20 @@ KEPT = {"whisper": 1, "align": 2, "separate": 1, "diarize": 1}
 MISSING_SECONDS = 60.0
 
 
-def prepare_environment(slot: Slot) -> None:
-    """Set what libraries read at import; to be called before any of them is imported, in the device process."""
-    os.environ["PYANNOTE_METRICS_ENABLED"] = "0"
-    download.prepare_environment()
-    os.environ["HF_HUB_DISABLE_PROGRESS_BARS"] = "1"  # this process writes a log
-    os.environ["DO_NOT_TRACK"] = "1"
-    os.environ["TOKENIZERS_PARALLELISM"] = "false"
-    if slot.cuda_index is not None:
-        os.environ["CUDA_VISIBLE_DEVICES"] = visible_device(slot.cuda_index, os.environ.get("CUDA_VISIBLE_DEVICES"))
-    if slot.threads:
-        os.environ["OMP_NUM_THREADS"] = str(slot.threads)
-
-
-def visible_device(index: int, visible: str | None) -> str:
-    """The ``index``-th of the devices that are visible already, so that an operator's own choice holds."""
-    names = [name.strip() for name in (visible or "").split(",") if name.strip()]
-    return names[index] if index < len(names) else str(index)
-
-
 class WarmModels:
     """The models of one device process, by kind and key; the least recently used of a kind makes room for a new one."""
 
-    def __init__(self, slot: Slot, settings: Settings, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        slot: Slot,
+        settings: Settings,
+        clock: Callable[[], float] = time.monotonic,
+        tell: Callable[[str | None], None] = lambda model: None,
+    ) -> None:
         self._slot = slot
         self._settings = settings
         self._clock = clock
+        self._tell = tell  # the model that is being loaded, then None
         self._kept: dict[str, OrderedDict[Any, Any]] = {kind: OrderedDict() for kind in KEPT}
         self._missing: dict[tuple[str, Any], tuple[float, SpeechError]] = {}
 
@@ -101,11 +88,14 @@ class WarmModels:
         while len(kept) >= KEPT[kind]:
             kept.popitem(last=False)
             collect()
+        self._tell(f"{kind} {key[0] if isinstance(key, tuple) else key}")
         try:
             kept[key] = load()
         except SpeechError as failed:
             self._missing[kind, key] = (self._clock(), failed)
             raise
+        finally:
+            self._tell(None)
         return kept[key]
 
     def _load_whisper(self, name: str, compute_type: str) -> Any:
@@ -122,6 +112,7 @@ class WarmModels:
                 local_files_only=True,
             )
         except (RuntimeError, OSError, ValueError) as error:
+            device_errors.pass_on(error)
             raise SpeechError(
                 "model_not_available", f"Whisper model {name!r} in {folder} is broken: {error}"
             ) from error
@@ -172,6 +163,7 @@ class WarmModels:
                     model_dir=str(self._settings.models.path),
                 )
         except Exception as error:
+            device_errors.pass_on(error)
             log.warning("the aligner for %s in %s cannot be loaded: %s", language, folder, error)
             broken = f"The alignment model for language {language!r} is broken; the server's log says more."
             raise SpeechError("model_not_available", broken) from error
@@ -200,6 +192,7 @@ class WarmModels:
         try:
             separator = loader.load(folder, chosen, device)
         except (Exception, SystemExit) as error:  # demucs exits where a library is missing
+            device_errors.pass_on(error)
             log.warning("separation model %s in %s: %s", name, folder, error)
             raise SpeechError("model_not_available", f"Separation model {name!r} cannot be loaded: {error}") from error
         if "vocals" not in separator.model.sources:

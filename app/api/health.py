@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
+from flask import current_app
 from flask_smorest import Blueprint
 from marshmallow import Schema, fields
 from werkzeug.exceptions import ServiceUnavailable
 
 from app.ledger import worker
+from app.media.uploads import has_space
 from app.openapi import documented_errors
+from app.settings import Settings
 
 blueprint = Blueprint("Health", __name__, url_prefix="/health", description="For probes and load balancers.")
 
@@ -31,8 +35,24 @@ def live() -> Any:
 @blueprint.response(200, Health, example={"status": "ok"})
 @documented_errors(blueprint, 503)
 def ready() -> Any:
-    """Answer 200 when the ledger answers and a worker's heartbeat is fresh."""
-    if not worker.fresh():
-        say = f"No worker has been heard of for {worker.FRESH_SECONDS:.0f} s; start one with: python -m workers"
-        raise ServiceUnavailable(say, retry_after=RETRY_SECONDS)
+    """Answer 200 when the ledger answers, a worker's heartbeat is fresh, and there is room for uploads."""
+    reason = _no_worker(worker.fresh()) or _no_room(current_app.extensions["speech"].settings)
+    if reason:
+        raise ServiceUnavailable(reason, retry_after=RETRY_SECONDS)
     return {"status": "ok"}
+
+
+def _no_worker(workers: list[worker.Worker]) -> str | None:
+    """Why no task could run now; None when one could, or could soon."""
+    if not workers:
+        return f"No worker has been heard of for {worker.FRESH_SECONDS:.0f} s; start one with: python -m workers"
+    devices = [device for each in workers for device in json.loads(each.devices)]
+    if not devices or any(device["state"] != "down" for device in devices):
+        return None
+    causes = sorted({f"{device['device']}: {device['cause']}" for device in devices})
+    return f"Every device process dies before it is ready ({'; '.join(causes)}); the worker's log says more."
+
+
+def _no_room(settings: Settings) -> str | None:
+    floor = settings.limits.min_free_mb
+    return None if has_space(settings.cache.path, floor) else f"Less than {floor} MB are free for recordings."

@@ -93,6 +93,7 @@ def facts(row: task.Task, queue_position: int | None) -> dict[str, Any]:
         "task_type": row.task_type,
         "result_type": row.result_type,
         "task_params": json.loads(row.params),
+        "attempt": row.attempts,
         "error": row.error,
         "error_code": row.error_code,
         "warnings": json.loads(row.warnings),

@@ -26,12 +26,14 @@ BUSY_TIMEOUT = 10.0
 PRAGMAS = {"journal_mode": "wal", "synchronous": "full", "foreign_keys": 1}
 
 
-def connect(url: str) -> Database:
+def connect(url: str, patience: float = BUSY_TIMEOUT) -> Database:
     """Bind the models to ``url``, apply what migrations are missing, and return the open database.
+
+    ``patience``: seconds that a writer waits for another one on SQLite.
 
     Raises SettingsError when the address cannot be used; what the driver says of an unreachable server passes through.
     """
-    opened = _unopened(url)
+    opened = _unopened(url, patience)
     database.initialize(opened)
     migrate(opened)
     return opened
@@ -51,10 +53,10 @@ def probe(url: str) -> None:
         unopened.get_tables()
 
 
-def _unopened(url: str) -> Database:
+def _unopened(url: str, patience: float = BUSY_TIMEOUT) -> Database:
     scheme = urlsplit(url).scheme.split("+")[0]
     if scheme == "sqlite":
-        opened: Database = db_url.connect(url, timeout=BUSY_TIMEOUT, pragmas=PRAGMAS)
+        opened: Database = db_url.connect(url, timeout=patience, pragmas=PRAGMAS)
     elif scheme in ("postgres", "postgresql"):
         opened = db_url.connect(url, unquote_password=True, unquote_user=True, connect_timeout=5)
     else:
@@ -93,6 +95,11 @@ def now() -> SQL:
     if is_postgres(database):
         return SQL("EXTRACT(EPOCH FROM clock_timestamp())::float8")
     return SQL("((julianday('now') - 2440587.5) * 86400.0)")
+
+
+def read_clock() -> float:
+    """What ``now`` says at this moment."""
+    return float(database.execute_sql(f"SELECT {now().sql}").fetchone()[0])
 
 
 def write() -> Any:

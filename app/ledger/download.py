@@ -30,7 +30,8 @@ class Held:
 
 def claim(owner: str) -> tuple[Held, str] | None:
     """Take on the oldest download that nobody does, with its URL; None when there is none."""
-    pending = _pending() & (Task.owner.is_null() | (Task.lease_expires < now()))
+    left = (Task.lease_expires < now()) | (Task.lease_expires > now() + 2 * LEASE_SECONDS)  # or the clock was set back
+    pending = _pending() & (Task.owner.is_null() | left)
     waiting = Task.select(Task.id).where(pending).order_by(Task.id).limit(1)
     if waiting.scalar() is None:  # a plain read: an idle look must not take the write lock
         return None
@@ -70,6 +71,11 @@ def release(owner: str) -> int:
     """Let go of all that ``owner`` has taken on, for the next one to begin at once."""
     released = Task.update(owner=None, lease_expires=None, stage=None).where(_pending() & (Task.owner == owner))
     return int(released.execute())
+
+
+def release_all() -> int:
+    """Let go of every download, where it is certain that nobody is at work on one."""
+    return int(Task.update(owner=None, lease_expires=None, stage=None).where(_pending()).execute())
 
 
 def renew(owner: str) -> set[str]:

@@ -15,3 +15,5 @@ TRANSCRIPTION = "transcription"
 VAD = "vad"
 BGM_SEPARATION = "bgm-separation"
 TASK_TYPES = (TRANSCRIPTION, VAD, BGM_SEPARATION)
+
+MAX_ATTEMPTS = 3  # runs that may be lost by no fault of the task's

@@ -9,10 +9,10 @@ from typing import Any
 from peewee import AutoField, Case, CharField, DoubleField, IntegerField, Model, TextField
 
 from app.ledger.db import database, is_postgres, now, write
-from app.ledger.states import CANCELLED, COMPLETED, FAILED, IN_PROGRESS, QUEUED
+from app.ledger.states import CANCELLED, COMPLETED, FAILED, IN_PROGRESS, MAX_ATTEMPTS, QUEUED
 
 LEASE_SECONDS = 30.0
-MAX_CRASHES = 3
+LONGEST_PAUSE_SECONDS = 3600.0
 CHANNEL = "task_changed"
 
 
@@ -44,11 +44,17 @@ class Task(Model):
     started_at = DoubleField(null=True)
     finished_at = DoubleField(null=True)
     files_purged_at = DoubleField(null=True)
+    not_before = DoubleField(null=True)  # the pause after a lost attempt
     source_url = TextField(null=True)  # while the recording is still to be downloaded (download.py), and no longer
 
     class Meta:
         database = database
         table_name = "task"
+
+    @property
+    def attempts(self) -> int:
+        """How many runs it has had, this one included; those that a stop gave back do not count, unlike in ``attempt``."""
+        return int(min(self.crashes + (self.started_at is not None), MAX_ATTEMPTS))
 
 
 @dataclass(frozen=True)
@@ -101,7 +107,7 @@ def queued() -> int:
 
 def claim(owner: str) -> Task | None:
     """Move the oldest QUEUED task whose recording is here to IN_PROGRESS for ``owner``; None when nothing waits."""
-    ready = (Task.status == QUEUED) & Task.source_url.is_null()
+    ready = (Task.status == QUEUED) & Task.source_url.is_null() & _pause_over()
     waiting = Task.select(Task.id).where(ready).order_by(Task.id).limit(1)
     if waiting.scalar() is None:  # a plain read: an idle poll must not take the write lock
         return None
@@ -118,6 +124,7 @@ def claim(owner: str) -> Task | None:
             attempt=Task.attempt + 1,
             lease_expires=now() + LEASE_SECONDS,
             started_at=now(),
+            not_before=None,
             stage=None,
         ).where((Task.id == task_id) & ready).execute()
         return Task.get_by_id(task_id)
@@ -129,7 +136,7 @@ def report(claim: Claim, stage: str, progress: float, **facts: Any) -> bool:
     Progress never falls, not even when a second attempt begins again from the start.
     """
     highest = Case(None, [(Task.progress < progress, progress)], Task.progress)
-    return _changed(Task.update(stage=stage, progress=highest, **facts).where(_held(claim)))
+    return changed(Task.update(stage=stage, progress=highest, **facts).where(held_by(claim)))
 
 
 def complete(claim: Claim, result_type: str, result: str, warnings: list[str], duration: float, **facts: Any) -> bool:
@@ -161,7 +168,7 @@ def fail(claim: Claim, code: str, message: str, warnings: list[str], duration: f
 
 def requeue(claim: Claim) -> bool:
     """IN_PROGRESS → QUEUED at its old place in the queue; a stop that was asked for is not the task's fault."""
-    return _changed(Task.update(_waiting()).where(_held(claim)))
+    return changed(Task.update(in_queue()).where(held_by(claim)))
 
 
 def cancel(uuid: str) -> bool:
@@ -169,8 +176,8 @@ def cancel(uuid: str) -> bool:
 
     Whoever runs it finds it missing among what it holds, and ends the process at work on it.
     """
-    ended = Task.update(status=CANCELLED, duration=now() - Task.started_at, **_ended())
-    return _changed_and_told(ended.where((Task.uuid == uuid) & Task.status.in_([QUEUED, IN_PROGRESS])))
+    cancelled = Task.update(status=CANCELLED, duration=now() - Task.started_at, **ended())
+    return _changed_and_told(cancelled.where((Task.uuid == uuid) & Task.status.in_([QUEUED, IN_PROGRESS])))
 
 
 def delete(uuid: str) -> bool:
@@ -184,37 +191,8 @@ def held(owner: str) -> set[tuple[str, int]]:
     return {(row.uuid, row.attempt) for row in rows}
 
 
-def renew(owner: str) -> int:
-    """Extend the leases of all that ``owner`` runs; the number of tasks it still holds."""
-    held = (Task.owner == owner) & (Task.status == IN_PROGRESS)
-    renewed: int = Task.update(lease_expires=now() + LEASE_SECONDS).where(held).execute()
-    return renewed
-
-
-def recover(owner: str | None = None) -> tuple[int, int]:
-    """Take back what nobody runs: tasks whose lease is over, or all of ``owner`` once it is known to be dead.
-
-    Returns (requeued, failed): each loss counts against the task, and the third one ends it as ``worker_crashed``.
-    """
-    lost = Task.status == IN_PROGRESS
-    lost &= (Task.owner == owner) if owner else (Task.lease_expires < now())
-    with write():
-        failed = (
-            Task.update(
-                status=FAILED,
-                crashes=Task.crashes + 1,
-                error_code="worker_crashed",
-                error=f"The process running this task was lost {MAX_CRASHES} times; it is not tried again.",
-                **_ended(),
-            )
-            .where(lost, Task.crashes >= MAX_CRASHES - 1)
-            .execute()
-        )
-        requeued = Task.update(_waiting() | {Task.crashes: Task.crashes + 1}).where(lost).execute()
-    return requeued, failed
-
-
-def _waiting() -> dict[Any, Any]:
+def in_queue() -> dict[Any, Any]:
+    """What a row holds that is back in the queue."""
     return {
         Task.status: QUEUED,
         Task.owner: None,
@@ -224,20 +202,28 @@ def _waiting() -> dict[Any, Any]:
     }
 
 
-def _held(claim: Claim) -> Any:
+def _pause_over() -> Any:
+    """A pause further ahead than any can be was written before the ledger's clock was set back."""
+    due = (Task.not_before <= now()) | (Task.not_before > now() + LONGEST_PAUSE_SECONDS)
+    return Task.not_before.is_null() | due
+
+
+def held_by(claim: Claim) -> Any:
+    """The condition that nobody has taken the task from ``claim``."""
     ours = (Task.uuid == claim.uuid) & (Task.attempt == claim.attempt) & (Task.owner == claim.owner)
     return ours & (Task.status == IN_PROGRESS)
 
 
 def _finish(claim: Claim, **values: Any) -> bool:
-    return _changed(Task.update(**values, **_ended()).where(_held(claim)))
+    return changed(Task.update(**values, **ended()).where(held_by(claim)))
 
 
-def _ended() -> dict[str, Any]:
+def ended() -> dict[str, Any]:
+    """What every row holds that has come to its end."""
     return {"finished_at": now(), "stage": None, "owner": None, "lease_expires": None}
 
 
-def _changed(update: Any) -> bool:
+def changed(update: Any) -> bool:
     """Whether the row was still as the condition wants it: zero rows means that somebody else was first."""
     return bool(update.execute() == 1)
 
@@ -245,4 +231,4 @@ def _changed(update: Any) -> bool:
 def _changed_and_told(change: Any) -> bool:
     with write():
         wake()
-        return _changed(change)
+        return changed(change)

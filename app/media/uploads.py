@@ -65,9 +65,14 @@ class UploadRequest(Request):
 
 def check_space(folder: Path, floor_mb: int, incoming: int = 0) -> None:
     """Answer 507 before a single byte is stored when ``incoming`` more bytes would pass the free-space floor."""
-    folder.mkdir(parents=True, exist_ok=True)
-    if shutil.disk_usage(folder).free - incoming < floor_mb * MEBIBYTE:
+    if not has_space(folder, floor_mb, incoming):
         raise InsufficientStorage
+
+
+def has_space(folder: Path, floor_mb: int, incoming: int = 0) -> bool:
+    """Whether ``incoming`` more bytes in ``folder`` leave the free-space floor alone."""
+    folder.mkdir(parents=True, exist_ok=True)
+    return shutil.disk_usage(folder).free - incoming >= floor_mb * MEBIBYTE
 
 
 def received(request: Request) -> FileStorage:

@@ -6,7 +6,7 @@ from typing import Any
 
 from marshmallow import Schema, fields
 
-from app.ledger.states import STATUSES, TASK_TYPES
+from app.ledger.states import MAX_ATTEMPTS, STATUSES, TASK_TYPES
 
 RESULT = "null until COMPLETED. Of /vad: stretches of speech, with start and end alone; of /bgm-separation: hashes and files."
 IDENTIFIER = "0b7c3d1e-6a52-4f0e-9d3c-2f6f0c6a4b11"
@@ -41,6 +41,7 @@ TASK_EXAMPLE: dict[str, Any] = {
         }
     ],
     "task_params": {"model_size": "large-v3", "lang": None, "beam_size": 5},
+    "attempt": 1,
     "error": None,
     "error_code": None,
     "warnings": [],
@@ -57,6 +58,8 @@ TASK_EXAMPLE: dict[str, Any] = {
 }
 
 CANCELLED_EXAMPLE = {"identifier": IDENTIFIER, "status": "CANCELLED", "message": "The task is cancelled"}
+
+ATTEMPT = "How many runs it has had; a run that a stop of the service cut off does not count."
 
 
 class Submitted(Schema):
@@ -103,6 +106,7 @@ class TaskAnswer(Schema):
     result_type = fields.String(allow_none=True)
     result = fields.List(fields.Nested(Segment), allow_none=True, metadata={"description": RESULT})
     task_params = fields.Dict(metadata={"description": "What the task runs with, defaults filled in."})
+    attempt = fields.Integer(metadata={"description": ATTEMPT, "minimum": 0, "maximum": MAX_ATTEMPTS})
     error = fields.String(allow_none=True, metadata={"description": "A sentence for a person."})
     error_code = fields.String(allow_none=True, metadata={"description": "A stable word for programs."})
     warnings = fields.List(fields.String(), metadata={"description": "What was asked for and not done, and why."})

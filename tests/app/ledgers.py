@@ -2,8 +2,24 @@
 
 from __future__ import annotations
 
+import uuid
+
 from app.ledger import task
-from app.ledger.task import Claim
+from app.ledger.task import Claim, Task
+
+
+def queued() -> str:
+    """A waiting task's identifier."""
+    identifier = str(uuid.uuid4())
+    task.submit(identifier, "transcription", {"beam_size": 5}, "a.wav", ["w"])
+    return identifier
+
+
+def row(identifier: str) -> Task:
+    """The task as the ledger has it, which must be there."""
+    found = task.get(identifier)
+    assert found is not None
+    return found
 
 
 def claimed(owner: str = "me") -> Claim:

@@ -20,7 +20,7 @@ from tests.app.posting import post, refused, submitted
 FACTS = {
     *("identifier", "status", "task_type", "result_type", "result", "task_params", "error", "error_code", "warnings"),
     *("stage", "progress", "duration", "audio_duration", "language", "speaker_embeddings"),
-    "queue_position",
+    *("queue_position", "attempt"),
     *("created_at", "started_at", "finished_at"),
 }
 

@@ -61,7 +61,7 @@ def nothing_happened(web: Flask) -> None:
 
 
 def test_each_kind_of_task_has_its_endpoint_schema_and_pipeline() -> None:
-    from workers.device_process import PIPELINES
+    from workers.serving import PIPELINES
 
     kinds = {kind.replace("-", "_") for kind in TASK_TYPES}
     assert kinds == {kind_of(path).replace("-", "_") for path in ENDPOINTS}

@@ -2,45 +2,31 @@
 
 from __future__ import annotations
 
-import uuid
-
 import pytest
 
 from app.ledger import age, reading, task
-from app.ledger.states import CANCELLED, COMPLETED, FAILED, IN_PROGRESS, QUEUED
+from app.ledger.states import CANCELLED, COMPLETED, QUEUED
 from app.ledger.task import Task
-from tests.app.ledgers import claimed
+from tests.app.ledgers import claimed, queued, row
 
 pytestmark = pytest.mark.usefixtures("ledger")
 
 
-def submitted() -> str:
-    identifier = str(uuid.uuid4())
-    task.submit(identifier, "transcription", {"beam_size": 5}, "a.wav", ["w"])
-    return identifier
-
-
-def row(identifier: str) -> Task:
-    found = task.get(identifier)
-    assert found is not None
-    return found
-
-
 def test_oldest_task_is_claimed_first() -> None:
-    first, second = submitted(), submitted()
+    first, second = queued(), queued()
     assert [claimed().uuid, claimed().uuid] == [first, second]
     assert task.claim("me") is None
 
 
 def test_queue_position_counts_down() -> None:
-    first, second = submitted(), submitted()
+    first, second = queued(), queued()
     assert (reading.queue_position(row(first)), reading.queue_position(row(second))) == (1, 2)
     claimed()
     assert (reading.queue_position(row(first)), reading.queue_position(row(second))) == (None, 1)
 
 
 def test_completion_commits_once() -> None:
-    identifier = submitted()
+    identifier = queued()
     claim = claimed()
     assert task.complete(claim, "json", "[1]", ["w"], 1.5, language="en")
     assert not task.complete(claim, "json", "[2]", [], 1.5)
@@ -51,7 +37,7 @@ def test_completion_commits_once() -> None:
 
 
 def test_stale_attempt_changes_nothing() -> None:
-    identifier = submitted()
+    identifier = queued()
     stale = claimed("first")
     assert task.requeue(stale)
     fresh = claimed("second")
@@ -63,7 +49,7 @@ def test_stale_attempt_changes_nothing() -> None:
 
 
 def test_the_same_owner_is_fenced_off_by_its_earlier_attempt() -> None:
-    submitted()
+    queued()
     stale = claimed()
     task.requeue(stale)
     fresh = claimed()
@@ -72,7 +58,7 @@ def test_the_same_owner_is_fenced_off_by_its_earlier_attempt() -> None:
 
 
 def test_progress_never_falls_not_even_in_a_second_attempt() -> None:
-    identifier = submitted()
+    identifier = queued()
     claim = claimed()
     task.report(claim, "transcribe", 0.7)
     task.report(claim, "transcribe", 0.3)
@@ -83,43 +69,15 @@ def test_progress_never_falls_not_even_in_a_second_attempt() -> None:
 
 
 def test_requeue_keeps_the_place_in_the_queue() -> None:
-    first, second = submitted(), submitted()
+    first, second = queued(), queued()
     claim = claimed()
     task.requeue(claim)
     assert row(first).status == QUEUED and row(first).crashes == 0
     assert [claimed().uuid, claimed().uuid] == [first, second]
 
 
-def test_running_lease_is_left_alone_and_an_expired_one_is_taken_back() -> None:
-    identifier = submitted()
-    claimed()
-    assert task.recover() == (0, 0)
-    Task.update(lease_expires=0).execute()
-    assert task.recover() == (1, 0)
-    assert (row(identifier).status, row(identifier).crashes) == (QUEUED, 1)
-
-
-def test_third_loss_ends_a_task() -> None:
-    identifier = submitted()
-    for _ in range(task.MAX_CRASHES):
-        claimed()
-        Task.update(lease_expires=0).execute()
-        task.recover()
-    assert (row(identifier).status, row(identifier).error_code) == (FAILED, "worker_crashed")
-    assert task.claim("me") is None
-
-
-def test_renewal_extends_only_the_owners_leases() -> None:
-    mine, theirs = submitted(), submitted()
-    claimed("me"), claimed("them")
-    Task.update(lease_expires=0).execute()
-    assert task.renew("me") == 1
-    task.recover()
-    assert (row(mine).status, row(theirs).status) == (IN_PROGRESS, QUEUED)
-
-
 def test_purgeable_are_finished_tasks_whose_time_is_over() -> None:
-    old, fresh, _running = submitted(), submitted(), submitted()
+    old, fresh, _running = queued(), queued(), queued()
     task.complete(claimed(), "json", "[]", [], 1.0)
     task.complete(claimed(), "json", "[]", [], 1.0)
     claimed()
@@ -131,14 +89,14 @@ def test_purgeable_are_finished_tasks_whose_time_is_over() -> None:
 
 
 def test_purge_is_noted_once_and_never_of_a_live_task() -> None:
-    identifier = submitted()
+    identifier = queued()
     assert not age.purged(identifier)
     task.complete(claimed(), "json", "[]", [], 1.0)
     assert age.purged(identifier) and not age.purged(identifier)
 
 
 def test_only_ended_tasks_are_forgotten() -> None:
-    old, live = submitted(), submitted()
+    old, live = queued(), queued()
     task.complete(claimed(), "json", "[]", [], 1.0)
     Task.update(finished_at=0).where(Task.uuid == old).execute()
     assert age.forgettable(600, 10) == [old]
@@ -147,7 +105,7 @@ def test_only_ended_tasks_are_forgotten() -> None:
 
 
 def test_waiting_task_is_cancelled_at_once() -> None:
-    identifier, other = submitted(), submitted()
+    identifier, other = queued(), queued()
     assert task.cancel(identifier)
     assert (row(identifier).status, row(identifier).duration, row(identifier).error) == (CANCELLED, None, None)
     assert row(identifier).finished_at is not None
@@ -155,7 +113,7 @@ def test_waiting_task_is_cancelled_at_once() -> None:
 
 
 def test_running_task_is_cancelled_and_its_holder_writes_nothing_more() -> None:
-    identifier = submitted()
+    identifier = queued()
     claim = claimed()
     assert task.held("me") == {(identifier, 1)} and task.held("them") == set()
     assert task.cancel(identifier)
@@ -171,7 +129,7 @@ def test_running_task_is_cancelled_and_its_holder_writes_nothing_more() -> None:
 
 @pytest.mark.parametrize("end", ["complete", "fail", "cancel"])
 def test_ended_task_is_not_cancelled(end: str) -> None:
-    identifier = submitted()
+    identifier = queued()
     claim = claimed()
     if end == "complete":
         task.complete(claim, "json", "[]", [], 1.0)
@@ -184,17 +142,8 @@ def test_ended_task_is_not_cancelled(end: str) -> None:
     assert row(identifier).status == before
 
 
-def test_lost_and_cancelled_task_stays_cancelled() -> None:
-    identifier = submitted()
-    claimed()
-    Task.update(lease_expires=0).execute()
-    task.cancel(identifier)
-    assert task.recover() == (0, 0)
-    assert row(identifier).status == CANCELLED
-
-
 def test_deletion_happens_once_in_any_state() -> None:
-    waiting, running = submitted(), submitted()
+    waiting, running = queued(), queued()
     Task.update(id=Task.id + 10).where(Task.uuid == waiting).execute()
     claim = claimed()
     assert claim.uuid == running
@@ -204,13 +153,13 @@ def test_deletion_happens_once_in_any_state() -> None:
 
 
 def test_cancelling_or_deleting_what_is_not_there_changes_nothing() -> None:
-    submitted()
+    queued()
     assert not task.cancel("none") and not task.delete("none")
     assert Task.select().count() == 1
 
 
 def test_facts_leave_the_result_in_the_ledger() -> None:
-    identifier = submitted()
+    identifier = queued()
     task.complete(claimed(), "json", "[1]", ["w"], 1.0)
     facts = reading.facts(identifier)
     assert facts is not None and (facts.status, facts.warnings, facts.result) == (COMPLETED, '["w"]', None)
@@ -219,7 +168,7 @@ def test_facts_leave_the_result_in_the_ledger() -> None:
 
 
 def test_place_in_the_queue_of_one_that_is_just_being_claimed_is_the_first() -> None:
-    identifier = submitted()
+    identifier = queued()
     seen = row(identifier)
     claimed()
     assert reading.queue_position(seen) == 1

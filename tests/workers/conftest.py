@@ -17,9 +17,10 @@ from app.ledger import db
 from app.schemas.transcription import TranscriptionParameters, server_defaults
 from tests.service import MINI
 from workers import devices
+from workers.environment import prepare_environment
 from workers.protocol import Job, Progress
 from workers.run import Run
-from workers.weights import WarmModels, prepare_environment
+from workers.weights import WarmModels
 
 SLOT = devices.slots(settings.Workers(device="cpu"))[0]
 prepare_environment(SLOT)

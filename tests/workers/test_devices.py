@@ -9,8 +9,8 @@ import pytest
 from app.errors import SettingsError
 from app.settings import BgmSeparation, Workers
 from workers import devices
-from workers.device_process import as_speech_error
-from workers.weights import visible_device
+from workers.environment import visible_device
+from workers.serving import as_speech_error
 
 
 def test_each_gpu_is_a_slot_of_its_own() -> None:

@@ -38,7 +38,7 @@ def align(segments: list[Segment], samples: Samples, aligner: Any, decode: Decod
     for done, segment in enumerate(segments, 1):
         # decoders put their timestamps too tight now and then: once more with all the room up to the neighbours
         spans = [(segment["start"], segment["end"]), (min(segment["start"], bounds[done - 1]), bounds[done])]
-        tries = (_sentences(segment, span, samples, model, metadata, decode, run.slot.device) for span in spans)
+        tries = (_sentences(segment, span, samples, model, metadata, decode, run) for span in spans)
         sentences = next(filter(None, tries), [])
         without += not sentences
         aligned += sentences or [segment]
@@ -55,15 +55,17 @@ def _sentences(
     model: Any,
     metadata: dict[str, Any],
     decode: Decode,
-    device: str,
+    run: Run,
 ) -> list[Segment]:
     """The segment's sentences as found within ``span`` (seconds); none when the text does not fit the sound."""
     piece = [{"start": span[0], "end": span[1], "text": segment["text"]}]
     if span[1] - span[0] < SHORTEST_SECONDS:
         return []
     try:
-        found = whisperx.alignment.align(piece, model, metadata, samples, device)["segments"]
-    except Exception:  # whatever the aligner trips over, the transcript is worth more than its word times
+        found = whisperx.alignment.align(piece, model, metadata, samples, run.slot.device)["segments"]
+    except Exception as error:  # whatever the aligner trips over, the transcript is worth more than its word times
+        if run.must_end(error):
+            raise
         log.exception("alignment of %.2f–%.2f s failed", *span)
         return []
     found = [sentence for sentence in found if sentence["words"]]

@@ -37,6 +37,8 @@ def diarize(segments: list[Segment], samples: Samples, decode: Decode, run: Run)
         run.warn(f"No speakers are named: {error.message}")
         return segments
     except Exception as error:  # a library's failure on an odd recording; the transcript is worth more
+        if run.must_end(error):
+            raise
         log.exception("task %s: diarization failed", run.job.uuid)
         run.warn(f"No speakers are named: diarization failed on this recording ({type(error).__name__}).")
         return segments

@@ -20,9 +20,10 @@ from app.factory import create_app
 from app.ledger import db
 from app.schemas.transcription import TranscriptionParameters, server_defaults
 from workers import devices
+from workers.environment import prepare_environment
 from workers.protocol import Job
 from workers.run import Run
-from workers.weights import WarmModels, prepare_environment
+from workers.weights import WarmModels
 
 SLOT = devices.slots(settings.Workers(device="cpu", cpu_threads=1))[0]
 prepare_environment(SLOT)

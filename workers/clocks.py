@@ -1,0 +1,40 @@
+"""Notice when a clock is set forward, so that nothing is thrown away for an age it never reached.
+
+Ages come from the ledger's clock and, of files, from the machine's; both are held against the steady clock, which nobody can set.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+
+TOLERANCE_SECONDS = 60.0
+Clock = Callable[[], float]
+
+
+class ClockWatch:
+    """Seconds by which the clocks have overtaken the steady one, and when that was."""
+
+    def __init__(self, clocks: Sequence[Clock], steady: Clock = time.monotonic) -> None:
+        self._clocks = clocks
+        self._steady = steady
+        self._readings = self._read()
+        self._jumped_at = self._jump = 0.0
+
+    def look(self) -> float:
+        """Compare the clocks; the seconds by which one has jumped forward since the last look, 0 when none has."""
+        before, self._readings = self._readings, self._read()
+        passed = self._readings[-1] - before[-1]
+        jump = max(0.0, *(now - then - passed for now, then in zip(self._readings[:-1], before[:-1], strict=True)))
+        if jump <= TOLERANCE_SECONDS:
+            return 0.0
+        still = max(0.0, self._jumped_at + self._jump - self._readings[-1])
+        self._jumped_at, self._jump = self._readings[-1], jump + still
+        return jump
+
+    def trusted(self, ttl: float) -> bool:
+        """Whether what looks ``ttl`` seconds old has that age: after a jump, only once as much time has really passed."""
+        return self._readings[-1] - self._jumped_at >= min(ttl, self._jump)
+
+    def _read(self) -> list[float]:
+        return [*(clock() for clock in self._clocks), self._steady()]

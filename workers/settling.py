@@ -1,0 +1,56 @@
+"""Write down what became of a task, and clear away what a run leaves that came to nothing."""
+
+from __future__ import annotations
+
+import json
+import logging
+from pathlib import Path
+
+from app.ledger import losses, task
+from app.ledger.task import Claim
+from app.settings import Settings
+from workers import leftovers, unfinished
+from workers.protocol import Failure, Outcome
+
+log = logging.getLogger(__name__)
+
+TRIED_AGAIN = ("worker_crashed", "insufficient_storage")
+Verdict = Outcome | Failure | None
+
+
+def settle(settings: Settings, claim: Claim, verdict: Verdict) -> None:
+    """Commit the verdict; None stands for a task that was handed over and never begun, or that a stop cut off."""
+    if isinstance(verdict, Outcome):
+        ours = task.complete(
+            claim, verdict.result_type, verdict.result, verdict.warnings, verdict.duration, **verdict.facts
+        )
+        word = f"completed in {verdict.duration:.1f} s"
+    elif verdict is None:
+        ours, word = task.requeue(claim), "given back to the queue"
+    elif verdict.code in TRIED_AGAIN:
+        columns = {"warnings": json.dumps(verdict.warnings), "duration": verdict.duration} | verdict.facts
+        lost = losses.lose(claim, verdict.code, verdict.message, settings.workers.retry_pause, **columns)
+        ours, word = lost is not None, f"{lost} ({verdict.code}: {verdict.message})"
+    else:
+        ours = task.fail(claim, verdict.code, verdict.message, verdict.warnings, verdict.duration, **verdict.facts)
+        word = f"failed ({verdict.code})"
+    if not isinstance(verdict, Outcome):
+        unfinished.remove(settings.cache.path, claim)
+    log.info("task %s %s", claim.uuid, word if ours else "was no longer ours when it ended: nothing written")
+    if not ours:
+        leftovers.discard(settings.cache.path, claim.uuid)
+
+
+def recover(settings: Settings, lost: list[losses.Lease]) -> None:
+    """Take over what others held who are gone."""
+    for lease in lost:
+        became = losses.take_over(lease, "The service stopped while it ran this task.", settings.workers.retry_pause)
+        if became:
+            log.warning("task %s %s: %s is gone", lease.claim.uuid, became, lease.claim.owner)
+            unfinished.remove(settings.cache.path, lease.claim)
+
+
+def abandon(cache: Path, claim: Claim) -> None:
+    """Clear away after a run that was ended because its task had been taken from it."""
+    unfinished.remove(cache, claim)
+    leftovers.discard(cache, claim.uuid)
