@@ -89,7 +89,7 @@ class Service:
     def device_processes(self) -> list[psutil.Process]:
         assert self.worker is not None
         children = psutil.Process(self.worker.pid).children()
-        return [child for child in children if "spawn_main" in " ".join(child.cmdline())]
+        return [child for child in children if "spawn_main" in " ".join(_command(child))]
 
     def post(self, path: str = "/transcription", recording: Path | bytes = SAMPLE, **kwargs: Any) -> requests.Response:
         content = recording if isinstance(recording, bytes) else recording.read_bytes()
@@ -137,6 +137,14 @@ class Service:
                 except subprocess.TimeoutExpired:
                     process.kill()
                     process.wait()
+
+
+def _command(process: psutil.Process) -> list[str]:
+    """Nothing for one that is dead, reaped or not."""
+    try:
+        return process.cmdline()
+    except (psutil.NoSuchProcess, psutil.ZombieProcess):
+        return []
 
 
 @contextlib.contextmanager

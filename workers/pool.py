@@ -28,16 +28,20 @@ class Pool:
         self._vacant = dict.fromkeys(slots, 0.0)
         self._failed_starts = dict.fromkeys(slots, 0)
         self._causes: dict[Slot, str] = {}
+        self._bare: set[Slot] = set()
 
     def __str__(self) -> str:
         return ", ".join(f"{slot.device}-{slot.number}" for slot in self._failed_starts)
 
     def fill(self) -> None:
-        """Start what is due. Where loading models ahead has failed twice, they are left for the tasks that want them."""
+        """Start what is due. Where loading models ahead has failed twice, they are left to the tasks that want them."""
         for slot, due in list(self._vacant.items()):
             if self._clock() >= due:
                 del self._vacant[slot]
-                preload = self._settings.workers.preload and self._failed_starts[slot] < STARTS_WITH_MODELS
+                if self._failed_starts[slot] >= STARTS_WITH_MODELS and slot not in self._bare:
+                    log.error("%s starts without models from now on", _device(slot))
+                    self._bare.add(slot)
+                preload = self._settings.workers.preload and slot not in self._bare
                 self.processes.append(DeviceProcess(slot, self._settings, preload, self._clock))
 
     def wait(self, seconds: float) -> None:

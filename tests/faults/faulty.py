@@ -1,0 +1,81 @@
+"""The real service with small pauses, whose processes a test makes fail (injection.py)."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+import yaml
+
+from tests.faults import injection
+from tests.service import MINI, Service, until
+
+ENDED = ("COMPLETED", "FAILED", "CANCELLED")
+QUICK = {"retry_pause": 0.2, "preload": False}  # what dies often should start soon
+
+
+class FaultyService(Service):
+    """``workers``, ``cache``, ``limits``: settings of config.yaml beside those of the mini models."""
+
+    def __init__(self, folder: Path, db_url: str | None = None, lease: float | None = None, **sections: Any) -> None:
+        config = yaml.safe_load((MINI / "config.yaml").read_text())
+        config["models"]["path"] = str(MINI)
+        for section, values in ({"workers": {}} | sections).items():
+            config[section] = config.get(section, {}) | (QUICK if section == "workers" else {}) | values
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "config.yaml").write_text(yaml.safe_dump(config))
+        super().__init__(folder, config=folder / "config.yaml", db_url=db_url)
+        self.faults = folder / "faults"
+        self.faults.mkdir(exist_ok=True)
+        self.environment[injection.FOLDER] = str(self.faults)
+        if lease is not None:
+            self.environment["LEASE_SECONDS"] = str(lease)
+
+    def start_web(self) -> None:
+        self.web = self._start("gunicorn", "-c", "gunicorn.conf.py", "tests.faults.web:app", log="web.log")
+        until(self._alive, "web answers", patience=60)
+
+    def start_worker(self, ready: bool = True) -> None:
+        self.worker = self._start("tests.faults.worker", log="worker.log")
+        if ready:
+            until(lambda: "ready after" in self.log("worker.log"), "device process ready")
+
+    def order(self, stage: str, act: str, times: int = 1, prompt: str | None = None) -> Path:
+        return injection.order(self.faults, stage, act, times, prompt)
+
+    def call_off(self) -> None:
+        """Nothing more shall happen."""
+        for path in self.faults.glob("*.order*"):
+            path.unlink()
+
+    def device_process(self) -> psutil.Process:
+        """The one there is, once there is one."""
+        (process,) = until(self.device_processes, "a device process")
+        return process
+
+    def said(self, pattern: str) -> int:
+        """How many lines of the supervisor's log hold ``pattern``."""
+        return len(re.findall(pattern, self.log("worker.log")))
+
+    def reached(self, identifier: str, stage: str) -> None:
+        until(lambda: self.task(identifier)["stage"] == stage, f"task {identifier} is in stage {stage}", every=0.01)
+
+
+@contextlib.contextmanager
+def faulty(folder: Path, **kwargs: Any) -> Iterator[FaultyService]:
+    service = FaultyService(folder, **kwargs)
+    try:
+        yield service
+    finally:
+        service.stop()
+
+
+def is_gone(process: psutil.Process) -> bool:
+    try:
+        return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True

@@ -1,0 +1,25 @@
+"""The real web side, one of whose processes is killed on order just before or just after a task's row is committed."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+from app import settings
+from app.factory import create_app
+from app.ledger import task
+from tests.faults import injection
+
+app = create_app(settings.load())
+_submit = task.submit
+
+
+def _submitted(*args: Any, **kwargs: Any) -> None:
+    injection.obey("before commit", None)
+    _submit(*args, **kwargs)
+    injection.obey("after commit", None)
+
+
+assert Path(os.environ[injection.FOLDER]).is_dir()
+task.submit = _submitted
