@@ -56,7 +56,7 @@ def serve(connection: Connection, slot: Slot, settings: Settings, supervisor: in
             job = connection.recv()
         except EOFError:
             return
-        connection.send(_execute(Run(job, slot, settings, models, connection.send), pipelines[job.task_type]))
+        connection.send(execute(Run(job, slot, settings, models, connection.send), pipelines[job.task_type]))
 
 
 def die_with(parent: int) -> None:
@@ -67,7 +67,7 @@ def die_with(parent: int) -> None:
         os._exit(1)
 
 
-def _execute(run: Run, pipeline: ModuleType) -> Outcome | Failure:
+def execute(run: Run, pipeline: ModuleType) -> Outcome | Failure:
     """Run the job; where memory runs out, once more with no other model loaded and half the batch."""
     started = time.monotonic()
     try:

@@ -7,21 +7,12 @@ import subprocess
 import sys
 from pathlib import Path
 
-import numpy as np
 import psutil
 import pytest
 import requests
 
 from tests import recordings
 from tests.service import ROOT, SAMPLE, Service, free_port, until
-
-
-def long_recording(folder: Path, times: int = 20) -> Path:
-    return recordings.wav(folder / "long.wav", np.concatenate([recordings.speech(SAMPLE)] * times))
-
-
-def in_progress(service: Service, identifier: str) -> None:
-    until(lambda: service.task(identifier)["stage"] == "transcribe", "task is being transcribed")
 
 
 def test_a_stop_lets_a_short_task_finish(own_service: Service, tmp_path: Path) -> None:

@@ -10,7 +10,6 @@ import shutil
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import ctranslate2
@@ -29,10 +28,10 @@ from tests import recordings
 from tests.service import MINI, SAMPLES
 from tests.workers.conftest import SLOT
 from tests.workers.test_separators import saved
-from workers.device_process import _execute
 from workers.pipelines import transcription
 from workers.protocol import Job, Outcome
 from workers.run import Run
+from workers.serving import execute
 from workers.weights import WarmModels
 
 Segments = list[dict[str, Any]]
@@ -309,10 +308,10 @@ def test_language_is_looked_for_in_as_many_windows_as_asked(lab: Lab, tmp_path: 
 
 @shows("enable_offload")
 def test_models_are_freed_after_the_task_when_asked(lab: Lab, noisy: Path) -> None:
-    said: Any = SimpleNamespace(send=lambda report: None)
     for offload in (False, True):
         job = lab.job(noisy, enable_offload=offload, **PLAIN)
-        assert isinstance(_execute(job, transcription, lab.models, said, SLOT, lab.settings), Outcome)
+        run = Run(job, SLOT, lab.settings, lab.models, lambda report: None)
+        assert isinstance(execute(run, transcription), Outcome)
         assert bool(lab.models._kept["whisper"]) is not offload
 
 
