@@ -50,6 +50,12 @@ def recover(settings: Settings, lost: list[losses.Lease]) -> None:
             unfinished.remove(settings.cache.path, lease.claim)
 
 
+def give_back_unknown(settings: Settings, owner: str, known: set[tuple[str, int]]) -> None:
+    """Give back what the ledger says ``owner`` runs, beyond what it knows of: claimed just before a connection broke."""
+    for uuid, attempt in sorted(task.held(owner) - known):
+        settle(settings, Claim(uuid, attempt, owner), None)
+
+
 def abandon(cache: Path, claim: Claim) -> None:
     """Clear away after a run that was ended because its task had been taken from it."""
     unfinished.remove(cache, claim)

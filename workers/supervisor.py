@@ -23,7 +23,7 @@ from workers.leases import LeaseWatch
 from workers.owner import own_name
 from workers.pool import Pool
 from workers.protocol import Failure, Job, Message, Outcome, Progress, Ready, Slot
-from workers.settling import Verdict, abandon, recover, settle
+from workers.settling import Verdict, abandon, give_back_unknown, recover, settle
 
 log = logging.getLogger(__name__)
 
@@ -163,7 +163,9 @@ class Supervisor:
         """Say that we live, keep what we hold, take over what others lost."""
         self._next_beat = self._clock() + BEAT_SECONDS
         worker.beat(self.owner, self._pool.states())
-        losses.renew(self.owner)
+        known = {(p.claim.uuid, p.claim.attempt) for p in self._pool.processes if p.claim is not None}
+        if losses.renew(self.owner) > len(known):  # its answer to a claim was lost: nobody runs what we keep
+            give_back_unknown(self._settings, self.owner, known)
         recover(self._settings, self._leases.lost(losses.leases_of_others(self.owner)))
 
     def _end_lost(self) -> None:

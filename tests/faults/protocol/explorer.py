@@ -1,0 +1,125 @@
+"""Every state that a protocol can come to, breadth first, and what can become of each; knows nothing of tasks.
+
+A state is hashable. A violation is told with the shortest way to it.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+State = Any
+GOOD, FAULT, CLIENT = "good", "fault", "client"
+
+
+class Step(NamedTuple):
+    """One thing that somebody does; ``kind``: GOOD for what a sound service does by itself, ``touch``: how it met the ledger."""
+
+    label: str
+    kind: str
+    state: State
+    touch: Any = None
+
+
+class ViolationError(AssertionError):
+    """A state that must not be, and how one comes to it."""
+
+
+@dataclass
+class Graph:
+    """All states by number, and the steps between them; a step that changes nothing is left out."""
+
+    states: list[State] = field(default_factory=list)
+    steps: list[list[tuple[str, str, int]]] = field(default_factory=list)  # label, kind, number of the next state
+    came_from: list[tuple[int, str]] = field(default_factory=list)
+    tried: int = 0
+
+    def trace(self, number: int) -> list[str]:
+        """The steps from the start to state ``number``."""
+        labels: list[str] = []
+        while number > 0:
+            number, label = self.came_from[number]
+            labels.append(label)
+        return labels[::-1]
+
+    def fail(self, number: int, *last: str) -> ViolationError:
+        told = "\n".join(f"{place:3}. {label}" for place, label in enumerate([*self.trace(number), *last[:-1]], 1))
+        return ViolationError(f"{last[-1]}\n{told}")
+
+
+def explore(
+    start: State,
+    steps: Callable[[State], Iterable[Step]],
+    wrong: Callable[[State, Step], str | None],
+    most: int = 500_000,
+) -> Graph:
+    """All states reachable from ``start``. Raises ViolationError where ``wrong`` says what a step breaks."""
+    graph = Graph([start], [[]], [(0, "")])
+    numbers = {start: 0}
+    waiting = deque([0])
+    while waiting:
+        number = waiting.popleft()
+        state = graph.states[number]
+        for step in steps(state):
+            graph.tried += 1
+            if (sentence := wrong(state, step)) is not None:
+                raise graph.fail(number, step.label, sentence)
+            if step.state == state:
+                continue
+            reached = numbers.setdefault(step.state, len(graph.states))
+            if reached == len(graph.states):
+                graph.states.append(step.state)
+                graph.steps.append([])
+                graph.came_from.append((number, step.label))
+                waiting.append(reached)
+                if reached > most:
+                    raise graph.fail(reached, f"there is no end of states: more than {most}")
+            graph.steps[number].append((step.label, step.kind, reached))
+    return graph
+
+
+def require_way_out(graph: Graph, due: Callable[[State], bool], over: Callable[[State], bool], what: str) -> int:
+    """From every state that is ``due`` good steps alone must lead to one that is ``over``; the number of those due."""
+    before: list[list[int]] = [[] for _ in graph.states]
+    for number, steps in enumerate(graph.steps):
+        for _, kind, reached in steps:
+            if kind == GOOD:
+                before[reached].append(number)
+    found = {number for number, state in enumerate(graph.states) if over(state)}
+    waiting = deque(found)
+    while waiting:
+        for earlier in before[waiting.popleft()]:
+            if earlier not in found:
+                found.add(earlier)
+                waiting.append(earlier)
+    expected = [number for number, state in enumerate(graph.states) if due(state)]
+    for number in expected:
+        if number not in found:
+            raise graph.fail(number, f"{what}: no good step leads there any more")
+    return len(expected)
+
+
+def require_end(graph: Graph, live: Callable[[State], bool]) -> None:
+    """With good steps alone, no path may go round for ever among states that are ``live``, or stop in one."""
+    inside = {number for number, state in enumerate(graph.states) if live(state)}
+    onward = {n: {reached for _, kind, reached in graph.steps[n] if kind == GOOD} for n in inside}
+    for number, reached in onward.items():
+        if not reached:
+            raise graph.fail(number, "nothing good can happen here any more")
+    left = {number: len(reached & inside) for number, reached in onward.items()}
+    before: dict[int, list[int]] = {number: [] for number in inside}
+    for number, reached in onward.items():
+        for each in reached & inside:
+            before[each].append(number)
+    waiting = deque(number for number, count in left.items() if count == 0)
+    while waiting:
+        number = waiting.popleft()
+        del left[number]
+        for earlier in before[number]:
+            left[earlier] -= 1
+            if left[earlier] == 0:
+                waiting.append(earlier)
+    if left:
+        raise graph.fail(min(left), "from here it can go round in circles for ever, without any fault")

@@ -1,0 +1,166 @@
+"""What a supervisor and its device processes do: the calls of workers/supervisor.py, in every order that can come about."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from app.ledger import losses, task
+from app.ledger.losses import Lease
+from app.ledger.task import LEASE_SECONDS, Claim
+from app.media.paths import PARTIAL, SOURCE, STEMS
+from tests.faults.protocol.explorer import FAULT, GOOD, Step
+from tests.faults.protocol.outside import may_return
+from tests.faults.protocol.snapshots import Folder, Snapshots
+from tests.faults.protocol.state import AT_WORK, DEAD, RUNNING, WRITING, State, Supervisor, Work, put
+from tests.faults.protocol.stepped import FAILURE, LOST, NOTHING, OUTCOME, VERDICTS, Script, Stepper
+from workers.leases import LeaseWatch
+
+
+class Inside:
+    """The steps of supervisor ``number``. ``lossy``: a commit's answer may be lost with the connection, as on PostgreSQL.
+
+    ``files``: whether the tasks leave stems; ``returns``: up to which attempt a task may be given back.
+    """
+
+    def __init__(self, snapshots: Snapshots, stepper: Stepper, lossy: bool, files: bool, returns: int) -> None:
+        self._ledger = snapshots.ledger
+        self._identifiers = snapshots.identifiers
+        self._stepper = stepper
+        self._lossy = lossy
+        self._files = files
+        self._returns = returns
+
+    def processes(self, state: State, number: int) -> Iterator[Step]:
+        """A device process writes stems beside its source, renames them, says what came of it; or it dies."""
+        one = state.supervisors[number]
+        for slot, work in enumerate(one.slots):
+            if work is None or work.phase in VERDICTS:
+                continue
+            who = f"{one.owner}'s process {slot}, attempt {work.claim.attempt}"
+            place = self._identifiers.index(work.claim.uuid)
+            for does, kind, phase, folder in self._next(state, work, state.folders[place] or frozenset()):
+                after = state.supervisor(number, one._replace(slots=put(one.slots, slot, work._replace(phase=phase))))
+                yield Step(f"{who}: {does}", kind, after if folder is None else after.folder(place, folder))
+
+    def _next(self, state: State, work: Work, folder: frozenset[str]) -> Iterator[tuple[str, str, str, Folder]]:
+        stems = f"{STEMS}-{work.claim.attempt}"
+        yield "dies", FAULT, LOST, None
+        if work.phase == WRITING:
+            if stems + PARTIAL in folder:
+                yield "its stems are whole", GOOD, OUTCOME, folder - {stems + PARTIAL} | {stems}
+            else:
+                yield "its stems are gone", GOOD, FAILURE, None
+            return
+        if may_return(state, self._identifiers, work.claim, self._returns):
+            yield "dies before it begins", FAULT, NOTHING, None
+        yield "cannot decode the recording", GOOD, FAILURE, None
+        if not self._files:
+            yield "is done", GOOD, OUTCOME, None
+        elif SOURCE in folder:
+            earlier = rf"{STEMS}-[1-{work.claim.attempt}]({re.escape(PARTIAL)})?"
+            left = frozenset(name for name in folder if not re.fullmatch(earlier, name))
+            yield "writes stems", GOOD, WRITING, left | {stems + PARTIAL}
+
+    def loop(self, state: State, number: int) -> Iterator[Step]:
+        """What Supervisor._serve_ledger, or at last _end, does next."""
+        one = state.supervisors[number]
+        if one.life != RUNNING:
+            return
+        if one.script is not None:
+            yield from self._scripted(state, number, one.script, one.slots)
+            return
+        settled = False
+        for slot, work in enumerate(one.slots):
+            if work is not None and work.phase in VERDICTS:
+                settled = True
+                script = Script("settle", (work.claim, work.phase))
+                yield from self._scripted(state, number, script, put(one.slots, slot, None))
+        if one.ending:
+            if not any(one.slots):
+                yield Step(f"{one.owner} has stopped", GOOD, state.supervisor(number, Supervisor(DEAD, *one[1:3])))
+            return
+        yield from self._beat(state, number, settled)
+        yield from self._held(state, number)
+        if None in one.slots and not settled:
+            yield from self._claim(state, number)
+
+    def _scripted(self, state: State, number: int, script: Script, slots: tuple[Work | None, ...]) -> Iterator[Step]:
+        """One touch of a script. Where its answer is lost, a verdict is settled anew, and anything else given up."""
+        one = state.supervisors[number]
+        going = self._stepper.go_on(script, state.rows, state.folders)
+        touched = state._replace(rows=going.rows, folders=going.folders).aged(self._identifiers, going.touch)
+        label = f"{one.owner}: {script.does} {_short(script.to)}: {going.label}"
+        onward = touched.supervisors[number]._replace(script=going.script, slots=slots)
+        yield Step(label, GOOD, touched.supervisor(number, onward), going.touch)
+        if self._lossy and going.touch is not None:
+            again = script._replace(answers=()) if script.does == "settle" else None
+            onward = one._replace(script=again, slots=slots)
+            if one.ending:
+                onward = Supervisor(DEAD, one.owner, (None,) * len(slots))
+            yield Step(f"{label}, but the answer is lost", FAULT, touched.supervisor(number, onward), going.touch)
+
+    def _beat(self, state: State, number: int, settled: bool) -> Iterator[Step]:
+        """Supervisor._beat: renew, give back what is kept and not known, take over what others lost."""
+        one = state.supervisors[number]
+        touch = self._ledger(state.rows, losses.renew, one.owner)
+        renewed = state._replace(rows=touch.rows).aged(self._identifiers, touch)
+        yield Step(f"{one.owner}: renew → {touch.answer}", GOOD, renewed, touch)
+        known = tuple(sorted((work.claim.uuid, work.claim.attempt) for work in one.slots if work))
+        if touch.answer > len(known) and not settled:
+            yield from self._scripted(renewed, number, Script("give back", (one.owner, known)), one.slots)
+        if lost := self._lost(state, one):  # and much may happen before it acts on what it has seen
+            seen = state.supervisor(number, one._replace(script=Script("recover", lost)))
+            yield Step(f"{one.owner}: sees that nobody renews {_short(lost)}", GOOD, seen)
+
+    def _lost(self, state: State, watcher: Supervisor) -> tuple[Lease, ...]:
+        """What LeaseWatch finds after it has looked for over 30 s, in which everybody renewed who was running."""
+        held: tuple[Lease, ...] = self._ledger(state.rows, losses.leases_of_others, watcher.owner).answer
+        if not held:
+            return ()
+        clock = 0.0
+        watch = LeaseWatch(alone=len(state.supervisors) == 1, clock=lambda: clock)
+        running = {each.owner for each in state.supervisors if each.life == RUNNING}
+        found: list[Lease] = []
+        for _ in range(5):
+            found = watch.lost([Lease(h.claim, clock) if h.claim.owner in running else h for h in held])
+            clock += LEASE_SECONDS / 3
+        return tuple(found)
+
+    def _held(self, state: State, number: int) -> Iterator[Step]:
+        """Supervisor._end_lost: kill what works on a task that is no longer ours. And what a process reports."""
+        one = state.supervisors[number]
+        for slot, work in enumerate(one.slots):
+            if work is None or work.phase in VERDICTS:
+                continue
+            touch = self._ledger(state.rows, task.report, work.claim, "separate", 0.5)
+            yield Step(f"{one.owner}: report → {touch.answer}", GOOD, state._replace(rows=touch.rows), touch)
+            held = self._ledger(state.rows, task.held, one.owner).answer
+            if (work.claim.uuid, work.claim.attempt) not in held:
+                yield from self._scripted(state, number, Script("abandon", work.claim), put(one.slots, slot, None))
+
+    def _claim(self, state: State, number: int) -> Iterator[Step]:
+        one = state.supervisors[number]
+        touch = self._ledger(state.rows, task.claim, one.owner)
+        if touch.answer is None:
+            return
+        claim = Claim(touch.answer.uuid, touch.answer.attempt, one.owner)
+        label = f"{one.owner}: claim → attempt {claim.attempt}"
+        claimed = state._replace(rows=touch.rows).aged(self._identifiers, touch)
+        taken = put(one.slots, one.slots.index(None), Work(claim, AT_WORK))
+        onward = claimed.supervisors[number]._replace(slots=taken)
+        yield Step(label, GOOD, claimed.supervisor(number, onward), touch)
+        if self._lossy and claim.attempt <= self._returns:
+            yield Step(f"{label}, but the answer is lost", FAULT, claimed, touch)
+
+
+def _short(to: object) -> str:
+    """What a script works on, for a trace."""
+    match to:
+        case Claim():
+            return f"attempt {to.attempt} of {to.owner}"
+        case Lease():
+            return _short(to.claim)
+        case tuple():
+            return ", ".join(filter(None, (_short(each) for each in to)))
+    return str(to) if to in VERDICTS else ""

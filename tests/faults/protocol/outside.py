@@ -1,0 +1,116 @@
+"""What others than the supervisors do: the web side for uploads, clients, the purge; and what happens to a supervisor."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from app.ledger import task
+from app.ledger.states import TERMINAL
+from app.ledger.task import Claim
+from tests.faults.protocol.explorer import CLIENT, FAULT, GOOD, Step
+from tests.faults.protocol.snapshots import Snapshots
+from tests.faults.protocol.state import (
+    COMMITTED,
+    DEAD,
+    GONE,
+    KEPT,
+    RECEIVED,
+    RUNNING,
+    STOPPED,
+    State,
+    Supervisor,
+    renamed,
+)
+from tests.faults.protocol.stepped import NOTHING, VERDICTS, Script, Stepper
+
+
+def may_return(state: State, identifiers: tuple[str, ...], claim: Claim, returns: int) -> bool:
+    """Whether to explore that ``claim`` is given back: that costs nothing, and could go on for ever."""
+    row = state.rows[identifiers.index(claim.uuid)]
+    return row is None or row.attempt <= returns or row.status in TERMINAL or row.attempt != claim.attempt
+
+
+class Outside:
+    """The steps of all but the supervisors' own loops. ``others``: who of "cancel", "delete" and "purge" takes part."""
+
+    def __init__(self, snapshots: Snapshots, stepper: Stepper, others: tuple[str, ...], returns: int) -> None:
+        self._snapshots = snapshots
+        self._identifiers = snapshots.identifiers
+        self._stepper = stepper
+        self.others = others
+        self._returns = returns
+
+    def web(self, state: State, place: int) -> Iterator[Step]:
+        """Folder and source, then the row (app/submission.py). Whether the answer still leaves changes nothing here."""
+        at, identifier = state.web[place], self._identifiers[place]
+        if at == RECEIVED:
+            kept = self._snapshots.disk(None, identifier, self._snapshots.store_upload, identifier)
+            yield Step("web: upload stored", GOOD, state.request(place, KEPT).folder(place, kept))
+            half = state.request(place, GONE).folder(place, frozenset())
+            yield Step("web: killed while it stores", FAULT, half)
+        if at == KEPT:
+            touch = self._snapshots.ledger(state.rows, task.submit, identifier, "bgm-separation", {}, "a.wav", [])
+            yield Step("web: submit", GOOD, state.request(place, COMMITTED)._replace(rows=touch.rows), touch)
+            yield Step("web: killed", FAULT, state.request(place, GONE))
+
+    def client(self, state: State, place: int) -> Iterator[Step]:
+        """Cancel and delete (app/api/task.py), at any moment."""
+        identifier = self._identifiers[place]
+        if state.rows[place] is not None and "cancel" in self.others:
+            touch = self._snapshots.ledger(state.rows, task.cancel, identifier)
+            yield Step(f"client: cancel → {touch.answer}", CLIENT, state._replace(rows=touch.rows), touch)
+        if state.rows[place] is not None and state.deleting is None and "delete" in self.others:
+            yield self._scripted(state, CLIENT, "deleting", Script("delete", identifier))
+        if place == 0 and state.deleting is not None:
+            yield self._scripted(state, GOOD, "deleting", state.deleting)
+            yield Step("web: killed while it deletes", FAULT, state._replace(deleting=None))
+
+    def purge(self, state: State) -> Iterator[Step]:
+        """workers/purge.py. A folder without a row is old enough only when its request is long over."""
+        if "purge" not in self.others:
+            return
+        if state.purge is not None:
+            yield self._scripted(state, GOOD, "purge", state.purge)
+            yield Step("purge: killed", FAULT, state._replace(purge=None))
+            return
+        if any(row is not None for row in state.rows):
+            yield self._scripted(state, CLIENT, "purge", Script("purge", None))
+            yield self._scripted(state, CLIENT, "purge", Script("forget", None))
+        for place, identifier in enumerate(self._identifiers):
+            if state.folders[place] is not None and state.web[place] not in (RECEIVED, KEPT):
+                yield self._scripted(state, GOOD, "purge", Script("sweep", identifier))
+
+    def _scripted(self, state: State, kind: str, field: str, script: Script) -> Step:
+        going = self._stepper.go_on(script, state.rows, state.folders)
+        after = state._replace(rows=going.rows, folders=going.folders, **{field: going.script})  # type: ignore[arg-type]
+        return Step(f"{script.does}: {going.label}", kind, after.aged(self._identifiers, going.touch), going.touch)
+
+    def fates(self, state: State, number: int) -> Iterator[Step]:
+        """What happens to a supervisor. Its device processes die with it, and go on while it is stopped."""
+        one = state.supervisors[number]
+        idle = (None,) * len(one.slots)
+        if one.life == DEAD:
+            fresh = renamed(state, one.owner).supervisor(number, Supervisor(RUNNING, one.owner, idle))
+            yield Step(f"{one.owner} is started anew", GOOD, fresh)
+            return
+        yield Step(f"{one.owner}: SIGKILL", FAULT, state.supervisor(number, Supervisor(DEAD, one.owner, idle)))
+        if one.life == STOPPED:
+            # needed only where nobody else could go on in its place
+            kind = GOOD if all(each.life == STOPPED for each in state.supervisors) else CLIENT
+            yield Step(f"{one.owner}: SIGCONT", kind, state.supervisor(number, one._replace(life=RUNNING)))
+            return
+        if any(one.slots) or one.script:
+            yield Step(f"{one.owner}: SIGSTOP", FAULT, state.supervisor(number, one._replace(life=STOPPED)))
+        if not one.ending and (one.script is None or not one.script.answers):
+            yield from self._told_to_stop(state, number, one)
+
+    def _told_to_stop(self, state: State, number: int, one: Supervisor) -> Iterator[Step]:
+        """Supervisor._end: all processes are ended; what they have said is settled where it has been heard."""
+        if not all(may_return(state, self._identifiers, work.claim, self._returns) for work in one.slots if work):
+            return
+        for heard in (False, True):
+            slots = tuple(
+                work and work._replace(phase=work.phase if heard and work.phase in VERDICTS else NOTHING)
+                for work in one.slots
+            )
+            yield Step(f"{one.owner}: SIGTERM", FAULT, state.supervisor(number, one._replace(slots=slots, ending=True)))

@@ -1,0 +1,182 @@
+"""The ledger and cache/ as values: put in place, changed by the real functions, read back. Time is cut down to what matters.
+
+A time in a row is only ever there or not, except the lease, which is the one that was seen or a newer one, and the pause after
+a loss, which is still to be waited for or over. Equal calls on equal rows are made once: they know nothing else.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from werkzeug.datastructures import FileStorage
+
+from app.ledger import db
+from app.ledger.task import LONGEST_PAUSE_SECONDS, Task
+from app.media import uploads
+from app.media.paths import INCOMING
+
+SEEN_LEASE, STALE_LEASE = 5e9, 4e9  # far from any that the ledger's clock makes up
+DUE, PAUSED = "due", "paused"
+PURGED_AT = 4.0
+
+
+class Row(NamedTuple):
+    """What the protocol depends on."""
+
+    status: str
+    attempt: int
+    crashes: int
+    owner: str | None
+    leased: bool
+    pause: str | None
+    started: bool
+    finished: bool
+    purged: bool
+    error_code: str | None
+    result: str | None
+
+
+Rows = tuple[Row | None, ...]
+Folder = frozenset[str] | None  # the names in cache/<identifier>; None when there is no such folder
+
+
+class Touch(NamedTuple):
+    """One call of a ledger's function: ``changed`` and ``renewed`` are the tasks with any other column or a newer lease."""
+
+    name: str
+    arguments: tuple[Any, ...]
+    rows: Rows
+    answer: Any
+    changed: frozenset[str] = frozenset()
+    renewed: frozenset[str] = frozenset()
+
+
+class Snapshots:
+    """A ledger in memory and a folder, through which every state passes."""
+
+    def __init__(self, cache: Path, identifiers: tuple[str, ...]) -> None:
+        self.cache = cache
+        self.identifiers = identifiers
+        (cache / INCOMING).mkdir(parents=True)
+        db.connect("sqlite:///:memory:")
+        self.calls = 0
+        self._ahead = time.time() + LONGEST_PAUSE_SECONDS / 2
+        self._columns = [field.column_name for field in Task._meta.sorted_fields]
+        marks = ",".join("?" * len(self._columns))
+        self._insert = f"INSERT INTO task ({','.join(self._columns)}) VALUES ({marks})"
+        self._select = f"SELECT {','.join(self._columns)} FROM task"
+        self._known: dict[Any, Touch] = {}
+        self._folders: dict[Any, Folder] = {}
+
+    def ledger(self, rows: Rows, function: Callable[..., Any], *arguments: Any, **named: Any) -> Touch:
+        """What ``function`` makes of ``rows``."""
+        key = (rows, function, repr(arguments), repr(named))
+        if key not in self._known:
+            self._known[key] = self._called(rows, function, arguments, named)
+        return self._known[key]
+
+    def _called(self, rows: Rows, function: Callable[..., Any], arguments: Any, named: Any) -> Touch:
+        self.calls += 1
+        db.database.execute_sql("DELETE FROM task")
+        for number, row in enumerate(rows):
+            if row is not None:
+                db.database.execute_sql(self._insert, [self._values(number, row)[name] for name in self._columns])
+        before = self._read()
+        answer = function(*arguments, **named)
+        after = self._read()
+        changed = frozenset(i for i in self.identifiers if before.get(i) != after.get(i))
+        renewed = frozenset(i for i in after if after[i]["lease_expires"] not in (None, SEEN_LEASE))
+        now = tuple(_row(after[i]) if i in after else None for i in self.identifiers)
+        return Touch(function.__name__, (*arguments, *named.values()), now, frozen(answer), changed, renewed)
+
+    def _values(self, number: int, row: Row) -> dict[str, Any]:
+        values = dict.fromkeys(self._columns) | {
+            "id": number + 1,
+            "uuid": self.identifiers[number],
+            "task_type": "bgm-separation",
+            "file_name": "a.wav",
+            "params": "{}",
+            "warnings": "[]",
+            "progress": 0.0,
+            "created_at": 1.0,
+        }
+        values |= {
+            name: getattr(row, name) for name in ("status", "attempt", "crashes", "owner", "error_code", "result")
+        }
+        values["lease_expires"] = SEEN_LEASE if row.leased else None
+        values["not_before"] = {None: None, DUE: 5.0, PAUSED: self._ahead}[row.pause]
+        for column, there, moment in (
+            ("started_at", row.started, 2.0),
+            ("finished_at", row.finished, 3.0),
+            ("files_purged_at", row.purged, PURGED_AT),
+        ):
+            values[column] = moment if there else None
+        return values
+
+    def _read(self) -> dict[str, dict[str, Any]]:
+        read = db.database.execute_sql(self._select).fetchall()
+        found = [dict(zip(self._columns, values, strict=True)) for values in read]
+        return {values["uuid"]: values for values in found}
+
+    def disk(self, folder: Folder, identifier: str, function: Callable[..., Any], *arguments: Any) -> Folder:
+        """What ``function`` makes of the folder of a task."""
+        key = (folder, identifier, function, repr(arguments))
+        if key not in self._folders:
+            path = self.cache / identifier
+            shutil.rmtree(path, ignore_errors=True)
+            for name in folder or ():
+                (path / name).mkdir(parents=True)
+            if folder is not None:
+                path.mkdir(exist_ok=True)
+            function(*arguments)
+            self._folders[key] = frozenset(p.name for p in path.iterdir()) if path.is_dir() else None
+        return self._folders[key]
+
+    def store_upload(self, identifier: str) -> None:
+        """The web side's own way of storing what has been received."""
+        part = tempfile.NamedTemporaryFile(dir=self.cache / INCOMING, delete=False)
+        uploads.keep(FileStorage(part), self.cache / identifier)  # type: ignore[arg-type]
+
+
+def frozen(answer: Any) -> Any:
+    """An answer that can be part of a state; of a row, what the workers look at."""
+    if isinstance(answer, Task):
+        return Seen(answer.uuid, answer.status, answer.attempt, answer.files_purged_at is not None)
+    if isinstance(answer, list | set):
+        return tuple(sorted(answer, key=repr))
+    return answer
+
+
+class Seen(NamedTuple):
+    """A row as somebody has read it, who acts on it later."""
+
+    uuid: str
+    status: str
+    attempt: int
+    purged: bool
+
+    def thawed(self) -> Task:
+        purged = PURGED_AT if self.purged else None
+        return Task(uuid=self.uuid, status=self.status, attempt=self.attempt, files_purged_at=purged)
+
+
+def _row(values: dict[str, Any]) -> Row:
+    pause = values["not_before"]
+    return Row(
+        values["status"],
+        values["attempt"],
+        values["crashes"],
+        values["owner"],
+        values["lease_expires"] is not None,
+        None if pause is None else PAUSED if pause > time.time() else DUE,
+        values["started_at"] is not None,
+        values["finished_at"] is not None,
+        values["files_purged_at"] is not None,
+        values["error_code"],
+        values["result"],
+    )

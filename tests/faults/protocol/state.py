@@ -1,0 +1,112 @@
+"""The state of the whole service, cut down to what the protocol depends on, and how to change one part of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+from app.ledger.losses import Lease
+from app.ledger.states import QUEUED
+from app.ledger.task import Claim
+from app.media.paths import SOURCE
+from tests.faults.protocol.snapshots import STALE_LEASE, Folder, Row, Rows, Touch
+from tests.faults.protocol.stepped import Script
+
+AT_WORK, WRITING = "at work", "writing"  # of a device process, and then one of the verdicts (stepped.py)
+RUNNING, STOPPED, DEAD = "running", "stopped", "dead"
+RECEIVED, KEPT, COMMITTED, GONE = "received", "kept", "committed", "gone"  # of the web side's request
+
+
+class Work(NamedTuple):
+    """What a slot's device process is doing, or has said of it, which its supervisor has still to write down."""
+
+    claim: Claim
+    phase: str
+
+
+class Supervisor(NamedTuple):
+    """``script``: what its loop is in the middle of. One that is STOPPED goes on where it was when it is resumed."""
+
+    life: str
+    owner: str
+    slots: tuple[Work | None, ...]
+    script: Script | None = None
+    ending: bool = False
+
+
+class State(NamedTuple):
+    """Rows, folders and the web side's requests by task; then who is in the middle of what."""
+
+    rows: Rows
+    folders: tuple[Folder, ...]
+    web: tuple[str, ...]
+    supervisors: tuple[Supervisor, ...]
+    purge: Script | None = None
+    deleting: Script | None = None
+    removed: tuple[bool, ...] = ()  # whether a client or the purge has removed the row
+    faults: int | None = None  # how many may still happen; None for any number
+
+    def row(self, place: int, row: Row) -> State:
+        return self._replace(rows=put(self.rows, place, row))
+
+    def folder(self, place: int, folder: Folder) -> State:
+        return self._replace(folders=put(self.folders, place, folder))
+
+    def request(self, place: int, at: str) -> State:
+        return self._replace(web=put(self.web, place, at))
+
+    def supervisor(self, number: int, supervisor: Supervisor) -> State:
+        return self._replace(supervisors=put(self.supervisors, number, supervisor))
+
+    def aged(self, identifiers: tuple[str, ...], touch: Touch | None) -> State:
+        """After ``touch``: what others have seen of a lease that it renewed is not what is written there any more."""
+        if touch is None:
+            return self
+
+        def stale(lease: Lease) -> Lease:
+            return Lease(lease.claim, STALE_LEASE) if lease.claim.uuid in touch.renewed else lease
+
+        state = self
+        if touch.renewed:
+            state = self._replace(supervisors=tuple(_with_leases(s, stale) for s in self.supervisors))
+        if touch.name in ("delete", "forget") and touch.answer:
+            state = state._replace(removed=put(state.removed, identifiers.index(touch.arguments[0]), True))
+        return state
+
+
+def start(tasks: int, supervisors: str, slots: int, web: str, faults: int | None) -> State:
+    """All is quiet, and an upload for each task is just received, or its row has been committed."""
+    rows: Rows = (None,) * tasks
+    folders: tuple[Folder, ...] = (None,) * tasks
+    if web == COMMITTED:
+        folders = (frozenset({SOURCE}),) * tasks
+        rows = (Row(QUEUED, 0, 0, None, False, None, False, False, False, None, None),) * tasks
+    serving = tuple(Supervisor(RUNNING, name, (None,) * slots) for name in supervisors)
+    return State(rows, folders, (web,) * tasks, serving, removed=(False,) * tasks, faults=faults)
+
+
+def put(values: tuple[Any, ...], place: int, value: Any) -> Any:
+    return (*values[:place], value, *values[place + 1 :])
+
+
+def renamed(state: State, name: str) -> State:
+    """A dead supervisor's name is never used again: whatever still bears it, and those before it, gets other ones."""
+    leases = [lease for s in state.supervisors if s.script and s.script.does == "recover" for lease in s.script.to]
+    written = {row.owner for row in state.rows if row} | {lease.claim.owner for lease in leases}
+    borne = sorted(owner for owner in written if owner is not None and owner.startswith(name))
+    older = {owner: name + "'" * age for age, owner in enumerate(borne, 1)}
+    rows = tuple(row and row._replace(owner=older.get(str(row.owner), row.owner)) for row in state.rows)
+
+    def by(lease: Lease) -> Lease:
+        owner = lease.claim.owner
+        return Lease(replace(lease.claim, owner=older.get(owner, owner)), lease.expires)
+
+    return state._replace(rows=rows, supervisors=tuple(_with_leases(s, by) for s in state.supervisors))
+
+
+def _with_leases(supervisor: Supervisor, change: Callable[[Lease], Lease]) -> Supervisor:
+    script = supervisor.script
+    if script is None or script.does != "recover":
+        return supervisor
+    return supervisor._replace(script=script._replace(to=tuple(change(lease) for lease in script.to)))

@@ -1,0 +1,153 @@
+"""Run shipped code of workers/ one touch of the ledger or of cache/ at a time, so that anything may happen between two touches.
+
+A piece of code that is under way is the list of answers it has had so far: to go on, it is run again from its beginning, is
+given those answers, makes one touch for real, and is left where it wants to make the next.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from types import ModuleType, SimpleNamespace
+from typing import Any, NamedTuple
+
+import pytest
+
+from app.ledger import age, losses, reading, task
+from app.ledger.task import Claim
+from app.media import removal
+from app.settings import Cache, Settings, Tasks
+from tests.faults.protocol.snapshots import Folder, Rows, Seen, Snapshots, Touch
+from workers import leftovers, purge, settling, unfinished
+from workers.protocol import Failure, Outcome
+
+VERDICTS = OUTCOME, FAILURE, LOST, NOTHING = ("outcome", "failure", "lost", "nothing")
+
+
+class Script(NamedTuple):
+    """Code under way: what it does, to what, and the answers it has had."""
+
+    does: str
+    to: Any
+    answers: tuple[Any, ...] = ()
+
+
+class Going(NamedTuple):
+    """After one touch: the script, None when it has come to its end, and what it touched."""
+
+    script: Script | None
+    rows: Rows
+    folders: tuple[Folder, ...]
+    label: str = ""
+    touch: Touch | None = None
+
+
+class _SuspendedError(BaseException):
+    """The script wants to touch again; not an Exception, which the code might handle."""
+
+
+class Stepper:
+    """The programs of workers/ on ``snapshots``; ``patch`` puts our touches in place of the functions they call."""
+
+    def __init__(self, snapshots: Snapshots, patch: pytest.MonkeyPatch) -> None:
+        self._snapshots = snapshots
+        self._known: dict[Any, Going] = {}
+        cache = Cache(path=snapshots.cache, ttl=1)
+        settings = Settings(cache=cache)
+        self._programs: dict[str, Callable[[Any], object]] = {
+            "settle": lambda to: settling.settle(settings, to[0], _verdict(*to)),
+            "recover": lambda leases: settling.recover(settings, list(leases)),
+            "give back": lambda to: settling.give_back_unknown(settings, to[0], set(to[1])),
+            "abandon": lambda claim: settling.abandon(cache.path, claim),
+            "purge": lambda _: purge.purge_finished(cache),
+            "forget": lambda _: purge.forget_finished(cache, Tasks(ttl=1)),
+            # the purge's two steps for one old folder, and the two of DELETE /task/<identifier>
+            "sweep": lambda identifier: purge._nobodys(identifier) and self._remove_folder(cache.path, identifier),
+            "delete": lambda identifier: self._delete_row(identifier) and self._remove_folder(cache.path, identifier),
+        }
+        self._delete_row, self._remove_folder = self._row(task, "delete"), self._file(removal, "remove_folder")
+        replaced = {
+            (settling, "task"): self._rows_of(task, "complete", "fail", "requeue", "held"),
+            (settling, "losses"): self._rows_of(losses, "lose", "take_over"),
+            (settling, "unfinished"): SimpleNamespace(remove=self._file(unfinished, "remove")),
+            (leftovers, "reading"): self._rows_of(reading, "facts"),
+            (leftovers, "remove_folder"): self._remove_folder,
+            (leftovers, "remove_partial"): self._file(removal, "remove_partial"),
+            (purge, "age"): self._rows_of(age, "purgeable", "purged", "forgettable", "forget"),
+            (purge, "reading"): self._rows_of(reading, "facts"),
+            (purge, "remove_folder"): self._remove_folder,
+        }
+        for (module, name), ours in replaced.items():
+            patch.setattr(module, name, ours)
+
+    def go_on(self, script: Script, rows: Rows, folders: tuple[Folder, ...]) -> Going:
+        """Let ``script`` make its next touch."""
+        key = (script, rows, folders)
+        if key not in self._known:
+            self._known[key] = self._gone_on(script, rows, folders)
+        return self._known[key]
+
+    def _gone_on(self, script: Script, rows: Rows, folders: tuple[Folder, ...]) -> Going:
+        self._script, self._answered = script, 0
+        self._going = Going(script, rows, folders)
+        try:
+            self._programs[script.does](script.to)
+        except _SuspendedError:
+            return self._going
+        return self._going._replace(script=None)
+
+    def _rows_of(self, module: ModuleType, *names: str) -> SimpleNamespace:
+        return SimpleNamespace(**{name: self._row(module, name) for name in names})
+
+    def _row(self, module: ModuleType, name: str) -> Callable[..., Any]:
+        def touch(*arguments: Any, **named: Any) -> Any:
+            if not self._answers_known():
+                touched = self._snapshots.ledger(self._going.rows, getattr(module, name), *arguments, **named)
+                self._note(touched.answer, f"{name} → {touched.answer}", rows=touched.rows, touch=touched)
+            return _thawed(name, self._answer())
+
+        return touch
+
+    def _file(self, module: ModuleType, name: str) -> Callable[..., Any]:
+        def touch(cache: Any, whose: Claim | str) -> Any:
+            if not self._answers_known():
+                identifier = whose.uuid if isinstance(whose, Claim) else whose
+                place = self._snapshots.identifiers.index(identifier)
+                left = list(self._going.folders)
+                left[place] = self._snapshots.disk(left[place], identifier, getattr(module, name), cache, whose)
+                self._note(None, f"{module.__name__.rpartition('.')[2]}.{name}", folders=tuple(left))
+            return self._answer()
+
+        return touch
+
+    def _answers_known(self) -> bool:
+        assert self._going.script is not None
+        if self._answered < len(self._going.script.answers):
+            return True
+        if self._going.label:
+            raise _SuspendedError
+        return False
+
+    def _note(self, answer: Any, label: str, **changes: Any) -> None:
+        script = self._script._replace(answers=(*self._script.answers, answer))
+        self._going = self._going._replace(script=script, label=label, **changes)
+
+    def _answer(self) -> Any:
+        assert self._going.script is not None
+        self._answered += 1
+        return self._going.script.answers[self._answered - 1]
+
+
+def _verdict(claim: Claim, word: str) -> Outcome | Failure | None:
+    if word == OUTCOME:
+        return Outcome("filepath", str(claim.attempt), [], 1.0, {})
+    if word == FAILURE:
+        return Failure("invalid_media", "It cannot be decoded.", [], 1.0, {})
+    return Failure("worker_crashed", "It died.", [], None, {}) if word == LOST else None
+
+
+def _thawed(name: str, answer: Any) -> Any:
+    if name == "held":
+        return set(answer)
+    if name in ("purgeable", "forgettable"):
+        return list(answer)
+    return answer.thawed() if isinstance(answer, Seen) else answer

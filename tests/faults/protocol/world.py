@@ -1,0 +1,87 @@
+"""A world to explore: who takes part, what may go wrong, and whether all that holds in it which must."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from app.ledger.states import QUEUED, TERMINAL
+from tests.faults.protocol import rules
+from tests.faults.protocol.explorer import FAULT, GOOD, Graph, Step, explore, require_end, require_way_out
+from tests.faults.protocol.inside import Inside
+from tests.faults.protocol.outside import Outside
+from tests.faults.protocol.snapshots import DUE, PAUSED, Snapshots
+from tests.faults.protocol.state import COMMITTED, KEPT, RECEIVED, State, start
+from tests.faults.protocol.stepped import Stepper
+
+ALL = ("cancel", "delete", "purge")
+
+
+class World:
+    """``faults``: how many may happen in one course of events, None for any number. The rest: inside.py and outside.py."""
+
+    def __init__(
+        self,
+        cache: Path,
+        patch: pytest.MonkeyPatch,
+        *,
+        tasks: int = 1,
+        supervisors: str = "A",
+        slots: int = 1,
+        web: str = COMMITTED,
+        faults: int | None = None,
+        lossy: bool = False,
+        files: bool = True,
+        returns: int = 1,
+        others: tuple[str, ...] = (),
+    ) -> None:
+        identifiers = tuple(f"00000000-0000-4000-8000-{number:012}" for number in range(tasks))
+        snapshots = Snapshots(cache, identifiers)
+        stepper = Stepper(snapshots, patch)
+        self._inside = Inside(snapshots, stepper, lossy, files, returns)
+        self._outside = Outside(snapshots, stepper, others, returns)
+        self._start = start(tasks, supervisors, slots, web, faults)
+        self._files = files
+        self.snapshots = snapshots
+
+    def check(self) -> Graph:
+        """Raises ViolationError where a rule is broken, a task is stuck, or what is not needed stays on disk for ever."""
+        graph = explore(self._start, self._steps, lambda before, step: rules.broken(before, step, self._files))
+        require_way_out(graph, live, lambda state: not live(state), "the task never ends")
+        require_end(graph, live)
+        if "purge" in self._outside.others:
+            require_way_out(graph, waste, lambda state: not waste(state), "the folder is never removed")
+        return graph
+
+    def _steps(self, state: State) -> Iterator[Step]:
+        for step in self._all(state):
+            if step.kind != FAULT or state.faults is None:
+                yield step
+            elif state.faults:
+                yield step._replace(state=step.state._replace(faults=state.faults - 1))
+
+    def _all(self, state: State) -> Iterator[Step]:
+        for place, row in enumerate(state.rows):
+            yield from self._outside.web(state, place)
+            yield from self._outside.client(state, place)
+            if row is not None and (row.status, row.pause) == (QUEUED, PAUSED):
+                yield Step("the pause is over", GOOD, state.row(place, row._replace(pause=DUE)))
+        yield from self._outside.purge(state)
+        for number in range(len(state.supervisors)):
+            yield from self._outside.fates(state, number)
+            yield from self._inside.processes(state, number)
+            yield from self._inside.loop(state, number)
+
+
+def live(state: State) -> bool:
+    return any(row is not None and row.status not in TERMINAL for row in state.rows)
+
+
+def waste(state: State) -> bool:
+    """Whether a folder is there that nobody will want: of no task, or of one whose files are to be gone."""
+    return any(
+        folder is not None and at not in (RECEIVED, KEPT) and (row is None or row.purged)
+        for row, folder, at in zip(state.rows, state.folders, state.web, strict=True)
+    )

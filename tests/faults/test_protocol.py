@@ -1,0 +1,194 @@
+"""The protocol in all interleavings: real functions of the ledger and of workers/ on real rows, every state that can be reached.
+
+What must hold is in protocol/rules.py; from every state a live task must reach its end by good steps alone. The second half
+breaks the code in one place at a time and expects to be told: an explorer that finds nothing must be able to find something.
+"""
+
+from __future__ import annotations
+
+import functools
+import logging
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from app.ledger import age, db, losses, task
+from app.ledger.states import CANCELLED
+from app.ledger.task import Claim, Task
+from app.media import uploads
+from app.media.removal import remove_partial
+from tests.faults.protocol.explorer import ViolationError
+from tests.faults.protocol.state import RECEIVED
+from tests.faults.protocol.world import ALL, World
+from workers import settling, unfinished
+from workers.leases import LeaseWatch
+
+Make = Callable[..., World]
+
+ONE = {"web": RECEIVED, "others": ALL}
+TWO = {"supervisors": "AB", "files": False, "returns": 0}
+WORLDS: dict[str, dict[str, Any]] = {
+    "one supervisor, clients, purge, any number of faults": ONE,
+    "two supervisors, any number of faults": TWO,
+    "two supervisors on a ledger that loses answers, 2 faults": {
+        "supervisors": "AB", "lossy": True, "others": ("cancel",), "faults": 2,
+    },
+    "two supervisors, clients, purge, answers lost, 1 fault": {
+        "supervisors": "AB", "lossy": True, "others": ALL, "faults": 1,
+    },
+    "two supervisors of two slots, answers lost, 2 faults": {
+        "supervisors": "AB", "slots": 2, "files": False, "lossy": True, "faults": 2,
+    },
+    "two tasks, two supervisors, answers lost, 1 fault": {
+        "tasks": 2, "supervisors": "AB", "files": False, "lossy": True, "faults": 1,
+    },
+}  # fmt: skip
+
+
+@pytest.fixture
+def make(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Make]:
+    logging.disable(logging.CRITICAL)  # ten thousand lines of tasks taken over
+    yield functools.partial(World, tmp_path / "cache", monkeypatch)
+    logging.disable(logging.NOTSET)
+    db.database.close()
+
+
+@pytest.mark.parametrize("world", WORLDS)
+def test_no_interleaving_loses_or_doubles_a_result(
+    world: str, make: Make, record_property: Callable[[str, object], None]
+) -> None:
+    began = time.monotonic()
+    checked = make(**WORLDS[world])
+    graph = checked.check()
+    states, steps = len(graph.states), sum(map(len, graph.steps))
+    record_property("states", states)
+    told = f"{states} states, {steps} transitions, {checked.snapshots.calls} calls of the ledger"
+    print(f"{world}: {told}, {time.monotonic() - began:.1f} s")
+    assert states > 2000, "the world has become smaller than it was"
+
+
+def without_attempt(monkeypatch: pytest.MonkeyPatch) -> None:
+    def held_by(claim: Claim) -> Any:
+        return (Task.uuid == claim.uuid) & (Task.owner == claim.owner) & (Task.status == "IN_PROGRESS")
+
+    monkeypatch.setattr(task, "held_by", held_by)
+    monkeypatch.setattr(losses, "held_by", held_by)
+
+
+def finishing_by_attempt_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    def finish(claim: Claim, **values: Any) -> bool:
+        ours = (Task.uuid == claim.uuid) & (Task.attempt == claim.attempt)
+        return task.changed(Task.update(**values, **task.ended()).where(ours))
+
+    monkeypatch.setattr(task, "_finish", finish)
+
+
+def without_the_lease_that_was_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    def take_over(lease: losses.Lease, message: str, pause: float) -> str | None:
+        return losses.lose(lease.claim, "worker_crashed", message, pause)
+
+    monkeypatch.setattr(losses, "take_over", take_over)
+
+
+def without_counting_losses(monkeypatch: pytest.MonkeyPatch) -> None:
+    def lose(claim: Claim, *_: Any, **__: Any) -> str | None:
+        return losses.AGAIN if task.requeue(claim) else None
+
+    monkeypatch.setattr(losses, "lose", lose)
+
+
+def counting_stops(monkeypatch: pytest.MonkeyPatch) -> None:
+    def requeue(claim: Claim) -> bool:
+        return bool(
+            task.changed(Task.update(task.in_queue() | {Task.crashes: Task.crashes + 1}).where(task.held_by(claim)))
+        )
+
+    monkeypatch.setattr(task, "requeue", requeue)
+
+
+def without_a_third_and_last_loss(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(losses, "MAX_ATTEMPTS", 4)
+
+
+def without_a_new_attempt(monkeypatch: pytest.MonkeyPatch) -> None:
+    real = task.claim
+
+    def claim(owner: str) -> Task | None:
+        row = real(owner)
+        if row is not None and row.attempt > 1:
+            Task.update(attempt=row.attempt - 1).where(Task.id == row.id).execute()
+            row.attempt -= 1
+        return row
+
+    monkeypatch.setattr(task, "claim", claim)
+
+
+def cancelling_what_has_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    def cancel(uuid: str) -> bool:
+        return task.changed(Task.update(status=CANCELLED, **task.ended()).where(Task.uuid == uuid))
+
+    monkeypatch.setattr(task, "cancel", cancel)
+
+
+def purging_live_tasks(monkeypatch: pytest.MonkeyPatch) -> None:
+    def everybody(*_: Any) -> list[str]:
+        return [row.uuid for row in Task.select(Task.uuid)]
+
+    def purged(uuid: str) -> bool:
+        return bool(Task.update(files_purged_at=4.0).where(Task.uuid == uuid).execute())
+
+    monkeypatch.setattr(age, "purgeable", everybody)
+    monkeypatch.setattr(age, "purged", purged)
+
+
+def removing_every_attempts_files(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(unfinished, "remove", lambda cache, claim: remove_partial(cache, claim.uuid))
+
+
+def committing_before_storing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(uploads, "keep", lambda upload, folder: folder.mkdir())
+
+
+def watching_no_leases(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(LeaseWatch, "lost", lambda *_: [])
+
+
+def keeping_what_nobody_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(settling, "give_back_unknown", lambda *_: task.held("nobody"))
+
+
+BROKEN: list[tuple[Callable[[pytest.MonkeyPatch], None], dict[str, Any], str]] = [
+    (without_attempt, {"supervisors": "AB", "slots": 2, "files": False, "faults": 2}, "which holds nothing, changed"),
+    (finishing_by_attempt_alone, {"others": ("cancel",), "faults": 0}, "was CANCELLED has changed to"),
+    (without_the_lease_that_was_seen, TWO, "take_over by A, attempt 1, which holds nothing, changed a row"),
+    (without_counting_losses, TWO, "lose took losses from 0 to 0"),
+    (counting_stops, TWO | {"returns": 1}, "requeue took losses from 0 to 1"),
+    (without_a_third_and_last_loss, TWO, "after 3 losses a task is QUEUED"),
+    (without_a_new_attempt, TWO, "attempt went from 1 to 1"),
+    (cancelling_what_has_ended, {"others": ("cancel",), "faults": 0}, "has changed to CANCELLED"),
+    (purging_live_tasks, {"others": ("cancel", "purge"), "faults": 1}, "a task that is QUEUED is marked as purged"),
+    (removing_every_attempts_files, {"supervisors": "AB", "faults": 2}, "completed without its files"),
+    (committing_before_storing, ONE, "the recording of a task that is QUEUED is gone"),
+    (watching_no_leases, {"faults": 1}, "the task never ends"),
+    (keeping_what_nobody_runs, {"lossy": True, "faults": 1}, "the task never ends"),
+]
+
+
+@pytest.mark.parametrize(("damage", "world", "told"), BROKEN, ids=[damage.__name__ for damage, _, _ in BROKEN])
+def test_explorer_finds_what_is_broken(
+    damage: Callable[[pytest.MonkeyPatch], None],
+    world: dict[str, Any],
+    told: str,
+    make: Make,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    damage(monkeypatch)
+    with pytest.raises(ViolationError) as found:
+        make(**world).check()
+    sentence, *trace = str(found.value).splitlines()
+    assert told in sentence, found.value
+    assert 1 < len(trace) < 25 and trace[0].startswith("  1. "), found.value
+    print(found.value)
