@@ -60,7 +60,7 @@ def kill_everything(service: FaultyService) -> None:
 
 
 @pytest.mark.parametrize("rounds", [4, pytest.param(40, marks=[pytest.mark.storm, pytest.mark.timeout(3600)])])
-def test_promise_accepted_is_never_lost(tmp_path: Path, rounds: int) -> None:
+def test_fault_7_and_promise_accepted_is_never_lost(tmp_path: Path, rounds: int) -> None:
     print(f"SEED={SEED}")
     chance = random.Random(SEED)
     with faulty(tmp_path) as service:
