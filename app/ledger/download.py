@@ -11,9 +11,9 @@ from typing import Any
 
 from peewee import Case
 
-from app.ledger.db import database, is_postgres, now, write
+from app.ledger.db import now, write
 from app.ledger.states import FAILED, QUEUED
-from app.ledger.task import Task, wake
+from app.ledger.task import Task, locked, oldest, wake
 
 LEASE_SECONDS = 15.0
 STAGE = "download"
@@ -32,14 +32,10 @@ def claim(owner: str) -> tuple[Held, str] | None:
     """Take on the oldest download that nobody does, with its URL; None when there is none."""
     left = (Task.lease_expires < now()) | (Task.lease_expires > now() + 2 * LEASE_SECONDS)  # or the clock was set back
     pending = _pending() & (Task.owner.is_null() | left)
-    waiting = Task.select(Task.id).where(pending).order_by(Task.id).limit(1)
-    if waiting.scalar() is None:  # a plain read: an idle look must not take the write lock
+    if oldest(pending).scalar() is None:  # a plain read: an idle look must not take the write lock
         return None
     with write():
-        oldest = waiting
-        if is_postgres(database):
-            oldest = waiting.for_update("FOR UPDATE SKIP LOCKED")  # type: ignore[arg-type]
-        task_id = oldest.scalar()
+        task_id = locked(oldest(pending))
         if task_id is None:
             return None
         lease = now() + LEASE_SECONDS

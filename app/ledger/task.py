@@ -108,14 +108,10 @@ def queued() -> int:
 def claim(owner: str) -> Task | None:
     """Move the oldest QUEUED task whose recording is here to IN_PROGRESS for ``owner``; None when nothing waits."""
     ready = (Task.status == QUEUED) & Task.source_url.is_null() & _pause_over()
-    waiting = Task.select(Task.id).where(ready).order_by(Task.id).limit(1)
-    if waiting.scalar() is None:  # a plain read: an idle poll must not take the write lock
+    if oldest(ready).scalar() is None:  # a plain read: an idle poll must not take the write lock
         return None
     with write():
-        oldest = waiting
-        if is_postgres(database):
-            oldest = waiting.for_update("FOR UPDATE SKIP LOCKED")  # type: ignore[arg-type]
-        task_id = oldest.scalar()
+        task_id = locked(oldest(ready))
         if task_id is None:
             return None
         Task.update(
@@ -128,6 +124,17 @@ def claim(owner: str) -> Task | None:
             stage=None,
         ).where((Task.id == task_id) & ready).execute()
         return Task.get_by_id(task_id)
+
+
+def oldest(condition: Any) -> Any:
+    """The query for the id of the first task in the queue that ``condition`` holds for."""
+    return Task.select(Task.id).where(condition).order_by(Task.id).limit(1)
+
+
+def locked(query: Any) -> int | None:
+    """Within ``write``: the id that the query finds, kept from other claimers; what one of them has locked is passed over."""
+    found: int | None = (query.for_update("FOR UPDATE SKIP LOCKED") if is_postgres(database) else query).scalar()
+    return found
 
 
 def report(claim: Claim, stage: str, progress: float, **facts: Any) -> bool:
