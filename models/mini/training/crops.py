@@ -10,11 +10,13 @@ MASK_HOP = 160
 Pool = list[list[np.ndarray]]  # by speaker, what each says in several takes
 
 
-def batch(pool: Pool, who: np.ndarray, rng: np.random.Generator) -> tuple[torch.Tensor, torch.Tensor]:
+def batch(
+    pool: Pool, who: np.ndarray, rng: np.random.Generator, harsh: float = 1.0
+) -> tuple[torch.Tensor, torch.Tensor]:
     """For each of `who` a disturbed window `(B, WINDOW)` and the frames of it in which they speak `(B, frames)`."""
     windows = [window(pool[speaker], pool[other], rng) for speaker, other in zip(who, np.roll(who, 1), strict=True)]
     sound, mask = (torch.from_numpy(np.stack(parts)) for parts in zip(*windows, strict=True))
-    return disturbed(sound, rng), mask
+    return disturbed(sound, rng, harsh), mask
 
 
 def window(own: list[np.ndarray], others: list[np.ndarray], rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
@@ -41,38 +43,41 @@ def _fill(place: np.ndarray, said: list[np.ndarray], gain: float, rng: np.random
         at += len(piece) + int(rng.uniform(0.0, 0.15) * RATE)
 
 
-def disturbed(sound: torch.Tensor, rng: np.random.Generator) -> torch.Tensor:
-    """Each window through a channel, sometimes a telephone or a room, with noise at 5 to 45 dB, at any level."""
+def disturbed(sound: torch.Tensor, rng: np.random.Generator, harsh: float) -> torch.Tensor:
+    """Each window through a channel, sometimes a telephone or a room, in noise, at any level; all the milder, the less `harsh`.
+
+    At 1 the channel bends the spectrum by 3 dB and the noise lies 5 to 45 dB below.
+    """
     count, length = sound.shape
     frequencies = np.fft.rfftfreq(2 * length, 1 / RATE)
     spectrum = torch.fft.rfft(sound, 2 * length)
-    curves = np.stack([_channel(frequencies, rng) for _ in range(count)])
+    curves = np.stack([_channel(frequencies, rng, harsh) for _ in range(count)])
     spectrum *= torch.from_numpy(curves.astype(np.float32))
-    rooms = np.stack([_room(length // 2, rng) for _ in range(count)])
+    rooms = np.stack([_room(length // 2, rng, harsh) for _ in range(count)])
     spectrum *= torch.fft.rfft(torch.from_numpy(rooms), 2 * length)
     clean = torch.fft.irfft(spectrum, 2 * length)[:, :length]
     tilt = torch.from_numpy((np.maximum(frequencies, 50)[None] / 1000) ** rng.uniform(-1, 0.3, (count, 1))).float()
     noise = torch.fft.irfft(torch.fft.rfft(torch.randn(count, length), 2 * length) * tilt, 2 * length)[:, :length]
     level = clean.std(1, keepdim=True) / noise.std(1, keepdim=True).clamp(min=1e-6)
-    ratio = torch.from_numpy(10 ** (-rng.uniform(5, 45, (count, 1)) / 20)).float()
+    ratio = torch.from_numpy(10 ** (-rng.uniform(45 - 40 * harsh, 45, (count, 1)) / 20)).float()
     mixed = clean + noise * level * ratio * torch.from_numpy(rng.random((count, 1)) < 0.7)
     gain = torch.from_numpy(10 ** (rng.uniform(-30, 0, (count, 1)) / 20)).float()
     return mixed / mixed.abs().amax(1, keepdim=True).clamp(min=1e-6) * gain
 
 
-def _channel(frequencies: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+def _channel(frequencies: np.ndarray, rng: np.random.Generator, harsh: float) -> np.ndarray:
     """A smooth random curve within about 6 dB; one in five also cut to the band of a telephone."""
     knots = np.geomspace(60, RATE / 2, 8)
-    decibels = np.interp(np.log(np.maximum(frequencies, 60)), np.log(knots), rng.normal(0, 3, 8))
-    if rng.random() < 0.2:
+    decibels = np.interp(np.log(np.maximum(frequencies, 60)), np.log(knots), rng.normal(0, 3 * harsh, 8))
+    if rng.random() < 0.2 * harsh:
         decibels = decibels - 40 * ((frequencies < rng.uniform(150, 350)) | (frequencies > rng.uniform(3300, 3900)))
     return 10 ** (decibels / 20)
 
 
-def _room(length: int, rng: np.random.Generator) -> np.ndarray:
+def _room(length: int, rng: np.random.Generator, harsh: float) -> np.ndarray:
     """An impulse response: sound as it comes, or with an echo that dies away in 0.1 to 0.5 s."""
     response = np.zeros(length, np.float32)
-    if rng.random() < 0.3:
+    if rng.random() < 0.3 * harsh:
         decay = np.exp(-6.9 * np.arange(length) / RATE / rng.uniform(0.1, 0.5))
         response += (rng.standard_normal(length) * decay * rng.uniform(0.01, 0.06)).astype(np.float32)
     response[0] = 1

@@ -20,8 +20,8 @@ SEED = 2027
 ROUNDS = 8  # windows of each speaker that the PLDA is made from
 # found on the development conversations of evaluate_diarization.py
 PARAMETERS = {
-    "segmentation": {"threshold": 0.5, "min_duration_off": 0.6},
-    "clustering": {"method": "centroid", "min_cluster_size": 4, "threshold": 0.75},
+    "segmentation": {"threshold": 0.75, "min_duration_off": 0.8},
+    "clustering": {"method": "centroid", "min_cluster_size": 9, "threshold": 0.65},
 }
 
 

@@ -28,6 +28,7 @@ UNVOICED = {"whisper", "whisperf", "croak", "fast", "michael", "norbert"}  # whi
 FLITE = ("slt", "rms", "awb", "kal16")
 STRETCHES = tuple(map(Fraction, "21/25 11/12 1 12/11 25/21".split()))  # of all frequencies
 PITCHES = (20, 50, 80)  # espeak-ng's scale 0-99; every voice has a pitch of its own on it
+FLITES = len(FLITE) * len(STRETCHES)  # the first of the cast
 INVENTED = 160
 WORDS = 5
 JITTER = 15  # of that scale: as much as a voice's words differ in our recordings

@@ -1,4 +1,4 @@
-"""Make the diarization folder: python train_diarization.py OUT [--trial] (25 minutes on one core).
+"""Make the diarization folder: python train_diarization.py OUT [--trial] (half an hour on one core).
 
 OUT gets `config.yaml`, `segmentation/` (the model inside whisperx's wheel, as it is, without its optimizer's state),
 `embedding/` (an x-vector network, Snyder et al. 2018, trained here) and `plda/`: what pyannote.audio loads as a pipeline.
@@ -6,6 +6,8 @@ OUT gets `config.yaml`, `segmentation/` (the model inside whisperx's wheel, as i
 
 import argparse
 import time
+from collections.abc import Sequence
+from dataclasses import dataclass
 from multiprocessing.pool import ThreadPool
 from pathlib import Path
 
@@ -22,11 +24,29 @@ from xvector import BATCH, DIMENSION, embedded, in_order, network, pooled
 
 SEED = 2026
 SPEAKERS, TAKES = 960, 6
-STEPS, PEAK_RATE = 1500, 1e-3
+MILD = 0.2  # how harsh the windows are that are not fully disturbed
 REPORT = 25
 ROUNDS = 8  # windows of each speaker that the projection is made from
 # of the additive angular margin (Deng et al. 2019), which comes in after a third of the steps
 SCALE, MARGIN = 30.0, 0.2
+
+
+@dataclass(frozen=True)
+class Phase:
+    """Steps at a learning rate that rises to `peak_rate` and falls.
+
+    `harsh_share` of the batches are fully disturbed; flite's speakers, who are few, come `flite_weight` times as often.
+    """
+
+    steps: int
+    peak_rate: float
+    harsh_share: float
+    flite_weight: int
+
+
+# channels that bend every spectrum hide what little tells voices of one vocal tract apart; so the second phase is milder
+PHASES = (Phase(1500, 1e-3, 1.0, 1), Phase(350, 5e-4, 0.25, 4))
+TRIAL = (Phase(2, 1e-3, 1.0, 1),)
 
 
 def main() -> None:
@@ -40,7 +60,7 @@ def main() -> None:
     pool = spoken(BATCH + 1 if asked.trial else SPEAKERS)
     hours = sum(len(said) for speaker in pool for said in speaker) / RATE / 3600
     print(f"{len(pool)} speakers, {hours:.1f} h, {time.time() - began:.0f} s", flush=True)
-    diarization_folder.write(trained(pool, 2 if asked.trial else STEPS), pool, asked.out)
+    diarization_folder.write(trained(pool, TRIAL if asked.trial else PHASES), pool, asked.out)
     print(f"{time.time() - began:.0f} s in all, {time.process_time() / 60:.1f} minutes of processor time")
 
 
@@ -52,19 +72,28 @@ def spoken(count: int) -> Pool:
     return [said[start : start + TAKES] for start in range(0, len(said), TAKES)]
 
 
-def trained(pool: Pool, steps: int) -> XVectorMFCC:
+def trained(pool: Pool, phases: Sequence[Phase]) -> XVectorMFCC:
     """The network: first the best projection of what its untrained convolutions yield, then all of it together."""
     model, rng = network(), np.random.default_rng(SEED)
     centres = torch.nn.Parameter(projected(model, pool, rng))
+    for phase in phases:
+        learn(model, centres, pool, phase, rng)
+    return model.eval()
+
+
+def learn(model: XVectorMFCC, centres: torch.nn.Parameter, pool: Pool, phase: Phase, rng: np.random.Generator) -> None:
     optimizer = torch.optim.AdamW([*model.parameters(), centres], weight_decay=1e-3)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, PEAK_RATE, steps, pct_start=0.15)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, phase.peak_rate, phase.steps, pct_start=0.15)
+    often = np.ones(len(pool))
+    often[: speakers.FLITES] = phase.flite_weight
     right = lost = 0.0
     model.train()
-    for step in range(1, steps + 1):
-        who = rng.choice(len(pool), BATCH, replace=False)
+    for step in range(1, phase.steps + 1):
+        who = rng.choice(len(pool), BATCH, replace=False, p=often / often.sum())
         target = torch.from_numpy(who)
-        angles = functional.normalize(embedded(model, *batch(pool, who, rng))) @ functional.normalize(centres).T
-        margin = MARGIN * min(1.0, max(0.0, 3 * step / steps - 1))
+        harsh = 1.0 if rng.random() < phase.harsh_share else MILD
+        angles = functional.normalize(embedded(model, *batch(pool, who, rng, harsh))) @ functional.normalize(centres).T
+        margin = MARGIN * min(1.0, max(0.0, 3 * step / phase.steps - 1))
         loss = functional.cross_entropy(SCALE * with_margin(angles, target, margin), target)
         optimizer.zero_grad()
         loss.backward()
@@ -76,7 +105,6 @@ def trained(pool: Pool, steps: int) -> XVectorMFCC:
             minutes = time.process_time() / 60
             print(f"step {step}: loss {lost / REPORT:.2f}, right {right / REPORT:.2f}, {minutes:.1f} min", flush=True)
             lost = right = 0.0
-    return model.eval()
 
 
 def projected(model: XVectorMFCC, pool: Pool, rng: np.random.Generator) -> torch.Tensor:
