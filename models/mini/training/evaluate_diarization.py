@@ -1,4 +1,6 @@
-"""How often the diarization is wrong about who speaks: python evaluate_diarization.py FOLDER [development] (TIME on one core).
+"""How often the diarization is wrong about who speaks.
+
+python evaluate_diarization.py FOLDER [development] (three minutes on one core)
 
 Diarization error rate as pyannote.metrics counts it: no collar, overlap counted. Conversations of `scenes.conversation` by
 2, 3 and 4 voices that sound different, 40 to 90 s, and the recording of two people in pyannote.audio's wheel.
