@@ -7,6 +7,7 @@ import pwd
 import shutil
 import subprocess
 import tempfile
+import uuid
 from pathlib import Path
 from types import TracebackType
 
@@ -52,7 +53,8 @@ class Postgres:
         self._run("pg_ctl", "-D", str(self.folder), "-m", "immediate", "-w", "stop")
 
     def database(self, name: str) -> str:
-        """Create a database and return its address."""
+        """Create a database whose name begins with ``name``, and return its address."""
+        name = f"{name}_{uuid.uuid4().hex[:8]}"
         self._run("createdb", "-h", "127.0.0.1", "-p", str(self.port), "-U", self.user, name)
         return f"postgresql://{self.user}@127.0.0.1:{self.port}/{name}"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import random
 import signal
@@ -79,7 +80,7 @@ def test_fault_7_and_promise_accepted_is_never_lost(tmp_path: Path, rounds: int)
         assert {task["status"] for task in tasks} <= set(ENDED)
         lost = [task for task in tasks if task["status"] != "COMPLETED"]
         assert all(task["error_code"] == "worker_crashed" and task["attempt"] == 3 for task in lost)
-        with sqlite3.connect(tmp_path / "records.db") as ledger:
+        with contextlib.closing(sqlite3.connect(tmp_path / "records.db")) as ledger:
             assert ledger.execute("PRAGMA integrity_check").fetchone() == ("ok",)
         assert service.finished(service.submit())["status"] == "COMPLETED"
         print(f"{rounds} kills, {len(tasks)} acknowledged, {len(tasks) - len(lost)} completed, {len(lost)} given up")
