@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import sqlite3
 from collections.abc import Callable, Iterator
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import peewee
+import psycopg2
 import pytest
 from flask import Flask
 from werkzeug.test import TestResponse
@@ -123,12 +125,15 @@ def test_postgresql_that_went_away_is_503_and_recovers(mini_settings: Settings, 
 
 
 def test_connection_that_the_server_closed_is_replaced_unnoticed(mini_settings: Settings, postgres: Postgres) -> None:
-    web = create_app(replace(mini_settings, db_url=postgres.database("closed_by_server")))
+    address = postgres.database("closed_by_server")
+    web = create_app(replace(mini_settings, db_url=address))
     web.testing = True
     identifier = submitted(web)
-    others = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = 'closed_by_server'"
-    with pytest.raises(peewee.DatabaseError):
-        db.database.execute_sql(others)
+    everybody_else = """SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity
+        WHERE datname = current_database() AND pid <> pg_backend_pid()"""
+    with contextlib.closing(psycopg2.connect(address)) as operator, operator.cursor() as cursor:
+        cursor.execute(everybody_else)
+        assert cursor.fetchall() == [(True,)]  # the one of this thread
     assert web.test_client().get(f"/task/{identifier}").status_code == 200
     db.database.close()
 
