@@ -21,7 +21,8 @@ from app.logs import configure_logging
 from app.settings import Settings
 from workers import device_errors
 from workers.environment import prepare_environment
-from workers.protocol import Failure, Loading, Outcome, Ready, Slot
+from workers.heap import Heap
+from workers.protocol import Failure, Loading, Outcome, Progress, Ready, Slot
 from workers.run import Run
 from workers.weights import KEPT, WarmModels, collect, usable_compute_type
 
@@ -50,13 +51,20 @@ def serve(connection: Connection, slot: Slot, settings: Settings, supervisor: in
     if preload:
         _preload(models, slot, settings)
     collect()
+    heap = Heap()
+
+    def tell(progress: Progress) -> None:
+        connection.send(progress)
+        heap.trim_grown()
+
     connection.send(Ready())
     while True:
         try:
             job = connection.recv()
         except EOFError:
             return
-        connection.send(execute(Run(job, slot, settings, models, connection.send), pipelines[job.task_type]))
+        connection.send(execute(Run(job, slot, settings, models, tell), pipelines[job.task_type]))
+        heap.trim_grown()
 
 
 def die_with(parent: int) -> None:
