@@ -19,6 +19,8 @@ import requests
 from tests.faults.faulty import ENDED, FaultyService, faulty, is_gone
 from tests.service import SAMPLE, until
 
+STORM = [pytest.mark.storm, pytest.mark.timeout(5400)]
+SLOTS = 2
 SEED = int(os.environ.get("SEED", random.SystemRandom().randrange(10**6)))
 LONGEST = 5.0
 
@@ -26,17 +28,18 @@ LONGEST = 5.0
 class Stream(threading.Thread):
     """A client that sends one recording after the other; ``acknowledged`` are those that were answered with 201."""
 
-    def __init__(self, service: FaultyService) -> None:
+    def __init__(self, service: FaultyService, path: str = "/vad", pause: float = 0.15) -> None:
         super().__init__(daemon=True)
-        self._service = service
+        self._url = service.url + path
+        self._pause = pause
         self.acknowledged: list[str] = []
         self.over = threading.Event()
 
     def run(self) -> None:
         content = SAMPLE.read_bytes()
-        while not self.over.wait(0.15):
+        while not self.over.wait(self._pause):
             try:
-                answer = requests.post(f"{self._service.url}/vad", files={"file": ("a.flac", content)}, timeout=30)
+                answer = requests.post(self._url, files={"file": ("a.flac", content)}, timeout=30)
             except requests.RequestException:  # killed before it answered: nothing was promised
                 continue
             if answer.status_code == 201:
@@ -60,7 +63,7 @@ def kill_everything(service: FaultyService) -> None:
     until(lambda: all(is_gone(process) for process in family), "all are gone", 10)
 
 
-@pytest.mark.parametrize("rounds", [4, pytest.param(40, marks=[pytest.mark.storm, pytest.mark.timeout(3600)])])
+@pytest.mark.parametrize("rounds", [4, pytest.param(100, marks=STORM)])
 def test_fault_7_and_promise_accepted_is_never_lost(tmp_path: Path, rounds: int) -> None:
     print(f"SEED={SEED}")
     chance = random.Random(SEED)
@@ -84,3 +87,67 @@ def test_fault_7_and_promise_accepted_is_never_lost(tmp_path: Path, rounds: int)
             assert ledger.execute("PRAGMA integrity_check").fetchone() == ("ok",)
         assert service.finished(service.submit())["status"] == "COMPLETED"
         print(f"{rounds} kills, {len(tasks)} acknowledged, {len(tasks) - len(lost)} completed, {len(lost)} given up")
+
+
+class Census(threading.Thread):
+    """Looks at the device processes all the time: ``most`` at once, and every one that there ever was."""
+
+    def __init__(self, service: FaultyService) -> None:
+        super().__init__(daemon=True)
+        self._service = service
+        self.most = 0
+        self.seen: set[psutil.Process] = set()
+        self.over = threading.Event()
+
+    def run(self) -> None:
+        while not self.over.wait(0.02):
+            living = [process for process in self._service.device_processes() if not is_gone(process)]
+            self.most = max(self.most, len(living))
+            self.seen.update(living)
+
+
+def idle_memory(service: FaultyService) -> float:
+    """Resident MB of everything when every device process has transcribed and nothing is to do."""
+    until(lambda: len(service.device_processes()) == SLOTS, "a device process to each slot")
+    for _ in range(4):
+        for identifier in [service.submit() for _ in range(2 * SLOTS)]:
+            service.finished(identifier)
+    assert service.web and service.worker
+    trees = [psutil.Process(tree.pid) for tree in (service.web, service.worker)]
+    family = [process for tree in trees for process in (tree, *tree.children(recursive=True))]
+    return float(sum(process.memory_info().rss for process in family)) / 2**20
+
+
+@pytest.mark.parametrize(("kills", "every"), [(10, 2.0), pytest.param(200, 3.0, marks=STORM)])
+def test_fault_1_device_processes_killed_at_random(tmp_path: Path, kills: int, every: float) -> None:
+    print(f"SEED={SEED}")
+    chance = random.Random(SEED)
+    with faulty(tmp_path, workers={"cpu_slots": SLOTS, "cpu_threads": 1}) as service:
+        service.start()
+        baseline = idle_memory(service)
+        stream, census = Stream(service, "/transcription", every), Census(service)
+        stream.start()
+        census.start()
+        done = 0
+        while done < kills:
+            time.sleep(chance.uniform(0, 2 * every))
+            if living := service.device_processes():
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    chance.choice(living).kill()
+                    done += 1
+        stream.over.set()
+        stream.join(60)
+        tasks = [service.finished(identifier) for identifier in stream.acknowledged]
+        assert {task["status"] for task in tasks} <= {"COMPLETED", "FAILED"}
+        lost = [task for task in tasks if task["status"] == "FAILED"]
+        assert all(task["error_code"] == "worker_crashed" and task["attempt"] == 3 for task in lost)
+        memory = idle_memory(service)
+        census.over.set()
+        census.join(60)
+        assert census.most == SLOTS
+    assert all(is_gone(process) for process in census.seen)
+    print(
+        f"{kills} kills, {len(tasks)} acknowledged, {len(tasks) - len(lost)} completed, {len(lost)} given up; "
+        f"{len(census.seen)} processes, {census.most} at once; {baseline:.0f} MB idle before, {memory:.0f} after"
+    )
+    assert abs(memory / baseline - 1) <= 0.05
