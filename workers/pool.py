@@ -14,7 +14,7 @@ from workers.protocol import Slot
 
 log = logging.getLogger(__name__)
 
-RESPAWN_SECONDS = (0.0, 1.0, 2.0, 5.0, 15.0, 60.0)
+RESPAWN_SECONDS = (0.0, 1.0, 2.0, 5.0, 15.0)
 STARTS_WITH_MODELS = 2
 
 

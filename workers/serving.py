@@ -8,12 +8,15 @@ import logging
 import os
 import signal
 import sys
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from multiprocessing.connection import Connection
 from types import ModuleType
+
+from tqdm import tqdm
 
 from app.errors import SpeechError
 from app.ledger.states import BGM_SEPARATION, TRANSCRIPTION, VAD
@@ -45,6 +48,7 @@ def serve(connection: Connection, slot: Slot, settings: Settings, supervisor: in
         signal.signal(ignored, signal.SIG_IGN)
     configure_logging()
     prepare_environment(slot)
+    tqdm.set_lock(threading.RLock())  # its own is a named semaphore, which stays behind when this process is killed
     models = WarmModels(slot, settings, tell=lambda model: connection.send(Loading(model)))
     pipelines = {kind: importlib.import_module(name) for kind, name in PIPELINES.items()}
     _set_threads(slot)

@@ -16,6 +16,7 @@ from tests.faults.faulty import ENDED, FaultyService, faulty
 from tests.faults.injection import happened
 from tests.service import until
 
+STORM = [pytest.mark.storm, pytest.mark.timeout(1800)]
 WITHIN = 5.0
 SEED = int(os.environ.get("SEED", random.SystemRandom().randrange(10**6)))
 
@@ -44,7 +45,7 @@ def test_promise_cancel_ends_a_call_that_hears_no_signal(service: FaultyService)
     assert service.finished(after)["status"] == "COMPLETED"
 
 
-@pytest.mark.parametrize("moments", [10, pytest.param(100, marks=pytest.mark.storm)])
+@pytest.mark.parametrize("moments", [10, pytest.param(100, marks=STORM)])
 def test_promise_cancels_at_random_moments(service: FaultyService, moments: int) -> None:
     print(f"SEED={SEED}")
     chance = random.Random(SEED)
