@@ -67,8 +67,9 @@ def serve(connection: Connection, slot: Slot, settings: Settings, supervisor: in
             job = connection.recv()
         except EOFError:
             return
-        connection.send(execute(Run(job, slot, settings, models, tell), pipelines[job.task_type]))
-        heap.trim_grown()
+        verdict = execute(Run(job, slot, settings, models, tell), pipelines[job.task_type])
+        heap.trim_grown()  # before the supervisor hears of it and looks at workers.max_rss
+        connection.send(verdict)
 
 
 def die_with(parent: int) -> None:
