@@ -142,6 +142,7 @@ def test_fault_1_device_processes_killed_at_random(tmp_path: Path, kills: int, e
         lost = [task for task in tasks if task["status"] == "FAILED"]
         assert all(task["error_code"] == "worker_crashed" and task["attempt"] == 3 for task in lost)
         memory = idle_memory(service)
+        assert census.is_alive(), "it has looked until now"
         census.over.set()
         census.join(60)
         assert census.most == SLOTS

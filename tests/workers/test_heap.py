@@ -10,6 +10,7 @@ from multiprocessing.connection import Connection
 import psutil
 import pytest
 
+from tests.workers.clock import Clock
 from workers.heap import GROWTH, Heap
 
 BLOCK = 12 * 2**20
@@ -18,13 +19,6 @@ BATCHES = 60
 pytestmark = pytest.mark.skipif(
     not hasattr(ctypes.CDLL(None), "malloc_trim"), reason=f"the C library of this {sys.platform} has no malloc_trim"
 )
-
-
-class Clock:
-    now = 0.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 def in_process(report: Connection, trimmed: bool) -> None:

@@ -5,18 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from app.settings import Settings
+from tests.workers.clock import Clock
 from workers.protocol import Job, Progress, Slot
 from workers.run import Run
 from workers.weights import WarmModels
 
 SLOT = Slot(0, "cpu", None, 1)
-
-
-class Clock:
-    now = 0.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 def started(sent: list[Progress], clock: Clock) -> Run:
