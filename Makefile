@@ -13,7 +13,7 @@ demo: $(READY)  ## start the service, send a real recording through it, print th
 	@exec $(BIN)/python demo.py
 
 serve: $(READY)  ## the service on :8000 (PORT, CONFIG, DB_URL, CACHE_DIR override) until Ctrl-C
-	@port=$$($(BIN)/python -m app.settings server.port) && exec $(BIN)/honcho start -p $$port
+	@port=$$($(BIN)/python -m app.core.settings server.port) && exec $(BIN)/honcho start -p $$port
 
 test: $(READY_DEV)  ## everything, on the mini models
 	@$(BIN)/python -m pytest

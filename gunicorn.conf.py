@@ -2,8 +2,8 @@
 
 import sys
 
-from app import settings
-from app.errors import SettingsError
+from app.core import settings
+from app.core.errors import SettingsError
 
 try:
     _settings = settings.load()

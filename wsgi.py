@@ -4,8 +4,8 @@ import sys
 
 from peewee import DatabaseError
 
-from app import settings
-from app.errors import SettingsError
+from app.core import settings
+from app.core.errors import SettingsError
 from app.factory import create_app
 
 try:

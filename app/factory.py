@@ -10,14 +10,14 @@ from flask.typing import ResponseReturnValue
 from marshmallow import ValidationError
 
 from app import openapi
-from app.api import bgm_separation, docs, errors, files, health, models, result, task, transcription, vad
-from app.configfile import place
-from app.errors import SettingsError
-from app.ledger import db
-from app.logs import configure_logging
-from app.media.uploads import UploadRequest, discard_parts
+from app.api import bgm_separation, docs, errors, files, health, models, results, tasks, transcription, vad
+from app.core.configfile import place
+from app.core.db import connection
+from app.core.errors import SettingsError
+from app.core.logs import configure_logging
+from app.core.settings import Settings
 from app.schemas.transcription import TranscriptionParameters, server_defaults
-from app.settings import Settings
+from app.submission.uploads import UploadRequest, discard_parts
 
 MEBIBYTE = 1024 * 1024
 FORM_FIELDS_BYTES = MEBIBYTE
@@ -46,14 +46,14 @@ def create_app(settings: Settings) -> Flask:
     app.config["MAX_FORM_MEMORY_SIZE"] = FORM_FIELD_BYTES
     app.json.sort_keys = False  # type: ignore[attr-defined]
     settings.cache.path.mkdir(parents=True, exist_ok=True)
-    db.connect(settings.db_url)
-    db.database.close()  # gunicorn's threads each open their own
+    connection.connect(settings.db_url)
+    connection.database.close()  # gunicorn's threads each open their own
 
     openapi.configure(app)
     api = errors.SpeechApi(app)
-    kinds = (transcription.blueprint, vad.blueprint, bgm_separation.blueprint)
-    tasks = (task.blueprint, result.blueprint, files.blueprint)
-    for blueprint in (*kinds, *tasks, models.blueprint, health.blueprint):
+    submissions = (transcription.blueprint, vad.blueprint, bgm_separation.blueprint)
+    reading = (tasks.blueprint, results.blueprint, files.blueprint)
+    for blueprint in (*submissions, *reading, models.blueprint, health.blueprint):
         api.register_blueprint(blueprint)
     app.register_blueprint(docs.blueprint)
     errors.register(app, api)
@@ -83,7 +83,7 @@ def _connect_requests(app: Flask) -> None:
     @app.before_request
     def open_ledger() -> ResponseReturnValue | None:
         if request.endpoint != "Health.live":
-            db.ensure()
+            connection.ensure()
         return None
 
     @app.teardown_request

@@ -12,13 +12,13 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from typing import Any
 
-from app.settings import Settings
-from workers import devices
-from workers.environment import prepare_environment
-from workers.protocol import Job, Slot
-from workers.run import Run
-from workers.serving import die_with
-from workers.weights import WarmModels, collect
+from app.core.settings import Settings
+from workers.device import slots
+from workers.device.environment import prepare_environment
+from workers.device.main import die_with
+from workers.device.protocol import Job, Slot
+from workers.device.run import Run
+from workers.models.cache import WarmModels, collect
 
 GOODBYE_SECONDS = 5.0
 
@@ -41,7 +41,7 @@ def process(settings: Settings) -> Iterator[Direct]:
     """The process on the first slot that a supervisor with ``settings`` would have, with that slot's threads."""
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe()
-    slot = devices.slots(settings.workers)[0]
+    slot = slots.slots(settings.workers)[0]
     child = context.Process(target=_serve, args=(theirs, slot, settings, os.getpid()), daemon=True)
     child.start()
     theirs.close()

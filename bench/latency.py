@@ -11,7 +11,7 @@ from statistics import median
 
 import requests
 
-from app.ledger.states import TERMINAL
+from app.core.db.states import TERMINAL
 from bench import places, recordings
 from bench.figures import Figure, percentile
 from bench.throughput import epoch

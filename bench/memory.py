@@ -12,10 +12,10 @@ from io import BytesIO
 import psutil
 import requests
 
-from app.ledger import db, task
-from app.ledger.states import BGM_SEPARATION
-from app.ledger.task import Claim
-from app.media.paths import stems_of
+from app.core.db import connection, tasks
+from app.core.db.states import BGM_SEPARATION
+from app.core.db.tasks import Claim
+from app.core.storage.paths import stems_of
 from bench import places
 from bench.figures import MEGABYTE, Figure
 from bench.peak import Peak
@@ -88,15 +88,15 @@ def _while_downloading(service: Service, size: int) -> Iterator[Figure]:
 
 def _separated(service: Service, size: int) -> str:
     """A finished separation with one stem of ``size`` bytes; as a file with a hole it takes no room on the disk."""
-    opened = db.connect(service.environment["DB_URL"])
+    opened = connection.connect(service.environment["DB_URL"])
     identifier = str(uuid.uuid4())
-    task.submit(identifier, BGM_SEPARATION, {}, "a.wav", [])
-    row = next(row for row in iter(lambda: task.claim("bench"), None) if row.uuid == identifier)
+    tasks.submit(identifier, BGM_SEPARATION, {}, "a.wav", [])
+    row = next(row for row in iter(lambda: tasks.claim("bench"), None) if row.uuid == identifier)
     folder = stems_of(service.cache, identifier, row.attempt)
     folder.mkdir(parents=True)
     with (folder / "vocals.wav").open("wb") as file:
         file.truncate(size)
-    assert task.complete(Claim(identifier, row.attempt, "bench"), "filepath", "{}", [], 1.0)
+    assert tasks.complete(Claim(identifier, row.attempt, "bench"), "filepath", "{}", [], 1.0)
     opened.close()
     return identifier
 

@@ -10,12 +10,12 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from app import settings
-from app.ledger.states import COMPLETED, TERMINAL, TRANSCRIPTION
+from app.core import settings
+from app.core.db.states import COMPLETED, TERMINAL, TRANSCRIPTION
 from bench import direct, places, recordings
 from bench.figures import Figure
 from tests.service import Service, until
-from workers.protocol import Job
+from workers.device.protocol import Job
 
 COUNT, ROUNDS = 20, 5
 POLL_SECONDS = 0.25

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 from flask import Flask
 
-from app import settings
+from app.core import settings
+from app.core.db import connection
 from app.factory import create_app
-from app.ledger import db
 from tests.postgres import Postgres, find_postgres
 from tests.service import MINI, Service, running
 
@@ -54,7 +54,7 @@ def ledger_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 @pytest.fixture
 def ledger(ledger_url: str) -> Iterator[str]:
     """An open, empty ledger; the value is its address."""
-    opened = db.connect(ledger_url)
+    opened = connection.connect(ledger_url)
     yield ledger_url
     opened.close()
 
@@ -75,7 +75,7 @@ def web(mini_settings: settings.Settings) -> Iterator[Flask]:
     app = create_app(mini_settings)
     app.testing = True
     yield app
-    db.database.close()
+    connection.database.close()
 
 
 @pytest.fixture
@@ -84,7 +84,7 @@ def anywhere(mini_settings: settings.Settings, ledger_url: str) -> Iterator[Flas
     app = create_app(replace(mini_settings, db_url=ledger_url))
     app.testing = True
     yield app
-    db.database.close()
+    connection.database.close()
 
 
 def unavailable(reason: str) -> None:

@@ -6,13 +6,14 @@ import sys
 
 from peewee import DatabaseError
 
-from app import settings
-from app.errors import SettingsError
-from app.ledger import db, download
-from app.logs import configure_logging
-from workers import alone, devices, purge
-from workers.fetching import Fetching
-from workers.supervisor import Supervisor
+from app.core import settings
+from app.core.db import connection, downloads
+from app.core.errors import SettingsError
+from app.core.logs import configure_logging
+from workers.device import slots
+from workers.downloads.downloader import Fetching
+from workers.supervisor import lock, purge
+from workers.supervisor.loop import Supervisor
 
 LEDGER_PATIENCE = 2.0  # shorter than a web request's: while it waits, no process that dies is seen
 
@@ -21,18 +22,18 @@ def main() -> None:
     configure_logging()
     loaded = settings.load()
     loaded.cache.path.mkdir(parents=True, exist_ok=True)
-    slots = devices.slots(loaded.workers)
-    for slot in slots:
-        devices.separation_device(loaded.bgm_separation, slot)
-    db.connect(loaded.db_url, LEDGER_PATIENCE)
-    lock = alone.hold()
-    if lock is not None:
-        download.release_all()
+    served = slots.list_slots(loaded.workers)
+    for slot in served:
+        slots.separation_device(loaded.bgm_separation, slot)
+    connection.connect(loaded.db_url, LEDGER_PATIENCE)
+    held = lock.hold()
+    if held is not None:
+        downloads.release_all()
     scheduler = purge.start(loaded.cache, loaded.tasks)
     fetching = Fetching(loaded)
     fetching.start()
     try:
-        Supervisor(loaded, slots, alone=lock is not None).run()
+        Supervisor(loaded, served, alone=held is not None).run()
     finally:
         fetching.stop()
         scheduler.shutdown(wait=False)

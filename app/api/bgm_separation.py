@@ -7,10 +7,10 @@ from typing import Any
 from flask import current_app
 from flask.typing import ResponseReturnValue
 
-from app.ledger.states import BGM_SEPARATION
+from app.core.db.states import BGM_SEPARATION
 from app.openapi import documented_submission
 from app.schemas.bgm_separation import BgmSeparationParameters, substituted, without_effect
-from app.submission import SubmissionBlueprint, submit
+from app.submission.accept import SubmissionBlueprint, submit
 
 blueprint = SubmissionBlueprint("Bgm separation", __name__, description="Voices and what is behind them, as files.")
 

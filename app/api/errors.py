@@ -12,8 +12,8 @@ from flask_smorest import Api
 from peewee import DatabaseError, InterfaceError
 from werkzeug.exceptions import HTTPException, ServiceUnavailable
 
-from app.ledger.db import database
-from app.media.uploads import InsufficientStorage
+from app.core.db.connection import database
+from app.submission.uploads import InsufficientStorage
 
 log = logging.getLogger(__name__)
 RETRY_SECONDS = 5

@@ -9,10 +9,10 @@ from flask import Response, current_app, send_file
 from flask_smorest import Blueprint
 from werkzeug.exceptions import Gone, NotFound
 
-from app.api.rows import found, require_completed, require_files
-from app.ledger.states import CANCELLED, FAILED
-from app.ledger.task import Task
-from app.media import stems
+from app.api.lookup import found, require_completed, require_files
+from app.core.db.states import CANCELLED, FAILED
+from app.core.db.tasks import Task
+from app.formats import stem_archive
 from app.openapi import documented_errors
 
 blueprint = Blueprint("Files", __name__, description="Separated stems, until they are purged.")
@@ -29,7 +29,7 @@ def archive(identifier: str) -> Response:
     row = found(identifier)
     paths = _stems(row)
     try:
-        content = stems.Archive(paths)
+        content = stem_archive.Archive(paths)
     except FileNotFoundError:
         _gone()
     response = current_app.response_class(content, mimetype="application/zip", direct_passthrough=True)
@@ -57,10 +57,10 @@ def _stems(row: Task) -> dict[str, Path]:
     """Name → path of its files. Answers 409 while it is unfinished, 404 when it has none, 410 once they are purged."""
     if row.status not in (FAILED, CANCELLED):
         require_completed(row)
-    if not stems.keeps_stems(row):
+    if not stem_archive.keeps_stems(row):
         raise NotFound("This task has no files.")
     require_files(row)
-    return stems.found(current_app.extensions["speech"].settings.cache.path, row) or _gone()
+    return stem_archive.found(current_app.extensions["speech"].settings.cache.path, row) or _gone()
 
 
 def _gone() -> NoReturn:

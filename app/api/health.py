@@ -10,10 +10,10 @@ from flask_smorest import Blueprint
 from marshmallow import Schema, fields
 from werkzeug.exceptions import ServiceUnavailable
 
-from app.ledger import worker
-from app.media.uploads import has_space
+from app.core.db import heartbeats
+from app.core.settings import Settings
 from app.openapi import documented_errors
-from app.settings import Settings
+from app.submission.uploads import has_space
 
 blueprint = Blueprint("Health", __name__, url_prefix="/health", description="For probes and load balancers.")
 
@@ -36,16 +36,16 @@ def live() -> Any:
 @documented_errors(blueprint, 503)
 def ready() -> Any:
     """Answer 200 when the ledger answers, a worker's heartbeat is fresh, and there is room for uploads."""
-    reason = _no_worker(worker.fresh()) or _no_room(current_app.extensions["speech"].settings)
+    reason = _no_worker(heartbeats.fresh()) or _no_room(current_app.extensions["speech"].settings)
     if reason:
         raise ServiceUnavailable(reason, retry_after=RETRY_SECONDS)
     return {"status": "ok"}
 
 
-def _no_worker(workers: list[worker.Worker]) -> str | None:
+def _no_worker(workers: list[heartbeats.Worker]) -> str | None:
     """Why no task could run now; None when one could, or could soon."""
     if not workers:
-        return f"No worker has been heard of for {worker.FRESH_SECONDS:.0f} s; start one with: python -m workers"
+        return f"No worker has been heard of for {heartbeats.FRESH_SECONDS:.0f} s; start one with: python -m workers"
     devices = [device for each in workers for device in json.loads(each.devices)]
     if not devices or any(device["state"] != "down" for device in devices):
         return None

@@ -7,11 +7,11 @@ from typing import Any
 from flask import current_app
 from flask_smorest import Blueprint
 
-from app.catalogue import Model, diarization_model, located, models
+from app.core.catalog.catalog import Model, diarization_model, located, models
+from app.core.settings import COMPUTE_TYPES, Settings
 from app.openapi import documented_errors
 from app.schemas.languages import LANGUAGES
 from app.schemas.models import MODELS_EXAMPLE, Models
-from app.settings import COMPUTE_TYPES, Settings
 
 blueprint = Blueprint("Models", __name__, description="What a client may name.")
 

@@ -7,12 +7,12 @@ from typing import Any
 from flask import current_app
 from flask.typing import ResponseReturnValue
 
-from app.ledger.states import TRANSCRIPTION
+from app.core.db.states import TRANSCRIPTION
 from app.openapi import documented_submission
 from app.schemas.bgm_separation import substituted
 from app.schemas.effects import without_effect
 from app.schemas.transcription import TranscriptionParameters
-from app.submission import SubmissionBlueprint, submit
+from app.submission.accept import SubmissionBlueprint, submit
 
 blueprint = SubmissionBlueprint("Transcription", __name__, description="Speech to timed text.")
 

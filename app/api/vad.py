@@ -6,10 +6,10 @@ from typing import Any
 
 from flask.typing import ResponseReturnValue
 
-from app.ledger.states import VAD
+from app.core.db.states import VAD
 from app.openapi import documented_submission
 from app.schemas.vad import VadTaskParameters, without_effect
-from app.submission import SubmissionBlueprint, submit
+from app.submission.accept import SubmissionBlueprint, submit
 
 blueprint = SubmissionBlueprint("Vad", __name__, description="Voice activity: where in a recording somebody speaks.")
 

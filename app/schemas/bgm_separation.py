@@ -9,10 +9,10 @@ from typing import Any
 from flask import current_app
 from marshmallow import ValidationError, fields, validate, validates
 
-from app.catalogue import separation_models
+from app.core.catalog.catalog import separation_models
+from app.core.settings import Settings
 from app.schemas.fields import Text, Whole
 from app.schemas.parameters import Parameters
-from app.settings import Settings
 
 STEM_FORMATS = ("wav", "flac", "mp3")
 SEGMENT_FRAMES = (32, 4000)

@@ -8,7 +8,7 @@ from typing import Any
 
 from marshmallow import RAISE, Schema, fields, validate
 
-from app.ledger.states import STATUSES, TASK_TYPES
+from app.core.db.states import STATUSES, TASK_TYPES
 from app.schemas.fields import WHOLE, Whole
 from app.schemas.task import TASK_EXAMPLE, TaskAnswer
 

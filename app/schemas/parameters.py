@@ -6,7 +6,7 @@ from typing import Any
 
 from marshmallow import RAISE, Schema
 
-from app.settings import Settings
+from app.core.settings import Settings
 
 
 class Parameters(Schema):

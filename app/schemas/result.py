@@ -7,7 +7,7 @@ from typing import Any
 
 from marshmallow import RAISE, Schema, fields, validate
 
-from app.media.formats import MIMETYPES, TRANSCRIPT
+from app.formats import MIMETYPES, TRANSCRIPT
 from app.schemas.task import TASK_EXAMPLE
 
 

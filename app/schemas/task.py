@@ -6,7 +6,7 @@ from typing import Any
 
 from marshmallow import Schema, fields
 
-from app.ledger.states import MAX_ATTEMPTS, STATUSES, TASK_TYPES
+from app.core.db.states import MAX_ATTEMPTS, STATUSES, TASK_TYPES
 
 RESULT = "null until COMPLETED. Of /vad: stretches of speech, with start and end alone; of /bgm-separation: hashes and files."
 IDENTIFIER = "0b7c3d1e-6a52-4f0e-9d3c-2f6f0c6a4b11"

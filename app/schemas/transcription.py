@@ -7,12 +7,12 @@ from typing import Any
 from flask import current_app
 from marshmallow import Schema, ValidationError, fields, validate, validates, validates_schema
 
-from app.catalogue import whisper_models
+from app.core.catalog.catalog import whisper_models
+from app.core.settings import COMPUTE_TYPES, Settings
 from app.schemas.bgm_separation import SeparationParameters
 from app.schemas.fields import Number, Text, TokenList, Whole
 from app.schemas.languages import LANGUAGES, Language
 from app.schemas.vad import MOST, VadParameters
-from app.settings import COMPUTE_TYPES, Settings
 
 PREPEND_PUNCTUATIONS = "\"'“¿([{-"
 APPEND_PUNCTUATIONS = "\"'.。,，!！?？:：”)]}、"

@@ -8,8 +8,8 @@ from typing import Any
 from flask import Flask
 from werkzeug.test import TestResponse
 
-from app.ledger import db
-from app.ledger.task import Task
+from app.core.db import connection
+from app.core.db.tasks import Task
 
 ENDPOINTS = ("/transcription", "/vad", "/bgm-separation")  # that take recordings
 RECORDING = b"RIFF" + bytes(range(256)) * 40
@@ -55,5 +55,5 @@ def kept(web: Flask) -> list[str]:
 
 
 def rows() -> list[Task]:
-    with db.database.connection_context() if db.database.is_closed() else db.database.atomic():
+    with connection.database.connection_context() if connection.database.is_closed() else connection.database.atomic():
         return list(Task.select().order_by(Task.id))

@@ -6,10 +6,10 @@ import json
 
 from flask import Flask
 
-from app.ledger import task
-from app.media.paths import stems_of
-from tests.app.ledgers import claimed
+from app.core.db import tasks
+from app.core.storage.paths import stems_of
 from tests.app.posting import submitted
+from tests.app.rows import claimed
 
 STEMS = {"instrumental.wav": bytes(range(256)) * 40, "vocals.wav": b"RIFF" + bytes(range(255, -1, -1)) * 30}
 
@@ -22,5 +22,5 @@ def finished(web: Flask, query: str = "", path: str = "/bgm-separation") -> str:
     folder.mkdir()
     for name, content in STEMS.items():
         (folder / name).write_bytes(content)
-    assert task.complete(claim, "filepath", json.dumps({"files": []}), [], 1.0)
+    assert tasks.complete(claim, "filepath", json.dumps({"files": []}), [], 1.0)
     return identifier

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import requests
 
-from app import settings
+from app.core import settings
 from tests.deploy.conftest import HOME, Dockerfile, tool
 from tests.service import ROOT, free_port, until
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import requests
 
-from app.settings import Limits, Server
+from app.core.settings import Limits, Server
 from tests.deploy.conftest import tool
 from tests.service import ROOT, SAMPLE, Service, free_port, until
 

@@ -18,9 +18,9 @@ import pytest
 import requests
 import yaml
 
-from app import settings
+from app.core import settings
+from app.core.db import connection
 from app.factory import create_app
-from app.ledger import db
 from tests.app.posting import post
 from tests.service import MINI, PATIENCE, ROOT, SAMPLES, Service
 
@@ -198,4 +198,4 @@ def test_the_shipped_configuration_refuses_nothing_of_it(path: str, place: str, 
     query = f"?{urlencode(given)}" if place == "query" else ""
     answer = post(web, query, path=path, **(given if place == "form" else {}))
     assert answer.status_code == 201, answer.text
-    db.database.close()
+    connection.database.close()

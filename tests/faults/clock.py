@@ -7,7 +7,7 @@ from pathlib import Path
 
 from peewee import Database, SqliteDatabase
 
-from app.ledger import db
+from app.core.db import connection
 
 EPOCH = 2440587.5  # 1970-01-01 as a Julian day
 NAME = "clock"
@@ -15,15 +15,15 @@ NAME = "clock"
 
 def install(folder: Path) -> None:
     """From now on, every SQLite ledger that is opened goes by the machine's clock plus what stands in ``folder``."""
-    unopened = db._unopened
+    unopened = connection._unopened
 
-    def adjustable(url: str, patience: float = db.BUSY_TIMEOUT) -> Database:
+    def adjustable(url: str, patience: float = connection.BUSY_TIMEOUT) -> Database:
         opened = unopened(url, patience)
         if isinstance(opened, SqliteDatabase):
             opened.register_function(lambda _now: _julianday(folder), "julianday", 1)
         return opened
 
-    db._unopened = adjustable
+    connection._unopened = adjustable
 
 
 def jump(folder: Path, seconds: float) -> None:

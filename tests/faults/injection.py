@@ -17,9 +17,9 @@ from typing import Any
 
 import numpy as np
 
-from workers import serving
-from workers.run import Run
-from workers.weights import WarmModels
+from workers.device import main
+from workers.device.run import Run
+from workers.models.cache import WarmModels
 
 FOLDER = "FAULTS"
 ALWAYS = 10**6
@@ -55,7 +55,7 @@ def serve(*arguments: Any) -> None:
 
     Run.enter = entering  # type: ignore[method-assign]
     WarmModels.__init__ = initiated  # type: ignore[method-assign,assignment]
-    serving.serve(*arguments)
+    main.serve(*arguments)
 
 
 def obey(stage: str, prompt: str | None) -> None:

@@ -6,10 +6,10 @@ import uuid
 from collections import Counter
 from typing import Any
 
-from app.ledger import db, task
-from app.ledger.states import COMPLETED
-from app.ledger.task import Claim, Task
-from tests.app.test_ledger_db import in_processes
+from app.core.db import connection, tasks
+from app.core.db.states import COMPLETED
+from app.core.db.tasks import Claim, Task
+from tests.app.core.db.test_connection import in_processes
 
 PROCESSES = 8
 TASKS = 1000
@@ -17,25 +17,25 @@ TASKS = 1000
 
 def work_through(barrier: Any, url: str, own: int) -> list[str]:
     """Submit ``own`` tasks, then claim and finish whatever there is, and return what was claimed."""
-    db.connect(url)
+    connection.connect(url)
     owner = str(uuid.uuid4())
     barrier.wait(60)
     for _ in range(own):
-        task.submit(str(uuid.uuid4()), "transcription", {}, "a.wav", [])
+        tasks.submit(str(uuid.uuid4()), "transcription", {}, "a.wav", [])
     claimed = []
-    while (row := task.claim(owner)) is not None:
+    while (row := tasks.claim(owner)) is not None:
         claimed.append(row.uuid)
         claim = Claim(row.uuid, row.attempt, owner)
-        assert task.report(claim, "decode", 0.5)
-        assert task.complete(claim, "json", "[]", [], 0.1)
-    db.database.close()
+        assert tasks.report(claim, "decode", 0.5)
+        assert tasks.complete(claim, "json", "[]", [], 0.1)
+    connection.database.close()
     return claimed
 
 
 def finish_the_same(barrier: Any, url: str, uuid: str) -> bool:
-    db.connect(url)
+    connection.connect(url)
     barrier.wait(60)
-    return task.complete(Claim(uuid, 1, "me"), "json", "[]", [], 0.1)
+    return tasks.complete(Claim(uuid, 1, "me"), "json", "[]", [], 0.1)
 
 
 def test_promise_claimed_once_while_others_are_submitted(ledger: str) -> None:
@@ -48,6 +48,6 @@ def test_promise_claimed_once_while_others_are_submitted(ledger: str) -> None:
 
 
 def test_one_of_many_finishes_a_task(ledger: str) -> None:
-    task.submit("x", "transcription", {}, "a.wav", [])
-    task.claim("me")
+    tasks.submit("x", "transcription", {}, "a.wav", [])
+    tasks.claim("me")
     assert sorted(in_processes(finish_the_same, PROCESSES, ledger, "x")) == [False] * (PROCESSES - 1) + [True]

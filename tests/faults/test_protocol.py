@@ -16,16 +16,16 @@ from typing import Any
 
 import pytest
 
-from app.ledger import age, db, losses, task
-from app.ledger.states import CANCELLED
-from app.ledger.task import Claim, Task
-from app.media import uploads
-from app.media.removal import remove_partial
+from app.core.db import connection, leases, retention, tasks
+from app.core.db.states import CANCELLED
+from app.core.db.tasks import Claim, Task
+from app.core.storage.removal import remove_partial
+from app.submission import uploads
 from tests.faults.protocol.explorer import ViolationError
 from tests.faults.protocol.state import RECEIVED
 from tests.faults.protocol.world import ALL, World
-from workers import settling, unfinished
-from workers.leases import LeaseWatch
+from workers.supervisor import cleanup, settlement
+from workers.supervisor.lease_watch import LeaseWatch
 
 Make = Callable[..., World]
 
@@ -56,7 +56,7 @@ def make(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Make]:
     yield functools.partial(World, tmp_path / "cache", monkeypatch)
     gc.enable()
     logging.disable(logging.NOTSET)
-    db.database.close()
+    connection.database.close()
 
 
 @pytest.mark.parametrize("world", WORLDS)
@@ -77,47 +77,47 @@ def without_attempt(monkeypatch: pytest.MonkeyPatch) -> None:
     def held_by(claim: Claim) -> Any:
         return (Task.uuid == claim.uuid) & (Task.owner == claim.owner) & (Task.status == "IN_PROGRESS")
 
-    monkeypatch.setattr(task, "held_by", held_by)
-    monkeypatch.setattr(losses, "held_by", held_by)
+    monkeypatch.setattr(tasks, "held_by", held_by)
+    monkeypatch.setattr(leases, "held_by", held_by)
 
 
 def finishing_by_attempt_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     def finish(claim: Claim, **values: Any) -> bool:
         ours = (Task.uuid == claim.uuid) & (Task.attempt == claim.attempt)
-        return task.changed(Task.update(**values, **task.ended()).where(ours))
+        return tasks.changed(Task.update(**values, **tasks.ended()).where(ours))
 
-    monkeypatch.setattr(task, "_finish", finish)
+    monkeypatch.setattr(tasks, "_finish", finish)
 
 
 def without_the_lease_that_was_seen(monkeypatch: pytest.MonkeyPatch) -> None:
-    def take_over(lease: losses.Lease, message: str, pause: float) -> str | None:
-        return losses.lose(lease.claim, "worker_crashed", message, pause)
+    def take_over(lease: leases.Lease, message: str, pause: float) -> str | None:
+        return leases.lose(lease.claim, "worker_crashed", message, pause)
 
-    monkeypatch.setattr(losses, "take_over", take_over)
+    monkeypatch.setattr(leases, "take_over", take_over)
 
 
 def without_counting_losses(monkeypatch: pytest.MonkeyPatch) -> None:
     def lose(claim: Claim, *_: Any, **__: Any) -> str | None:
-        return losses.AGAIN if task.requeue(claim) else None
+        return leases.AGAIN if tasks.requeue(claim) else None
 
-    monkeypatch.setattr(losses, "lose", lose)
+    monkeypatch.setattr(leases, "lose", lose)
 
 
 def counting_stops(monkeypatch: pytest.MonkeyPatch) -> None:
     def requeue(claim: Claim) -> bool:
         return bool(
-            task.changed(Task.update(task.in_queue() | {Task.crashes: Task.crashes + 1}).where(task.held_by(claim)))
+            tasks.changed(Task.update(tasks.in_queue() | {Task.crashes: Task.crashes + 1}).where(tasks.held_by(claim)))
         )
 
-    monkeypatch.setattr(task, "requeue", requeue)
+    monkeypatch.setattr(tasks, "requeue", requeue)
 
 
 def without_a_third_and_last_loss(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(losses, "MAX_ATTEMPTS", 4)
+    monkeypatch.setattr(leases, "MAX_ATTEMPTS", 4)
 
 
 def without_a_new_attempt(monkeypatch: pytest.MonkeyPatch) -> None:
-    real = task.claim
+    real = tasks.claim
 
     def claim(owner: str) -> Task | None:
         row = real(owner)
@@ -126,14 +126,14 @@ def without_a_new_attempt(monkeypatch: pytest.MonkeyPatch) -> None:
             row.attempt -= 1
         return row
 
-    monkeypatch.setattr(task, "claim", claim)
+    monkeypatch.setattr(tasks, "claim", claim)
 
 
 def cancelling_what_has_ended(monkeypatch: pytest.MonkeyPatch) -> None:
     def cancel(uuid: str) -> bool:
-        return task.changed(Task.update(status=CANCELLED, **task.ended()).where(Task.uuid == uuid))
+        return tasks.changed(Task.update(status=CANCELLED, **tasks.ended()).where(Task.uuid == uuid))
 
-    monkeypatch.setattr(task, "cancel", cancel)
+    monkeypatch.setattr(tasks, "cancel", cancel)
 
 
 def purging_live_tasks(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -143,12 +143,12 @@ def purging_live_tasks(monkeypatch: pytest.MonkeyPatch) -> None:
     def purged(uuid: str) -> bool:
         return bool(Task.update(files_purged_at=4.0).where(Task.uuid == uuid).execute())
 
-    monkeypatch.setattr(age, "purgeable", everybody)
-    monkeypatch.setattr(age, "purged", purged)
+    monkeypatch.setattr(retention, "purgeable", everybody)
+    monkeypatch.setattr(retention, "purged", purged)
 
 
 def removing_every_attempts_files(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(unfinished, "remove", lambda cache, claim: remove_partial(cache, claim.uuid))
+    monkeypatch.setattr(cleanup, "remove", lambda cache, claim: remove_partial(cache, claim.uuid))
 
 
 def committing_before_storing(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -160,7 +160,7 @@ def watching_no_leases(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def keeping_what_nobody_runs(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(settling, "give_back_unknown", lambda *_: task.held("nobody"))
+    monkeypatch.setattr(settlement, "give_back_unknown", lambda *_: tasks.held("nobody"))
 
 
 BROKEN: list[tuple[Callable[[pytest.MonkeyPatch], None], dict[str, Any], str]] = [

@@ -12,11 +12,11 @@ import psutil
 import pytest
 import requests
 
-from app.settings import Cache
+from app.core.settings import Cache
 from tests.faults.faulty import FaultyService, faulty, is_gone
 from tests.faults.injection import happened
 from tests.service import SAMPLE, until
-from workers import purge
+from workers.supervisor import purge
 
 TWO_HOURS = 7200.0
 
@@ -47,13 +47,13 @@ def folders(service: FaultyService) -> list[Path]:
 
 def swept(service: FaultyService) -> int:
     """What the purge removes that nobody has touched for two hours."""
-    from app.ledger import db
+    from app.core.db import connection
 
-    db.connect(service.environment["DB_URL"])
+    connection.connect(service.environment["DB_URL"])
     try:
         return purge.purge_abandoned(Cache(path=service.cache), now=lambda: time.time() + TWO_HOURS)
     finally:
-        db.database.close()
+        connection.database.close()
 
 
 def slow_upload(service: FaultyService) -> socket.socket:

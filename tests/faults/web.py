@@ -6,13 +6,13 @@ import os
 from pathlib import Path
 from typing import Any
 
-from app import settings
+from app.core import settings
+from app.core.db import tasks
 from app.factory import create_app
-from app.ledger import task
 from tests.faults import injection
 
 app = create_app(settings.load())
-_submit = task.submit
+_submit = tasks.submit
 
 
 def _submitted(*args: Any, **kwargs: Any) -> None:
@@ -22,4 +22,4 @@ def _submitted(*args: Any, **kwargs: Any) -> None:
 
 
 assert Path(os.environ[injection.FOLDER]).is_dir()
-task.submit = _submitted
+tasks.submit = _submitted

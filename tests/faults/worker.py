@@ -6,12 +6,13 @@ import os
 from pathlib import Path
 
 from tests.faults import clock, injection
-from workers import device_process, leases, serving
 from workers.__main__ import main
+from workers.device import main as device_main
+from workers.supervisor import lease_watch, process
 
 if __name__ == "__main__":
-    # DeviceProcess looks its target up here; the process itself imports workers.serving anew and finds the real one
-    device_process.serving = type("Injected", (), {"serve": injection.serve, "DEVICE_LOST": serving.DEVICE_LOST})  # type: ignore[assignment]
-    leases.LEASE_SECONDS = float(os.environ.get("LEASE_SECONDS", leases.LEASE_SECONDS))  # type: ignore[attr-defined]
+    # DeviceProcess looks its target up here; the process itself imports workers.device.main anew and finds the real one
+    process.serving = type("Injected", (), {"serve": injection.serve, "DEVICE_LOST": device_main.DEVICE_LOST})  # type: ignore[assignment]
+    lease_watch.LEASE_SECONDS = float(os.environ.get("LEASE_SECONDS", lease_watch.LEASE_SECONDS))  # type: ignore[attr-defined]
     clock.install(Path(os.environ[injection.FOLDER]))
     main()

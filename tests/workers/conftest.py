@@ -11,18 +11,18 @@ from typing import Any
 import pytest
 from flask import Flask
 
-from app import settings
+from app.core import settings
+from app.core.db import connection
 from app.factory import create_app
-from app.ledger import db
 from app.schemas.transcription import TranscriptionParameters, server_defaults
 from tests.service import MINI
-from workers import devices
-from workers.environment import prepare_environment
-from workers.protocol import Job, Progress
-from workers.run import Run
-from workers.weights import WarmModels
+from workers.device import slots
+from workers.device.environment import prepare_environment
+from workers.device.protocol import Job, Progress
+from workers.device.run import Run
+from workers.models.cache import WarmModels
 
-SLOT = devices.slots(settings.Workers(device="cpu"))[0]
+SLOT = slots.list_slots(settings.Workers(device="cpu"))[0]
 prepare_environment(SLOT)
 
 
@@ -48,7 +48,7 @@ def models(mini: settings.Settings) -> WarmModels:
 def parameters(mini: settings.Settings) -> Callable[..., dict[str, Any]]:
     """Parameters as the web side stores them, defaults filled in."""
     app: Flask = create_app(mini)
-    db.database.close()
+    connection.database.close()
 
     def filled(**asked: Any) -> dict[str, Any]:
         with app.app_context():

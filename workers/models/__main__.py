@@ -6,12 +6,11 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from app import settings
-from app.catalogue import Model, models
-from app.errors import SettingsError, SpeechError
-from app.settings import Settings
-from workers import download
-from workers.models import check, listing
+from app.core import settings
+from app.core.catalog.catalog import Model, models
+from app.core.errors import SettingsError, SpeechError
+from app.core.settings import Settings
+from workers.models import check, hub, listing
 
 MEGABYTE = 1_000_000
 
@@ -25,7 +24,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     pull.add_argument("names", nargs="+", metavar="NAME", help="as list shows it, such as large-v3 or align:de")
     commands.add_parser("check", help="what a start of the service on this machine would be able to do")
     asked = parser.parse_args(arguments)
-    download.prepare_environment()
+    hub.prepare_environment()
     loaded = settings.load()
     if asked.command == "pull":
         return pull_all(named(asked.names, loaded), loaded)
@@ -50,7 +49,7 @@ def pull_all(wanted: list[Model], loaded: Settings) -> int:
     failed = 0
     for model in wanted:
         try:
-            place = download.fetch(model, loaded)
+            place = hub.fetch(model, loaded)
         except SpeechError as error:
             failed = 1
             print(f"{model.name}: {error.message}", file=sys.stderr)

@@ -11,14 +11,15 @@ from urllib.parse import urlsplit
 
 from peewee import DatabaseError, InterfaceError
 
-from app.catalogue import DIARIZE, SEPARATE, WHISPER, Model, located, models, pages
-from app.errors import SettingsError
-from app.ledger import db
-from app.settings import Settings
-from workers import devices, download
+from app.core.catalog.catalog import DIARIZE, SEPARATE, WHISPER, Model, located, models, pages
+from app.core.db import connection
+from app.core.errors import SettingsError
+from app.core.settings import Settings
+from workers.device import slots
+from workers.device.protocol import Slot
+from workers.models import hub
+from workers.models.cache import usable_compute_type
 from workers.models.listing import in_words, size
-from workers.protocol import Slot
-from workers.weights import usable_compute_type
 
 OK, NOTE, FAIL = "ok", "note", "FAIL"
 HUB_SECONDS = 5.0
@@ -53,13 +54,13 @@ def _findings(settings: Settings) -> Iterator[Finding]:
 
 def _devices(settings: Settings) -> Iterator[Finding]:
     try:
-        slots = devices.slots(settings.workers)
+        found = slots.list_slots(settings.workers)
     except SettingsError as error:
         yield Finding(FAIL, "device", str(error))
         return
-    for slot in slots:
+    for slot in found:
         yield _slot(slot, settings)
-    if slots[0].device == "cuda":
+    if found[0].device == "cuda":
         yield _torch()
 
 
@@ -124,9 +125,9 @@ def _hub() -> str | None:
     if constants.HF_HUB_OFFLINE:
         return "HF_HUB_OFFLINE forbids downloads"
     try:
-        requests.head(download.endpoint(), timeout=HUB_SECONDS)
+        requests.head(hub.endpoint(), timeout=HUB_SECONDS)
     except requests.RequestException:
-        return f"{download.endpoint()} does not answer"
+        return f"{hub.endpoint()} does not answer"
     return None
 
 
@@ -140,7 +141,7 @@ def _ledger(url: str) -> Finding:
     parts = urlsplit(url)
     where = f"{parts.scheme}://{parts.hostname or ''}{parts.path}"  # no user, no password
     try:
-        db.probe(url)
+        connection.probe(url)
     except SettingsError as error:
         return Finding(FAIL, "ledger", str(error))
     except (DatabaseError, InterfaceError) as error:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from app.catalogue import DIARIZE, SEPARATE, Model, located, models
-from app.settings import Settings
+from app.core.catalog.catalog import DIARIZE, SEPARATE, Model, located, models
+from app.core.settings import Settings
 
 HEADER = ("name", "on disk", "place")
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from workers.run import Run
-from workers.segments import to_json
+from workers.device.run import Run
 from workers.stages import separate
+from workers.stages.segments import to_json
 
 MODELS = ("separate",)
 

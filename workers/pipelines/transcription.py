@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from app.errors import SpeechError
-from workers.run import Run
-from workers.segments import in_order, to_json
+from app.core.errors import SpeechError
+from workers.audio.decode import SAMPLE_RATE, decode
+from workers.device.run import Run
 from workers.stages import align, diarize, separate, transcribe
-from workers.stages.decode import SAMPLE_RATE, decode
+from workers.stages.segments import in_order, to_json
 
 MODELS = ()  # with enable_offload, all that there are
 DECODED = 0.05

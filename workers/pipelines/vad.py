@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from workers.run import Run
-from workers.segments import to_json
-from workers.stages.decode import SAMPLE_RATE, decode
+from workers.audio.decode import SAMPLE_RATE, decode
+from workers.device.run import Run
+from workers.stages.segments import to_json
 from workers.stages.vad import speech
 
 DECODED = 0.3

@@ -9,9 +9,9 @@ from typing import Any
 
 import whisperx.alignment
 
-from workers.run import Run
-from workers.segments import Segment, Word, finite
-from workers.stages.decode import SAMPLE_RATE, Samples
+from workers.audio.decode import SAMPLE_RATE, Samples
+from workers.device.run import Run
+from workers.stages.segments import Segment, Word, finite
 from workers.stages.sentences import sentence_splitter
 
 log = logging.getLogger(__name__)

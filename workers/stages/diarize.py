@@ -9,12 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from app.errors import SpeechError
-from workers.run import Run
-from workers.segments import Segment, finite, to_json
+from app.core.errors import SpeechError
+from workers.audio.decode import Samples
+from workers.device.run import Run
 from workers.stages import speakers
 from workers.stages.align import Decode
-from workers.stages.decode import Samples
+from workers.stages.segments import Segment, finite, to_json
 
 log = logging.getLogger(__name__)
 

@@ -15,13 +15,13 @@ from av.audio.frame import AudioFrame
 from av.audio.resampler import AudioResampler
 from numpy.typing import NDArray
 
-from app.errors import SpeechError
-from app.media.paths import PARTIAL, stems_of
-from workers.run import Run
-from workers.stages import media
-from workers.stages.decode import SAMPLE_RATE, Gathered, Samples
-from workers.stages.overlap import joined, windows
-from workers.stages.stems import StemFile, StemWriter, described, writing
+from app.core.errors import SpeechError
+from app.core.storage.paths import PARTIAL, stems_of
+from workers.audio import media
+from workers.audio.decode import SAMPLE_RATE, Gathered, Samples
+from workers.audio.overlap import joined, windows
+from workers.audio.stems import StemFile, StemWriter, described, writing
+from workers.device.run import Run
 
 Sound = NDArray[np.float32]
 

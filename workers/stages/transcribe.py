@@ -7,12 +7,12 @@ from typing import Any
 
 from faster_whisper import BatchedInferencePipeline
 
-from app.errors import SpeechError
-from workers.run import Run
-from workers.segments import Segment, finite
-from workers.stages.decode import SAMPLE_RATE, Samples
-from workers.stages.windows import Windows, audible_windows
-from workers.weights import usable_compute_type
+from app.core.errors import SpeechError
+from workers.audio.decode import SAMPLE_RATE, Samples
+from workers.audio.windows import Windows, audible_windows
+from workers.device.run import Run
+from workers.models.cache import usable_compute_type
+from workers.stages.segments import Segment, finite
 
 SPECIAL_TOKENS = 8
 TEMPERATURE_STEP = 0.2

@@ -13,7 +13,7 @@ import numpy as np
 from faster_whisper.vad import VadOptions, get_speech_timestamps
 from numpy.typing import NDArray
 
-from workers.stages.decode import SAMPLE_RATE, Samples
+from workers.audio.decode import SAMPLE_RATE, Samples
 
 WINDOW = 512  # samples that Silero judges at once
 CONTEXT = 64  # samples before them that it sees too

@@ -20,10 +20,10 @@ import scenes
 import vocabulary
 import voices
 
-from app.settings import Align, Settings
-from workers.protocol import Job
-from workers.run import Run
-from workers.weights import WarmModels
+from app.core.settings import Align, Settings
+from workers.device.protocol import Job
+from workers.device.run import Run
+from workers.models.cache import WarmModels
 
 SHIPPED = product.MINI / "align"
 RECORDINGS = 20  # of each language and each kind

@@ -15,17 +15,17 @@ from voices import RATE
 MINI = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(MINI.parents[1]))  # the service's own packages
 
-from app import settings
+from app.core import settings
+from app.core.db import connection
 from app.factory import create_app
-from app.ledger import db
 from app.schemas.transcription import TranscriptionParameters, server_defaults
-from workers import devices
-from workers.environment import prepare_environment
-from workers.protocol import Job
-from workers.run import Run
-from workers.weights import WarmModels
+from workers.device import slots
+from workers.device.environment import prepare_environment
+from workers.device.protocol import Job
+from workers.device.run import Run
+from workers.models.cache import WarmModels
 
-SLOT = devices.slots(settings.Workers(device="cpu", cpu_threads=1))[0]
+SLOT = slots.slots(settings.Workers(device="cpu", cpu_threads=1))[0]
 prepare_environment(SLOT)
 
 
@@ -50,7 +50,7 @@ def _service(models: Path) -> tuple[settings.Settings, WarmModels, Any]:
         root=home,
     )
     application = create_app(chosen)
-    db.database.close()
+    connection.database.close()
     return chosen, WarmModels(SLOT, chosen), application
 
 

@@ -1,20 +1,20 @@
-"""What a supervisor and its device processes do: the calls of workers/supervisor.py, in every order that can come about."""
+"""What a supervisor and its device processes do: the calls of workers/supervisor/loop.py, in every order that can come about."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
 
-from app.ledger import losses, task
-from app.ledger.losses import Lease
-from app.ledger.task import LEASE_SECONDS, Claim
-from app.media.paths import PARTIAL, SOURCE, STEMS
+from app.core.db import leases, tasks
+from app.core.db.leases import Lease
+from app.core.db.tasks import LEASE_SECONDS, Claim
+from app.core.storage.paths import PARTIAL, SOURCE, STEMS
 from tests.faults.protocol.explorer import FAULT, GOOD, Step
 from tests.faults.protocol.outside import may_return
 from tests.faults.protocol.snapshots import Folder, Snapshots
 from tests.faults.protocol.state import AT_WORK, DEAD, RUNNING, WRITING, State, Supervisor, Work, put
 from tests.faults.protocol.stepped import FAILURE, LOST, NOTHING, OUTCOME, VERDICTS, Script, Stepper
-from workers.leases import LeaseWatch
+from workers.supervisor.lease_watch import LeaseWatch
 
 
 class Inside:
@@ -103,7 +103,7 @@ class Inside:
     def _beat(self, state: State, number: int, settled: bool) -> Iterator[Step]:
         """Supervisor._beat: renew, give back what is kept and not known, take over what others lost."""
         one = state.supervisors[number]
-        touch = self._ledger(state.rows, losses.renew, one.owner)
+        touch = self._ledger(state.rows, leases.renew, one.owner)
         renewed = state._replace(rows=touch.rows).aged(self._identifiers, touch)
         yield Step(f"{one.owner}: renew → {touch.answer}", GOOD, renewed, touch)
         known = tuple(sorted((work.claim.uuid, work.claim.attempt) for work in one.slots if work))
@@ -115,7 +115,7 @@ class Inside:
 
     def _lost(self, state: State, watcher: Supervisor) -> tuple[Lease, ...]:
         """What LeaseWatch finds after it has looked for over 30 s, in which everybody renewed who was running."""
-        held: tuple[Lease, ...] = self._ledger(state.rows, losses.leases_of_others, watcher.owner).answer
+        held: tuple[Lease, ...] = self._ledger(state.rows, leases.leases_of_others, watcher.owner).answer
         if not held:
             return ()
         clock = 0.0
@@ -133,15 +133,15 @@ class Inside:
         for slot, work in enumerate(one.slots):
             if work is None or work.phase in VERDICTS:
                 continue
-            touch = self._ledger(state.rows, task.report, work.claim, "separate", 0.5)
+            touch = self._ledger(state.rows, tasks.report, work.claim, "separate", 0.5)
             yield Step(f"{one.owner}: report → {touch.answer}", GOOD, state._replace(rows=touch.rows), touch)
-            held = self._ledger(state.rows, task.held, one.owner).answer
+            held = self._ledger(state.rows, tasks.held, one.owner).answer
             if (work.claim.uuid, work.claim.attempt) not in held:
                 yield from self._scripted(state, number, Script("abandon", work.claim), put(one.slots, slot, None))
 
     def _claim(self, state: State, number: int) -> Iterator[Step]:
         one = state.supervisors[number]
-        touch = self._ledger(state.rows, task.claim, one.owner)
+        touch = self._ledger(state.rows, tasks.claim, one.owner)
         if touch.answer is None:
             return
         claim = Claim(touch.answer.uuid, touch.answer.attempt, one.owner)

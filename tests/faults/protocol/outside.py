@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from app.ledger import task
-from app.ledger.states import TERMINAL
-from app.ledger.task import Claim
+from app.core.db import tasks
+from app.core.db.states import TERMINAL
+from app.core.db.tasks import Claim
 from tests.faults.protocol.explorer import CLIENT, FAULT, GOOD, Step
 from tests.faults.protocol.snapshots import Snapshots
 from tests.faults.protocol.state import (
@@ -41,7 +41,7 @@ class Outside:
         self._returns = returns
 
     def web(self, state: State, place: int) -> Iterator[Step]:
-        """Folder and source, then the row (app/submission.py). Whether the answer still leaves changes nothing here."""
+        """Folder and source, then the row (app/submission/accept.py). Whether the answer still leaves changes nothing here."""
         at, identifier = state.web[place], self._identifiers[place]
         if at == RECEIVED:
             kept = self._snapshots.disk(None, identifier, self._snapshots.store_upload, identifier)
@@ -49,15 +49,15 @@ class Outside:
             half = state.request(place, GONE).folder(place, frozenset())
             yield Step("web: killed while it stores", FAULT, half)
         if at == KEPT:
-            touch = self._snapshots.ledger(state.rows, task.submit, identifier, "bgm-separation", {}, "a.wav", [])
+            touch = self._snapshots.ledger(state.rows, tasks.submit, identifier, "bgm-separation", {}, "a.wav", [])
             yield Step("web: submit", GOOD, state.request(place, COMMITTED)._replace(rows=touch.rows), touch)
             yield Step("web: killed", FAULT, state.request(place, GONE))
 
     def client(self, state: State, place: int) -> Iterator[Step]:
-        """Cancel and delete (app/api/task.py), at any moment."""
+        """Cancel and delete (app/api/tasks.py), at any moment."""
         identifier = self._identifiers[place]
         if state.rows[place] is not None and "cancel" in self.others:
-            touch = self._snapshots.ledger(state.rows, task.cancel, identifier)
+            touch = self._snapshots.ledger(state.rows, tasks.cancel, identifier)
             yield Step(f"client: cancel → {touch.answer}", CLIENT, state._replace(rows=touch.rows), touch)
         if state.rows[place] is not None and state.deleting is None and "delete" in self.others:
             yield self._scripted(state, CLIENT, "deleting", Script("delete", identifier))
@@ -66,7 +66,7 @@ class Outside:
             yield Step("web: killed while it deletes", FAULT, state._replace(deleting=None))
 
     def purge(self, state: State) -> Iterator[Step]:
-        """workers/purge.py. A folder without a row is old enough only when its request is long over."""
+        """workers/supervisor/purge.py. A folder without a row is old enough only when its request is long over."""
         if "purge" not in self.others:
             return
         if state.purge is not None:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from app.ledger.losses import Lease
-from app.ledger.states import COMPLETED, FAILED, IN_PROGRESS, MAX_ATTEMPTS, TERMINAL
-from app.ledger.task import Claim
-from app.media.paths import SOURCE, STEMS
+from app.core.db.leases import Lease
+from app.core.db.states import COMPLETED, FAILED, IN_PROGRESS, MAX_ATTEMPTS, TERMINAL
+from app.core.db.tasks import Claim
+from app.core.storage.paths import SOURCE, STEMS
 from tests.faults.protocol.explorer import Step
 from tests.faults.protocol.snapshots import SEEN_LEASE, Folder, Row, Touch
 from tests.faults.protocol.state import COMMITTED, State

@@ -15,10 +15,10 @@ from typing import Any, NamedTuple
 
 from werkzeug.datastructures import FileStorage
 
-from app.ledger import db
-from app.ledger.task import LONGEST_PAUSE_SECONDS, Task
-from app.media import uploads
-from app.media.paths import INCOMING
+from app.core.db import connection
+from app.core.db.tasks import LONGEST_PAUSE_SECONDS, Task
+from app.core.storage.paths import INCOMING
+from app.submission import uploads
 
 SEEN_LEASE, STALE_LEASE = 5e9, 4e9  # far from any that the ledger's clock makes up
 DUE, PAUSED = "due", "paused"
@@ -63,7 +63,7 @@ class Snapshots:
         self.cache = cache
         self.identifiers = identifiers
         (cache / INCOMING).mkdir(parents=True)
-        db.connect("sqlite:///:memory:")
+        connection.connect("sqlite:///:memory:")
         self.calls = 0
         self._ahead = time.time() + LONGEST_PAUSE_SECONDS / 2
         self._columns = [field.column_name for field in Task._meta.sorted_fields]
@@ -82,10 +82,12 @@ class Snapshots:
 
     def _called(self, rows: Rows, function: Callable[..., Any], arguments: Any, named: Any) -> Touch:
         self.calls += 1
-        db.database.execute_sql("DELETE FROM task")
+        connection.database.execute_sql("DELETE FROM task")
         for number, row in enumerate(rows):
             if row is not None:
-                db.database.execute_sql(self._insert, [self._values(number, row)[name] for name in self._columns])
+                connection.database.execute_sql(
+                    self._insert, [self._values(number, row)[name] for name in self._columns]
+                )
         before = self._read()
         answer = function(*arguments, **named)
         after = self._read()
@@ -119,7 +121,7 @@ class Snapshots:
         return values
 
     def _read(self) -> dict[str, dict[str, Any]]:
-        read = db.database.execute_sql(self._select).fetchall()
+        read = connection.database.execute_sql(self._select).fetchall()
         found = [dict(zip(self._columns, values, strict=True)) for values in read]
         return {values["uuid"]: values for values in found}
 

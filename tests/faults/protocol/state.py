@@ -6,10 +6,10 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, NamedTuple
 
-from app.ledger.losses import Lease
-from app.ledger.states import QUEUED
-from app.ledger.task import Claim
-from app.media.paths import SOURCE
+from app.core.db.leases import Lease
+from app.core.db.states import QUEUED
+from app.core.db.tasks import Claim
+from app.core.storage.paths import SOURCE
 from tests.faults.protocol.snapshots import STALE_LEASE, Folder, Row, Rows, Touch
 from tests.faults.protocol.stepped import Script
 

@@ -12,13 +12,13 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from app.ledger import age, losses, reading, task
-from app.ledger.task import Claim
-from app.media import removal
-from app.settings import Cache, Settings, Tasks
+from app.core.db import leases, queries, retention, tasks
+from app.core.db.tasks import Claim
+from app.core.settings import Cache, Settings, Tasks
+from app.core.storage import removal
 from tests.faults.protocol.snapshots import Folder, Rows, Seen, Snapshots, Touch
-from workers import leftovers, purge, settling, unfinished
-from workers.protocol import Failure, Outcome
+from workers.device.protocol import Failure, Outcome
+from workers.supervisor import cleanup, leftovers, purge, settlement
 
 VERDICTS = OUTCOME, FAILURE, LOST, NOTHING = ("outcome", "failure", "lost", "nothing")
 
@@ -54,26 +54,26 @@ class Stepper:
         cache = Cache(path=snapshots.cache, ttl=1)
         settings = Settings(cache=cache)
         self._programs: dict[str, Callable[[Any], object]] = {
-            "settle": lambda to: settling.settle(settings, to[0], _verdict(*to)),
-            "recover": lambda leases: settling.recover(settings, list(leases)),
-            "give back": lambda to: settling.give_back_unknown(settings, to[0], set(to[1])),
-            "abandon": lambda claim: settling.abandon(cache.path, claim),
+            "settle": lambda to: settlement.settle(settings, to[0], _verdict(*to)),
+            "recover": lambda leases: settlement.recover(settings, list(leases)),
+            "give back": lambda to: settlement.give_back_unknown(settings, to[0], set(to[1])),
+            "abandon": lambda claim: settlement.abandon(cache.path, claim),
             "purge": lambda _: purge.purge_finished(cache),
             "forget": lambda _: purge.forget_finished(cache, Tasks(ttl=1)),
             # the purge's two steps for one old folder, and the two of DELETE /task/<identifier>
             "sweep": lambda identifier: purge._nobodys(identifier) and self._remove_folder(cache.path, identifier),
             "delete": lambda identifier: self._delete_row(identifier) and self._remove_folder(cache.path, identifier),
         }
-        self._delete_row, self._remove_folder = self._row(task, "delete"), self._file(removal, "remove_folder")
+        self._delete_row, self._remove_folder = self._row(tasks, "delete"), self._file(removal, "remove_folder")
         replaced = {
-            (settling, "task"): self._rows_of(task, "complete", "fail", "requeue", "held"),
-            (settling, "losses"): self._rows_of(losses, "lose", "take_over"),
-            (settling, "unfinished"): SimpleNamespace(remove=self._file(unfinished, "remove")),
-            (leftovers, "reading"): self._rows_of(reading, "facts"),
+            (settlement, "task"): self._rows_of(tasks, "complete", "fail", "requeue", "held"),
+            (settlement, "losses"): self._rows_of(leases, "lose", "take_over"),
+            (settlement, "unfinished"): SimpleNamespace(remove=self._file(cleanup, "remove")),
+            (leftovers, "reading"): self._rows_of(queries, "facts"),
             (leftovers, "remove_folder"): self._remove_folder,
             (leftovers, "remove_partial"): self._file(removal, "remove_partial"),
-            (purge, "age"): self._rows_of(age, "purgeable", "purged", "forgettable", "forget"),
-            (purge, "reading"): self._rows_of(reading, "facts"),
+            (purge, "age"): self._rows_of(retention, "purgeable", "purged", "forgettable", "forget"),
+            (purge, "reading"): self._rows_of(queries, "facts"),
             (purge, "remove_folder"): self._remove_folder,
         }
         for (module, name), ours in replaced.items():

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from app.ledger.states import QUEUED, TERMINAL
+from app.core.db.states import QUEUED, TERMINAL
 from tests.faults.protocol import rules
 from tests.faults.protocol.explorer import FAULT, GOOD, Graph, Step, explore, require_end, require_way_out
 from tests.faults.protocol.inside import Inside

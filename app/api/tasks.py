@@ -1,0 +1,113 @@
+"""Follow and manage tasks: GET /task, GET /task/<identifier>, POST …/cancel, DELETE."""
+
+from __future__ import annotations
+
+import json
+import logging
+from typing import Any
+from urllib.parse import urlencode
+
+from flask import Response, current_app
+from flask.typing import ResponseReturnValue
+from werkzeug.exceptions import Conflict
+
+from app.api.lookup import found, iso, missing, retry_seconds
+from app.api.query import QueryBlueprint
+from app.core.db import queries, tasks
+from app.core.db.states import CANCELLED, TERMINAL
+from app.core.storage.removal import remove_folder
+from app.openapi import documented_errors
+from app.schemas.listing import LIST_EXAMPLE, ListParameters, TaskList, cursor
+from app.schemas.task import CANCELLED_EXAMPLE, TASK_EXAMPLE, Cancelled, TaskAnswer
+
+blueprint = QueryBlueprint("Task", __name__, description="Following and managing tasks.")
+log = logging.getLogger(__name__)
+
+
+@blueprint.route("/task", methods=["GET"])
+@blueprint.arguments(ListParameters, location="query")
+@blueprint.response(200, TaskList, example=LIST_EXAMPLE)
+@documented_errors(blueprint, 422, 503)
+def list_tasks(params: dict[str, Any]) -> Response:
+    """List tasks, newest first, without their results."""
+    filters: dict[str, Any] = {name: params[name] for name in ("status", "task_type") if name in params}
+    rows = queries.listed(params["limit"] + 1, params.get("cursor"), **filters)
+    shown, more = rows[: params["limit"]], rows[params["limit"] :]
+    places = queries.queue_positions(shown)
+    answer = {
+        "tasks": [facts(row, places.get(row.id)) for row in shown],
+        "next": _address({"limit": params["limit"], **filters, "cursor": cursor(shown[-1].id)}) if more else None,
+    }
+    return current_app.response_class(json.dumps(answer, allow_nan=False) + "\n", mimetype="application/json")
+
+
+@blueprint.route("/task/<identifier>", methods=["GET"])
+@blueprint.response(200, TaskAnswer, example=TASK_EXAMPLE)
+@documented_errors(blueprint, 404, 503)
+def show(identifier: str) -> Response:
+    """Follow a task until its result is there."""
+    row = tasks.get(identifier) or missing()
+    response = current_app.response_class(body(row), mimetype="application/json")
+    if row.status not in TERMINAL:
+        response.headers["Retry-After"] = str(retry_seconds(row))
+    return response
+
+
+@blueprint.route("/task/<identifier>", methods=["DELETE"])
+@blueprint.response(204)
+@documented_errors(blueprint, 404, 503)
+def delete(identifier: str) -> ResponseReturnValue:
+    """Delete a task, its files and its result; one that runs is ended first."""
+    row = found(identifier)
+    if not tasks.delete(row.uuid):
+        missing()
+    remove_folder(current_app.extensions["speech"].settings.cache.path, row.uuid)
+    log.info("task %s deleted while %s", row.uuid, row.status)
+    return "", 204
+
+
+@blueprint.route("/task/<identifier>/cancel", methods=["POST"])
+@blueprint.response(202, Cancelled, example=CANCELLED_EXAMPLE)
+@documented_errors(blueprint, 404, 409, 503, say_409="The task has already ended: COMPLETED.")
+def cancel(identifier: str) -> ResponseReturnValue:
+    """End a task that waits or runs."""
+    row = found(identifier)
+    if not tasks.cancel(row.uuid):
+        raise Conflict(f"The task has already ended: {found(identifier).status}.")
+    log.info("task %s cancelled while %s", row.uuid, row.status)
+    return {"identifier": row.uuid, "status": CANCELLED, "message": "The task is cancelled"}, 202
+
+
+def body(row: tasks.Task) -> str:
+    """The answer as JSON text; the result is passed through as the worker wrote it, however long it is."""
+    known = json.dumps(facts(row, queries.queue_position(row)), allow_nan=False)
+    voices = row.speaker_embeddings or "null"
+    return f'{known[:-1]}, "speaker_embeddings": {voices}, "result": {row.result or "null"}}}\n'
+
+
+def facts(row: tasks.Task, queue_position: int | None) -> dict[str, Any]:
+    """Everything a client may know of a task beside its result and its speakers' voices."""
+    return {
+        "identifier": row.uuid,
+        "status": row.status,
+        "task_type": row.task_type,
+        "result_type": row.result_type,
+        "task_params": json.loads(row.params),
+        "attempt": row.attempts,
+        "error": row.error,
+        "error_code": row.error_code,
+        "warnings": json.loads(row.warnings),
+        "stage": row.stage,
+        "progress": row.progress,
+        "duration": row.duration,
+        "audio_duration": row.audio_duration,
+        "language": row.language,
+        "queue_position": queue_position,
+        "created_at": iso(row.created_at),
+        "started_at": iso(row.started_at),
+        "finished_at": iso(row.finished_at),
+    }
+
+
+def _address(parameters: dict[str, Any]) -> str:
+    return f"/task?{urlencode(parameters)}"

@@ -1,0 +1,1 @@
+"""What the web side and the workers share; imports neither flask nor torch."""

@@ -1,0 +1,1 @@
+"""The models that this server allows, their names on the hubs and their places on disk."""

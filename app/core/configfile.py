@@ -1,0 +1,125 @@
+"""Read one YAML file into dataclasses, strictly: whatever is wrong is told with the file, the line and the key."""
+
+from __future__ import annotations
+
+import dataclasses
+import typing
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from app.core.errors import SettingsError
+
+
+class _Lines(dict[str, Any]):
+    """A mapping read from YAML that remembers the file and the line each key stands on."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.places: dict[str, str] = {}
+
+
+def place(section: Mapping[str, Any], key: str) -> str:
+    """The file and the line on which ``key`` of a section was read; ``config`` when it was not read from a file."""
+    return section.places.get(key, "config") if isinstance(section, _Lines) else "config"
+
+
+def read(path: Path, sections: list[str]) -> dict[str, Any]:
+    """The sections of the file, each a mapping that knows its lines; only those named in ``sections`` may stand there."""
+    try:
+        node = yaml.compose(path.read_text(encoding="utf-8"), Loader=yaml.SafeLoader)
+    except OSError as error:
+        raise SettingsError(f"{path}: cannot be read ({error.strerror})") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{path}: not valid YAML ({' '.join(str(error).split())})") from error
+    try:
+        values = _plain(node, path) if node is not None else _Lines()
+    except RecursionError as error:
+        raise SettingsError(f"{path}: nested too deeply, or an anchor that contains itself") from error
+    if not isinstance(values, _Lines):
+        raise SettingsError(f"{path}: expected sections such as 'whisper:'")
+    for name, value in values.items():
+        if name not in sections:
+            raise SettingsError(f"{values.places[name]}: unknown section {name!r}; there are {', '.join(sections)}")
+        if not isinstance(value, _Lines):
+            raise SettingsError(f"{values.places[name]}: section {name!r} must hold 'key: value' lines")
+    return values
+
+
+def _plain(node: yaml.Node, path: Path) -> Any:
+    if isinstance(node, yaml.SequenceNode):
+        return [_plain(item, path) for item in node.value]
+    if not isinstance(node, yaml.MappingNode):
+        return _scalar(node, path)
+    values = _Lines()
+    for key, value in node.value:
+        name, where = str(key.value), f"{path}, line {key.start_mark.line + 1}"
+        if name in values:
+            raise SettingsError(f"{where}: {name!r} is given twice")
+        values[name] = _plain(value, path)
+        values.places[name] = where
+    return values
+
+
+def _scalar(node: yaml.Node, path: Path) -> Any:
+    try:
+        return yaml.SafeLoader("").construct_object(node, deep=True)  # type: ignore[no-untyped-call]
+    except (yaml.YAMLError, ValueError) as error:
+        kind = node.tag.removeprefix("tag:yaml.org,2002:")
+        where = f"{path}, line {node.start_mark.line + 1}"
+        raise SettingsError(f"{where}: {node.value!r:.60} cannot be read as {kind}") from error
+
+
+def section(kind: Any, name: str, values: Any) -> Any:
+    """An instance of the dataclass ``kind`` with ``values`` in place of its defaults.
+
+    The metadata of its fields may hold ``choices``, ``least``, ``most``, and ``each``, which raises ValueError for a bad entry.
+    """
+    hints = typing.get_type_hints(kind)
+    fields = {f.name: f for f in dataclasses.fields(kind)}
+    chosen = {}
+    for key, value in values.items():
+        where = f"{values.places[key]}: {name}.{key}"
+        if key not in fields:
+            raise SettingsError(f"{where} is not a setting; {name} has {', '.join(fields)}")
+        chosen[key] = _checked(value, hints[key], fields[key].metadata, where)
+    return kind(**chosen)
+
+
+def _checked(value: Any, kind: Any, limits: Mapping[str, Any], where: str) -> Any:
+    value = _typed(value, kind, where)
+    if "choices" in limits and value not in limits["choices"]:
+        raise SettingsError(f"{where} must be one of {', '.join(limits['choices'])}, not {value!r:.60}")
+    if "least" in limits and value < limits["least"]:
+        raise SettingsError(f"{where} must be at least {limits['least']}, not {value!r:.60}")
+    if "most" in limits and value > limits["most"]:
+        raise SettingsError(f"{where} must be at most {limits['most']}, not {value!r:.60}")
+    for entry in value if "each" in limits else ():
+        try:
+            limits["each"](entry)
+        except ValueError as error:
+            raise SettingsError(f"{where}: {error}") from error
+    return value
+
+
+def _typed(value: Any, kind: Any, where: str) -> Any:
+    if kind is float and type(value) is int and abs(value) < 2**53:
+        return float(value)
+    if kind is float and value != value:
+        raise SettingsError(f"{where} must be a number, not {value!r}")
+    if kind is Path and isinstance(value, str):
+        return Path(value)
+    if typing.get_origin(kind) is Mapping:
+        if isinstance(value, dict) and all(isinstance(v, str) for v in value.values()):
+            return dict(value)
+        raise SettingsError(f"{where} must hold 'name: place' lines")
+    if typing.get_origin(kind) is tuple:
+        if isinstance(value, list) and all(isinstance(entry, str) for entry in value):
+            return tuple(value)
+        raise SettingsError(f"{where} must be a list of texts, such as [a, b]")
+    if type(value) is not kind:
+        names = {int: "a whole number", float: "a number", bool: "true or false", str: "text", Path: "a path"}
+        raise SettingsError(f"{where} must be {names[kind]}, not {value!r:.60}")
+    return value

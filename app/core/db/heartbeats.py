@@ -1,0 +1,44 @@
+"""Heartbeats: which supervisors are alive and what devices they serve."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from peewee import CharField, DoubleField, Model, TextField
+
+from app.core.db.connection import database, now
+
+FRESH_SECONDS = 15.0
+FORGET_SECONDS = 3600.0
+
+
+class Worker(Model):
+    """One supervisor, by its ``owner`` name; times in seconds since 1970 by the ledger's clock."""
+
+    owner = CharField(max_length=128, primary_key=True)
+    devices = TextField(default="[]")
+    started_at = DoubleField()
+    heartbeat_at = DoubleField()
+
+    class Meta:
+        database = database
+        table_name = "worker"
+
+
+def beat(owner: str, devices: list[dict[str, Any]]) -> None:
+    """Say that ``owner`` lives and what state its devices are in; forget those silent for an hour."""
+    text = json.dumps(devices)
+    if not Worker.update(devices=text, heartbeat_at=now()).where(Worker.owner == owner).execute():
+        Worker.insert(owner=owner, devices=text, started_at=now(), heartbeat_at=now()).execute()
+        Worker.delete().where(Worker.heartbeat_at < now() - FORGET_SECONDS).execute()
+
+
+def leave(owner: str) -> None:
+    """Take ``owner`` off the list at once, so that readiness does not wait for its heartbeat to grow old."""
+    Worker.delete().where(Worker.owner == owner).execute()
+
+
+def fresh() -> list[Worker]:
+    """The supervisors heard of within FRESH_SECONDS; a time to come was written before the ledger's clock was set back."""
+    return list(Worker.select().where(Worker.heartbeat_at.between(now() - FRESH_SECONDS, now() + FRESH_SECONDS)))

@@ -1,0 +1,64 @@
+"""Attempts that came to nothing by no fault of the task's: run again after a pause, and the third loss ends it.
+
+A supervisor renews the leases of the tasks it runs. Another one takes over only leases it knows to be lost
+(workers/supervisor/lease_watch.py), and only if they are unchanged: a holder that renews in between keeps its task.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from peewee import Case
+
+from app.core.db.connection import now, write
+from app.core.db.states import FAILED, IN_PROGRESS, MAX_ATTEMPTS
+from app.core.db.tasks import LEASE_SECONDS, Claim, Task, changed, ended, held_by, in_queue
+
+AGAIN = "requeued"
+OVER = "failed"
+
+
+@dataclass(frozen=True)
+class Lease:
+    """What a supervisor holds: the claim, and the moment up to which it has last renewed it."""
+
+    claim: Claim
+    expires: float
+
+
+def renew(owner: str) -> int:
+    """Extend the leases of all that ``owner`` runs; the number of tasks it still holds."""
+    held = (Task.owner == owner) & (Task.status == IN_PROGRESS)
+    return int(Task.update(lease_expires=now() + LEASE_SECONDS).where(held).execute())
+
+
+def leases_of_others(owner: str) -> list[Lease]:
+    """What every other supervisor holds."""
+    running = (Task.status == IN_PROGRESS) & (Task.owner != owner)
+    rows = Task.select(Task.uuid, Task.attempt, Task.owner, Task.lease_expires).where(running)
+    return [Lease(Claim(row.uuid, row.attempt, str(row.owner)), float(row.lease_expires or 0.0)) for row in rows]
+
+
+def lose(claim: Claim, code: str, message: str, pause: float, **facts: Any) -> str | None:
+    """IN_PROGRESS → QUEUED, to be run again after ``pause`` seconds, twice as long the second time; the third time → FAILED.
+
+    Answers AGAIN or OVER, or None when the task is no longer this claim's.
+    """
+    return _lose(held_by(claim), code, message, pause, **facts)
+
+
+def take_over(lease: Lease, message: str, pause: float) -> str | None:
+    """The same for a task whose holder is dead; None when the holder has renewed its lease since, or ended the task."""
+    return _lose(held_by(lease.claim) & (Task.lease_expires == lease.expires), "worker_crashed", message, pause)
+
+
+def _lose(lost: Any, code: str, message: str, pause: float, **facts: Any) -> str | None:
+    with write():
+        say = f"{message} It was tried {MAX_ATTEMPTS} times and is not tried again."
+        over = Task.update(status=FAILED, error_code=code, error=say, **facts, crashes=Task.crashes + 1, **ended())
+        if changed(over.where(lost, Task.crashes >= MAX_ATTEMPTS - 1)):
+            return OVER
+        longer = Case(Task.crashes, [(number, now() + pause * 2**number) for number in range(MAX_ATTEMPTS)])
+        again = Task.update(in_queue() | {Task.crashes: Task.crashes + 1, Task.not_before: longer})
+        return AGAIN if changed(again.where(lost)) else None

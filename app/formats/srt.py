@@ -1,0 +1,34 @@
+"""SubRip: numbered cues with a comma before the milliseconds. It has no escapes, so what would be markup is split."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from app.formats.cues import Cue, cues
+from app.formats.turns import items, line
+
+# Players take <i>, {\an8} and \N for markup, and an arrow for a time line. A zero-width space changes no glyph and ends that;
+# braces, which hide what is in them from the viewers of some, take their wide form.
+MARKUP = re.compile(r"(<(?=[a-zA-Z/])|--(?=>)|\\(?=[Nnh]))")
+WIDE_BRACES = str.maketrans("{}", "｛｝")
+ZERO_WIDTH_SPACE = "\u200b"
+
+
+def write(result: str) -> Iterator[str]:
+    for number, cue in enumerate(cues(items(result), lead), 1):
+        yield f"{number}\n{moment(cue.start)} --> {moment(cue.end)}\n{_text(cue)}\n\n"
+
+
+def lead(speaker: str | None) -> str:
+    return f"{speaker}: " if speaker else ""
+
+
+def moment(milliseconds: int) -> str:
+    seconds, rest = divmod(milliseconds, 1000)
+    return f"{seconds // 3600:02}:{seconds // 60 % 60:02}:{seconds % 60:02},{rest:03}"
+
+
+def _text(cue: Cue) -> str:
+    text = lead(cue.speaker) + "\n".join(line(pieces) for pieces in cue.lines)
+    return MARKUP.sub(rf"\1{ZERO_WIDTH_SPACE}", text).translate(WIDE_BRACES)

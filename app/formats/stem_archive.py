@@ -1,0 +1,66 @@
+"""The stems a task has kept, found on disk and opened for download; what is open stays whole, whatever the purge does."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import BinaryIO
+
+from zipstream import ZipStream
+
+from app.core.db.states import BGM_SEPARATION, COMPLETED
+from app.core.db.tasks import Task
+from app.core.storage.paths import stems_of
+
+CHUNK = 256 * 1024
+
+
+def keeps_stems(row: Task) -> bool:
+    """Whether the task was to leave files and has come to its good end."""
+    params = json.loads(row.params)
+    kept = row.task_type == BGM_SEPARATION or (params.get("is_separate_bgm") and params.get("save_file"))
+    return bool(kept) and row.status == COMPLETED
+
+
+def found(cache: Path, row: Task) -> dict[str, Path]:
+    """Name → path of the files of the attempt that finished; empty once they are purged."""
+    folder = stems_of(cache, row.uuid, row.attempt)
+    try:
+        return {path.name: path for path in sorted(folder.iterdir())}
+    except FileNotFoundError:
+        return {}
+
+
+class Archive:
+    """A ZIP of files, made while it is sent: its length is known beforehand, and memory does not grow with it.
+
+    Nothing is compressed, since sound hardly is. Raises FileNotFoundError when a file has just been purged.
+    """
+
+    def __init__(self, paths: dict[str, Path]) -> None:
+        self._open = ExitStack()
+        self._zip = ZipStream(sized=True)
+        try:
+            for name, path in paths.items():
+                file = self._open.enter_context(path.open("rb"))
+                self._zip.add(_chunks(file), name, size=os.fstat(file.fileno()).st_size)
+        except BaseException:
+            self.close()
+            raise
+
+    def __len__(self) -> int:
+        return len(self._zip)
+
+    def __iter__(self) -> Iterator[bytes]:
+        yield from self._zip
+
+    def close(self) -> None:
+        self._open.close()
+
+
+def _chunks(file: BinaryIO) -> Iterator[bytes]:
+    while chunk := file.read(CHUNK):
+        yield chunk

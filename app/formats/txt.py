@@ -1,0 +1,15 @@
+"""Plain text: a line for each segment, and for each speaker in it."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+
+from app.formats.srt import lead
+from app.formats.turns import items, line, turns
+
+
+def write(result: str) -> Iterator[str]:
+    for segment in items(result):
+        for turn in turns(segment, sys.maxsize):
+            yield f"{lead(turn[0].speaker)}{line(turn)}\n"

@@ -1,0 +1,38 @@
+"""WebVTT (W3C): cues with their speaker as a voice and, inside them, the moment at which each word begins."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from app.formats.cues import Cue, cues
+from app.formats.turns import items
+
+ESCAPES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
+
+
+def write(result: str) -> Iterator[str]:
+    yield "WEBVTT\n\n"
+    for cue in cues(items(result)):
+        voice = f"<v {cue.speaker.translate(ESCAPES)}>" if cue.speaker else ""
+        yield f"{moment(cue.start)} --> {moment(cue.end)}\n{voice}{_text(cue)}\n\n"
+
+
+def moment(milliseconds: int) -> str:
+    seconds, rest = divmod(milliseconds, 1000)
+    return f"{seconds // 3600:02}:{seconds // 60 % 60:02}:{seconds % 60:02}.{rest:03}"
+
+
+def _text(cue: Cue) -> str:
+    """The lines, a timestamp before each word that has a time; those rise, and lie strictly inside the cue."""
+    latest = cue.start
+    lines = []
+    for pieces in cue.lines:
+        written = ""
+        for number, piece in enumerate(pieces):
+            written += " " * (piece.spaced and number > 0)
+            if piece.timed and latest < piece.start < cue.end:
+                written += f"<{moment(piece.start)}>"
+                latest = piece.start
+            written += piece.text.translate(ESCAPES)
+        lines.append(written)
+    return "\n".join(lines)

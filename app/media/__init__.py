@@ -1,1 +1,0 @@
-"""Recordings on their way in: never decoded here, only stored."""

@@ -1,0 +1,1 @@
+"""Accept a recording: parse the request, store the upload, commit the task."""

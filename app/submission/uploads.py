@@ -1,0 +1,120 @@
+"""Receive a recording straight into cache/: written once, in bounded memory, durable before it is answered."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import tempfile
+from pathlib import Path
+from typing import IO, Any
+
+from flask import Request, current_app
+from flask_smorest import abort as abort_with_errors
+from werkzeug.datastructures import FileStorage
+from werkzeug.exceptions import BadRequest, HTTPException
+from werkzeug.formparser import FormDataParser
+
+from app.core.storage.paths import INCOMING, SOURCE, sync_folder
+
+LABEL_LENGTH = 1024
+MEBIBYTE = 1024 * 1024
+UNKNOWN_FIELD = "There is no such file field; send the recording as 'file'."
+NO_RECORDING = "Send the recording as multipart form field 'file', or its URL as 'file_url'."
+
+
+class InsufficientStorage(HTTPException):
+    code = 507
+    description = "The server has no room for this recording; try again later."
+
+
+class ReadableForm(FormDataParser):
+    """Werkzeug's parser, which says so when it cannot read a form, instead of taking it for an empty one."""
+
+    def parse(self, *args: Any, **kwargs: Any) -> Any:
+        self.silent = False
+        try:
+            return super().parse(*args, **kwargs)
+        except ValueError as error:
+            say = "The body is not the form it says it is: it is cut off or malformed, or a part's header is not UTF-8."
+            raise BadRequest(say) from error
+
+
+class UploadRequest(Request):
+    """A request whose file parts go to cache/incoming/ instead of a temporary file that would be copied again."""
+
+    form_data_parser_class = ReadableForm
+    max_form_parts = 200
+
+    def _get_file_stream(
+        self,
+        total_content_length: int | None,
+        content_type: str | None,
+        filename: str | None = None,
+        content_length: int | None = None,
+    ) -> IO[bytes]:
+        speech = current_app.extensions["speech"]
+        check_space(speech.settings.cache.path, speech.settings.limits.min_free_mb, total_content_length or 0)
+        folder = speech.settings.cache.path / INCOMING
+        folder.mkdir(parents=True, exist_ok=True)
+        # The name is random: nothing a client sends becomes part of a path.
+        part = tempfile.NamedTemporaryFile(dir=folder, suffix=".part", delete=False)
+        self.environ.setdefault("speech.parts", []).append(part)
+        return part
+
+
+def check_space(folder: Path, floor_mb: int, incoming: int = 0) -> None:
+    """Answer 507 before a single byte is stored when ``incoming`` more bytes would pass the free-space floor."""
+    if not has_space(folder, floor_mb, incoming):
+        raise InsufficientStorage
+
+
+def has_space(folder: Path, floor_mb: int, incoming: int = 0) -> bool:
+    """Whether ``incoming`` more bytes in ``folder`` leave the free-space floor alone."""
+    folder.mkdir(parents=True, exist_ok=True)
+    return shutil.disk_usage(folder).free - incoming >= floor_mb * MEBIBYTE
+
+
+def received(request: Request) -> FileStorage:
+    """The one file of the request; 422 when there is none, more than one, or nothing in it."""
+    fields = [name for name, files in request.files.lists() for _ in files]
+    unknown = sorted({name for name in fields if name != "file"})
+    if unknown:
+        reject({name: [UNKNOWN_FIELD] for name in unknown})
+    if len(fields) != 1:
+        say = "Given more than once." if fields else NO_RECORDING
+        reject({"file": [say]})
+    upload = request.files["file"]
+    if upload.stream.seek(0, os.SEEK_END) == 0:
+        reject({"file": ["The file is empty."]})
+    return upload
+
+
+def reject(errors: dict[str, list[str]]) -> Any:
+    abort_with_errors(422, message="The request cannot be accepted.", errors=errors)
+
+
+def keep(upload: FileStorage, folder: Path) -> None:
+    """Move the upload to ``folder``/source; it is on disk, name and content, when this returns."""
+    part: Any = upload.stream
+    part.flush()
+    os.fsync(part.fileno())
+    part.close()
+    folder.mkdir()
+    Path(part.name).rename(folder / SOURCE)
+    for directory in (folder, folder.parent):
+        sync_folder(directory)
+
+
+def label(upload: FileStorage) -> str:
+    """The client's name for the file: shown to people, cut to a bearable length, never part of a path."""
+    name = (upload.filename or "").replace("\0", "")
+    return name.encode("utf-8", "replace").decode("utf-8")[:LABEL_LENGTH]
+
+
+def discard_parts(environ: dict[str, Any]) -> None:
+    """Close and remove what is left of the request's uploads, whatever became of the request."""
+    for part in environ.pop("speech.parts", []):
+        with contextlib.suppress(OSError):  # on a full disk what is still buffered fails once more
+            part.close()
+        Path(part.name).unlink(missing_ok=True)

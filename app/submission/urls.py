@@ -1,0 +1,84 @@
+"""Check a recording's URL before the task is accepted; workers/downloads does the download."""
+
+from __future__ import annotations
+
+import queue
+import threading
+import time
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from app.core.errors import SpeechError
+from app.core.net.addresses import Gate, Target, UnresolvedError, is_literal, parse
+from app.core.settings import Fetch
+from app.submission import uploads
+
+LOOKUP_SECONDS = 3.0
+_lookups = threading.BoundedSemaphore(8)
+
+
+def mistakes(url: str, files: Collection[str], fetch: Fetch) -> dict[str, list[str]]:
+    """What is wrong with a request that names its recording by ``url``, by field; nothing is looked up for it."""
+    unknown = {name: [uploads.UNKNOWN_FIELD] for name in files if name != "file"}
+    if "file" in files:
+        return unknown | {"file_url": ["Give either file or file_url, not both."]}
+    if not fetch.enabled:
+        return unknown | {"file_url": ["This server does not fetch recordings; upload the file."]}
+    try:
+        parse(url)
+    except SpeechError as error:
+        return unknown | {"file_url": [_said(error)]}
+    return unknown
+
+
+def admit(target: Target, fetch: Fetch) -> None:
+    """Answer 422 when the host does not exist or is not open to clients.
+
+    A name service that takes longer than LOOKUP_SECONDS decides nothing: a web thread must not wait for it, and the
+    download asks again anyway, for the addresses that it connects to.
+    """
+    gate = Gate(fetch.allow)
+    verdict = _admitted(gate, target) if is_literal(target.host) else _looked_up(gate, target)
+    if isinstance(verdict, UnresolvedError) and not verdict.surely:
+        return
+    if isinstance(verdict, SpeechError):
+        uploads.reject({"file_url": [_said(verdict)]})
+    if verdict is not None:
+        raise verdict
+
+
+def _looked_up(gate: Gate, target: Target) -> Exception | None:
+    """The verdict on a name, or None when it is not there in time; the system's look-up itself cannot be given a limit."""
+    answer: queue.SimpleQueue[Exception | None] = queue.SimpleQueue()
+
+    def look_up() -> None:
+        try:
+            answer.put(_admitted(gate, target))
+        finally:
+            _lookups.release()
+
+    deadline = time.monotonic() + LOOKUP_SECONDS
+    if not _lookups.acquire(timeout=LOOKUP_SECONDS):
+        return None
+    threading.Thread(target=look_up, name="look up", daemon=True).start()
+    try:
+        return answer.get(timeout=max(0.0, deadline - time.monotonic()))
+    except queue.Empty:
+        return None
+
+
+def _admitted(gate: Gate, target: Target) -> Exception | None:
+    try:
+        gate.admit(target)
+    except Exception as error:
+        return error
+    return None
+
+
+def _said(error: SpeechError) -> str:
+    return str(error) if error.code == "blocked_address" else error.message
+
+
+def asked(values: Mapping[str, Any]) -> str | None:
+    """The URL among a request's values; an empty text means that there is none, as clients send every field."""
+    return values.get("file_url") or None

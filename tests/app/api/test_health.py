@@ -1,0 +1,59 @@
+"""The probes: alive while the process answers, ready while a task could run."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from flask import Flask
+from peewee import OperationalError
+
+from app.core.db import connection, heartbeats
+from app.core.db.heartbeats import Worker
+from tests.app.posting import refused
+
+
+@pytest.mark.parametrize("path", ["/health/live", "/health/live/"])
+def test_alive_needs_no_ledger(web: Flask, monkeypatch: pytest.MonkeyPatch, path: str) -> None:
+    def unreachable(**kwargs: Any) -> None:
+        raise OperationalError("connection refused")
+
+    monkeypatch.setattr(connection.database.obj, "connect", unreachable)
+    answer = web.test_client().get(path)
+    assert (answer.status_code, answer.get_json()) == (200, {"status": "ok"})
+
+
+@pytest.mark.parametrize("path", ["/health/ready", "/health/ready/"])
+def test_ready_while_a_heartbeat_is_fresh(web: Flask, path: str) -> None:
+    with connection.database.connection_context():
+        heartbeats.beat("me", [])
+    answer = web.test_client().get(path)
+    assert (answer.status_code, answer.get_json()) == (200, {"status": "ok"})
+
+
+def test_not_ready_without_a_worker(web: Flask) -> None:
+    answer = web.test_client().get("/health/ready")
+    assert "python -m workers" in refused(answer, 503)["message"]
+    assert int(answer.headers["Retry-After"]) > 0
+
+
+def test_not_ready_when_the_heartbeat_is_old(web: Flask) -> None:
+    with connection.database.connection_context():
+        heartbeats.beat("me", [])
+        Worker.update(heartbeat_at=Worker.heartbeat_at - heartbeats.FRESH_SECONDS - 1).execute()
+    refused(web.test_client().get("/health/ready"), 503)
+
+
+def test_not_ready_once_the_worker_has_left(web: Flask) -> None:
+    with connection.database.connection_context():
+        heartbeats.beat("me", [])
+        heartbeats.leave("me")
+    refused(web.test_client().get("/health/ready"), 503)
+
+
+def test_not_ready_says_that_the_ledger_is_the_reason(web: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+    def unreachable(**kwargs: Any) -> None:
+        raise OperationalError("connection refused")
+
+    monkeypatch.setattr(connection.database.obj, "connect", unreachable)
+    assert "ledger" in refused(web.test_client().get("/health/ready"), 503)["message"]

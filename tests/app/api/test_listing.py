@@ -1,0 +1,139 @@
+"""GET /task: newest first, page after page, and nothing is shown twice or left out when tasks come and go meanwhile."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from flask import Flask
+
+from app.core.db import tasks
+from app.core.db.tasks import Task
+from app.schemas.listing import TaskSummary, cursor
+from tests.app.posting import refused, submitted
+from tests.app.rows import claimed, completed
+
+
+def listed(web: Flask, address: str = "/task") -> dict[str, Any]:
+    answer = web.test_client().get(address)
+    assert (answer.status_code, answer.content_type) == (200, "application/json"), answer.text
+    body: dict[str, Any] = answer.get_json()
+    assert set(body) == {"tasks", "next"}
+    return body
+
+
+def identifiers(body: dict[str, Any]) -> list[str]:
+    return [task["identifier"] for task in body["tasks"]]
+
+
+def followed(web: Flask, address: str) -> list[list[str]]:
+    pages, following = [], address
+    while following:
+        body = listed(web, following)
+        pages.append(identifiers(body))
+        following = body["next"]
+    return pages
+
+
+def test_empty_ledger_is_an_empty_list(anywhere: Flask) -> None:
+    assert listed(anywhere) == {"tasks": [], "next": None}
+
+
+def test_newest_come_first_and_pages_join(anywhere: Flask) -> None:
+    made = [submitted(anywhere) for _ in range(7)]
+    pages = followed(anywhere, "/task?limit=3")
+    assert [len(page) for page in pages] == [3, 3, 1]
+    assert [identifier for page in pages for identifier in page] == made[::-1]
+    assert followed(anywhere, "/task?limit=7") == [made[::-1]], "a page that is exactly full is the last"
+
+
+def test_fifty_are_answered_unless_asked_otherwise(anywhere: Flask) -> None:
+    for number in range(51):
+        tasks.submit(f"t{number}", "transcription", {}, "a.wav", [])
+    assert len(listed(anywhere)["tasks"]) == 50
+    assert len(listed(anywhere, "/task?limit=200")["tasks"]) == 51
+
+
+def test_pages_stay_in_place_while_tasks_come_and_go(anywhere: Flask) -> None:
+    made = [submitted(anywhere) for _ in range(6)]
+    first = listed(anywhere, "/task?limit=2")
+    submitted(anywhere), submitted(anywhere)
+    tasks.delete(made[4])  # the very one that the cursor stands on
+    second = listed(anywhere, first["next"])
+    assert identifiers(first) + identifiers(second) == made[5:1:-1]
+
+
+def test_a_task_is_listed_with_all_but_what_it_came_to(anywhere: Flask) -> None:
+    identifier = submitted(anywhere, "?beam_size=2")
+    completed('[{"text": "megabytes"}]')
+    (shown,) = listed(anywhere)["tasks"]
+    whole = anywhere.test_client().get(f"/task/{identifier}").get_json()
+    assert shown == {name: value for name, value in whole.items() if name not in ("result", "speaker_embeddings")}
+    assert set(shown) == set(TaskSummary().fields)
+    assert whole["result"] == [{"text": "megabytes"}]
+
+
+def test_results_are_not_read_for_a_list(web: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+    submitted(web)
+    completed()
+    said: list[str] = []
+    execute = Task._meta.database.execute_sql
+    monkeypatch.setattr(
+        Task._meta.database.obj, "execute_sql", lambda sql, *rest: said.append(sql) or execute(sql, *rest)
+    )
+    web.test_client().get("/task")
+    assert any('"task_type"' in sql for sql in said) and not any('"result"' in sql for sql in said)
+
+
+def test_filters_choose_and_stay_on_the_next_page(anywhere: Flask) -> None:
+    done = [submitted(anywhere) for _ in range(3)]
+    for _ in done:
+        completed()
+    tasks.submit("speech", "vad", {}, "a.wav", [])
+    running, waiting = submitted(anywhere), submitted(anywhere)
+    claimed(), claimed()
+    assert followed(anywhere, "/task?status=COMPLETED&limit=2") == [[done[2], done[1]], [done[0]]]
+    assert followed(anywhere, "/task?status=IN_PROGRESS") == [[running, "speech"]]
+    assert followed(anywhere, "/task?status=IN_PROGRESS&task_type=transcription") == [[running]]
+    assert followed(anywhere, "/task?status=QUEUED") == [[waiting]]
+    assert followed(anywhere, "/task?task_type=transcription&limit=200")[0] == [waiting, running, *done[::-1]]
+    assert followed(anywhere, "/task?status=FAILED") == [[]]
+
+
+def test_list_knows_the_places_in_the_queue(anywhere: Flask) -> None:
+    submitted(anywhere)
+    made = [submitted(anywhere) for _ in range(3)]
+    claimed()
+    places = {task["identifier"]: task["queue_position"] for task in listed(anywhere)["tasks"]}
+    assert [places[identifier] for identifier in made] == [1, 2, 3]
+    assert list(places.values())[-1] is None
+
+
+@pytest.mark.parametrize(
+    ("query", "field"),
+    [
+        *((f"limit={value}", "limit") for value in ("0", "201", "-1", "x", "", "1.5", "9" * 5000, "nan", "%00")),
+        *((f"cursor={value}", "cursor") for value in ("x", "", "!", "e30=", "LTE=LTE=", "%ff", "%00", "ä", "A" * 9000)),
+        (f"cursor={cursor(10**18)}", "cursor"),
+        *((f"status={value}", "status") for value in ("queued", "", "DONE", "%00", "%ff", "QUEUED,FAILED")),
+        *((f"task_type={value}", "task_type") for value in ("music", "", "TRANSCRIPTION")),
+        ("offset=1", "offset"),
+        ("%ff=1", "\udcff"),
+        ("limit=1&limit=2", "limit"),
+        ("status=QUEUED&status=QUEUED", "status"),
+    ],
+    ids=lambda value: value[:24].encode("ascii", "replace").decode(),
+)
+def test_unusable_parameter_is_named(anywhere: Flask, query: str, field: str) -> None:
+    refused(anywhere.test_client().get(f"/task?{query}"), 422, field)
+
+
+def test_cursor_beyond_every_row_begins_anew(anywhere: Flask) -> None:
+    identifier = submitted(anywhere)
+    assert identifiers(listed(anywhere, f"/task?cursor={cursor(10**17)}")) == [identifier]
+    assert identifiers(listed(anywhere, f"/task?cursor={cursor(-5)}")) == []
+
+
+@pytest.mark.parametrize("path", ["/task", "/task/", "/task/?limit=1"])
+def test_trailing_slash_makes_no_difference(web: Flask, path: str) -> None:
+    assert len(listed(web, path)["tasks"]) == 0

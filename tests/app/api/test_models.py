@@ -1,0 +1,105 @@
+"""GET /models lists what a client may name, and each name it lists is accepted."""
+
+from __future__ import annotations
+
+import dataclasses
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask import Flask
+from marshmallow import ValidationError
+
+from app.core.catalog.catalog import ALIGN, WHISPER, Model, diarization_model, located
+from app.core.db import connection
+from app.core.settings import Diarization, Models, Settings, Whisper
+from app.factory import create_app
+from app.schemas.transcription import TranscriptionParameters
+from tests.app.posting import post
+from tests.service import MINI
+
+
+def listed(web: Flask) -> dict[str, Any]:
+    answer = web.test_client().get("/models")
+    assert answer.status_code == 200
+    body: dict[str, Any] = answer.get_json()
+    return body
+
+
+def test_every_listed_choice_is_accepted_and_nothing_else(web: Flask) -> None:
+    body, schema = listed(web), TranscriptionParameters()
+    del body["diarization"]  # the server's own choice
+    with web.app_context():
+        for parameter, said in body.items():
+            for choice in said["choices"]:
+                assert schema.load({parameter: choice["name"]})[parameter] == choice["name"]
+            with pytest.raises(ValidationError):
+                schema.load({parameter: "none-such"})
+
+
+def test_defaults_are_what_a_task_gets(web: Flask) -> None:
+    identifier = post(web).get_json()["identifier"]
+    params = web.test_client().get(f"/task/{identifier}").get_json()["task_params"]
+    defaults = {name: said["default"] for name, said in listed(web).items() if name != "diarization"}
+    assert defaults == {name: params[name] for name in defaults}
+
+
+def test_what_is_on_disk_is_told(web: Flask) -> None:
+    body = listed(web)
+    assert body["model_size"] == {"default": "mini", "choices": [{"name": "mini", "on_disk": True}]}
+    languages = {choice["name"]: choice for choice in body["lang"]["choices"]}
+    assert languages["de"] == {"name": "de", "word_times": True, "on_disk": True}
+    assert languages["fr"] == {"name": "fr", "word_times": True, "on_disk": False}
+    assert languages["haw"] == {"name": "haw", "word_times": False, "on_disk": False}
+
+
+def test_the_model_that_names_speakers_is_told(mini_settings: Settings, tmp_path: Path) -> None:
+    real = dataclasses.replace(mini_settings, models=Models(tmp_path), diarization=Diarization())
+    for settings, name, on_disk in (
+        (mini_settings, "diarization", True),
+        (real, "speaker-diarization-community-1", False),
+    ):
+        assert listed(create_app(settings))["diarization"] == {"name": name, "on_disk": on_disk}
+        connection.database.close()
+
+
+@pytest.mark.parametrize("missing", ["config.yaml", "segmentation", "embedding", "plda"])
+def test_a_pipeline_is_complete_with_the_folders_it_names(tmp_path: Path, missing: str) -> None:
+    shutil.copytree(MINI / "diarization", tmp_path / "mine")
+    settings = Settings(models=Models(tmp_path), diarization=Diarization(model="mine"))
+    assert located(diarization_model(settings), settings) == tmp_path / "mine"
+    path = tmp_path / "mine" / missing
+    path.unlink() if path.is_file() else shutil.rmtree(path)
+    assert located(diarization_model(settings), settings) is None
+
+
+def test_a_model_that_arrives_is_seen_at_once(mini_settings: Settings, tmp_path: Path) -> None:
+    settings = dataclasses.replace(mini_settings, models=Models(tmp_path), whisper=Whisper("tiny"))
+    web = create_app(settings)
+    assert listed(web)["model_size"]["choices"] == [{"name": "tiny", "on_disk": False}]
+    snapshot = tmp_path / "models--Systran--faster-whisper-tiny" / "snapshots" / "abc"
+    snapshot.mkdir(parents=True)
+    (snapshot.parent.parent / "refs").mkdir()
+    (snapshot.parent.parent / "refs" / "main").write_text("abc")
+    (snapshot / "config.json").touch()
+    assert not listed(web)["model_size"]["choices"][0]["on_disk"], "its weights are not there yet"
+    (snapshot / "model.bin").touch()
+    assert listed(web)["model_size"]["choices"][0]["on_disk"]
+    connection.database.close()
+
+
+@pytest.mark.parametrize("weights", ["model.safetensors", "pytorch_model.bin"])
+def test_an_aligner_is_complete_with_either_kind_of_weights(tmp_path: Path, weights: str) -> None:
+    settings = Settings(models=Models(tmp_path))
+    model = Model(ALIGN, "align:en", "mine")
+    (tmp_path / "mine").mkdir()
+    for name in ("config.json", "vocab.json", weights):
+        assert located(model, settings) is None
+        (tmp_path / "mine" / name).touch()
+    assert located(model, settings) == tmp_path / "mine"
+
+
+@pytest.mark.parametrize("place", ["../x", "/etc", "a/b/c", "http://x/y", "no such thing", "a/b--c", "x/y.git"])
+def test_a_place_that_is_neither_folder_nor_repository_is_not_on_disk(tmp_path: Path, place: str) -> None:
+    assert located(Model(WHISPER, "x", place), Settings(models=Models(tmp_path))) is None

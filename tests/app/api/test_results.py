@@ -1,0 +1,170 @@
+"""GET /task/<identifier>/result: the file, its type and its name, or why there is none."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import uuid
+from typing import Any
+
+import pytest
+from flask import Flask
+from werkzeug.exceptions import Gone
+from werkzeug.http import parse_options_header
+
+from app.api.lookup import require_files
+from app.core.db import queries, retention, tasks
+from tests.app.posting import refused, submitted
+from tests.app.rows import claimed, completed
+from tests.service import ROOT
+
+TYPES = {
+    "json": "application/json",
+    "txt": "text/plain; charset=utf-8",
+    "srt": "application/x-subrip; charset=utf-8",
+    "vtt": "text/vtt; charset=utf-8",
+    "tsv": "text/tab-separated-values; charset=utf-8",
+}
+WORDS = [{"word": "grüß", "start": 0.5, "end": 0.8, "speaker": "SPEAKER_00"}]
+RESULT = [{"start": 0.5, "end": 1.25, "text": "grüß 字 <dich>", "words": WORDS, "speaker": "SPEAKER_00"}]
+
+
+def finished(web: Flask, result: Any = RESULT, **form: Any) -> str:
+    identifier = submitted(web, **form)
+    completed(json.dumps(result, ensure_ascii=False))
+    return identifier
+
+
+@pytest.mark.parametrize("form", TYPES)
+def test_result_is_a_file_with_its_type_and_the_recordings_name(anywhere: Flask, form: str) -> None:
+    identifier = finished(anywhere, name="interview.mp3")
+    answer = anywhere.test_client().get(f"/task/{identifier}/result?format={form}")
+    assert (answer.status_code, answer.content_type) == (200, TYPES[form])
+    assert answer.headers["Content-Disposition"] == f"attachment; filename=interview.{form}"
+    assert answer.headers["X-Content-Type-Options"] == "nosniff"
+    assert answer.content_length == len(answer.data)
+    assert "grüß" in answer.text or json.loads(answer.text) == RESULT
+
+
+def test_json_is_the_default_and_a_slash_makes_no_difference(web: Flask) -> None:
+    identifier = finished(web)
+    for path in ("result", "result/", "result/?format=json"):
+        assert web.test_client().get(f"/task/{identifier}/{path}").get_json() == RESULT
+
+
+@pytest.mark.parametrize(
+    ("label", "name"),
+    [
+        ("interview.final.mp3", "interview.final.srt"),
+        ("../../etc/passwd", "passwd.srt"),
+        ("C:\\Users\\me\\talk.wav", "talk.srt"),
+        ("Grüße 字.wav", "Grüße 字.srt"),
+        ('a"b;c.wav', "a_b;c.srt"),
+        ("\u202egpj.wav", "gpj.srt"),
+        ("a\x07b\x7f.wav", "ab.srt"),
+        (".wav", "wav.srt"),
+        ("..", None),
+        ("", None),
+        ("/", None),
+        ("字" * 300 + ".wav", "字" * 60 + ".srt"),
+    ],
+    ids=lambda value: str(value).encode("ascii", "replace").decode()[:20],
+)
+def test_label_becomes_a_safe_name(web: Flask, label: str, name: str | None) -> None:
+    identifier = submitted(web)
+    completed()
+    tasks.Task.update(file_name=label).execute()
+    header = web.test_client().get(f"/task/{identifier}/result?format=srt").headers["Content-Disposition"]
+    kind, options = parse_options_header(header)
+    assert (kind, options["filename"]) == ("attachment", name or f"{identifier}.srt")
+    assert header.isascii() and "\r" not in header and "\n" not in header
+
+
+@pytest.mark.parametrize("label", ["a\r\nSet-Cookie: x=1.wav", 'x"; filename="evil.html', "%0d%0aX: 1", "a\0b.wav"])
+def test_label_writes_no_header_of_its_own(web: Flask, label: str) -> None:
+    identifier = submitted(web)
+    completed()
+    tasks.Task.update(file_name=label).execute()
+    answer = web.test_client().get(f"/task/{identifier}/result?format=srt")
+    assert answer.status_code == 200
+    assert "Set-Cookie" not in answer.headers and "X" not in answer.headers
+    assert parse_options_header(answer.headers["Content-Disposition"])[1]["filename"].endswith(".srt")
+
+
+def test_unfinished_task_is_a_conflict_that_says_when_to_come_again(anywhere: Flask) -> None:
+    submitted(anywhere)
+    identifier = submitted(anywhere)
+    for word, seconds in (("QUEUED", "2"), ("IN_PROGRESS", "1")):
+        answer = anywhere.test_client().get(f"/task/{identifier}/result?format=srt")
+        assert word in refused(answer, 409)["message"] and answer.headers["Retry-After"] == seconds
+        if word == "QUEUED":
+            claimed(), claimed()
+
+
+def test_ended_task_without_a_result_says_why(anywhere: Flask) -> None:
+    failed, cancelled = submitted(anywhere), submitted(anywhere)
+    tasks.fail(claimed(), "no_audio", "There is no sound in it.", [], None)
+    tasks.cancel(cancelled)
+    for identifier, words in ((failed, "There is no sound in it."), (cancelled, "was cancelled")):
+        answer = anywhere.test_client().get(f"/task/{identifier}/result")
+        assert words in refused(answer, 409)["message"] and "Retry-After" not in answer.headers
+
+
+def test_unknown_task_is_404(anywhere: Flask) -> None:
+    for identifier in (str(uuid.uuid4()), "%00", "x" * 5000):
+        refused(anywhere.test_client().get(f"/task/{identifier}/result?format=srt"), 404)
+
+
+@pytest.mark.parametrize(
+    "query", ["format=doc", "format=", "format=SRT", "format=%ff", "format=srt&format=vtt", "fmt=srt"]
+)
+def test_unknown_format_is_422(web: Flask, query: str) -> None:
+    identifier = finished(web)
+    field = query.split("=")[0]
+    refused(web.test_client().get(f"/task/{identifier}/result?{query}"), 422, field)
+
+
+def test_format_that_does_not_suit_the_task_is_422_and_names_those_that_do(web: Flask) -> None:
+    for kind, suits in (("vad", {"json", "tsv"}), ("bgm-separation", {"json"})):
+        tasks.submit(kind, kind, {}, "a.wav", [])
+        completed('[{"start": 0, "end": 1}]')
+        for form in TYPES:
+            answer = web.test_client().get(f"/task/{kind}/result?format={form}")
+            if form in suits:
+                assert answer.status_code == 200
+            else:
+                (say,) = refused(answer, 422, "format")["errors"]["format"]
+                assert all(name in say for name in suits)
+
+
+def test_purged_files_are_gone_and_the_result_stays(anywhere: Flask) -> None:
+    identifier = finished(anywhere)
+    assert retention.purged(identifier)
+    row = queries.facts(identifier)
+    assert row is not None
+    with pytest.raises(Gone, match=r"removed at \d{4}-\d\d-\d\dT[\d:.]{12}Z"):
+        require_files(row)
+    assert anywhere.test_client().get(f"/task/{identifier}/result").get_json() == RESULT
+
+
+MEASURE = """
+import json, resource, sys
+from app.formats import writers
+words = [{"word": "monday", "start": n * 0.3, "end": n * 0.3 + 0.2, "probability": 0.9, "speaker": "A"} for n in range(12)]
+segment = {"id": 0, "text": "monday " * 12, "speaker": "SPEAKER_00", "seek": 0, "tokens": list(range(20)), "words": words}
+one = json.dumps(segment | {"start": 0.0, "end": 3.6})
+text = "[" + ",".join([one] * 10_000) + "]"
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+for form in ("srt", "vtt", "txt", "tsv"):
+    size = sum(len(piece) for piece in writers("transcription")[form](text))
+    assert size > 700_000, (form, size)
+print(len(text), 1024 * (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before))
+"""
+
+
+def test_ten_hours_are_never_in_memory_at_once() -> None:
+    done = subprocess.run([sys.executable, "-c", MEASURE], cwd=ROOT, capture_output=True, text=True, timeout=280)
+    assert done.returncode == 0, done.stderr
+    size, grown = map(int, done.stdout.split())
+    assert size > 8_000_000 and grown < size / 4

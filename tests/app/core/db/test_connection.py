@@ -1,0 +1,258 @@
+"""Opening a ledger: old ones keep their tasks, several processes may come first, SQLite is set to lose nothing."""
+
+from __future__ import annotations
+
+import multiprocessing
+import shutil
+import stat
+import time
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import peewee
+import pytest
+from playhouse import db_url
+from playhouse.migrations import Runner
+
+from app.core.db import connection, tasks
+from app.core.db.heartbeats import Worker
+from app.core.db.layout import put_result_last
+from app.core.db.tasks import Claim, Task
+from app.core.errors import SettingsError
+from tests.postgres import Postgres
+
+FIRST = "0001_tasks_and_workers"
+COLUMN = """
+from peewee import TextField
+def up(migrator, db):
+    migrator.migrate(migrator.add_column("task", "note", TextField(default="none yet")))
+"""
+
+
+@pytest.fixture(autouse=True)
+def closed() -> Iterator[None]:
+    yield
+    if connection.database.obj is not None:
+        connection.database.close()
+
+
+@pytest.fixture
+def first_only(tmp_path: Path) -> Path:
+    """A folder that holds the first migration alone."""
+    folder = tmp_path / "first"
+    folder.mkdir()
+    shutil.copy(connection.MIGRATIONS / f"{FIRST}.py", folder)
+    return folder
+
+
+def columns() -> dict[str, set[str]]:
+    return {table: {column.name for column in connection.database.get_columns(table)} for table in ("task", "worker")}
+
+
+def in_processes(target: Any, count: int, *arguments: Any) -> list[Any]:
+    """What ``target(barrier, *arguments)`` returned in each of ``count`` fresh processes that began together."""
+    context = multiprocessing.get_context("spawn")
+    with context.Manager() as manager:
+        barrier = manager.Barrier(count)
+        with context.Pool(count) as pool:
+            return pool.starmap(target, [(barrier, *arguments)] * count, chunksize=1)
+
+
+def open_and_submit(barrier: Any, url: str) -> str:
+    barrier.wait(60)
+    connection.connect(url)
+    identifier = str(uuid.uuid4())
+    tasks.submit(identifier, "transcription", {}, "a.wav", [])
+    return identifier
+
+
+def test_ledger_of_the_first_version_keeps_its_tasks(ledger_url: str, first_only: Path) -> None:
+    old = db_url.connect(ledger_url)
+    assert Runner(old, str(first_only)).up() == [FIRST]
+    insert = "INSERT INTO task (uuid, task_type, status, file_name, params, warnings, progress, attempt, crashes, created_at)"
+    old.execute_sql(
+        f"{insert} VALUES ('old', 'transcription', 'QUEUED', 'ä.wav', '{{\"lang\": \"de\"}}', '[]', 0, 0, 0, 1.5)"
+    )
+    old.close()
+
+    connection.connect(ledger_url)
+    row = tasks.get("old")
+    assert row is not None
+    assert (row.file_name, row.params, row.created_at, row.result) == ("ä.wav", '{"lang": "de"}', 1.5, None)
+    claimed = tasks.claim("me")
+    assert claimed is not None
+    assert tasks.complete(Claim("old", claimed.attempt, "me"), "json", "[]", [], 1.0)
+
+
+def test_every_index_of_the_first_version_is_there_after_the_last(ledger_url: str, first_only: Path) -> None:
+    old = db_url.connect(ledger_url)
+    Runner(old, str(first_only)).up()
+    before = {index.name for index in old.get_indexes("task")}
+    old.close()
+    opened = connection.connect(ledger_url)
+    assert before < {index.name for index in opened.get_indexes("task")}
+
+
+def test_nothing_stands_behind_the_result_where_sqlite_would_read_through_it(
+    tmp_path: Path, first_only: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connection, "MIGRATIONS", first_only)
+    url = f"sqlite:///{tmp_path / 'records.db'}"
+    old = db_url.connect(url)
+    Runner(old, str(first_only)).up()
+    insert = (
+        "INSERT INTO task (uuid, task_type, status, file_name, params, warnings, progress, attempt, crashes, created_at"
+    )
+    old.execute_sql(f"{insert}, result) VALUES ('a', 'x', 'COMPLETED', '', '', '', 1, 1, 0, 1, '[7]')")
+    old.execute_sql(f"{insert}) VALUES ('b', 'x', 'QUEUED', '', '', '', 1, 1, 0, 1)")
+    old.close()
+    (first_only / "0002_note.py").write_text(COLUMN)
+    opened = connection.connect(url)
+    assert [column.name for column in opened.get_columns("task")][-2:] == ["note", "result"]
+    assert opened.execute_sql("SELECT uuid, result, note FROM task ORDER BY uuid").fetchall() == [
+        ("a", "[7]", "none yet"),
+        ("b", None, "none yet"),
+    ]
+    assert "task_uuid" in {index.name for index in opened.get_indexes("task")}
+    assert not put_result_last(opened), "once"
+
+
+@pytest.mark.parametrize(
+    ("query", "index"),
+    [
+        ("status = 'FAILED' ORDER BY id DESC", "task_status_id"),
+        ("task_type = 'vad' ORDER BY id DESC", "task_task_type_id"),
+        ("task_type = 'vad' AND status = 'FAILED' ORDER BY id DESC", "task_task_type_status_id"),
+        (
+            "finished_at < 9 ORDER BY finished_at",
+            "task_finished_at",
+        ),
+        (
+            "files_purged_at IS NULL AND finished_at < 9 ORDER BY finished_at",
+            "task_files_purged_at",
+        ),
+    ],
+)
+def test_lists_are_read_from_an_index_in_its_order(tmp_path: Path, query: str, index: str) -> None:
+    opened = connection.connect(f"sqlite:///{tmp_path / 'records.db'}")
+    plan = str(opened.execute_sql(f"EXPLAIN QUERY PLAN SELECT uuid FROM task WHERE {query} LIMIT 50").fetchall())
+    assert f"USING INDEX {index}" in plan and "TEMP B-TREE" not in plan
+
+
+def test_migrations_bring_about_what_the_models_expect(ledger_url: str) -> None:
+    connection.connect(ledger_url)
+    assert columns() == {"task": set(Task._meta.sorted_field_names), "worker": set(Worker._meta.sorted_field_names)}
+
+
+def test_later_migration_is_applied_once_and_keeps_the_tasks(
+    ledger_url: str, first_only: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connection, "MIGRATIONS", first_only)
+    connection.connect(ledger_url)
+    tasks.submit("kept", "transcription", {}, "a.wav", [])
+    connection.database.close()
+    (first_only / "0002_note.py").write_text(COLUMN)
+    opened = connection.connect(ledger_url)
+    assert opened.execute_sql("SELECT uuid, note FROM task").fetchall() == [("kept", "none yet")]
+    assert connection.migrate(opened) == []
+
+
+def test_migration_that_fails_changes_nothing(
+    ledger_url: str, first_only: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connection, "MIGRATIONS", first_only)
+    connection.connect(ledger_url)
+    connection.database.close()
+    (first_only / "0002_note.py").write_text(COLUMN + "    raise RuntimeError('half way')\n")
+    for _ in range(2):  # the lock is free again, too
+        with pytest.raises(Exception, match=r"half way|0002"):
+            connection.connect(ledger_url)
+        assert "note" not in columns()["task"]
+        connection.database.close()
+
+
+def test_processes_that_open_a_new_ledger_at_once_all_succeed(ledger_url: str) -> None:
+    identifiers = in_processes(open_and_submit, 6, ledger_url)
+    connection.connect(ledger_url)
+    assert sorted(row.uuid for row in Task.select()) == sorted(identifiers)
+    applied = connection.database.execute_sql("SELECT name FROM schema_migration ORDER BY name").fetchall()
+    assert applied == [(path.stem,) for path in sorted(connection.MIGRATIONS.glob("0*.py"))]
+
+
+def test_sqlite_is_set_to_lose_nothing(tmp_path: Path) -> None:
+    connection.connect(f"sqlite:///{tmp_path / 'records.db'}")
+    for _ in range(2):  # every connection, not the first alone
+        pragmas = {
+            name: connection.database.pragma(name)
+            for name in ("journal_mode", "synchronous", "foreign_keys", "busy_timeout")
+        }
+        assert pragmas == {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1, "busy_timeout": 10_000}
+        connection.database.close()
+        connection.database.connect()
+
+
+def test_rows_are_stamped_by_the_ledgers_clock(ledger_url: str) -> None:
+    connection.connect(ledger_url)
+    before = time.time()
+    tasks.submit("x", "transcription", {}, "a.wav", [])
+    (created,) = connection.database.execute_sql("SELECT created_at FROM task").fetchone()
+    assert before - 0.1 <= created <= time.time() + 0.1
+
+
+def test_clock_goes_on_within_a_transaction(ledger_url: str) -> None:
+    connection.connect(ledger_url)
+    with connection.write():
+        Worker.insert(owner="a", started_at=connection.now(), heartbeat_at=connection.now()).execute()
+        time.sleep(0.05)
+        Worker.insert(owner="b", started_at=connection.now(), heartbeat_at=connection.now()).execute()
+    first, second = Worker.select().order_by(Worker.owner)
+    assert second.started_at - first.started_at >= 0.04
+
+
+@pytest.mark.parametrize("url", ["mysql://u:secret@h/d", "records.db", "", "http://u:secret@h", "sqlit:///x"])
+def test_address_that_cannot_be_used_is_refused_without_repeating_it(url: str) -> None:
+    with pytest.raises(SettingsError, match=r"^DB_URL: .* not supported; use sqlite:/// or postgresql://$") as refused:
+        connection.connect(url)
+    assert "secret" not in str(refused.value)
+
+
+def test_password_may_hold_any_character_percent_encoded(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: dict[str, Any] = {}
+
+    def unreachable(**parameters: Any) -> None:
+        seen.update(parameters)
+        raise peewee.psycopg2.OperationalError("connection refused")
+
+    monkeypatch.setattr(peewee.psycopg2, "connect", unreachable)
+    with pytest.raises(peewee.OperationalError):
+        connection.connect("postgresql://us%40er:p%40ss%2Fw%3Ard%25@db.example:5433/speech")
+    assert (seen["user"], seen["password"]) == ("us@er", "p@ss/w:rd%")
+    assert (seen["host"], seen["port"], seen["dbname"]) == ("db.example", 5433, "speech")
+    assert seen["connect_timeout"] == 5
+
+
+def test_address_may_carry_the_drivers_options(postgres: Postgres) -> None:
+    connection.connect(f"{postgres.database('options')}?application_name=speech")
+    assert connection.database.execute_sql("SHOW application_name").fetchone() == ("speech",)
+
+
+def test_folder_that_is_missing_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "missing" / "records.db"
+    with pytest.raises(SettingsError, match=rf"DB_URL: {path} cannot be opened \(No such file"):
+        connection.connect(f"sqlite:///{path}")
+
+
+def test_ledger_in_memory_opens_too() -> None:
+    connection.connect("sqlite:///:memory:")
+    tasks.submit("x", "transcription", {}, "a.wav", [])
+    assert tasks.queued() == 1
+
+
+def test_ledger_that_cannot_be_written_is_not_opened(tmp_path: Path) -> None:
+    path = tmp_path / "records.db"
+    path.write_bytes(b"this is no database, and it is longer than its header would be" * 20)
+    with pytest.raises(peewee.DatabaseError, match="not a database"):
+        connection.connect(f"sqlite:///{path}")
+    assert stat.S_ISREG(path.stat().st_mode) and path.read_bytes().startswith(b"this is no database")

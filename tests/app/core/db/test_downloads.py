@@ -1,0 +1,130 @@
+"""A task whose recording is still to be downloaded: one downloader holds it, no device claims it, its URL is forgotten."""
+
+from __future__ import annotations
+
+import uuid
+
+import pytest
+
+from app.core.db import connection, downloads, retention, tasks
+from app.core.db.downloads import Held
+from app.core.db.states import CANCELLED, FAILED, QUEUED
+from app.core.db.tasks import Claim, Task
+
+pytestmark = pytest.mark.usefixtures("ledger")
+
+URL = "https://media.example/a.wav?sig=secret"
+
+
+def submitted(url: str | None = URL) -> str:
+    identifier = str(uuid.uuid4())
+    tasks.submit(identifier, "transcription", {}, "a.wav", [], source_url=url)
+    return identifier
+
+
+def held(owner: str = "me") -> Held:
+    claimed = downloads.claim(owner)
+    assert claimed is not None and claimed[1] == URL
+    return claimed[0]
+
+
+def row(identifier: str) -> Task:
+    found = tasks.get(identifier)
+    assert found is not None
+    return found
+
+
+def test_device_claims_only_what_is_here() -> None:
+    waiting, here = submitted(), submitted(url=None)
+    claimed = tasks.claim("device")
+    assert claimed is not None and claimed.uuid == here
+    assert tasks.claim("device") is None
+    assert downloads.ready(held())
+    claimed = tasks.claim("device")
+    assert claimed is not None and claimed.uuid == waiting
+    assert (claimed.source_url, claimed.owner, claimed.attempt) == (None, "device", 1)
+
+
+def test_downloads_are_taken_on_in_their_order_and_once() -> None:
+    first, _, second = submitted(), submitted(url=None), submitted()
+    assert [held("a").uuid, held("b").uuid] == [first, second]
+    assert downloads.claim("a") is None
+
+
+def test_progress_shows_and_never_falls() -> None:
+    identifier = submitted()
+    mine = held()
+    assert (row(identifier).status, row(identifier).stage) == (QUEUED, "download")
+    assert downloads.report(mine, 0.5)
+    downloads.report(mine, 0.2)
+    assert row(identifier).progress == pytest.approx(downloads.SHARE / 2)
+    downloads.ready(mine)
+    assert (row(identifier).stage, row(identifier).progress) == (None, pytest.approx(downloads.SHARE))
+
+
+def test_failure_ends_the_task_and_forgets_the_url() -> None:
+    identifier = submitted()
+    mine = held()
+    assert downloads.fail(mine, "download_failed", "The server answered 404.")
+    failed = row(identifier)
+    assert (failed.status, failed.error_code, failed.error) == (FAILED, "download_failed", "The server answered 404.")
+    assert failed.finished_at is not None
+    assert "secret" not in str(failed.__data__)
+    assert not downloads.fail(mine, "x", "y") and not downloads.ready(mine)
+    assert retention.purgeable(-1, 10) == [identifier]
+
+
+def test_lease_that_ran_out_is_taken_over_and_the_first_owner_fenced_off() -> None:
+    identifier = submitted()
+    stale = held("first")
+    assert downloads.claim("second") is None
+    Task.update(lease_expires=0).execute()
+    fresh = held("second")
+    assert not downloads.ready(stale) and not downloads.fail(stale, "x", "y") and not downloads.report(stale, 0.5)
+    assert downloads.renew("first") == set()
+    assert row(identifier).status == QUEUED
+    assert downloads.ready(fresh)
+
+
+def test_renewal_names_and_extends_only_what_is_still_held() -> None:
+    kept, cancelled, theirs = submitted(), submitted(), submitted()
+    held(), held(), held("them")
+    Task.update(lease_expires=0).execute()
+    Task.update(status=CANCELLED).where(Task.uuid == cancelled).execute()
+    assert downloads.renew("me") == {kept}
+    claimed = downloads.claim("other")
+    assert claimed is not None and claimed[0].uuid == theirs
+    assert downloads.claim("other") is None
+
+
+def test_release_lets_the_next_one_begin_at_once() -> None:
+    identifier = submitted()
+    held("stopping")
+    assert downloads.release("stopping") == 1
+    assert (row(identifier).stage, row(identifier).owner) == (None, None)
+    assert held("next").uuid == identifier
+
+
+def test_url_of_a_cancelled_task_is_forgotten() -> None:
+    cancelled, waiting = submitted(), submitted()
+    Task.update(status=CANCELLED).where(Task.uuid == cancelled).execute()
+    assert downloads.forget() == 1
+    assert downloads.forget() == 0
+    assert (row(cancelled).source_url, row(waiting).source_url) == (None, URL)
+
+
+def test_running_tasks_are_never_taken_for_downloads() -> None:
+    submitted(url=None)
+    claimed = tasks.claim("me")
+    assert claimed is not None
+    assert downloads.renew("me") == set() and downloads.release("me") == 0 and downloads.claim("me") is None
+    assert tasks.complete(Claim(claimed.uuid, claimed.attempt, "me"), "json", "[]", [], 1.0)
+
+
+def test_looking_for_downloads_reads_no_finished_tasks(ledger_url: str) -> None:
+    query, parameters = Task.select(Task.id, Task.status).where(Task.source_url.is_null(False)).sql()
+    if not ledger_url.startswith("sqlite"):
+        connection.database.execute_sql("SET enable_seqscan = off")  # the table is empty, which alone would decide it
+    explain = "EXPLAIN QUERY PLAN" if ledger_url.startswith("sqlite") else "EXPLAIN"
+    plan = str(connection.database.execute_sql(f"{explain} {query}", parameters).fetchall())
+    assert "task_source_url" in plan

@@ -1,0 +1,47 @@
+"""Heartbeats: who lives is known by the ledger's clock, and who is long gone is forgotten."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from app.core.db import heartbeats
+from app.core.db.heartbeats import FORGET_SECONDS, FRESH_SECONDS, Worker
+
+pytestmark = pytest.mark.usefixtures("ledger")
+
+
+def owners() -> list[str]:
+    return sorted(row.owner for row in Worker.select())
+
+
+def test_one_row_a_supervisor_says_what_its_devices_do() -> None:
+    heartbeats.beat("me", [{"device": "cpu-0", "state": "starting"}])
+    heartbeats.beat("me", [{"device": "cpu-0", "state": "idle"}])
+    (row,) = heartbeats.fresh()
+    assert (row.owner, json.loads(row.devices)) == ("me", [{"device": "cpu-0", "state": "idle"}])
+    assert row.heartbeat_at >= row.started_at
+
+
+def test_old_heartbeat_is_not_fresh_until_it_beats_again() -> None:
+    heartbeats.beat("me", [])
+    Worker.update(heartbeat_at=Worker.heartbeat_at - FRESH_SECONDS - 1).execute()
+    assert heartbeats.fresh() == []
+    heartbeats.beat("me", [])
+    assert [row.owner for row in heartbeats.fresh()] == ["me"]
+
+
+def test_those_silent_for_an_hour_are_forgotten_when_another_comes() -> None:
+    heartbeats.beat("gone", [])
+    heartbeats.beat("resting", [])
+    Worker.update(heartbeat_at=Worker.heartbeat_at - FORGET_SECONDS - 1).where(Worker.owner == "gone").execute()
+    heartbeats.beat("new", [])
+    assert owners() == ["new", "resting"]
+
+
+def test_leaving_takes_only_oneself_off_the_list() -> None:
+    heartbeats.beat("me", [])
+    heartbeats.beat("them", [])
+    heartbeats.leave("me")
+    assert owners() == ["them"]

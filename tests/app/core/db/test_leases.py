@@ -1,0 +1,120 @@
+"""Lost attempts: a pause, a second and a third run, and then the end; a lease that is renewed keeps its task."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from app.core.db import leases, tasks
+from app.core.db.states import CANCELLED, FAILED, IN_PROGRESS, MAX_ATTEMPTS, QUEUED
+from app.core.db.tasks import LONGEST_PAUSE_SECONDS, Claim, Task
+from tests.app.rows import claimed, queued, row
+
+pytestmark = pytest.mark.usefixtures("ledger")
+
+
+def lost(claim: Claim, pause: float = 0.0) -> str | None:
+    return leases.lose(claim, "worker_crashed", "It died.", pause)
+
+
+def taken(owner: str = "them") -> list[str | None]:
+    return [leases.take_over(lease, "It is gone.", 0.0) for lease in leases.leases_of_others(owner)]
+
+
+def test_lost_task_runs_again_only_after_its_pause() -> None:
+    identifier = queued()
+    assert lost(claimed(), pause=1000) == leases.AGAIN
+    waiting = row(identifier)
+    assert (waiting.status, waiting.attempts, waiting.error, waiting.owner) == (QUEUED, 1, None, None)
+    assert tasks.claim("me") is None
+    other = queued()
+    assert claimed().uuid == other, "the pause holds up nobody else"
+    Task.update(not_before=Task.not_before - 1000).execute()
+    assert claimed().uuid == identifier
+    assert (row(identifier).attempts, row(identifier).not_before) == (2, None)
+
+
+def test_second_pause_is_twice_as_long() -> None:
+    identifier = queued()
+    pauses = []
+    for _ in range(2):
+        lost(claimed(), pause=600)
+        pauses.append(float(row(identifier).not_before or 0) - float(row(identifier).created_at))
+        Task.update(not_before=0).execute()
+    assert pauses == pytest.approx([600, 1200], abs=20)
+
+
+def test_pause_from_before_the_clock_was_set_back_is_over() -> None:
+    identifier = queued()
+    lost(claimed(), pause=1000)
+    Task.update(not_before=Task.not_before + LONGEST_PAUSE_SECONDS).execute()
+    assert claimed().uuid == identifier
+
+
+def test_third_loss_ends_a_task_and_says_so() -> None:
+    identifier = queued()
+    assert [lost(claimed()) for _ in range(MAX_ATTEMPTS)] == [leases.AGAIN, leases.AGAIN, leases.OVER]
+    ended = row(identifier)
+    assert (ended.status, ended.error_code, ended.attempts) == (FAILED, "worker_crashed", MAX_ATTEMPTS)
+    assert ended.error == "It died. It was tried 3 times and is not tried again."
+    assert ended.finished_at is not None and tasks.claim("me") is None
+
+
+def test_what_a_stop_gives_back_costs_no_attempt() -> None:
+    identifier = queued()
+    for _ in range(MAX_ATTEMPTS + 2):
+        tasks.requeue(claimed())
+    assert (row(identifier).status, row(identifier).attempts) == (QUEUED, 0)
+    claimed()
+    assert row(identifier).attempts == 1
+
+
+def test_only_the_holder_can_lose_a_task() -> None:
+    identifier = queued()
+    stale = claimed("first")
+    tasks.requeue(stale)
+    claimed("second")
+    assert lost(stale) is None
+    assert (row(identifier).status, row(identifier).owner, row(identifier).crashes) == (IN_PROGRESS, "second", 0)
+
+
+def test_what_others_hold_can_be_taken_over_and_ones_own_not() -> None:
+    mine, theirs = queued(), queued()
+    claimed("me"), claimed("them")
+    assert [lease.claim.uuid for lease in leases.leases_of_others("me")] == [theirs]
+    assert taken("me") == [leases.AGAIN]
+    assert (row(mine).status, row(theirs).status, row(theirs).crashes) == (IN_PROGRESS, QUEUED, 1)
+
+
+@pytest.mark.parametrize("meanwhile", ["renew", "complete", "cancel", "requeue"])
+def test_nothing_is_taken_over_whose_holder_lives_after_all(meanwhile: str) -> None:
+    queued()
+    claim = claimed("me")
+    (seen,) = leases.leases_of_others("them")
+    step: dict[str, Callable[[], object]] = {
+        "renew": lambda: leases.renew("me"),
+        "complete": lambda: tasks.complete(claim, "json", "[]", [], 1.0),
+        "cancel": lambda: tasks.cancel(claim.uuid),
+        "requeue": lambda: tasks.requeue(claim),
+    }
+    assert step[meanwhile]()
+    before = row(claim.uuid).status
+    assert leases.take_over(seen, "It is gone.", 0.0) is None
+    assert row(claim.uuid).status == before
+
+
+def test_renewal_extends_only_the_owners_leases() -> None:
+    mine, theirs = queued(), queued()
+    claimed("me"), claimed("them")
+    Task.update(lease_expires=0).execute()
+    assert leases.renew("me") == 1
+    assert (row(mine).lease_expires or 0) > 0 and row(theirs).lease_expires == 0
+
+
+def test_lost_and_cancelled_task_stays_cancelled() -> None:
+    identifier = queued()
+    claim = claimed()
+    tasks.cancel(identifier)
+    assert lost(claim) is None and taken() == []
+    assert row(identifier).status == CANCELLED

@@ -1,0 +1,114 @@
+"""The watch sees what others commit, and costs nothing while nobody does."""
+
+from __future__ import annotations
+
+import threading
+import time
+import uuid
+from collections.abc import Callable
+from typing import Any
+
+import peewee
+import pytest
+
+from app.core.db import connection, tasks
+from app.core.db.notify import Watch
+from tests.postgres import Postgres
+from tests.service import until
+
+pytestmark = pytest.mark.usefixtures("ledger")
+
+
+def elsewhere(action: Callable[[], Any]) -> None:
+    """Run ``action`` on a connection of its own."""
+
+    def act() -> None:
+        with connection.database.connection_context():
+            action()
+
+    thread = threading.Thread(target=act)
+    thread.start()
+    thread.join()
+
+
+def submit() -> None:
+    tasks.submit(str(uuid.uuid4()), "transcription", {}, "a.wav", [])
+
+
+def settled() -> Watch:
+    watch = Watch()
+    watch.changed()
+    return watch
+
+
+def test_first_look_counts_as_a_change() -> None:
+    submit()
+    assert Watch().changed()
+
+
+def test_nothing_has_changed_while_nobody_writes() -> None:
+    watch = settled()
+    elsewhere(tasks.queued)
+    assert [watch.changed() for _ in range(20)] == [False] * 20
+
+
+def test_submission_of_another_connection_is_seen_once() -> None:
+    watch = settled()
+    for _ in range(3):
+        elsewhere(submit)
+        until(watch.changed, "submission seen", patience=2, every=0.01)
+        assert not watch.changed()
+
+
+@pytest.mark.parametrize("end", [tasks.cancel, tasks.delete])
+def test_end_that_another_connection_puts_to_a_task_is_seen(end: Callable[[str], bool]) -> None:
+    tasks.submit("x", "transcription", {}, "a.wav", [])
+    watch = settled()
+    elsewhere(lambda: end("x"))
+    until(watch.changed, "seen", patience=2, every=0.01)
+
+
+def test_submission_that_was_rolled_back_is_not_seen() -> None:
+    def give_up() -> None:
+        with connection.database.atomic() as transaction:
+            submit()
+            transaction.rollback()
+
+    watch = settled()
+    elsewhere(give_up)
+    time.sleep(0.05)
+    assert not watch.changed()
+
+
+def test_what_was_missed_while_disconnected_is_looked_for() -> None:
+    watch = settled()
+    connection.database.close()
+    elsewhere(submit)
+    connection.database.connect()
+    assert watch.changed()
+    elsewhere(submit)
+    until(watch.changed, "submission seen", patience=2, every=0.01)
+
+
+def test_ledger_that_goes_away_is_an_error_of_the_ledger(postgres: Postgres) -> None:
+    connection.database.close()
+    connection.connect(postgres.database(f"t{uuid.uuid4().hex}"))
+    watch = settled()
+    postgres.stop()
+    try:
+        with pytest.raises(peewee.DatabaseError):
+            until(watch.changed, "an error", patience=2)
+    finally:
+        postgres.start()
+    connection.database.close()
+    connection.database.connect()
+    assert watch.changed()
+
+
+def test_broken_file_is_an_error_of_the_ledger(monkeypatch: pytest.MonkeyPatch, ledger: str) -> None:
+    if not ledger.startswith("sqlite"):
+        pytest.skip("SQLite only")
+    watch = settled()
+    connection.database.connection().close()  # as good as gone: the driver raises its own ProgrammingError
+    with pytest.raises(peewee.ProgrammingError):
+        watch.changed()

@@ -1,0 +1,174 @@
+"""The task row: claimed once, fenced by attempt and owner, terminal for good."""
+
+from __future__ import annotations
+
+import pytest
+
+from app.core.db import queries, retention, tasks
+from app.core.db.states import CANCELLED, COMPLETED, QUEUED
+from app.core.db.tasks import Task
+from tests.app.rows import claimed, queued, row
+
+pytestmark = pytest.mark.usefixtures("ledger")
+
+
+def test_oldest_task_is_claimed_first() -> None:
+    first, second = queued(), queued()
+    assert [claimed().uuid, claimed().uuid] == [first, second]
+    assert tasks.claim("me") is None
+
+
+def test_queue_position_counts_down() -> None:
+    first, second = queued(), queued()
+    assert (queries.queue_position(row(first)), queries.queue_position(row(second))) == (1, 2)
+    claimed()
+    assert (queries.queue_position(row(first)), queries.queue_position(row(second))) == (None, 1)
+
+
+def test_completion_commits_once() -> None:
+    identifier = queued()
+    claim = claimed()
+    assert tasks.complete(claim, "json", "[1]", ["w"], 1.5, language="en")
+    assert not tasks.complete(claim, "json", "[2]", [], 1.5)
+    assert not tasks.fail(claim, "x", "y", [], None)
+    done = row(identifier)
+    assert (done.status, done.result, done.progress, done.duration, done.language) == (COMPLETED, "[1]", 1.0, 1.5, "en")
+    assert done.finished_at is not None and done.started_at is not None and done.finished_at >= done.started_at
+
+
+def test_stale_attempt_changes_nothing() -> None:
+    identifier = queued()
+    stale = claimed("first")
+    assert tasks.requeue(stale)
+    fresh = claimed("second")
+    assert fresh.attempt == stale.attempt + 1
+    assert not tasks.report(stale, "decode", 0.5)
+    assert not tasks.complete(stale, "json", "[]", [], 1.0)
+    assert not tasks.requeue(stale)
+    assert row(identifier).owner == "second"
+
+
+def test_the_same_owner_is_fenced_off_by_its_earlier_attempt() -> None:
+    queued()
+    stale = claimed()
+    tasks.requeue(stale)
+    fresh = claimed()
+    assert not tasks.complete(stale, "json", "[1]", [], 1.0)
+    assert tasks.complete(fresh, "json", "[2]", [], 1.0)
+
+
+def test_progress_never_falls_not_even_in_a_second_attempt() -> None:
+    identifier = queued()
+    claim = claimed()
+    tasks.report(claim, "transcribe", 0.7)
+    tasks.report(claim, "transcribe", 0.3)
+    assert row(identifier).progress == 0.7
+    tasks.requeue(claim)
+    tasks.report(claimed(), "decode", 0.0)
+    assert (row(identifier).progress, row(identifier).stage) == (0.7, "decode")
+
+
+def test_requeue_keeps_the_place_in_the_queue() -> None:
+    first, second = queued(), queued()
+    claim = claimed()
+    tasks.requeue(claim)
+    assert row(first).status == QUEUED and row(first).crashes == 0
+    assert [claimed().uuid, claimed().uuid] == [first, second]
+
+
+def test_purgeable_are_finished_tasks_whose_time_is_over() -> None:
+    old, fresh, _running = queued(), queued(), queued()
+    tasks.complete(claimed(), "json", "[]", [], 1.0)
+    tasks.complete(claimed(), "json", "[]", [], 1.0)
+    claimed()
+    Task.update(finished_at=Task.finished_at - 1000).where(Task.uuid == old).execute()
+    assert retention.purgeable(600, 10) == [old]
+    retention.purged(old)
+    assert retention.purgeable(600, 10) == []
+    assert row(fresh).files_purged_at is None
+
+
+def test_purge_is_noted_once_and_never_of_a_live_task() -> None:
+    identifier = queued()
+    assert not retention.purged(identifier)
+    tasks.complete(claimed(), "json", "[]", [], 1.0)
+    assert retention.purged(identifier) and not retention.purged(identifier)
+
+
+def test_only_ended_tasks_are_forgotten() -> None:
+    old, live = queued(), queued()
+    tasks.complete(claimed(), "json", "[]", [], 1.0)
+    Task.update(finished_at=0).where(Task.uuid == old).execute()
+    assert retention.forgettable(600, 10) == [old]
+    assert retention.forget(old) and not retention.forget(old) and not retention.forget(live)
+    assert tasks.get(old) is None and row(live).status == QUEUED
+
+
+def test_waiting_task_is_cancelled_at_once() -> None:
+    identifier, other = queued(), queued()
+    assert tasks.cancel(identifier)
+    assert (row(identifier).status, row(identifier).duration, row(identifier).error) == (CANCELLED, None, None)
+    assert row(identifier).finished_at is not None
+    assert claimed().uuid == other and tasks.claim("me") is None
+
+
+def test_running_task_is_cancelled_and_its_holder_writes_nothing_more() -> None:
+    identifier = queued()
+    claim = claimed()
+    assert tasks.held("me") == {(identifier, 1)} and tasks.held("them") == set()
+    assert tasks.cancel(identifier)
+    assert tasks.held("me") == set()
+    assert not tasks.report(claim, "decode", 0.5)
+    assert not tasks.complete(claim, "json", "[]", [], 1.0)
+    assert not tasks.fail(claim, "x", "y", [], None)
+    assert not tasks.requeue(claim)
+    ended = row(identifier)
+    assert (ended.status, ended.result, ended.stage, ended.owner) == (CANCELLED, None, None, None)
+    assert ended.duration is not None and 0 <= ended.duration < 60
+
+
+@pytest.mark.parametrize("end", ["complete", "fail", "cancel"])
+def test_ended_task_is_not_cancelled(end: str) -> None:
+    identifier = queued()
+    claim = claimed()
+    if end == "complete":
+        tasks.complete(claim, "json", "[]", [], 1.0)
+    elif end == "fail":
+        tasks.fail(claim, "x", "y", [], None)
+    else:
+        tasks.cancel(identifier)
+    before = row(identifier).status
+    assert not tasks.cancel(identifier)
+    assert row(identifier).status == before
+
+
+def test_deletion_happens_once_in_any_state() -> None:
+    waiting, running = queued(), queued()
+    Task.update(id=Task.id + 10).where(Task.uuid == waiting).execute()
+    claim = claimed()
+    assert claim.uuid == running
+    assert tasks.delete(running) and not tasks.delete(running) and tasks.delete(waiting)
+    assert not tasks.complete(claim, "json", "[]", [], 1.0)
+    assert Task.select().count() == 0
+
+
+def test_cancelling_or_deleting_what_is_not_there_changes_nothing() -> None:
+    queued()
+    assert not tasks.cancel("none") and not tasks.delete("none")
+    assert Task.select().count() == 1
+
+
+def test_facts_leave_the_result_in_the_ledger() -> None:
+    identifier = queued()
+    tasks.complete(claimed(), "json", "[1]", ["w"], 1.0)
+    facts = queries.facts(identifier)
+    assert facts is not None and (facts.status, facts.warnings, facts.result) == (COMPLETED, '["w"]', None)
+    assert [found.result for found in queries.listed(5)] == [None]
+    assert queries.facts("none") is None and queries.facts("\0") is None
+
+
+def test_place_in_the_queue_of_one_that_is_just_being_claimed_is_the_first() -> None:
+    identifier = queued()
+    seen = row(identifier)
+    claimed()
+    assert queries.queue_position(seen) == 1

@@ -1,0 +1,33 @@
+"""Files leave cache/ whole, and only those that are meant."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from app.core.storage.removal import remove_folder, remove_partial
+
+
+def folder(cache: Path, name: str) -> Path:
+    path = cache / name
+    (path / "stems").mkdir(parents=True)
+    (path / "source").write_bytes(b"sound")
+    (path / "stems" / "vocals.wav").write_bytes(b"half")
+    return path
+
+
+def test_folder_is_removed_and_its_neighbours_stay(tmp_path: Path) -> None:
+    mine, other = folder(tmp_path, "mine"), folder(tmp_path, "other")
+    assert remove_folder(tmp_path, "mine") and not remove_folder(tmp_path, "mine")
+    assert not mine.exists() and (other / "stems" / "vocals.wav").exists()
+    assert list((tmp_path / "incoming").iterdir()) == []
+
+
+def test_what_a_run_wrote_is_removed_and_the_recording_stays(tmp_path: Path) -> None:
+    path = folder(tmp_path, "mine")
+    (path / "half.wav").write_bytes(b"half")
+    outside = folder(tmp_path, "outside")
+    (path / "link").symlink_to(outside)
+    remove_partial(tmp_path, "mine")
+    assert [left.name for left in path.iterdir()] == ["source"]
+    assert (outside / "source").exists()
+    remove_partial(tmp_path, "none")

@@ -1,0 +1,30 @@
+"""A log line is one line, whatever a client wrote into it."""
+
+from __future__ import annotations
+
+import logging
+
+import pytest
+
+from app.core.logs import FORMAT, OneLine
+
+
+def written(message: str, *arguments: object) -> str:
+    record = logging.LogRecord("app.x", logging.INFO, "x.py", 1, message, arguments, None)
+    return OneLine(FORMAT).format(record)
+
+
+@pytest.mark.parametrize("code", [*range(0x20), *range(0x7F, 0xA0)])
+def test_control_characters_are_escaped(code: int) -> None:
+    line = written("name %s", f"a{chr(code)}b")
+    assert line.endswith(f" INFO app.x: name a\\x{code:02x}b")
+    assert len(line.splitlines()) == 1
+
+
+def test_forged_line_stays_within_its_own() -> None:
+    line = written("task %s", "x\n2026-01-01 00:00:00 INFO app: task y completed\x1b[2K")
+    assert "\n" not in line and "\x1b" not in line
+
+
+def test_ordinary_text_is_left_alone() -> None:
+    assert written("%s", "“ä”\u00a0字 🎤 \\x").endswith("“ä”\u00a0字 🎤 \\x")

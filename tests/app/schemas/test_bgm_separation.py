@@ -1,0 +1,88 @@
+"""What /bgm-separation takes: models by their names here, UVR's names with a warning, and the stems' format."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from flask import Flask
+
+from app.core.db.tasks import Task
+from tests.app.posting import post, refused, rows
+
+
+def stored(web: Flask, query: str = "", path: str = "/bgm-separation") -> tuple[dict[str, Any], list[str]]:
+    """Parameters and warnings of an accepted task."""
+    assert (answer := post(web, query, path=path)).status_code == 201, answer.text
+    row: Task = rows()[-1]
+    return json.loads(row.params), json.loads(row.warnings)
+
+
+def test_defaults_are_the_servers_own(web: Flask) -> None:
+    params, warnings = stored(web)
+    assert params == {
+        "uvr_model_size": "mini",
+        "segment_size": None,
+        "stem_format": "wav",
+        "is_separate_bgm": True,
+        "save_file": True,
+        "enable_offload": True,
+        "uvr_device": None,
+    }
+    assert warnings == []
+
+
+@pytest.mark.parametrize("name", ["UVR-MDX-NET-Inst_HQ_4", "UVR-MDX-NET-Inst_3", "uvr_mdx"])
+def test_model_of_uvr_is_exchanged_and_told(web: Flask, name: str) -> None:
+    params, warnings = stored(web, f"?uvr_model_size={name}")
+    assert params["uvr_model_size"] == "mini"
+    assert warnings == [f"uvr_model_size {name} does not run here: mini was used instead."]
+
+
+@pytest.mark.parametrize("name", ["UVR-MDX-NET-Inst_HQ_4"])
+def test_transcription_exchanges_it_too_where_it_separates(web: Flask, name: str) -> None:
+    query = f"?uvr_model_size={name}&is_separate_bgm="
+    params, warnings = stored(web, query + "true", "/transcription")
+    assert params["uvr_model_size"] == "mini" and len(warnings) == 1 and "mini was used instead" in warnings[0]
+    params, warnings = stored(web, query + "false", "/transcription")
+    assert params["uvr_model_size"] == "mini"
+    assert warnings == ["uvr_model_size has no effect: is_separate_bgm is off."]
+
+
+@pytest.mark.parametrize("path", ["/bgm-separation", "/transcription"])
+@pytest.mark.parametrize("name", ["evil/repo", "/etc/passwd", "../demucs", "htdemucs", "hf://x/y", "UVR", "", "Mini"])
+def test_other_models_are_refused_with_those_there_are(web: Flask, path: str, name: str) -> None:
+    body = refused(post(web, f"?uvr_model_size={name}", path=path), 422, "uvr_model_size")
+    assert "there are: mini." in body["errors"]["uvr_model_size"][0]
+    assert rows() == []
+
+
+@pytest.mark.parametrize(
+    ("name", "values"),
+    [
+        ("stem_format", ["ogg", "WAV", ""]),
+        ("segment_size", ["31", "4001", "1.5", "nan", "-64"]),
+        ("save_file", ["perhaps"]),
+        ("beam_size", ["5"]),
+    ],
+)
+def test_other_values_are_refused_by_name(web: Flask, name: str, values: list[str]) -> None:
+    for value in values:
+        refused(post(web, f"?{name}={value}", path="/bgm-separation"), 422, name)
+
+
+def test_what_cannot_be_turned_off_says_so(web: Flask) -> None:
+    _, warnings = stored(web, "?is_separate_bgm=false&save_file=false&uvr_device=cpu")
+    assert [warning.split(" has no effect: ")[0] for warning in warnings] == [
+        "is_separate_bgm",
+        "save_file",
+        "uvr_device",
+    ]
+
+
+def test_what_clients_of_whisper_webui_send_is_taken(web: Flask) -> None:
+    query = "?is_separate_bgm=true&uvr_model_size=UVR-MDX-NET-Inst_HQ_4&uvr_device=cuda"
+    query += "&segment_size=256&save_file=true&enable_offload=true"
+    params, _ = stored(web, query)
+    assert (params["segment_size"], params["enable_offload"]) == (256, True)

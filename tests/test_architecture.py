@@ -1,0 +1,97 @@
+"""Two walls: the web side imports nothing of the models and the workers, the workers nothing of the web."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.service import MINI, ROOT
+
+MODELS = ["torch", "whisperx", "demucs", "faster_whisper", "ctranslate2", "av", "numpy", "pyannote", "workers", "tests"]
+WEB = ["flask", "flask_smorest", "werkzeug", "marshmallow", "webargs", "gunicorn"]
+
+WALL = """
+import importlib, json, sys
+BLOCKED = set({blocked!r})
+class Wall:
+    def find_spec(self, name, path=None, target=None):
+        if name.split(".")[0] in BLOCKED:
+            raise ImportError(f"{{name}} is behind the wall")
+sys.meta_path.insert(0, Wall())
+for module in {modules!r}:
+    importlib.import_module(module)
+with open("/proc/self/status") as status:
+    memory = next(int(line.split()[1]) for line in status if line.startswith("VmRSS"))
+print(json.dumps([sorted({{name.split(".")[0] for name in sys.modules}}), memory // 1024]))
+"""
+
+
+def imported(tmp_path: Path, blocked: list[str], *modules: str) -> tuple[set[str], int]:
+    """Top-level modules after importing ``modules`` with ``blocked`` unimportable, and the process's memory in MiB."""
+    environment = {
+        **os.environ,
+        "CONFIG": str(MINI / "config.yaml"),
+        "CACHE_DIR": str(tmp_path / "cache"),
+        "DB_URL": f"sqlite:///{tmp_path / 'records.db'}",
+    }
+    code = WALL.format(blocked=blocked, modules=modules)
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    names, memory = json.loads(done.stdout)
+    return set(names), memory
+
+
+@pytest.mark.parametrize("module", ["app.factory", "wsgi", "gunicorn.app.wsgiapp"])
+def test_web_side_imports_without_models_and_workers(tmp_path: Path, module: str) -> None:
+    names, _ = imported(tmp_path, MODELS, module)
+    assert not names & set(MODELS)
+
+
+def test_whole_web_application_stays_small(tmp_path: Path) -> None:
+    names, memory = imported(tmp_path, MODELS, "wsgi")
+    assert "app" in names
+    assert memory < 100
+
+
+def test_settings_and_ledger_need_neither_side(tmp_path: Path) -> None:
+    modules = (
+        "app.core.settings",
+        "app.core.db.tasks",
+        "app.core.db.heartbeats",
+        "app.core.db.notify",
+        "app.core.logs",
+        "app.core.storage.paths",
+        "workers.downloads.fetch",
+        "app.core.db.downloads",
+    )
+    imported(tmp_path, [*MODELS, *WEB], *modules)
+
+
+@pytest.mark.parametrize(
+    "module",
+    [
+        "workers.supervisor.loop",
+        "workers.__main__",
+        "workers.supervisor.process",
+        "workers.supervisor.purge",
+        "workers.downloads.downloader",
+    ],
+)
+def test_workers_import_without_the_web_and_before_the_models(tmp_path: Path, module: str) -> None:
+    names, memory = imported(tmp_path, [*WEB, "tests"], module)
+    assert not names & {*WEB, "torch", "whisperx", "faster_whisper", "ctranslate2"}
+    assert memory < 100
+
+
+def test_pipelines_import_without_the_web(tmp_path: Path) -> None:
+    imported(tmp_path, [*WEB, "tests"], "workers.pipelines.transcription")
+
+
+def test_wall_stops_what_it_should(tmp_path: Path) -> None:
+    with pytest.raises(AssertionError, match="flask is behind the wall"):
+        imported(tmp_path, ["flask"], "app.factory")

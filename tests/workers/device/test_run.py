@@ -1,0 +1,75 @@
+"""Progress rises over the stages and is reported at most five times a second."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from app.core.settings import Settings
+from tests.workers.clock import Clock
+from workers.device.protocol import Job, Progress, Slot
+from workers.device.run import Run
+from workers.models.cache import WarmModels
+
+SLOT = Slot(0, "cpu", None, 1)
+
+
+def started(sent: list[Progress], clock: Clock) -> Run:
+    job = Job("u", 1, "transcription", {}, ["said before"], "source")
+    settings = Settings()
+    return Run(job, SLOT, settings, WarmModels(SLOT, settings), sent.append, clock)
+
+
+def test_stages_share_the_progress() -> None:
+    sent: list[Progress] = []
+    clock = Clock()
+    run = started(sent, clock)
+    run.enter("decode", until=0.2)
+    clock.now += 1
+    run.advance(0.5)
+    run.enter("transcribe", until=1.0)
+    clock.now += 1
+    run.advance(0.5)
+    assert [(p.stage, p.progress) for p in sent] == [
+        ("decode", 0.0),
+        ("decode", 0.1),
+        ("transcribe", 0.2),
+        ("transcribe", 0.6),
+    ]
+
+
+def test_reports_leave_at_most_five_times_a_second() -> None:
+    sent: list[Progress] = []
+    clock = Clock()
+    run = started(sent, clock)
+    run.enter("transcribe", until=1.0)
+    for step in range(1000):
+        clock.now = step / 1000
+        run.advance(step / 1000)
+    assert len(sent) <= 6
+
+
+def test_advance_beyond_the_end_stays_inside_the_stage() -> None:
+    sent: list[Progress] = []
+    clock = Clock()
+    run = started(sent, clock)
+    run.enter("decode", until=0.2)
+    clock.now += 1
+    run.advance(7.0)
+    assert sent[-1].progress == 0.2
+
+
+def test_facts_travel_with_the_next_report() -> None:
+    sent: list[Progress] = []
+    run = started(sent, Clock())
+    run.learn(language="en")
+    run.enter("align", until=1.0)
+    assert sent[-1].facts == {"language": "en"}
+
+
+def test_a_warning_is_given_once_and_earlier_ones_stay() -> None:
+    run = started([], Clock())
+    run.warn("new")
+    run.warn("new")
+    assert run.warnings == ["said before", "new"]
+    job_warnings: list[Any] = run.job.warnings
+    assert job_warnings == ["said before"]

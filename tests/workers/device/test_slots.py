@@ -1,0 +1,77 @@
+"""One slot per GPU, or CPU slots that share the cores."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from app.core.errors import SettingsError
+from app.core.settings import BgmSeparation, Workers
+from workers.device import slots
+from workers.device.environment import visible_device
+from workers.device.main import as_speech_error
+
+
+def test_each_gpu_is_a_slot_of_its_own() -> None:
+    found = slots.list_slots(Workers(device="auto"), gpus=2)
+    assert [(slot.number, slot.device, slot.cuda_index) for slot in found] == [(0, "cuda", 0), (1, "cuda", 1)]
+
+
+def test_without_a_gpu_auto_is_the_cpu() -> None:
+    (slot,) = slots.list_slots(Workers(device="auto"), gpus=0)
+    assert (slot.device, slot.cuda_index, slot.threads) == ("cpu", None, slots.cores())
+
+
+def test_cpu_is_chosen_although_there_is_a_gpu() -> None:
+    assert slots.list_slots(Workers(device="cpu"), gpus=4)[0].device == "cpu"
+
+
+def test_cpu_slots_share_the_cores() -> None:
+    found = slots.list_slots(Workers(device="cpu", cpu_slots=2))
+    assert [slot.threads for slot in found] == [max(1, slots.cores() // 2)] * 2
+
+
+def test_cuda_without_a_gpu_refuses_to_start() -> None:
+    with pytest.raises(SettingsError, match="no CUDA device"):
+        slots.list_slots(Workers(device="cuda"), gpus=0)
+
+
+def test_the_real_count_works_without_a_driver() -> None:
+    assert slots.count_gpus() >= 0
+
+
+def test_cores_are_those_this_process_may_use() -> None:
+    assert 1 <= slots.cores() <= (os.cpu_count() or 1)
+
+
+def test_the_operators_choice_of_gpus_holds() -> None:
+    assert visible_device(1, "3,5") == "5"
+    assert visible_device(1, None) == "1"
+    assert visible_device(0, "GPU-abc") == "GPU-abc"
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (RuntimeError("CUDA failed with error out of memory"), "out_of_memory"),
+        (MemoryError(), "out_of_memory"),
+        (RuntimeError("std::bad_alloc"), "out_of_memory"),
+        (KeyError("x"), "internal_error"),
+    ],
+)
+def test_exceptions_become_codes(error: Exception, code: str) -> None:
+    assert as_speech_error(error).code == code
+
+
+def test_what_nobody_foresaw_tells_the_client_no_internals() -> None:
+    assert "secret" not in as_speech_error(RuntimeError("secret path")).message
+
+
+def test_separation_runs_where_the_operator_wants_it() -> None:
+    cpu, gpu = slots.list_slots(Workers(device="cpu"))[0], slots.list_slots(Workers(), gpus=1)[0]
+    assert slots.separation_device(BgmSeparation(device="auto"), gpu) == "cuda"
+    assert slots.separation_device(BgmSeparation(device="cpu"), gpu) == "cpu"
+    assert slots.separation_device(BgmSeparation(device="auto"), cpu) == "cpu"
+    with pytest.raises(SettingsError, match=r"bgm_separation\.device is cuda"):
+        slots.separation_device(BgmSeparation(device="cuda"), cpu)

@@ -1,0 +1,252 @@
+"""The supervisor's downloads: a few at once, over when the task is, begun again when the process was lost."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+import time
+import uuid
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from peewee import OperationalError
+
+from app.core.db import downloads, tasks
+from app.core.db.states import CANCELLED, FAILED, QUEUED
+from app.core.db.tasks import Task
+from app.core.settings import Cache, Fetch, Limits, Settings
+from tests.service import until
+from tests.sources import answered, dripping, redirect, source
+from workers.downloads import downloader
+from workers.downloads.downloader import Fetching
+
+SOUND = b"sound" * 100_000
+FETCH = Fetch(allow=("127.0.0.0/8",), parallel=2, stall_seconds=20.0, min_kb_per_second=0.1)
+
+Serving = Callable[..., Any]
+
+
+@pytest.fixture
+def serving(ledger: str, tmp_path: Path) -> Serving:
+    """Runs Fetching on an empty ledger until the block ends; ``fetch`` settings may differ, and who resolves names."""
+
+    @contextmanager
+    def serve(resolve: Any = None, **fetch: Any) -> Iterator[Fetching]:
+        (tmp_path / "cache").mkdir(exist_ok=True)
+        settings = Settings(
+            cache=Cache(path=tmp_path / "cache"),
+            fetch=replace(FETCH, **fetch),
+            limits=Limits(max_upload_mb=2),
+            db_url=ledger,
+        )
+        running = Fetching(settings, resolve) if resolve else Fetching(settings)
+        running.start()
+        try:
+            yield running
+        finally:
+            running.stop()
+            assert not running._thread.is_alive()
+
+    return serve
+
+
+def submitted(url: str) -> str:
+    identifier = str(uuid.uuid4())
+    tasks.submit(identifier, "transcription", {}, "a.wav", [], source_url=url)
+    return identifier
+
+
+def row(identifier: str) -> Task:
+    found = tasks.get(identifier)
+    assert found is not None
+    return found
+
+
+def ended(identifier: str) -> Task:
+    until(lambda: row(identifier).source_url is None, "the download ends", 30)
+    return row(identifier)
+
+
+def slowly(path: str) -> Iterable[bytes]:
+    """1 MB announced, a little at once, then kilobyte after kilobyte."""
+    return dripping(answered(b"x" * 300_000, length=1_000_000), 0.05, b"x" * 1000)
+
+
+def test_recording_is_there_before_a_device_may_claim_the_task(serving: Serving, tmp_path: Path) -> None:
+    with source(answered(SOUND)) as server, serving():
+        identifier = submitted(f"{server.url}/a.wav?sig=1")
+        done = ended(identifier)
+    assert (done.status, done.owner, done.stage, done.progress) == (QUEUED, None, None, downloads.SHARE)
+    assert (tmp_path / "cache" / identifier / "source").read_bytes() == SOUND
+    claimed = tasks.claim("device")
+    assert claimed is not None and claimed.uuid == identifier
+    assert server.requests[0].startswith("GET /a.wav?sig=1 ")
+
+
+def test_progress_shows_while_it_comes(serving: Serving) -> None:
+    with source(slowly) as server, serving():
+        identifier = submitted(server.url)
+        until(lambda: row(identifier).progress > 0.02, "progress", 20)
+        assert (row(identifier).status, row(identifier).stage) == (QUEUED, "download")
+        assert row(identifier).progress < downloads.SHARE
+        assert tasks.claim("device") is None
+
+
+def test_no_more_than_allowed_run_at_once_and_all_have_their_turn(serving: Serving) -> None:
+    most = 0
+
+    def answer(path: str) -> Iterable[bytes]:
+        nonlocal most
+        most = max(most, server.open)
+        time.sleep(0.2)
+        yield answered(SOUND)
+
+    with source(answer) as server, serving(parallel=2):
+        identifiers = [submitted(server.url) for _ in range(7)]
+        assert {ended(identifier).error for identifier in identifiers} == {None}
+    assert most == 2
+
+
+@pytest.mark.parametrize(
+    ("answer", "code", "says"),
+    [
+        (answered(b"no", "404 Not Found"), "download_failed", "404 Not Found"),
+        (redirect("http://10.0.0.1/?secret"), "blocked_address", "redirects"),
+        (answered(b"x" * 3_000_000), "download_failed", "larger than the 2 MB"),
+    ],
+)
+def test_failure_ends_the_task_with_a_sentence_and_leaves_nothing(
+    serving: Serving, tmp_path: Path, answer: bytes, code: str, says: str
+) -> None:
+    with source(answer) as server, serving():
+        identifier = submitted(f"{server.url}/?secret")
+        failed = ended(identifier)
+    assert (failed.status, failed.error_code, failed.stage) == (FAILED, code, None)
+    assert says in str(failed.error) and "secret" not in str(failed.__data__)
+    assert not (tmp_path / "cache" / identifier).exists()
+
+
+def test_name_that_resolves_anew_is_blocked(serving: Serving) -> None:
+    """At the submission it was public; now it leads to this machine."""
+    with source(answered(SOUND)) as server, serving(lambda host, port: ["127.0.0.1"], allow=()):
+        failed = ended(submitted(f"http://media.example:{server.port}/"))
+        assert (failed.status, failed.error_code) == (FAILED, "blocked_address")
+        assert server.requests == []
+
+
+def test_too_slow_a_stream_frees_its_place(serving: Serving) -> None:
+    def answer(path: str) -> Iterable[bytes]:
+        return dripping(answered(b"", length=1000), 0.2) if path == "/slow" else [answered(SOUND)]
+
+    with source(answer) as server, serving(parallel=1, stall_seconds=1.0, min_kb_per_second=1.0):
+        slow, waiting = submitted(f"{server.url}/slow"), submitted(f"{server.url}/a.wav")
+        assert "bytes in 1 s" in str(ended(slow).error)
+        assert ended(waiting).status == QUEUED
+
+
+@pytest.mark.parametrize("how", ["cancelled", "deleted"])
+def test_task_that_is_over_ends_its_download(serving: Serving, tmp_path: Path, how: str) -> None:
+    with source(slowly) as server, serving(parallel=1):
+        identifier = submitted(f"{server.url}/?secret")
+        until(lambda: server.open == 1, "download begun", 20)
+        if how == "cancelled":
+            Task.update(status=CANCELLED, finished_at=1.0).where(Task.uuid == identifier).execute()
+        else:
+            Task.delete().where(Task.uuid == identifier).execute()
+            shutil.rmtree(tmp_path / "cache" / identifier)
+        until(lambda: server.open == 0, "download ended", 10)
+        if how == "cancelled":
+            assert (ended(identifier).status, row(identifier).error) == (CANCELLED, None)
+        server.answer = lambda path: [answered(SOUND)]
+        assert ended(submitted(server.url)).error is None  # the place is free again
+        assert not list((tmp_path / "cache" / identifier).glob("source*"))
+
+
+def test_stop_gives_back_what_is_unfinished_and_a_start_begins_it_again(serving: Serving, tmp_path: Path) -> None:
+    with source(slowly) as server:
+        with serving():
+            identifier = submitted(server.url)
+            until(lambda: server.open == 1, "download begun", 20)
+            began = time.monotonic()
+        assert time.monotonic() - began < 3
+        left = row(identifier)
+        assert (left.status, left.owner, left.stage, left.error) == (QUEUED, None, None, None)
+        assert not list((tmp_path / "cache" / identifier).glob("source*"))
+        server.answer = lambda path: [answered(SOUND)]
+        with serving():
+            assert ended(identifier).error is None
+    assert (tmp_path / "cache" / identifier / "source").read_bytes() == SOUND
+
+
+def test_download_of_a_lost_process_is_begun_again_when_its_lease_is_over(serving: Serving, tmp_path: Path) -> None:
+    with source(answered(SOUND)) as server:
+        identifier = submitted(server.url)
+        assert downloads.claim("killed") is not None
+        folder = tmp_path / "cache" / identifier
+        folder.mkdir(parents=True)
+        (folder / "source.0badcafe.part").write_bytes(b"half")
+        with serving():
+            time.sleep(1)
+            assert server.requests == []
+            Task.update(lease_expires=0).execute()
+            assert ended(identifier).error is None
+    assert [path.name for path in folder.iterdir()] == ["source"]
+
+
+def test_long_download_keeps_its_lease(serving: Serving, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(downloads, "LEASE_SECONDS", 5.0)
+    with source(slowly) as server, serving():
+        identifier = submitted(server.url)
+        until(lambda: server.open == 1, "download begun", 20)
+        for _ in range(16):
+            time.sleep(0.5)
+            assert downloads.claim("other") is None, "the lease ran out"
+        assert row(identifier).stage == "download"
+
+
+def test_verdict_waits_for_a_ledger_that_is_away(serving: Serving, monkeypatch: pytest.MonkeyPatch) -> None:
+    real, refusals = downloads.ready, iter(range(3))
+
+    def away(held: Any) -> bool:
+        if next(refusals, None) is not None:
+            raise OperationalError("database is locked")
+        return real(held)
+
+    monkeypatch.setattr(downloads, "ready", away)
+    with source(answered(SOUND)) as server, serving():
+        assert ended(submitted(server.url)).error is None
+    assert len(server.requests) == 1
+
+
+def test_unforeseen_trouble_ends_neither_the_thread_nor_tells_the_url(
+    serving: Serving, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    with source(answered(SOUND)) as server, serving(lambda host, port: {}["https://x/?secret"]):  # type: ignore[misc]
+        failed = ended(submitted("http://media.example/?secret"))
+        assert (failed.status, failed.error_code) == (FAILED, "internal_error")
+        assert ended(submitted(server.url)).error is None
+    monkeypatch.setattr(downloader.download, "forget", lambda: 1 / 0)
+    with source(answered(SOUND)) as server, serving():
+        assert ended(submitted(server.url)).error is None
+    assert "KeyError" in caplog.text and "ZeroDivisionError" in caplog.text
+    assert "secret" not in caplog.text
+
+
+def test_odd_headers_do_not_bring_the_url_into_the_log(
+    serving: Serving, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from app.core.logs import configure_logging
+
+    handlers = logging.root.handlers[:]
+    configure_logging()
+    try:
+        with source(b"HTTP/1.1 200 OK\r\nno header\r\nContent-Length: 5\r\n\r\nsound") as server, serving():
+            ended(submitted(f"{server.url}/?secret"))
+        said = capfd.readouterr().err
+    finally:
+        logging.root.handlers[:] = handlers
+    assert "download begun" in said and "secret" not in said

@@ -1,0 +1,178 @@
+"""``check`` says what a start would be able to do, in words and by its exit status; ``list`` what there is."""
+
+from __future__ import annotations
+
+import dataclasses
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from app.core import settings as app_settings
+from app.core.settings import Align, Diarization, Limits, Models, Settings, Whisper, Workers
+from tests.service import MINI
+from workers.models import __main__ as command
+from workers.models import check, listing
+
+
+@pytest.fixture
+def here(mini_settings: Settings) -> Settings:
+    return mini_settings
+
+
+@pytest.fixture(autouse=True)
+def no_hub(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", "http://127.0.0.1:9")
+
+
+def failing(settings: Settings) -> str:
+    """The one line of the report that says FAIL; the exit status says it too."""
+    lines, status = check.report(settings)
+    (line,) = (line for line in lines if line.startswith(check.FAIL))
+    assert status == 1 and lines[-1].startswith("A start here could not serve")
+    return line
+
+
+def only(settings: Settings, start: str) -> str:
+    (line,) = (line for line in check.report(settings)[0] if line.startswith(start))
+    return line
+
+
+def megabytes(folder: str) -> str:
+    return f"{sum(file.stat().st_size for file in (MINI / folder).iterdir()) / 1e6:.1f} MB"
+
+
+def test_mini_models_on_a_processor_would_serve(here: Settings) -> None:
+    lines, status = check.report(here)
+    report = "\n".join(lines)
+    assert status == 0 and lines[-1] == "A start here would serve."
+    assert "cpu 0" in report and "int8, int8_float32" in report and "compute_type int8 runs as int8" in report
+    assert f"mini: {megabytes('whisper')} in {MINI / 'whisper'}" in report and "align:en: " in report
+    assert "diarize:diarization: " in report and str(MINI / "diarization") in report
+    assert str(here.cache.path) in report and "GB free" in report
+
+
+def test_check_changes_nothing(here: Settings, tmp_path: Path) -> None:
+    check.report(here)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_default_model_that_cannot_be_had_fails(here: Settings, tmp_path: Path) -> None:
+    line = failing(dataclasses.replace(here, models=Models(tmp_path), whisper=Whisper("tiny"), align=Align()))
+    assert "tiny: not on disk, and http://127.0.0.1:9 does not answer" in line
+
+
+def test_another_missing_model_is_a_note(here: Settings) -> None:
+    others = {**here.whisper.models, "tiny": "tiny"}
+    settings = dataclasses.replace(here, whisper=dataclasses.replace(here.whisper, models=others))
+    assert "tiny: not on disk" in only(settings, "note  model")
+    assert check.report(settings)[1] == 0
+
+
+def test_a_missing_default_is_a_note_where_the_hub_answers(
+    here: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from tests.hub import Hub
+
+    settings = dataclasses.replace(here, models=Models(tmp_path), whisper=Whisper("tiny"), align=Align())
+    with Hub() as hub:
+        monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", hub.url)
+        assert "would be downloaded" in only(settings, "note  model     tiny")
+
+
+@pytest.mark.parametrize(
+    ("model", "also"),
+    [
+        ("pyannote/speaker-diarization-community-1", []),
+        ("pyannote/speaker-diarization-3.1", ["segmentation-3.0", "speaker-diarization-community-1"]),
+    ],
+)
+@pytest.mark.parametrize("token", ["", "hf_secret"])
+def test_a_missing_diarization_model_names_the_pages_to_accept(
+    here: Settings, tmp_path: Path, model: str, also: list[str], token: str
+) -> None:
+    settings = dataclasses.replace(here, diarization=Diarization(model=model), hf_token=token)
+    settings = dataclasses.replace(settings, models=Models(tmp_path), whisper=Whisper("mini", {"mini": str(MINI)}))
+    line = only(settings, f"note  model     diarize:{model.rpartition('/')[2]}")
+    for page in (model, *(f"pyannote/{name}" for name in also)):
+        assert f"https://huggingface.co/{page}" in line
+    assert ("the account of HF_TOKEN must accept" if token else "and set HF_TOKEN") in line
+    assert "http://127.0.0.1:9 does not answer" in line and "hf_secret" not in line
+
+
+def test_a_missing_gpu_fails_where_one_is_asked_for(here: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("workers.device.slots.count_gpus", lambda: 0)
+    assert "no CUDA device" in failing(dataclasses.replace(here, workers=Workers(device="cuda")))
+
+
+def test_a_compute_type_the_device_lacks_is_noted(here: Settings) -> None:
+    settings = dataclasses.replace(here, whisper=dataclasses.replace(here.whisper, compute_type="int8_float16"))
+    assert "compute_type int8_float16 runs as int8" in only(settings, "note  device")
+
+
+def test_a_ledger_that_does_not_answer_fails_without_its_password(here: Settings) -> None:
+    line = failing(dataclasses.replace(here, db_url="postgresql://user:secret@127.0.0.1:9/speech"))
+    assert "127.0.0.1/speech does not answer" in line and "secret" not in line
+
+
+def test_a_ledger_that_is_no_database_fails(here: Settings, tmp_path: Path) -> None:
+    (tmp_path / "records.db").write_text("this is no database, though it is long enough to look like a file of one")
+    assert "ledger" in failing(here)
+
+
+def test_a_ledger_in_a_folder_that_is_not_there_fails(here: Settings, tmp_path: Path) -> None:
+    assert "cannot be written" in failing(dataclasses.replace(here, db_url=f"sqlite:///{tmp_path}/nowhere/records.db"))
+
+
+def test_a_ledger_in_use_is_read_without_touching_it(here: Settings, tmp_path: Path) -> None:
+    with sqlite3.connect(tmp_path / "records.db") as ledger:
+        ledger.execute("PRAGMA journal_mode=wal")
+        ledger.execute("CREATE TABLE held (x)")
+        assert check.report(here)[1] == 0
+        assert ledger.execute("SELECT name FROM sqlite_master").fetchall() == [("held",)]
+
+
+def test_too_little_room_fails(here: Settings) -> None:
+    full = dataclasses.replace(here, limits=Limits(min_free_mb=10**9))
+    assert "every recording is refused" in failing(full)
+
+
+def test_a_cache_below_a_file_fails(here: Settings, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    assert "cannot be written" in failing(
+        dataclasses.replace(here, cache=dataclasses.replace(here.cache, path=tmp_path / "file" / "cache"))
+    )
+
+
+@pytest.mark.parametrize(("token", "said"), [("", "not set"), ("hf_secret", "set")])
+def test_the_token_is_told_of_and_never_shown(here: Settings, token: str, said: str) -> None:
+    report = "\n".join(check.report(dataclasses.replace(here, hf_token=token))[0])
+    assert f"HF_TOKEN  {said}" in report and "hf_secret" not in report
+
+
+def test_list_shows_names_sizes_and_places(here: Settings) -> None:
+    lines, status = listing.lines(here)
+    rows = {line.split()[0]: line.split()[1:] for line in lines[2:]}
+    assert status == 0
+    assert rows["mini"] == ["*", *megabytes("whisper").split(), "whisper"]
+    assert rows["align:de"] == [*megabytes("align").split(), "align"]
+    assert rows["align:fr"] == ["-", "VOXPOPULI_ASR_BASE_10K_FR"]
+    assert rows["diarize:diarization"][0] == "*" and rows["diarize:diarization"][-1] == "diarization"
+
+
+def test_size_counts_what_links_point_at(tmp_path: Path) -> None:
+    (tmp_path / "blob").write_bytes(b"12345")
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder" / "model.bin").symlink_to(tmp_path / "blob")
+    assert listing.size(tmp_path / "folder") == 5
+
+
+def test_the_command_prints_and_exits(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setenv("CONFIG", str(MINI / "config.yaml"))
+    monkeypatch.delenv("DB_URL", raising=False)
+    assert command.main(["list"]) == 0
+    assert "mini *" in capsys.readouterr().out
+    monkeypatch.setenv("DB_URL", "postgresql://user:secret@127.0.0.1:9/speech")
+    assert command.main(["check"]) == 1
+    assert "could not serve: ledger" in capsys.readouterr().out
+    assert app_settings.load().db_url.startswith("postgresql")

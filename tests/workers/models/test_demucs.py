@@ -1,0 +1,147 @@
+"""demucs models are found where the operator put them or where the hub's come to lie, and missed with advice."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from app.core.catalog.catalog import SEPARATE, Model, located, separation_models
+from app.core.errors import SpeechError
+from app.core.settings import Models, Settings
+from tests.service import MINI
+from tests.workers.conftest import SLOT
+from workers.models.cache import WarmModels
+
+
+def allowing(mini: Settings, path: Path | None = None, **models: str) -> Settings:
+    separation = dataclasses.replace(mini.bgm_separation, models={**mini.bgm_separation.models, **models})
+    return dataclasses.replace(mini, bgm_separation=separation, models=Models(path or mini.models.path))
+
+
+def missing(settings: Settings, name: str) -> SpeechError:
+    with pytest.raises(SpeechError) as caught:
+        WarmModels(SLOT, settings).separator(name)
+    assert caught.value.code == "model_not_available"
+    return caught.value
+
+
+def untrained(sources: list[str]) -> Any:
+    from demucs.hdemucs import HDemucs
+
+    return HDemucs(sources, channels=4, depth=2, nfft=512, hybrid=False, segment=2)
+
+
+def saved(folder: Path, signature: str, sources: list[str], bag: str | None = None) -> Path:
+    """A demucs repo folder with an untrained model of these sources."""
+    import torch
+    import yaml
+
+    folder.mkdir(exist_ok=True)
+    model = untrained(sources)
+    args, kwargs = model._init_args_kwargs
+    package = {"klass": type(model), "args": args, "kwargs": kwargs, "state": model.state_dict()}
+    torch.save(package, folder / f"{signature}.th")
+    if bag:
+        (folder / f"{bag}.yaml").write_text(yaml.safe_dump({"models": [signature]}))
+    return folder
+
+
+def test_a_model_is_loaded_once_and_again_after_it_was_freed(mini: Settings) -> None:
+    models = WarmModels(SLOT, mini)
+    first = models.separator("mini")
+    assert models.separator("mini") is first
+    assert (first.samplerate, first.audio_channels, set(first.model.sources)) == (16_000, 2, {"vocals", "other"})
+    models.free("whisper")
+    assert models.separator("mini") is first
+    models.free("separate")
+    assert models.separator("mini") is not first
+
+
+def test_freeing_one_kind_keeps_the_others(mini: Settings) -> None:
+    models = WarmModels(SLOT, mini)
+    whisper = models.whisper("mini", "int8")
+    models.separator("mini")
+    models.free("separate")
+    assert models.whisper("mini", "int8") is whisper
+
+
+def test_a_name_that_is_not_allowed_is_never_looked_up(mini: Settings) -> None:
+    for name in ("htdemucs", "evil/repo", "/etc/passwd", "../x", "hf://x/y"):
+        assert "not among those" in missing(mini, name).message
+
+
+def test_a_model_that_cannot_be_had_says_what_to_do(
+    mini: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", "http://127.0.0.1:9")
+    settings = allowing(mini, tmp_path, htdemucs="htdemucs")
+    message = missing(settings, "htdemucs").message
+    assert "'htdemucs'" in message and str(tmp_path / "htdemucs") in message and "bgm_separation.model_size" in message
+
+
+def test_a_folder_under_models_may_be_named(mini: Settings, tmp_path: Path) -> None:
+    saved(tmp_path / "mine", "abc", ["vocals", "other"], bag="whatever")
+    settings = allowing(mini, tmp_path)
+    assert separation_models(settings)["mine"] == str(tmp_path / "mine")
+    assert WarmModels(SLOT, settings).separator("mine").samplerate == 44_100
+
+
+def test_one_of_several_models_in_a_folder_is_meant_by_its_own_name(mini: Settings, tmp_path: Path) -> None:
+    saved(tmp_path / "both", "one", ["vocals", "other"])
+    saved(tmp_path / "both", "two", ["vocals", "drums", "other"])
+    settings = allowing(mini, tmp_path, two="both", best="both")
+    assert WarmModels(SLOT, settings).separator("two").model.sources == ["vocals", "drums", "other"]
+    assert "must call one by its own name" in missing(settings, "best").message
+
+
+def test_a_model_without_vocals_is_refused(mini: Settings, tmp_path: Path) -> None:
+    saved(tmp_path / "drums", "abc", ["drums", "other"])
+    assert "no stem called vocals" in missing(allowing(mini, tmp_path), "drums").message
+
+
+@pytest.mark.parametrize("damage", [b"", b"not a model"])
+def test_a_broken_model_is_told_as_such(mini: Settings, tmp_path: Path, damage: bytes) -> None:
+    shutil.copytree(MINI / "demucs", tmp_path / "broken")
+    next((tmp_path / "broken").glob("*.th")).write_bytes(damage)
+    assert "cannot be loaded" in missing(allowing(mini, tmp_path), "broken").message
+
+
+def test_a_bag_is_complete_with_all_its_weights(mini: Settings, tmp_path: Path) -> None:
+    folder = saved(tmp_path / "mine", "abc", ["vocals", "other"], bag="mine")
+    model = Model(SEPARATE, "separate:mine", "mine")
+    settings = allowing(mini, tmp_path)
+    assert located(model, settings) == folder
+    (folder / "mine.yaml").write_text("models: [abc, def]")
+    assert located(model, settings) is None
+    for broken in ("models: {", "[]", "models:", "\x80"):
+        (folder / "mine.yaml").write_text(broken)
+        assert located(model, settings) is None
+
+
+def test_what_was_pulled_from_the_hub_loads_without_it(
+    mini: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from safetensors.torch import save_file
+
+    model = untrained(["drums", "bass", "other", "vocals"])
+    args, kwargs = model._init_args_kwargs
+    about = {"klass": "demucs.hdemucs.HDemucs", "args": json.dumps(args), "kwargs": json.dumps(kwargs)}
+    snapshot = tmp_path / "models--adefossez--HTDemucs" / "snapshots" / ("a" * 40)
+    snapshot.mkdir(parents=True)
+    (snapshot.parent.parent / "refs").mkdir()
+    (snapshot.parent.parent / "refs" / "main").write_text("a" * 40)
+    settings = allowing(mini, tmp_path, htdemucs="htdemucs")
+    wanted = Model(SEPARATE, "separate:htdemucs", "htdemucs")
+    (snapshot / "htdemucs.yaml").write_text("models: ['955717e8']")
+    assert located(wanted, settings) is None
+    save_file(model.state_dict(), snapshot / "955717e8.safetensors", metadata=about)
+    assert located(wanted, settings) == snapshot
+    monkeypatch.setattr("requests.Session.request", lambda *_, **__: pytest.fail("the network was asked"))
+    monkeypatch.setattr("socket.socket.connect", lambda *_: pytest.fail("the network was asked"))
+    separator = WarmModels(SLOT, settings).separator("htdemucs")
+    assert separator.model.sources == ["drums", "bass", "other", "vocals"]

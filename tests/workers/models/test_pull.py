@@ -1,0 +1,282 @@
+"""Pulled from a hub, a model lies where the loaders find it without one; cuts are resumed, damage is refused."""
+
+from __future__ import annotations
+
+import dataclasses
+import io
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import torch
+
+from app.core.catalog import hub_names
+from app.core.catalog.catalog import Model, diarization_model, located
+from app.core.errors import SpeechError
+from app.core.settings import Align, Diarization, Models, Settings, Whisper
+from tests.hub import Hub
+from tests.service import MINI, ROOT
+from tests.workers.conftest import SLOT
+from workers.models import hub as model_hub
+from workers.models.cache import WarmModels
+
+WHISPER, ALIGN = "lab/mini-whisper", "lab/mini-align"
+COMMUNITY, OLDER = "pyannote/speaker-diarization-community-1", "pyannote/speaker-diarization-3.1"
+CONFIG = f"""
+models: {{path: models}}
+whisper: {{model_size: mini, models: {{mini: {WHISPER}, nowhere: lab/nowhere, unknown: nothing-by-this-name}}}}
+align: {{models: {{en: {ALIGN}}}}}
+diarization: {{model: {COMMUNITY}}}
+"""
+OWN = (MINI / "diarization" / "config.yaml").read_text()
+CHUNK = 10 * 1024 * 1024  # huggingface_hub writes what has come by so many bytes
+BUNDLE = Model("align", "align:en", "WAV2VEC2_ASR_BASE_960H")
+
+
+@pytest.fixture
+def hub() -> Iterator[Hub]:
+    repositories = {
+        repo: {file.name: file.read_bytes() for file in (MINI / folder).iterdir()}
+        for repo, folder in ((WHISPER, "whisper"), (ALIGN, "align"))
+    }
+    repositories[WHISPER]["README.md"] = b"not needed"
+    repositories[ALIGN] |= {"pytorch_model.bin": b"the same weights again", "checkpoint-1/config.json": b"{}"}
+    pipeline = MINI / "diarization"
+    files = [file for file in pipeline.rglob("*") if file.is_file()]
+    repositories[COMMUNITY] = {str(file.relative_to(pipeline)): file.read_bytes() for file in files}
+    repositories[COMMUNITY]["README.md"] = b"not needed"
+    with Hub(repositories) as hub:
+        yield hub
+
+
+@pytest.fixture
+def large(hub: Hub) -> Hub:
+    """The same with a model that takes a while."""
+    hub.repositories[WHISPER]["model.bin"] = os.urandom((model_hub.TRIES + 1) * CHUNK)
+    return hub
+
+
+def pull(
+    tmp_path: Path, hub: Hub | str, *names: str, diarizer: str = COMMUNITY, **environment: str
+) -> subprocess.CompletedProcess[str]:
+    (tmp_path / "config.yaml").write_text(CONFIG.replace(COMMUNITY, diarizer))
+    ours = {"CONFIG": str(tmp_path / "config.yaml"), "HF_ENDPOINT": hub if isinstance(hub, str) else hub.url}
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("HF_")}
+    command = [sys.executable, "-m", "workers.models", "pull", *names]
+    environment = {**clean, "HF_HOME": str(tmp_path / "home"), **ours, **environment}
+    return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=240)
+
+
+def settings_of(mini: Settings, tmp_path: Path) -> Settings:
+    return dataclasses.replace(
+        mini, models=Models(tmp_path / "models"), whisper=Whisper("mini", {"mini": WHISPER}), align=Align({"en": ALIGN})
+    )
+
+
+def blobs(tmp_path: Path, end: str = "") -> list[Path]:
+    return [path for path in (tmp_path / "models").glob(f"*/blobs/*{end}") if path.is_file()]
+
+
+def test_pulled_models_load_without_the_hub(hub: Hub, mini: Settings, tmp_path: Path) -> None:
+    done = pull(tmp_path, hub, "mini", "align:en")
+    assert done.returncode == 0, done.stderr
+    assert "mini: complete in" in done.stdout and "align:en: complete in" in done.stdout
+    asked = {name for name, _ in hub.ranges}
+    assert {"model.bin", "model.safetensors"} < asked
+    assert not asked & {"README.md", "pytorch_model.bin", "checkpoint-1/config.json"}
+    hub.repositories.clear()
+    models = WarmModels(SLOT, settings_of(mini, tmp_path))
+    assert models.whisper("mini", "int8").model.is_multilingual
+    assert models.aligner("en")[1]["language"] == "en"
+
+
+def test_a_pulled_diarization_pipeline_loads_without_the_hub(
+    hub: Hub, mini: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done = pull(tmp_path, hub, "diarize:speaker-diarization-community-1")
+    assert done.returncode == 0, done.stderr
+    asked = {name for name, _ in hub.ranges}
+    assert "config.yaml" in asked and "embedding/pytorch_model.bin" in asked and "README.md" not in asked
+    settings = dataclasses.replace(settings_of(mini, tmp_path), diarization=Diarization(model=COMMUNITY))
+    monkeypatch.setattr("requests.Session.request", lambda *_, **__: pytest.fail("the network was asked"))
+    monkeypatch.setattr("socket.socket.connect", lambda *_: pytest.fail("the network was asked"))
+    assert WarmModels(SLOT, settings).diarizer().model.instantiated
+
+
+def older(hub: Hub) -> tuple[str, str]:
+    """Serve a pipeline whose networks, as those of 3.1, are repositories of their own; their names."""
+    segmentation, embedding = hub_names.PIPELINES[OLDER][:2]
+    config = OWN.replace("$model/segmentation", segmentation).replace("$model/embedding", embedding)
+    hub.repositories[OLDER] = {"config.yaml": config.replace("plda: $model/plda", "").encode()}
+    for repo, folder in ((segmentation, "segmentation"), (embedding, "embedding")):
+        weights = (MINI / "diarization" / folder / "pytorch_model.bin").read_bytes()
+        hub.repositories[repo] = {"config.yaml": b"task: {}", "pytorch_model.bin": weights}
+    return segmentation, embedding
+
+
+def test_a_pipeline_is_complete_with_the_repositories_it_is_made_of(
+    hub: Hub, mini: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    segmentation, embedding = older(hub)
+    settings = dataclasses.replace(settings_of(mini, tmp_path), diarization=Diarization(model=OLDER))
+    wanted = diarization_model(settings)
+    missing = hub.repositories.pop(embedding)
+    done = pull(tmp_path, hub, "diarize:speaker-diarization-3.1", diarizer=OLDER)
+    assert done.returncode == 1 and f"{hub.url}/{embedding} does not exist" in done.stderr
+    assert located(wanted, settings) is None
+    hub.repositories[embedding] = missing
+    done = pull(tmp_path, hub, "diarize:speaker-diarization-3.1", diarizer=OLDER)
+    assert done.returncode == 0, done.stderr
+    found = located(wanted, settings)
+    assert found is not None and "speaker-diarization-3.1" in str(found)
+    for repo in (segmentation, embedding, COMMUNITY):
+        folder = tmp_path / "models" / f"models--{repo.replace('/', '--')}"
+        assert any(folder.glob("snapshots/*/config.yaml"))
+        hidden = folder.rename(tmp_path / "hidden")
+        assert located(wanted, settings) is None
+        hidden.rename(folder)
+    monkeypatch.setattr("requests.Session.request", lambda *_, **__: pytest.fail("the network was asked"))
+    monkeypatch.setattr("socket.socket.connect", lambda *_: pytest.fail("the network was asked"))
+    assert WarmModels(SLOT, settings).diarizer().model.instantiated
+
+
+@pytest.mark.parametrize("repo", [COMMUNITY, "pyannote/segmentation-3.0"])
+def test_a_gated_pipeline_names_the_very_page_to_accept(hub: Hub, tmp_path: Path, repo: str) -> None:
+    older(hub)
+    hub.gated.add(repo)
+    chosen = COMMUNITY if repo == COMMUNITY else OLDER
+    done = pull(tmp_path, hub, f"diarize:{chosen.rpartition('/')[2]}", diarizer=chosen)
+    assert done.returncode == 1
+    assert f"{hub.url}/{repo} is gated, and HF_TOKEN is not set" in done.stderr
+
+
+def test_a_bar_shows_how_far_it_is(hub: Hub, tmp_path: Path) -> None:
+    done = pull(tmp_path, hub, "mini", TQDM_POSITION="-1")  # huggingface_hub's word for: although this is no terminal
+    assert "model.bin: 100%" in done.stderr
+
+
+def test_second_pull_downloads_nothing(hub: Hub, tmp_path: Path) -> None:
+    assert pull(tmp_path, hub, "mini").returncode == 0
+    hub.ranges.clear()
+    assert pull(tmp_path, hub, "mini").returncode == 0
+    assert hub.ranges == []
+
+
+def test_a_cut_connection_is_resumed_where_it_broke(large: Hub, tmp_path: Path) -> None:
+    large.cuts["model.bin"] = 2
+    done = pull(tmp_path, large, "mini")
+    assert done.returncode == 0, done.stderr
+    ranges = [asked for name, asked in large.ranges if name == "model.bin"]
+    assert ranges == [None, f"bytes={CHUNK}-", f"bytes={2 * CHUNK}-"]
+
+
+def test_what_came_before_giving_up_is_kept_for_the_next_pull(large: Hub, tmp_path: Path) -> None:
+    large.cuts["model.bin"] = model_hub.TRIES
+    done = pull(tmp_path, large, "mini")
+    assert done.returncode == 1 and "pull mini again to go on" in done.stderr
+    large.ranges.clear()
+    assert pull(tmp_path, large, "mini").returncode == 0
+    assert large.ranges == [("model.bin", f"bytes={model_hub.TRIES * CHUNK}-")]
+
+
+@pytest.mark.parametrize("damaged", ["model.bin", "config.json"])
+def test_a_wrong_checksum_is_refused_and_removed(hub: Hub, tmp_path: Path, damaged: str) -> None:
+    hub.damaged.add(damaged)
+    done = pull(tmp_path, hub, "mini")
+    assert done.returncode == 1 and "wrong checksum" in done.stderr
+    kept = {path.resolve().name for path in (tmp_path / "models").rglob("*") if path.is_file()}
+    hub.damaged.clear()
+    assert pull(tmp_path, hub, "mini").returncode == 0
+    (again,) = {blob.name for blob in blobs(tmp_path)} - kept
+    assert again in {path.resolve().name for path in (tmp_path / "models").rglob(damaged)}
+
+
+def test_a_file_damaged_on_disk_is_found(hub: Hub, tmp_path: Path) -> None:
+    assert pull(tmp_path, hub, "mini").returncode == 0
+    largest = max(blobs(tmp_path), key=lambda blob: blob.stat().st_size)
+    largest.write_bytes(b"x" + largest.read_bytes()[1:])
+    assert "wrong checksum" in pull(tmp_path, hub, "mini").stderr
+
+
+@pytest.mark.parametrize(("token", "said"), [("", "HF_TOKEN is not set"), ("hf_stranger", "HF_TOKEN is set")])
+def test_a_gated_model_names_the_page_to_accept_and_never_the_token(
+    hub: Hub, tmp_path: Path, token: str, said: str
+) -> None:
+    hub.gated.add(WHISPER)
+    done = pull(tmp_path, hub, "mini", HF_TOKEN=token)
+    assert done.returncode == 1
+    assert f"{hub.url}/{WHISPER} is gated" in done.stderr and said in done.stderr
+    assert "hf_stranger" not in done.stdout + done.stderr
+
+
+def test_a_gated_model_comes_with_a_token_that_may(hub: Hub, tmp_path: Path) -> None:
+    hub.gated.add(WHISPER)
+    hub.members.add("hf_member")
+    assert pull(tmp_path, hub, "mini", HF_TOKEN="hf_member").returncode == 0
+
+
+def test_a_repository_that_is_not_there_is_told_and_others_still_come(hub: Hub, tmp_path: Path) -> None:
+    done = pull(tmp_path, hub, "nowhere", "mini")
+    assert done.returncode == 1
+    assert f"nowhere: {hub.url}/lab/nowhere does not exist" in done.stderr
+    assert "mini: complete" in done.stdout
+
+
+@pytest.mark.parametrize("environment", [{}, {"HF_HUB_OFFLINE": "1"}])
+def test_without_network_it_says_how_else(tmp_path: Path, environment: dict[str, str]) -> None:
+    done = pull(tmp_path, "http://127.0.0.1:9", "mini", **environment)
+    assert done.returncode == 1
+    assert "http://127.0.0.1:9 cannot be reached" in done.stderr and "copy its models/ folder here" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("name", "said"), [("unknown", "'nothing-by-this-name' is neither a folder"), ("evil/repo", "not a model of this")]
+)
+def test_only_what_is_configured_is_pulled(hub: Hub, tmp_path: Path, name: str, said: str) -> None:
+    done = pull(tmp_path, hub, name)
+    assert done.returncode == 1 and said in done.stderr
+    assert not hub.ranges
+
+
+def weights(count: int) -> bytes:
+    """What torch.save makes of ``count`` numbers: the seventh is 7, in eight bytes."""
+    content = io.BytesIO()
+    torch.save({"weight": torch.arange(count)}, content)
+    return content.getvalue()
+
+
+class TestBundles:
+    """torchaudio's bundles come from another place, as single files."""
+
+    @pytest.fixture
+    def served(self, hub: Hub, monkeypatch: pytest.MonkeyPatch) -> Hub:
+        monkeypatch.setattr(hub_names, "BUNDLES_URL", f"{hub.url}/bundles/")
+        return hub
+
+    def test_lies_where_torchaudio_looks_for_it(self, served: Hub, mini: Settings, tmp_path: Path) -> None:
+        name = hub_names.BUNDLES[BUNDLE.place]
+        served.files[f"/bundles/{name}"] = weights(4_000_000)
+        served.cuts[name] = 2
+        settings = settings_of(mini, tmp_path)
+        path = model_hub.fetch(BUNDLE, settings)
+        assert [asked for _, asked in served.ranges] == [None, f"bytes={CHUNK}-", f"bytes={2 * CHUNK}-"]
+        assert path.read_bytes() == weights(4_000_000) and [*path.parent.iterdir()] == [path]
+        loaded = torch.hub.load_state_dict_from_url(f"https://nowhere.invalid/{name}", str(settings.models.path))
+        assert len(loaded["weight"]) == 4_000_000
+
+    @pytest.mark.parametrize("damage", ["inside", "no archive"])
+    def test_a_damaged_one_is_refused_and_removed(
+        self, served: Hub, mini: Settings, tmp_path: Path, damage: str
+    ) -> None:
+        content = weights(10).replace(b"\x07\0\0\0\0\0\0\0", b"\x08\0\0\0\0\0\0\0", 1)
+        assert content != weights(10)
+        served.files[f"/bundles/{hub_names.BUNDLES[BUNDLE.place]}"] = (
+            content if damage == "inside" else b"<html>busy</html>"
+        )
+        with pytest.raises(SpeechError, match="wrong checksum"):
+            model_hub.fetch(BUNDLE, settings_of(mini, tmp_path))
+        assert not any((tmp_path / "models").iterdir())

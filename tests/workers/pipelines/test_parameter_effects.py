@@ -1,0 +1,360 @@
+"""No parameter of /transcription is there for nothing: each changes what comes of a run, or its warning says why not."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import json
+import math
+import shutil
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import ctranslate2
+import numpy as np
+import pytest
+from faster_whisper import WhisperModel
+
+from app.core import settings
+from app.core.db import connection
+from app.core.errors import SpeechError
+from app.core.storage.paths import folder_of, stems_of
+from app.factory import create_app
+from app.schemas.effects import without_effect
+from app.schemas.transcription import TranscriptionParameters, server_defaults
+from tests import recordings
+from tests.service import MINI, SAMPLES
+from tests.workers.conftest import SLOT
+from tests.workers.models.test_demucs import saved
+from workers.device.main import execute
+from workers.device.protocol import Job, Outcome
+from workers.device.run import Run
+from workers.models.cache import WarmModels
+from workers.pipelines import transcription
+
+Segments = list[dict[str, Any]]
+Test = Callable[..., None]
+
+SOURCES = ["vocals", "other"]
+WARNED = ("prepend_punctuations", "append_punctuations", "uvr_device", "diarization_device", "hf_token")
+PLAIN = {"word_timestamps": False}  # nothing is aligned, which takes most of the time
+# no fallback to higher temperatures, which sample and so decode differently each time
+SEQUENTIAL = {
+    **PLAIN,
+    "batch_size": 1,
+    "max_new_tokens": 12,
+    "compression_ratio_threshold": 1000.0,
+    "log_prob_threshold": -1000.0,
+}
+VOICE_ACTIVITY = {**PLAIN, "vad_filter": True}
+STRETCHES = {**VOICE_ACTIVITY, "min_silence_duration_ms": 100, "speech_pad_ms": 50, "chunk_length": 3}
+# name, another value than the default, what it takes to matter
+CASES: list[tuple[str, Any, dict[str, Any]]] = [
+    ("lang", "de", PLAIN),
+    ("is_translate", True, {**PLAIN, "lang": "de"}),
+    ("beam_size", 1, PLAIN),
+    ("patience", 0.2, PLAIN),
+    ("length_penalty", 0.05, PLAIN),
+    ("repetition_penalty", 8.0, PLAIN),
+    ("no_repeat_ngram_size", 1, PLAIN),
+    ("temperature", 0.9, SEQUENTIAL),
+    ("log_prob_threshold", 100.0, {**PLAIN, "no_speech_threshold": 0.0}),
+    ("no_speech_threshold", 0.0, {**PLAIN, "log_prob_threshold": 100.0}),
+    ("initial_prompt", "red green blue", PLAIN),
+    ("hotwords", "tomorrow tomorrow tomorrow", PLAIN),
+    ("prefix", "tomorrow", SEQUENTIAL),
+    ("suppress_tokens", "Ġhello", PLAIN),
+    ("max_new_tokens", 1, PLAIN),
+    ("chunk_length", 2, PLAIN),
+    ("hallucination_silence_threshold", 0.1, SEQUENTIAL),
+    ("batch_size", 1, PLAIN),
+    ("compute_type", "float32", PLAIN),
+    ("word_timestamps", True, PLAIN),
+    ("vad_filter", True, PLAIN),
+    ("threshold", 0.95, VOICE_ACTIVITY),
+    ("min_speech_duration_ms", 1500, STRETCHES),
+    ("max_speech_duration_s", 1.0, VOICE_ACTIVITY),
+    ("min_silence_duration_ms", 100, VOICE_ACTIVITY),
+    ("speech_pad_ms", 0, VOICE_ACTIVITY),
+    ("is_separate_bgm", True, PLAIN),
+    ("uvr_model_size", "untrained", {**PLAIN, "is_separate_bgm": True}),
+]
+shown = {name for name, *_ in CASES}
+
+
+def shows(*names: str) -> Callable[[Test], Test]:
+    """The test shows what these parameters do."""
+    shown.update(names)
+    return lambda test: test
+
+
+class Lab:
+    """The product's pipeline in this process, where a client may choose among several models."""
+
+    def __init__(self, mini: settings.Settings, folder: Path) -> None:
+        whisper = {**mini.whisper.models, "strict": str(strict(folder / "strict")), "empty": str(folder)}
+        separators = {**mini.bgm_separation.models, "untrained": str(saved(folder / "untrained", "abc", SOURCES))}
+        self.settings = dataclasses.replace(
+            mini,
+            cache=dataclasses.replace(mini.cache, path=folder / "cache"),
+            whisper=dataclasses.replace(mini.whisper, models=whisper),
+            bgm_separation=dataclasses.replace(mini.bgm_separation, models=separators),
+        )
+        self.models = WarmModels(SLOT, self.settings)
+        self.usual: dict[str, Segments] = {}
+        self._app = create_app(self.settings)
+        connection.database.close()
+
+    def job(self, recording: Path, **asked: Any) -> Job:
+        """As the web side would have made it of a request."""
+        with self._app.app_context():
+            defaults = {**server_defaults(self.settings), "lang": "en"}
+            params: dict[str, Any] = TranscriptionParameters().load({**defaults, **asked})
+        stored = {name: None if value == math.inf else value for name, value in params.items()}
+        identifier = str(uuid.uuid4())
+        folder_of(self.settings.cache.path, identifier).mkdir(parents=True)
+        return Job(identifier, 1, "transcription", stored, [], str(recording))
+
+    def run(self, recording: Path, **asked: Any) -> tuple[Segments, Run]:
+        run = Run(self.job(recording, **asked), SLOT, self.settings, self.models, lambda report: None)
+        ctranslate2.set_random_seed(1)
+        return json.loads(transcription.run(run)[1]), run
+
+    def segments(self, recording: Path, **asked: Any) -> Segments:
+        return self.run(recording, **asked)[0]
+
+    def stems(self, recording: Path, **asked: Any) -> dict[str, bytes]:
+        """Name → content of the files that such a run leaves."""
+        _, run = self.run(recording, **PLAIN, is_separate_bgm=True, **asked)
+        folder = stems_of(self.settings.cache.path, run.job.uuid, run.job.attempt)
+        return {path.name: path.read_bytes() for path in folder.iterdir()} if folder.exists() else {}
+
+    @property
+    def whisper(self) -> Any:
+        return self.models.whisper("mini", "int8")
+
+
+def strict(folder: Path) -> Path:
+    """The mini model with what the real ones have in their configuration: no window may begin with its end."""
+    shutil.copytree(MINI / "whisper", folder)
+    about = json.loads((folder / "config.json").read_text())
+    vocabulary = json.loads((folder / "tokenizer.json").read_text())["added_tokens"]
+    about["suppress_ids_begin"] = [token["id"] for token in vocabulary if token["content"] == "<|endoftext|>"]
+    assert len(about["suppress_ids_begin"]) == 1
+    (folder / "config.json").write_text(json.dumps(about))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def lab(mini: settings.Settings, tmp_path_factory: pytest.TempPathFactory) -> Lab:
+    return Lab(mini, tmp_path_factory.mktemp("lab"))
+
+
+@pytest.fixture(scope="module")
+def noisy(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Speech 6 dB above noise: the decoder is never quite sure, so that whatever changes the search shows."""
+    sound = recordings.speech(SAMPLES / "short.flac")[: 12 * recordings.RATE].astype(np.float64)
+    noise = np.random.default_rng(0).standard_normal(len(sound)) * np.sqrt(np.mean(sound**2)) * 10 ** (-6 / 20)
+    cut = (0.4 * (sound + noise))[: 8 * recordings.RATE]
+    return recordings.wav(tmp_path_factory.mktemp("noisy") / "a.wav", np.clip(cut, -32767, 32767).astype(np.int16))
+
+
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A few seconds of speech over music."""
+    sound = recordings.speech(SAMPLES / "conversation-over-music.ogg")[: 6 * recordings.RATE]
+    return recordings.wav(tmp_path_factory.mktemp("clip") / "a.wav", sound)
+
+
+@pytest.fixture(scope="module")
+def voices(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The beginning of a conversation of two."""
+    sound = recordings.speech(SAMPLES / "voices2.ogg")[: 16 * recordings.RATE]
+    return recordings.wav(tmp_path_factory.mktemp("voices") / "a.wav", sound)
+
+
+@pytest.mark.parametrize(("name", "value", "around"), CASES, ids=[name for name, *_ in CASES])
+def test_it_changes_the_run(lab: Lab, noisy: Path, name: str, value: Any, around: dict[str, Any]) -> None:
+    if name == "suppress_tokens":
+        value = str(lab.whisper.hf_tokenizer.token_to_id(value))
+    key = repr(sorted(around.items()))
+    if key not in lab.usual:
+        lab.usual[key] = lab.segments(noisy, **around)
+        assert lab.usual[key] == lab.segments(noisy, **around), "the recording decodes differently every time"
+    assert lab.segments(noisy, **{**around, name: value}) != lab.usual[key]
+
+
+@shows("model_size")
+def test_the_model_that_is_named_is_the_one_that_decodes(lab: Lab, noisy: Path) -> None:
+    with pytest.raises(SpeechError, match=r"Whisper model 'empty' in .* is broken"):
+        lab.run(noisy, model_size="empty")
+
+
+@shows("suppress_blank")
+def test_a_window_may_begin_with_its_end_unless_blanks_are_suppressed(lab: Lab, tmp_path: Path) -> None:
+    hum = 300 * np.sin(2 * np.pi * 50 * np.arange(4 * recordings.RATE) / recordings.RATE)
+    path = recordings.wav(tmp_path / "hum.wav", hum.astype(np.int16))
+    vocabulary = lab.whisper.hf_tokenizer
+    first_special = vocabulary.token_to_id("<|endoftext|>")
+    unheard = [token for token in range(first_special) if token != vocabulary.token_to_id("Ġfriday")]
+    asked = {
+        "model_size": "strict",
+        "no_speech_threshold": 1.0,
+        "log_prob_threshold": -1000.0,
+        "suppress_tokens": ",".join(map(str, unheard)),
+    }
+    assert lab.segments(path, suppress_blank=False, **asked) == []
+    assert "friday" in lab.segments(path, suppress_blank=True, **asked)[0]["text"]
+
+
+@shows("best_of")
+def test_the_best_of_many_samples_is_likelier_than_a_single_one(lab: Lab, noisy: Path) -> None:
+    one, many = (lab.segments(noisy, best_of=count, **{**SEQUENTIAL, "temperature": 1.0}) for count in (1, 20))
+    likely = [np.mean([segment["avg_logprob"] for segment in segments]) for segments in (one, many)]
+    assert likely[1] > likely[0]
+
+
+@contextlib.contextmanager
+def prompts(patch: pytest.MonkeyPatch) -> Iterator[list[int]]:
+    """How many tokens of earlier text each window but the first is prompted with."""
+    taken: list[int] = []
+    make = WhisperModel.get_prompt
+
+    def noted(self: Any, tokenizer: Any, previous_tokens: list[int], *rest: Any, **named: Any) -> list[int]:
+        taken.append(len(previous_tokens))
+        made: list[int] = make(self, tokenizer, previous_tokens, *rest, **named)
+        return made
+
+    with patch.context() as patched:
+        patched.setattr(WhisperModel, "get_prompt", noted)
+        yield taken
+    del taken[0]
+
+
+@shows("condition_on_previous_text")
+def test_earlier_text_prompts_the_next_window_unless_told_otherwise(
+    lab: Lab, noisy: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with prompts(monkeypatch) as usual:
+        lab.run(noisy, **SEQUENTIAL)
+    with prompts(monkeypatch) as without:
+        lab.run(noisy, condition_on_previous_text=False, **SEQUENTIAL)
+    assert max(usual) > 0 and set(without) == {0}
+
+
+@shows("prompt_reset_on_temperature")
+def test_prompt_is_forgotten_above_the_temperature_that_resets_it(
+    lab: Lab, noisy: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with prompts(monkeypatch) as kept:
+        lab.run(noisy, temperature=1.0, prompt_reset_on_temperature=1.0, **SEQUENTIAL)
+    with prompts(monkeypatch) as forgotten:
+        lab.run(noisy, temperature=1.0, prompt_reset_on_temperature=0.5, **SEQUENTIAL)
+    assert max(kept) > 0 and set(forgotten) == {0}
+
+
+@shows("compression_ratio_threshold", "log_prob_threshold")
+@pytest.mark.parametrize("failed", [{"compression_ratio_threshold": 0.05}, {"log_prob_threshold": 0.5}], ids=str)
+def test_a_failed_decoding_is_tried_again_at_higher_temperatures(
+    lab: Lab, noisy: Path, monkeypatch: pytest.MonkeyPatch, failed: dict[str, float]
+) -> None:
+    engine = lab.whisper.model
+    temperatures: list[float] = []
+
+    class Noting:
+        def __getattr__(self, name: str) -> Any:
+            return getattr(engine, name)
+
+        def generate(self, *given: Any, **options: Any) -> Any:
+            temperatures.append(options.get("sampling_temperature", 0.0))
+            return engine.generate(*given, **options)
+
+    monkeypatch.setattr(lab.whisper, "model", Noting())
+    lab.run(noisy, **SEQUENTIAL)
+    assert set(temperatures) == {0.0}
+    lab.run(noisy, **{**SEQUENTIAL, **failed})
+    assert max(temperatures) == 1.0
+
+
+@shows("max_initial_timestamp")
+def test_first_timestamp_is_bounded(lab: Lab, tmp_path: Path) -> None:
+    sound = recordings.speech(SAMPLES / "short.flac")[: 6 * recordings.RATE]
+    path = recordings.wav(tmp_path / "late.wav", np.concatenate([recordings.silence(2), sound]))
+    asked = {**SEQUENTIAL, "chunk_length": 8}
+    first, later = (lab.segments(path, max_initial_timestamp=most, **asked)[0] for most in (0.0, 1.0))
+    assert first["start"] == 0.0 < later["start"] <= 1.0
+
+
+@shows("language_detection_segments", "language_detection_threshold")
+def test_language_is_looked_for_in_as_many_windows_as_asked(lab: Lab, tmp_path: Path) -> None:
+    english, german = (recordings.speech(SAMPLES / f"{name}.flac") for name in ("short", "german"))
+    mixed = np.concatenate([np.resize(english, 30 * recordings.RATE), np.resize(german, 60 * recordings.RATE)])
+    path = recordings.wav(tmp_path / "mixed.wav", mixed)
+
+    def language(**asked: Any) -> str:
+        few = {**PLAIN, "max_new_tokens": 1, "chunk_length": 30}
+        heard: str = lab.run(path, lang=None, **few, **asked)[1].facts["language"]
+        return heard
+
+    lab.segments(
+        path, chunk_length=5, **{**PLAIN, "batch_size": 1, "max_new_tokens": 1}
+    )  # leaves its mark on the model
+    assert language(language_detection_threshold=1.0, language_detection_segments=1) == "en"
+    assert language(language_detection_threshold=1.0, language_detection_segments=3) == "de"
+    assert language(language_detection_threshold=0.01, language_detection_segments=3) == "en"
+
+
+@shows("enable_offload")
+def test_models_are_freed_after_the_task_when_asked(lab: Lab, noisy: Path) -> None:
+    for offload in (False, True):
+        job = lab.job(noisy, enable_offload=offload, **PLAIN)
+        run = Run(job, SLOT, lab.settings, lab.models, lambda report: None)
+        assert isinstance(execute(run, transcription), Outcome)
+        assert bool(lab.models._kept["whisper"]) is not offload
+
+
+@shows("save_file")
+def test_stems_stay_when_asked_for(lab: Lab, clip: Path) -> None:
+    assert lab.stems(clip) == {}
+    assert set(lab.stems(clip, save_file=True)) == {"vocals.wav", "instrumental.wav"}
+
+
+@shows("stem_format")
+def test_stems_are_of_the_kind_asked_for(lab: Lab, clip: Path) -> None:
+    assert set(lab.stems(clip, save_file=True, stem_format="flac")) == {"vocals.flac", "instrumental.flac"}
+
+
+@shows("segment_size")
+def test_smaller_segments_make_other_stems(lab: Lab, clip: Path) -> None:
+    usual, small = lab.stems(clip, save_file=True), lab.stems(clip, save_file=True, segment_size=64)
+    assert usual == lab.stems(clip, save_file=True)
+    assert usual != small
+
+
+@shows("is_diarize", "num_speakers", "min_speakers", "max_speakers", "speaker_embeddings")
+def test_speakers_are_named_as_many_as_asked_for(lab: Lab, voices: Path) -> None:
+    def speakers(**asked: Any) -> tuple[set[str | None], dict[str, Any]]:
+        segments, run = lab.run(voices, **PLAIN, **asked)
+        return {segment["speaker"] for segment in segments}, run.facts
+
+    assert speakers()[0] == {None}
+    named, facts = speakers(is_diarize=True, speaker_embeddings=True)
+    assert len(named) == 2 and named == set(json.loads(facts["speaker_embeddings"]))
+    only, facts = speakers(is_diarize=True, num_speakers=1)
+    assert len(only) == 1 and "speaker_embeddings" not in facts
+    assert len(speakers(is_diarize=True, max_speakers=1)[0]) == 1
+    assert len(speakers(is_diarize=True, min_speakers=3)[0]) == 3
+
+
+@shows(*WARNED)
+@pytest.mark.parametrize("name", WARNED)
+def test_what_never_changes_a_run_is_warned_of(lab: Lab, noisy: Path, name: str) -> None:
+    usual = lab.job(noisy).params
+    (warning,) = without_effect(lab.job(noisy, **{name: "x"}).params, usual)
+    assert warning.startswith(f"{name} has no effect: ")
+
+
+def test_no_parameter_is_forgotten_here() -> None:
+    assert shown == set(TranscriptionParameters().fields)

@@ -1,0 +1,213 @@
+"""Separation on the mini model: the right voice, on the right channel, at the right time, and nothing where nothing is."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from app.core.errors import SpeechError
+from tests import mixtures, recordings
+from tests.mixtures import LEFT, RATE, RIGHT, level, si_sdr
+from workers.device.protocol import Job
+from workers.device.run import Run
+from workers.pipelines import bgm_separation
+from workers.stages import separate
+
+MakeRun = Callable[..., Run]
+SECONDS = 16.0
+GAIN_VOCALS, GAIN_OTHER = 8.0, 6.0
+
+
+@pytest.fixture
+def separation(make_run: MakeRun, mini: Any) -> MakeRun:
+    """A Run whose task has a folder in cache/ as the web side would have made it."""
+
+    def make(recording: Path, attempt: int = 1, **params: Any) -> Run:
+        run = make_run(recording, **params)
+        run.job = Job(recording.parent.name, attempt, "bgm-separation", run.job.params, [], str(recording))
+        (mini.cache.path / run.job.uuid).mkdir(parents=True, exist_ok=True)
+        return run
+
+    return make
+
+
+def folder(run: Run) -> Path:
+    return run.settings.cache.path / run.job.uuid / f"stems-{run.job.attempt}"
+
+
+def stems(run: Run) -> dict[str, mixtures.Sound]:
+    """What is heard in the files that a run makes."""
+    kind, text = bgm_separation.run(run)
+    assert kind == "filepath"
+    return {file["stem"]: mixtures.heard(folder(run) / file["name"])[0] for file in json.loads(text)["files"]}
+
+
+@pytest.fixture(scope="module")
+def known() -> tuple[mixtures.Sound, mixtures.Sound]:
+    return mixtures.parts(SECONDS)
+
+
+def test_voice_and_music_come_apart(separation: MakeRun, tmp_path: Path, known: tuple[mixtures.Sound, ...]) -> None:
+    voice, music = known
+    mixture = voice + music
+    got = stems(separation(mixtures.stereo_wav(tmp_path / "a.wav", mixture)))
+    assert got["vocals"].shape == got["instrumental"].shape == mixture.shape
+    assert si_sdr(got["vocals"], voice) - si_sdr(mixture, voice) >= GAIN_VOCALS
+    assert si_sdr(got["instrumental"], music) - si_sdr(mixture, music) >= GAIN_OTHER
+    assert level(mixture - got["vocals"] - got["instrumental"], mixture) <= -30
+
+
+def test_voice_stays_on_its_side(separation: MakeRun, tmp_path: Path, known: tuple[mixtures.Sound, ...]) -> None:
+    got = stems(separation(mixtures.stereo_wav(tmp_path / "a.wav", sum(known))))
+    assert level(got["vocals"][0], got["vocals"][1]) == pytest.approx(20 * np.log10(LEFT / RIGHT), abs=1.5)
+
+
+def test_long_recording_has_no_seams(
+    separation: MakeRun, tmp_path: Path, known: tuple[mixtures.Sound, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = stems(separation(mixtures.stereo_wav(tmp_path / "a.wav", sum(known))))
+    monkeypatch.setattr(separate, "WINDOW_SECONDS", 6.0)
+    windowed = stems(separation(mixtures.stereo_wav(tmp_path / "a.wav", sum(known))))
+    assert windowed["vocals"].shape == whole["vocals"].shape
+    assert si_sdr(windowed["vocals"], known[0]) >= si_sdr(whole["vocals"], known[0]) - 1.5
+    assert level(sum(known) - sum(windowed.values()), sum(known)) <= -30
+
+
+def test_speech_alone_is_vocals(separation: MakeRun, tmp_path: Path, known: tuple[mixtures.Sound, ...]) -> None:
+    got = stems(separation(mixtures.stereo_wav(tmp_path / "a.wav", known[0])))
+    assert si_sdr(got["vocals"], known[0]) >= 10
+    assert level(got["instrumental"], known[0]) <= -10
+
+
+def test_music_alone_is_not_vocals(separation: MakeRun, tmp_path: Path, known: tuple[mixtures.Sound, ...]) -> None:
+    got = stems(separation(mixtures.stereo_wav(tmp_path / "a.wav", known[1])))
+    assert level(got["vocals"], known[1]) <= -10
+
+
+@pytest.mark.parametrize("seconds", [0.001, 0.5, 5.0])
+def test_silence_is_two_silent_stems(separation: MakeRun, tmp_path: Path, seconds: float) -> None:
+    run = separation(recordings.wav(tmp_path / "a.wav", recordings.silence(seconds)))
+    got = stems(run)
+    assert {part.shape for part in got.values()} == {(2, int(seconds * RATE))}
+    assert max(abs(part).max() for part in got.values()) < 1e-3
+    assert run.facts["audio_duration"] == pytest.approx(seconds, abs=0.001)
+
+
+def test_other_rates_and_one_channel_come_out_at_the_models_own(separation: MakeRun, tmp_path: Path) -> None:
+    sound = recordings.speech(mixtures.SAMPLE)
+    run = separation(recordings.wav(tmp_path / "a.wav", np.repeat(sound, 3)[: 5 * 48_000], rate=48_000))
+    assert {part.shape[0] for part in stems(run).values()} == {2}
+    for path in folder(run).iterdir():
+        heard, rate = mixtures.heard(path)
+        assert rate == RATE and abs(heard.shape[1] - 5 * RATE) <= 2
+
+
+def test_not_a_number_in_the_recording_gives_finite_stems(separation: MakeRun, tmp_path: Path) -> None:
+    sound = (recordings.speech(mixtures.SAMPLE)[: 3 * RATE] / 32768).astype(np.float32)
+    sound[1000], sound[2000:2010], sound[3000] = np.nan, np.inf, 1e30
+    got = stems(separation(recordings.float_wav(tmp_path / "a.wav", sound)))
+    assert all(np.isfinite(part).all() and 0 < abs(part).max() <= 1 for part in got.values())
+
+
+def test_progress_rises_with_the_segments(separation: MakeRun, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("workers.device.run.REPORT_SECONDS", 0.0)
+    run = separation(mixtures.stereo_wav(tmp_path / "a.wav", sum(mixtures.parts(30))), segment_size=128)
+    bgm_separation.run(run)
+    seen = [message.progress for message in run.sent]  # type: ignore[attr-defined]
+    assert {message.stage for message in run.sent} == {"separate"}  # type: ignore[attr-defined]
+    assert seen == sorted(seen) and len(set(seen)) > 5 and 0.6 < seen[-1] <= 1
+
+
+def test_segment_size_changes_what_the_model_sees(
+    separation: MakeRun, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+    monkeypatch.setattr(
+        separate,
+        "_separated",
+        lambda window, separator, progress: asked.append(separator._segment) or np.stack([window, window]),
+    )
+    recording = recordings.wav(tmp_path / "a.wav", recordings.silence(2))
+    for size in (None, 64, 256):
+        run = separation(recording, segment_size=size)
+        bgm_separation.run(run)
+        assert run.warnings == []
+    assert asked == [10.0, pytest.approx(64 * 1024 / 44_100), pytest.approx(256 * 1024 / 44_100)]
+
+
+def test_segments_longer_than_the_model_takes_are_cut_and_told(separation: MakeRun, tmp_path: Path) -> None:
+    run = separation(recordings.wav(tmp_path / "a.wav", recordings.silence(2)), segment_size=4000)
+    bgm_separation.run(run)
+    assert [warning.split(":")[0] for warning in run.warnings] == ["segment_size"]
+
+
+def test_result_is_the_same_every_time(separation: MakeRun, tmp_path: Path, known: tuple[mixtures.Sound, ...]) -> None:
+    recording = mixtures.stereo_wav(tmp_path / "a.wav", sum(known)[:, : 4 * RATE])
+    first, second = (json.loads(bgm_separation.run(separation(recording))[1]) for _ in range(2))
+    assert first == second
+    assert first["vocal_hash"] == next(file["sha256"] for file in first["files"] if file["stem"] == "vocals")
+
+
+def test_failure_leaves_no_files(separation: MakeRun, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: Any) -> Any:
+        raise RuntimeError("broken")
+
+    monkeypatch.setattr(separate, "_separated", broken)
+    run = separation(recordings.wav(tmp_path / "a.wav", recordings.silence(2)))
+    with pytest.raises(RuntimeError):
+        bgm_separation.run(run)
+    assert list(folder(run).parent.iterdir()) == []
+
+
+def test_recording_without_samples_leaves_no_files(separation: MakeRun, tmp_path: Path) -> None:
+    run = separation(recordings.wav(tmp_path / "a.wav", recordings.silence(0)))
+    with pytest.raises(SpeechError) as caught:
+        bgm_separation.run(run)
+    assert caught.value.code == "invalid_media"
+    assert list(folder(run).parent.iterdir()) == []
+
+
+def test_earlier_attempts_leftovers_go(separation: MakeRun, tmp_path: Path) -> None:
+    recording = recordings.wav(tmp_path / "a.wav", recordings.silence(1))
+    run = separation(recording, attempt=3)
+    for name in ("stems-1.partial", "stems-2"):
+        (folder(run).parent / name).mkdir()
+    bgm_separation.run(run)
+    assert [path.name for path in folder(run).parent.iterdir()] == ["stems-3"]
+
+
+def test_full_disk_is_refused_before_anything_is_written(separation: MakeRun, tmp_path: Path) -> None:
+    run = separation(recordings.wav(tmp_path / "a.wav", recordings.silence(1)))
+    limits = dataclasses.replace(run.settings.limits, min_free_mb=10**9)
+    run.settings = dataclasses.replace(run.settings, limits=limits)
+    with pytest.raises(SpeechError) as caught:
+        bgm_separation.run(run)
+    assert caught.value.code == "insufficient_storage"
+    assert list(folder(run).parent.iterdir()) == []
+
+
+def test_vocals_for_transcription_are_the_voice_alone_in_time(
+    separation: MakeRun, tmp_path: Path, known: tuple[mixtures.Sound, ...]
+) -> None:
+    run = separation(mixtures.stereo_wav(tmp_path / "a.wav", sum(known)))
+    speech = separate.vocals(run, keep=False)
+    spoken = known[0].mean(0)
+    assert abs(len(speech) - len(spoken)) <= 2
+    assert si_sdr(speech[: len(spoken)], spoken[: len(speech)]) - si_sdr(sum(known).mean(0), spoken) >= GAIN_VOCALS
+    assert list(folder(run).parent.iterdir()) == []
+
+
+def test_kept_stems_are_those_that_were_heard(
+    separation: MakeRun, tmp_path: Path, known: tuple[mixtures.Sound, ...]
+) -> None:
+    run = separation(mixtures.stereo_wav(tmp_path / "a.wav", sum(known)[:, : 5 * RATE]), stem_format="flac")
+    speech = separate.vocals(run, keep=True)
+    assert sorted(path.name for path in folder(run).iterdir()) == ["instrumental.flac", "vocals.flac"]
+    kept, _ = mixtures.heard(folder(run) / "vocals.flac")
+    assert abs(kept.mean(0) - speech[: kept.shape[1]]).max() < 1e-3

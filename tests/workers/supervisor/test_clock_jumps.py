@@ -1,0 +1,87 @@
+"""A clock that is set forward makes nothing old: for as long as it jumped, ages are not believed."""
+
+from __future__ import annotations
+
+import pytest
+
+from workers.supervisor.clock_jumps import TOLERANCE_SECONDS, ClockWatch
+
+DAY, HOUR, TTL = 86_400.0, 3600.0, 600.0
+
+
+class Clocks:
+    """A ledger's and a machine's clock beside the steady one; all go on together unless one is set."""
+
+    def __init__(self) -> None:
+        self.steady, self.ledger, self.machine = 5000.0, 1.7e9, 1.7e9
+        self.watch = ClockWatch((lambda: self.ledger, lambda: self.machine), lambda: self.steady)
+
+    def pass_by(self, seconds: float, step: float = 60.0) -> float:
+        """Let time pass, looking every minute as the purge does; the greatest jump that was seen."""
+        jump = 0.0
+        for _ in range(round(seconds / step)):
+            self.steady, self.ledger, self.machine = self.steady + step, self.ledger + step, self.machine + step
+            jump = max(jump, self.watch.look())
+        return jump
+
+
+@pytest.fixture
+def clocks() -> Clocks:
+    return Clocks()
+
+
+def test_ages_are_believed_while_the_clocks_go_together(clocks: Clocks) -> None:
+    assert clocks.watch.trusted(TTL)
+    assert clocks.pass_by(DAY) == 0.0 and clocks.watch.trusted(TTL)
+
+
+@pytest.mark.parametrize("which", ["ledger", "machine"])
+def test_after_a_jump_ages_are_not_believed_before_they_can_be_true(clocks: Clocks, which: str) -> None:
+    setattr(clocks, which, getattr(clocks, which) + DAY)
+    assert clocks.watch.look() == DAY
+    assert not clocks.watch.trusted(TTL) and not clocks.watch.trusted(7 * DAY)
+    clocks.pass_by(TTL - 60)
+    assert not clocks.watch.trusted(TTL)
+    clocks.pass_by(60)
+    assert clocks.watch.trusted(TTL), "what looks ten minutes old is so, whatever the clock said before"
+    assert not clocks.watch.trusted(7 * DAY)
+    clocks.pass_by(DAY - TTL)
+    assert clocks.watch.trusted(7 * DAY), "a jump by a day makes nothing look older than by a day"
+
+
+def test_shorter_jump_holds_no_longer_than_it_was(clocks: Clocks) -> None:
+    clocks.ledger += 300
+    assert clocks.watch.look() == 300
+    clocks.pass_by(240)
+    assert not clocks.watch.trusted(HOUR)
+    clocks.pass_by(60)
+    assert clocks.watch.trusted(HOUR)
+
+
+def test_two_jumps_add_up(clocks: Clocks) -> None:
+    for _ in range(2):
+        clocks.ledger += HOUR
+        assert clocks.watch.look() == HOUR
+    clocks.pass_by(HOUR)
+    assert not clocks.watch.trusted(DAY)
+    clocks.pass_by(HOUR)
+    assert clocks.watch.trusted(DAY)
+
+
+def test_clock_set_back_holds_up_nothing(clocks: Clocks) -> None:
+    clocks.ledger -= DAY
+    clocks.machine -= DAY
+    assert clocks.watch.look() == 0.0 and clocks.watch.trusted(TTL)
+
+
+def test_drift_and_small_corrections_are_not_noticed(clocks: Clocks) -> None:
+    for _ in range(1000):
+        clocks.ledger += TOLERANCE_SECONDS / 60
+        assert clocks.pass_by(60) == 0.0
+    clocks.machine += TOLERANCE_SECONDS
+    assert clocks.watch.look() == 0.0 and clocks.watch.trusted(TTL)
+
+
+def test_machine_that_slept_purges_nothing_on_waking(clocks: Clocks) -> None:
+    clocks.ledger, clocks.machine = clocks.ledger + HOUR, clocks.machine + HOUR  # the steady clock sleeps, too
+    assert clocks.watch.look() == HOUR and not clocks.watch.trusted(TTL)

@@ -1,0 +1,85 @@
+"""A supervisor's name tells whether it has died, and never says so of one that may live."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+
+import pytest
+
+from workers.supervisor.identity import own_name, provably_dead
+
+NODE, BOOT, NAMESPACE, PID, START = range(5)
+
+
+def altered(place: int, value: str, start: str = "1") -> str:
+    """A name whose process would be dead, if it can be known: no process of ours started right after the boot."""
+    parts = own_name().split("/")
+    parts[START] = start
+    parts[place] = value
+    return "/".join(parts)
+
+
+def name_of_another(wait: bool) -> tuple[str, subprocess.Popen[str]]:
+    """The name that a process of its own gives itself; it ends when its input does."""
+    code = (
+        "import sys; from workers.supervisor.identity import own_name; print(own_name(), flush=True); sys.stdin.read()"
+    )
+    other = subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    assert other.stdout is not None
+    name = other.stdout.readline().strip()
+    if wait:
+        other.communicate()
+    return name, other
+
+
+def test_living_processes_are_not_dead() -> None:
+    name, other = name_of_another(wait=False)
+    try:
+        assert not provably_dead(own_name())
+        assert not provably_dead(name)
+    finally:
+        other.communicate()
+
+
+def test_ended_process_is_dead() -> None:
+    name, _ = name_of_another(wait=True)
+    assert provably_dead(name)
+
+
+def test_process_that_is_only_not_yet_reaped_is_dead() -> None:
+    name, other = name_of_another(wait=False)
+    other.kill()
+    os.waitid(os.P_PID, other.pid, os.WEXITED | os.WNOWAIT)  # dead, and still in the table of processes
+    assert provably_dead(name)
+    other.communicate()
+
+
+def test_pid_that_is_used_again_does_not_hide_a_death() -> None:
+    assert provably_dead(altered(START, "1"))
+
+
+@pytest.mark.parametrize(
+    "unknown",
+    [
+        lambda: altered(BOOT, "00000000"),
+        lambda: altered(NAMESPACE, "1"),
+        lambda: altered(BOOT, "-"),
+        lambda: altered(START, "-"),
+        lambda: altered(PID, "many"),
+        lambda: "",
+        lambda: "host:17:0a1b2c3d",  # as earlier versions named themselves
+        lambda: "/" * 20,
+    ],
+    ids=["boot", "namespace", "no boot id", "no start time", "pid", "empty", "old", "slashes"],
+)
+def test_nothing_is_said_of_whom_nothing_can_be_known(unknown: Callable[[], str]) -> None:
+    assert not provably_dead(unknown())
+
+
+def test_names_are_never_used_twice_and_fit_their_column(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("platform.node", lambda: "a/very/long/" + "x" * 300)
+    assert own_name() != own_name()
+    assert len(own_name()) <= 128 and not provably_dead(own_name())

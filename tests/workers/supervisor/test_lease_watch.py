@@ -1,0 +1,97 @@
+"""Whose work is taken over: only that of supervisors which stopped renewing before our eyes, or have died for certain."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from app.core.db.leases import Lease
+from app.core.db.tasks import LEASE_SECONDS, Claim
+from workers.supervisor.identity import own_name
+from workers.supervisor.lease_watch import BLINK_SECONDS, LeaseWatch
+
+
+class Steady:
+    """A clock that is moved by hand."""
+
+    now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def lease(expires: float = 50.0, uuid: str = "x", attempt: int = 1, owner: str = "elsewhere") -> Lease:
+    return Lease(Claim(uuid, attempt, owner), expires)
+
+
+@pytest.fixture
+def clock() -> Steady:
+    return Steady()
+
+
+@pytest.fixture
+def watch(clock: Steady) -> LeaseWatch:
+    return LeaseWatch(alone=False, clock=clock)
+
+
+def looks(watch: LeaseWatch, clock: Steady, *held: Lease, seconds: float, every: float = 5.0) -> list[Lease]:
+    """What is lost at the last of the looks taken while ``seconds`` pass."""
+    lost = watch.lost(held)
+    for _ in range(round(seconds / every)):
+        clock.now += every
+        lost = watch.lost(held)
+    return lost
+
+
+def test_lease_that_stands_still_for_thirty_seconds_is_lost(watch: LeaseWatch, clock: Steady) -> None:
+    assert looks(watch, clock, lease(), seconds=LEASE_SECONDS) == []
+    clock.now += 1
+    assert watch.lost([lease()]) == [lease()]
+
+
+def test_renewed_lease_is_never_lost(watch: LeaseWatch, clock: Steady) -> None:
+    for renewal in range(100):
+        assert looks(watch, clock, lease(float(renewal)), seconds=20) == []
+
+
+def test_what_the_ledgers_clock_says_of_a_lease_does_not_matter(watch: LeaseWatch, clock: Steady) -> None:
+    for expires in (0.0, 1e12):
+        assert watch.lost([lease(expires)]) == []
+    assert looks(watch, clock, lease(1e12), seconds=LEASE_SECONDS + 5) == [lease(1e12)]
+
+
+def test_only_the_lease_that_stands_still_is_lost(watch: LeaseWatch, clock: Steady) -> None:
+    for renewal in range(8):
+        lost = watch.lost([lease(uuid="still"), lease(float(renewal), uuid="alive")])
+        clock.now += 5
+    assert lost == [lease(uuid="still")]
+
+
+def test_new_attempt_at_the_same_task_has_its_own_thirty_seconds(watch: LeaseWatch, clock: Steady) -> None:
+    looks(watch, clock, lease(attempt=1), seconds=LEASE_SECONDS)
+    assert looks(watch, clock, lease(attempt=2), seconds=LEASE_SECONDS) == []
+
+
+def test_watcher_that_was_stopped_counts_anew(watch: LeaseWatch, clock: Steady) -> None:
+    assert looks(watch, clock, lease(), seconds=25) == []
+    clock.now += BLINK_SECONDS + 1  # it, and perhaps everybody else, was stopped: nobody could be seen renewing
+    assert looks(watch, clock, lease(), seconds=LEASE_SECONDS) == []
+    assert looks(watch, clock, lease(), seconds=5) == [lease()]
+
+
+def test_short_delay_between_looks_is_no_stop(watch: LeaseWatch, clock: Steady) -> None:
+    assert looks(watch, clock, lease(), seconds=36, every=BLINK_SECONDS - 3) == [lease()]
+
+
+def test_dead_owner_loses_at_once(watch: LeaseWatch) -> None:
+    parts = own_name().split("/")
+    parts[4] = "1"  # a process of our pid that started at another time
+    dead = lease(owner="/".join(parts))
+    alive = lease(owner=own_name())
+    assert int(parts[3]) == os.getpid()
+    assert watch.lost([dead, alive, lease()]) == [dead]
+
+
+def test_whoever_is_alone_takes_over_at_once(clock: Steady) -> None:
+    assert LeaseWatch(alone=True, clock=clock).lost([lease()]) == [lease()]

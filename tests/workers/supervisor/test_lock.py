@@ -1,0 +1,74 @@
+"""One SQLite ledger, one supervisor: the second one is told who serves, and the lock dies with its holder."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from app.core.db import connection
+from app.core.errors import SettingsError
+from tests.postgres import Postgres
+from workers.supervisor import lock
+
+HOLD = "import sys; from app.core.db import connection; \
+from workers.supervisor import lock; connection.connect(sys.argv[1]); held = lock.hold(); \
+print('held', flush=True); sys.stdin.read()"
+
+
+@pytest.fixture
+def url(tmp_path: Path) -> str:
+    return f"sqlite:///{tmp_path / 'records.db'}"
+
+
+def test_second_supervisor_is_refused_and_told_who_serves(url: str, tmp_path: Path) -> None:
+    opened = connection.connect(url)
+    first = lock.hold()
+    for _ in range(2):  # being refused must not wipe out the first one's name
+        with pytest.raises(SettingsError) as refused:
+            lock.hold()
+        assert f"records.db is served by process {os.getpid()} on " in str(refused.value)
+    assert first is not None
+    first.close()
+    again = lock.hold()
+    assert again is not None
+    again.close()
+    opened.close()
+
+
+def test_another_way_to_the_same_ledger_is_refused_too(url: str, tmp_path: Path) -> None:
+    opened = connection.connect(url)
+    first = lock.hold()
+    opened.close()
+    (tmp_path / "link.db").symlink_to(tmp_path / "records.db")
+    opened = connection.connect(f"sqlite:///{tmp_path / 'link.db'}")
+    with pytest.raises(SettingsError):
+        lock.hold()
+    assert first is not None
+    first.close()
+    opened.close()
+
+
+def test_killed_holder_leaves_nothing_behind(url: str) -> None:
+    holder = subprocess.Popen(
+        [sys.executable, "-c", HOLD, url], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    assert holder.stdout is not None and holder.stdout.readline() == "held\n"
+    opened = connection.connect(url)
+    with pytest.raises(SettingsError, match=f"process {holder.pid} "):
+        lock.hold()
+    holder.kill()
+    holder.communicate()
+    again = lock.hold()
+    assert again is not None
+    again.close()
+    opened.close()
+
+
+def test_several_may_serve_on_postgresql(postgres: Postgres) -> None:
+    opened = connection.connect(postgres.database("shared"))
+    assert lock.hold() is None and lock.hold() is None
+    opened.close()

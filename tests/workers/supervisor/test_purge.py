@@ -1,0 +1,140 @@
+"""Files go when their time is over; those of live tasks never."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from app.core.db import retention, tasks
+from app.core.db.states import COMPLETED
+from app.core.db.tasks import Claim, Task
+from app.core.settings import Cache, Tasks
+from tests.service import Service, until
+from workers.supervisor import purge
+
+pytestmark = pytest.mark.usefixtures("ledger")
+
+Kept = Callable[[], str]
+
+
+@pytest.fixture
+def cache(tmp_path: Path) -> Cache:
+    folder = tmp_path / "cache"
+    (folder / "incoming").mkdir(parents=True)
+    return Cache(path=folder, ttl=600, frequency=1)
+
+
+@pytest.fixture
+def kept(cache: Cache) -> Iterator[Kept]:
+    def submitted() -> str:
+        identifier = str(uuid.uuid4())
+        (cache.path / identifier).mkdir()
+        (cache.path / identifier / "source").write_bytes(b"sound")
+        tasks.submit(identifier, "transcription", {}, "a.wav", [])
+        return identifier
+
+    yield submitted
+
+
+def finish(identifier: str, seconds_ago: float) -> None:
+    row = tasks.claim("me")
+    assert row is not None and row.uuid == identifier
+    tasks.complete(Claim(identifier, row.attempt, "me"), "json", "[]", [], 1.0)
+    Task.update(finished_at=Task.finished_at - seconds_ago).where(Task.uuid == identifier).execute()
+
+
+def test_files_of_finished_tasks_go_and_the_transcript_stays(cache: Cache, kept: Kept) -> None:
+    identifier = kept()
+    finish(identifier, seconds_ago=601)
+    assert purge.purge_finished(cache) == 1
+    assert not (cache.path / identifier).exists()
+    row = tasks.get(identifier)
+    assert row is not None and (row.status, row.result) == (COMPLETED, "[]")
+    assert row.files_purged_at is not None
+    assert purge.purge_finished(cache) == 0
+
+
+def test_files_of_fresh_queued_and_running_tasks_stay(cache: Cache, kept: Kept) -> None:
+    fresh = kept()
+    finish(fresh, seconds_ago=1)
+    running = kept()
+    tasks.claim("me")
+    queued = kept()
+    Task.update(created_at=Task.created_at - 100_000).execute()
+    assert purge.purge_finished(cache) == 0
+    assert purge.purge_abandoned(cache, now=lambda: time.time() + 100_000) == 0
+    for identifier in (fresh, running, queued):
+        assert (cache.path / identifier / "source").exists()
+
+
+def test_abandoned_uploads_and_folders_of_no_task_go(cache: Cache) -> None:
+    orphan = cache.path / str(uuid.uuid4())
+    orphan.mkdir()
+    part = cache.path / "incoming" / "tmpx.part"
+    part.write_bytes(b"half")
+    other = cache.path / "notes"
+    other.mkdir()
+    assert purge.purge_abandoned(cache) == 0
+    assert purge.purge_abandoned(cache, now=lambda: time.time() + 3700) == 2
+    assert not orphan.exists() and not part.exists() and other.exists()
+
+
+def test_a_long_ttl_keeps_uploads_longer(cache: Cache) -> None:
+    part = cache.path / "incoming" / "tmpx.part"
+    part.write_bytes(b"half")
+    patient = dataclasses.replace(cache, ttl=100_000)
+    assert purge.purge_abandoned(patient, now=lambda: time.time() + 3700) == 0
+    assert part.exists()
+
+
+def test_folder_that_a_purge_left_behind_is_swept(cache: Cache, kept: Kept) -> None:
+    identifier = kept()
+    finish(identifier, seconds_ago=601)
+    retention.purged(identifier)  # and then the power went
+    (cache.path / "incoming" / "x.trash").mkdir()
+    assert purge.purge_abandoned(cache) == 0
+    assert purge.purge_abandoned(cache, now=lambda: time.time() + 3700) == 2
+    assert not (cache.path / identifier).exists() and list((cache.path / "incoming").iterdir()) == []
+
+
+def test_download_that_is_open_outlives_the_purge(cache: Cache, kept: Kept) -> None:
+    identifier = kept()
+    finish(identifier, seconds_ago=601)
+    with (cache.path / identifier / "source").open("rb") as reading:
+        purge.purge_finished(cache)
+        assert reading.read() == b"sound"
+
+
+def test_rows_stay_for_ever_unless_told_otherwise(cache: Cache, kept: Kept) -> None:
+    identifier, running = kept(), kept()
+    finish(identifier, seconds_ago=10**9)
+    tasks.claim("me")
+    assert purge.forget_finished(cache, Tasks()) == 0
+    assert purge.forget_finished(cache, Tasks(ttl=10**9 + 1000)) == 0
+    assert tasks.get(identifier) is not None
+    assert purge.forget_finished(cache, Tasks(ttl=3600)) == 1
+    assert tasks.get(identifier) is None and not (cache.path / identifier).exists()
+    assert tasks.get(running) is not None and (cache.path / running).exists()
+
+
+def test_the_schedule_runs_in_the_supervisor(tmp_path: Path) -> None:
+    config = tmp_path / "config.yaml"
+    mini = Path(__file__).resolve().parents[3] / "models" / "mini"
+    config.write_text(
+        f"models: {{path: {mini}}}\nwhisper: {{model_size: mini, models: {{mini: whisper}}, compute_type: int8}}\n"
+        f"align: {{models: {{en: align}}}}\ncache: {{ttl: 1, frequency: 1}}\n"
+    )
+    service = Service(tmp_path, config=config)
+    try:
+        service.start()
+        identifier = service.submit()
+        assert service.finished(identifier)["status"] == "COMPLETED"
+        until(lambda: not (service.cache / identifier).exists(), "files purged", patience=15)
+        assert service.task(identifier)["result"]
+    finally:
+        service.stop()

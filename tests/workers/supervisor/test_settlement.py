@@ -1,0 +1,37 @@
+"""What the ledger says a supervisor runs, and it knows nothing of, is given back."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from app.core.db.states import IN_PROGRESS, QUEUED
+from app.core.settings import Cache, Settings
+from tests.app.rows import claimed, queued, row
+from workers.supervisor import settlement
+from workers.supervisor.loop import Supervisor
+
+pytestmark = pytest.mark.usefixtures("ledger")
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    return Settings(cache=Cache(path=tmp_path))
+
+
+def test_claim_whose_answer_was_lost_is_given_back_and_costs_nothing(settings: Settings) -> None:
+    identifier = queued()
+    supervisor = Supervisor(settings, [], alone=False)
+    claimed(supervisor.owner)  # and then the connection broke
+    supervisor._beat()
+    assert (row(identifier).status, row(identifier).owner, row(identifier).crashes) == (QUEUED, None, 0)
+    assert claimed().attempt == 2
+
+
+def test_what_is_known_and_what_others_run_is_kept(settings: Settings) -> None:
+    known, unknown, theirs = queued(), queued(), queued()
+    ours = claimed("me")
+    claimed("me"), claimed("them")
+    settlement.give_back_unknown(settings, "me", {(ours.uuid, ours.attempt)})
+    assert [row(identifier).status for identifier in (known, unknown, theirs)] == [IN_PROGRESS, QUEUED, IN_PROGRESS]

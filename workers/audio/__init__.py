@@ -1,0 +1,1 @@
+"""Recordings as samples: decode, resample, cut into windows, write stems."""

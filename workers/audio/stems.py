@@ -1,0 +1,146 @@
+"""Stems as files: encoded as they come, in bounded memory, and either all of them durable on disk or none."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import hashlib
+import os
+import shutil
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypedDict
+
+import av
+import numpy as np
+from av.audio.frame import AudioFrame
+from av.audio.resampler import AudioResampler
+from numpy.typing import NDArray
+
+from app.core.errors import SpeechError
+from app.core.storage.paths import PARTIAL
+
+Sound = NDArray[np.float32]
+
+CHUNK = 1024 * 1024
+
+
+@dataclass(frozen=True)
+class Encoding:
+    """How PyAV writes a stem: its codec, the muxer's options, bits a second where the codec is lossy."""
+
+    codec: str
+    options: dict[str, str]
+    bit_rate: int | None = None
+
+
+# rf64: a WAV header cannot count beyond 4 GiB, which is 6 hours of CD quality
+ENCODINGS = {
+    "wav": Encoding("pcm_s16le", {"rf64": "auto"}),
+    "flac": Encoding("flac", {}),
+    "mp3": Encoding("libmp3lame", {}, bit_rate=320_000),
+}
+
+
+class StemFile(TypedDict):
+    """One file of a result: ``stem`` is what is heard in it, ``size`` its bytes, ``sha256`` in hexadecimal digits."""
+
+    name: str
+    stem: str
+    size: int
+    sha256: str
+
+
+class StemWriter:
+    """One stem on its way to disk."""
+
+    def __init__(self, path: Path, file_format: str, rate: int, channels: int) -> None:
+        encoding = ENCODINGS[file_format]
+        self._rate = rate
+        self._layout = "stereo" if channels == 2 else "mono"
+        self._output = av.open(str(path), "w", format=file_format, options=encoding.options)
+        self._stream: Any = self._output.add_stream(encoding.codec, rate=rate, layout=self._layout)
+        if encoding.bit_rate:
+            self._stream.bit_rate = encoding.bit_rate
+        self._fit: AudioResampler | None = None
+        self._at = 0
+
+    def write(self, sound: Sound) -> None:
+        """Append ``sound`` of shape (channels, samples); beyond full scale it is clipped."""
+        if sound.shape[1]:
+            frame = AudioFrame.from_ndarray(np.ascontiguousarray(sound.clip(-1, 1)), format="fltp", layout=self._layout)
+            frame.rate, frame.pts = self._rate, self._at
+            self._at += sound.shape[1]
+            self._encode(frame)
+
+    def finish(self) -> None:
+        """Write what is still held back, and the header that counts it all."""
+        self._encode(None)
+        self._output.mux(self._stream.encode(None))
+        self.close()
+
+    def close(self) -> None:
+        self._output.close()
+
+    def _encode(self, frame: AudioFrame | None) -> None:
+        if self._fit is None:  # the codec is open only now, and says how many samples it takes at once
+            context = self._stream.codec_context
+            context.open(strict=False)
+            self._fit = AudioResampler(context.format, self._layout, self._rate, frame_size=context.frame_size or None)
+        for fitted in self._fit.resample(frame):
+            self._output.mux(self._stream.encode(fitted))
+
+
+@contextlib.contextmanager
+def writing(
+    folder: Path, names: Sequence[str], file_format: str, rate: int, channels: int
+) -> Iterator[dict[str, StemWriter]]:
+    """Writers by name of stem. ``folder`` appears, durable and whole, when the block ends well; otherwise nothing is left."""
+    partial = folder.with_name(folder.name + PARTIAL)
+    for stale in (partial, folder):  # of this very attempt, which is only begun again after its process died
+        if stale.exists():
+            shutil.rmtree(stale)
+    partial.mkdir()
+    writers: dict[str, StemWriter] = {}
+    try:
+        for name in names:
+            writers[name] = StemWriter(partial / f"{name}.{file_format}", file_format, rate, channels)
+        yield writers
+        for writer in writers.values():
+            writer.finish()
+        for path in partial.iterdir():
+            _sync(path)
+        _sync(partial)
+        partial.rename(folder)
+        _sync(folder.parent)
+    except BaseException as error:
+        for writer in writers.values():
+            with contextlib.suppress(av.error.FFmpegError):  # the disk may be full: what failed first is what is told
+                writer.close()
+        shutil.rmtree(partial)
+        if getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT):
+            raise SpeechError("insufficient_storage", "The server's disk is full; try again later.") from error
+        raise
+
+
+def described(folder: Path) -> list[StemFile]:
+    """The files of a finished folder."""
+    paths = sorted(folder.iterdir())
+    return [{"name": p.name, "stem": p.stem, "size": p.stat().st_size, "sha256": _sha256(p)} for p in paths]
+
+
+def _sha256(path: Path) -> str:
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while chunk := file.read(CHUNK):
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

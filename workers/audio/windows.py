@@ -1,0 +1,65 @@
+"""Where to decode: windows of bounded length, cut in quiet places or around the speech that Silero hears."""
+
+from __future__ import annotations
+
+import itertools
+from typing import Any
+
+import numpy as np
+
+from workers.audio.decode import SAMPLE_RATE, Samples
+from workers.stages.vad import speech
+
+Windows = list[tuple[float, float]]
+
+FRAME = SAMPLE_RATE // 50
+SMOOTHING_FRAMES = 9
+SHORTEST_SECONDS = 0.1
+FAINTEST = 10 ** (-70 / 20)  # peak, of full scale: far below the noise of any microphone
+
+
+def audible_windows(samples: Samples, params: dict[str, Any]) -> Windows:
+    """(start, end) in seconds of what is to be decoded; none where there is nothing to hear.
+
+    ``samples`` are float32 at 16 kHz; ``params`` those of /transcription.
+    """
+    longest = float(params["chunk_length"])
+    windows = speech_windows(samples, params, longest) if params["vad_filter"] else quiet_windows(samples, longest)
+    return [window for window in windows if _audible(samples, window)]
+
+
+def quiet_windows(samples: Samples, longest: float) -> Windows:
+    """Cut the whole recording into windows of at most ``longest`` seconds, at the quietest place of each last third."""
+    frames = len(samples) // FRAME
+    most = int(longest * SAMPLE_RATE) // FRAME
+    energy = _energy(samples, frames)
+    starts = [0]
+    while frames - starts[-1] > most:
+        earliest = starts[-1] + max(1, 2 * most // 3)
+        starts.append(earliest + int(np.argmin(energy[earliest : starts[-1] + most])))
+    times = [start * FRAME / SAMPLE_RATE for start in starts] + [len(samples) / SAMPLE_RATE]
+    return [(start, min(end, start + longest)) for start, end in itertools.pairwise(times)]
+
+
+def speech_windows(samples: Samples, params: dict[str, Any], longest: float) -> Windows:
+    """Windows of at most ``longest`` seconds that hold all speech Silero hears, on the recording's own timeline."""
+    windows: Windows = []
+    for start, end in speech(samples, params, longest):
+        if windows and end - windows[-1][0] <= longest:
+            windows[-1] = (windows[-1][0], end)
+        else:
+            windows.append((start, end))
+    return windows
+
+
+def _audible(samples: Samples, window: tuple[float, float]) -> bool:
+    """Whether there is anything to hear; decoders invent words for windows of silence."""
+    piece = samples[int(window[0] * SAMPLE_RATE) : int(window[1] * SAMPLE_RATE)]
+    return len(piece) >= SHORTEST_SECONDS * SAMPLE_RATE and bool(max(np.max(piece), -np.min(piece)) > FAINTEST)
+
+
+def _energy(samples: Samples, frames: int) -> Any:
+    """Mean square of each 20 ms frame, smoothed over 180 ms: a pause between words, not a zero within one."""
+    framed = samples[: frames * FRAME].reshape(frames, FRAME)
+    energy = np.einsum("ij,ij->i", framed, framed) / FRAME
+    return np.convolve(energy, np.ones(SMOOTHING_FRAMES) / SMOOTHING_FRAMES, mode="same") if frames else energy

@@ -1,0 +1,154 @@
+"""What runs in a device process: load, say Ready, then one Job after the other until the Pipe ends; no database, no HTTP."""
+
+from __future__ import annotations
+
+import ctypes
+import importlib
+import logging
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+from multiprocessing.connection import Connection
+from types import ModuleType
+
+from tqdm import tqdm
+
+from app.core.db.states import BGM_SEPARATION, TRANSCRIPTION, VAD
+from app.core.errors import SpeechError
+from app.core.logs import configure_logging
+from app.core.settings import Settings
+from workers.device import cuda_errors
+from workers.device.environment import prepare_environment
+from workers.device.memory import Heap
+from workers.device.protocol import Failure, Loading, Outcome, Progress, Ready, Slot
+from workers.device.run import Run
+from workers.models.cache import KEPT, WarmModels, collect, usable_compute_type
+
+log = logging.getLogger(__name__)
+
+PIPELINES = {
+    TRANSCRIPTION: "workers.pipelines.transcription",
+    VAD: "workers.pipelines.vad",
+    BGM_SEPARATION: "workers.pipelines.bgm_separation",
+}
+PR_SET_PDEATHSIG = 1
+DEVICE_LOST = 70  # the exit status after an error of the device that only a new process clears
+OUT_OF_MEMORY = "out_of_memory"
+
+
+def serve(connection: Connection, slot: Slot, settings: Settings, supervisor: int, preload: bool) -> None:
+    """The whole life of the process."""
+    die_with(supervisor)
+    for ignored in (signal.SIGINT, signal.SIGTERM):  # the supervisor decides; a Ctrl-C reaches the whole group
+        signal.signal(ignored, signal.SIG_IGN)
+    configure_logging()
+    prepare_environment(slot)
+    tqdm.set_lock(threading.RLock())  # its own is a named semaphore, which stays behind when this process is killed
+    models = WarmModels(slot, settings, tell=lambda model: connection.send(Loading(model)))
+    pipelines = {kind: importlib.import_module(name) for kind, name in PIPELINES.items()}
+    _set_threads(slot)
+    if preload:
+        _preload(models, slot, settings)
+    collect()
+    heap = Heap()
+
+    def tell(progress: Progress) -> None:
+        connection.send(progress)
+        heap.trim_grown()
+
+    connection.send(Ready())
+    while True:
+        try:
+            job = connection.recv()
+        except EOFError:
+            return
+        verdict = execute(Run(job, slot, settings, models, tell), pipelines[job.task_type])
+        heap.trim_grown()  # before the supervisor hears of it and looks at workers.max_rss
+        connection.send(verdict)
+
+
+def die_with(parent: int) -> None:
+    """Ask the kernel for SIGKILL when ``parent`` dies, however it dies; then make sure that it has not already."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:
+        os._exit(1)
+
+
+def execute(run: Run, pipeline: ModuleType) -> Outcome | Failure:
+    """Run the job; where memory runs out, once more with no other model loaded and half the batch."""
+    started = time.monotonic()
+    try:
+        verdict = _attempt(run, pipeline)
+        if isinstance(verdict, Failure) and verdict.code == OUT_OF_MEMORY:
+            log.warning("task %s: out of memory, once more with less", run.job.uuid)
+            run.models.free()
+            verdict = _attempt(_with_less(run), pipeline)
+        return replace(verdict, duration=time.monotonic() - started)
+    finally:
+        if run.params.get("enable_offload"):
+            run.models.free(*pipeline.MODELS)
+
+
+def _attempt(run: Run, pipeline: ModuleType) -> Outcome | Failure:
+    try:
+        result_type, result = pipeline.run(run)
+        return Outcome(result_type, result, run.warnings, 0.0, run.facts)
+    except Exception as error:
+        if cuda_errors.sticky(error):
+            log.exception("task %s: the device is lost to this process, which ends", run.job.uuid)
+            os._exit(DEVICE_LOST)
+        failed = as_speech_error(error)
+        if failed.code == "internal_error":
+            log.exception("task %s failed", run.job.uuid)
+        return Failure(failed.code, failed.message, run.warnings, 0.0, run.facts)
+
+
+def _with_less(run: Run) -> Run:
+    """The same job with half the batch, where its kind of task has one."""
+    params, warnings = run.params, list(run.warnings)
+    batch = params.get("batch_size", 1)
+    if batch > 1:
+        params = params | {"batch_size": batch // 2}
+        warnings.append(f"Memory ran out with batch_size {batch}; the task was done with {batch // 2}.")
+    return run.again(replace(run.job, params=params, warnings=warnings))
+
+
+def as_speech_error(error: Exception) -> SpeechError:
+    """Any exception as a code and a sentence; what nobody foresaw is an internal_error, told in the log alone."""
+    if isinstance(error, SpeechError):
+        return error
+    if cuda_errors.out_of_memory(error):
+        say = "The device ran out of memory; a smaller batch_size or model_size, or compute_type=int8, needs less."
+        return SpeechError(OUT_OF_MEMORY, say)
+    return SpeechError("internal_error", "Something unforeseen happened on the server; its log says what.")
+
+
+def _set_threads(slot: Slot) -> None:
+    if slot.threads:
+        import torch
+
+        torch.set_num_threads(slot.threads)
+
+
+def _preload(models: WarmModels, slot: Slot, settings: Settings) -> None:
+    """Load what most tasks will want. What is missing here is said in the log and again by each task that asks for it."""
+    whisper, separation = settings.whisper, settings.bgm_separation
+    wanted: list[Callable[[], object]] = []
+    if not whisper.enable_offload:
+        compute_type = usable_compute_type(whisper.compute_type, slot.device)
+        wanted.append(lambda: models.whisper(whisper.model_size, compute_type))
+        languages = list(settings.align.models)[: KEPT["align"]]
+        wanted.extend(partial(models.aligner, language) for language in languages)
+    if not separation.enable_offload:
+        wanted.append(lambda: models.separator(separation.model_size))
+    for load in wanted:
+        try:
+            load()
+        except SpeechError as error:
+            log.warning("not preloaded: %s", error.message)

@@ -1,0 +1,1 @@
+"""Download recordings that clients name by URL."""

@@ -1,0 +1,240 @@
+"""Find, fetch and keep the models of one device process: loaded once, warm until something else needs their room."""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import logging
+import sys
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from app.core.catalog import demucs_repo
+from app.core.catalog.catalog import (
+    ALIGN,
+    SEPARATE,
+    WHISPER,
+    Model,
+    aligners,
+    as_folder,
+    bundle_file,
+    located,
+    separation_models,
+    whisper_models,
+)
+from app.core.errors import SpeechError
+from app.core.settings import Settings
+from workers.device import cuda_errors
+from workers.device.protocol import Slot
+from workers.device.slots import separation_device
+from workers.models import hub
+
+log = logging.getLogger(__name__)
+
+KEPT = {"whisper": 1, "align": 2, "separate": 1, "diarize": 1}
+MISSING_SECONDS = 60.0
+
+
+class WarmModels:
+    """The models of one device process, by kind and key; the least recently used of a kind makes room for a new one."""
+
+    def __init__(
+        self,
+        slot: Slot,
+        settings: Settings,
+        clock: Callable[[], float] = time.monotonic,
+        tell: Callable[[str | None], None] = lambda model: None,
+    ) -> None:
+        self._slot = slot
+        self._settings = settings
+        self._clock = clock
+        self._tell = tell  # the model that is being loaded, then None
+        self._kept: dict[str, OrderedDict[Any, Any]] = {kind: OrderedDict() for kind in KEPT}
+        self._missing: dict[tuple[str, Any], tuple[float, SpeechError]] = {}
+
+    def whisper(self, name: str, compute_type: str) -> Any:
+        """A faster_whisper.WhisperModel. Raises SpeechError model_not_available, saying what to do."""
+        return self._get("whisper", (name, compute_type), lambda: self._load_whisper(name, compute_type))
+
+    def aligner(self, language: str) -> tuple[Any, dict[str, Any]]:
+        """whisperx's (model, metadata) for ``language``. Raises SpeechError model_not_available."""
+        model: tuple[Any, dict[str, Any]] = self._get("align", language, lambda: self._load_aligner(language))
+        return model
+
+    def diarizer(self) -> Any:
+        """whisperx's DiarizationPipeline. Raises SpeechError model_not_available, saying what to do."""
+        return self._get("diarize", self._settings.diarization.model, self._load_diarizer)
+
+    def separator(self, name: str) -> Any:
+        """A demucs.api.Separator that has vocals among its stems. Raises SpeechError model_not_available, saying what to do."""
+        return self._get("separate", name, lambda: self._load_separator(name))
+
+    def free(self, *kinds: str) -> None:
+        """Let go of every model, or of those of ``kinds``, and give their memory back."""
+        for kind in kinds or KEPT:
+            self._kept[kind].clear()
+        collect()
+
+    def _get(self, kind: str, key: Any, load: Callable[[], Any]) -> Any:
+        kept = self._kept[kind]
+        if key in kept:
+            kept.move_to_end(key)
+            return kept[key]
+        since, error = self._missing.get((kind, key), (float("-inf"), None))
+        if error is not None and self._clock() - since < MISSING_SECONDS:
+            raise error
+        while len(kept) >= KEPT[kind]:
+            kept.popitem(last=False)
+            collect()
+        self._tell(f"{kind} {key[0] if isinstance(key, tuple) else key}")
+        try:
+            kept[key] = load()
+        except SpeechError as failed:
+            self._missing[kind, key] = (self._clock(), failed)
+            raise
+        finally:
+            self._tell(None)
+        return kept[key]
+
+    def _load_whisper(self, name: str, compute_type: str) -> Any:
+        from faster_whisper import WhisperModel
+
+        folder = self._whisper_folder(name)
+        started = self._clock()
+        try:
+            model = WhisperModel(
+                str(folder),
+                device=self._slot.device,
+                compute_type=compute_type,
+                cpu_threads=self._slot.threads,
+                local_files_only=True,
+            )
+        except (RuntimeError, OSError, ValueError) as error:
+            cuda_errors.pass_on(error)
+            raise SpeechError(
+                "model_not_available", f"Whisper model {name!r} in {folder} is broken: {error}"
+            ) from error
+        log.info("loaded whisper %s (%s) in %.1f s", name, compute_type, self._clock() - started)
+        return model
+
+    def _whisper_folder(self, name: str) -> Path:
+        """The folder of ``name``'s weights, downloaded into models/ when it is not there yet."""
+        place = whisper_models(self._settings).get(name)
+        if place is None:
+            raise SpeechError("model_not_available", f"Whisper model {name!r} is not among those this server allows.")
+        return as_folder(place, self._settings) or self._fetched(Model(WHISPER, name, place), self._advice(name))
+
+    def _fetched(self, model: Model, advice: str) -> Path:
+        """Where the model lies, downloaded when it is not on disk; without internet, no time is lost on asking for it."""
+        here = located(model, self._settings)
+        if here is not None:
+            return here
+        log.info("downloading %s into %s", model.name, self._settings.models.path)
+        try:
+            return hub.fetch(model, self._settings)
+        except SpeechError as error:
+            log.warning("download of %s failed: %s", model.name, error.message)
+            raise SpeechError("model_not_available", advice) from error
+
+    def _advice(self, name: str) -> str:
+        return (
+            f"Whisper model {name!r} is not on this machine and could not be downloaded. Connect the machine to the model "
+            f"hub, or put a CTranslate2 model into {self._settings.models.path / name}, or set whisper.model_size in "
+            f"config.yaml to a model that is there."
+        )
+
+    def _load_aligner(self, language: str) -> tuple[Any, dict[str, Any]]:
+        from whisperx.alignment import load_align_model
+
+        say = f"There is no alignment model for language {language!r} on this machine, and none could be downloaded."
+        place = aligners(self._settings).get(language)
+        if place is None:
+            raise SpeechError("model_not_available", say)
+        wanted = Model(ALIGN, f"{ALIGN}:{language}", place)
+        folder = as_folder(place, self._settings) or self._fetched(wanted, say)
+        try:
+            with contextlib.redirect_stdout(sys.stderr):
+                model: tuple[Any, dict[str, Any]] = load_align_model(
+                    language,
+                    self._slot.device,
+                    model_name=place if bundle_file(wanted) else str(folder),
+                    model_dir=str(self._settings.models.path),
+                )
+        except Exception as error:
+            cuda_errors.pass_on(error)
+            log.warning("the aligner for %s in %s cannot be loaded: %s", language, folder, error)
+            broken = f"The alignment model for language {language!r} is broken; the server's log says more."
+            raise SpeechError("model_not_available", broken) from error
+        log.info("loaded aligner for %s", language)
+        return model
+
+    def _load_diarizer(self) -> Any:
+        from workers.models import diarizer
+
+        device = "cpu" if self._settings.diarization.device == "cpu" else self._slot.device
+        started = self._clock()
+        pipeline = diarizer.load(self._settings, device)
+        log.info("loaded diarization on %s in %.1f s", device, self._clock() - started)
+        return pipeline
+
+    def _load_separator(self, name: str) -> Any:
+        from workers.models import demucs as loader
+
+        folder = self._separator_folder(name)
+        chosen = demucs_repo.chosen(folder, name)
+        if chosen is None:
+            say = f"{folder} holds no demucs model, or several: bgm_separation.models must call one by its own name."
+            raise SpeechError("model_not_available", say)
+        device = separation_device(self._settings.bgm_separation, self._slot)
+        started = self._clock()
+        try:
+            separator = loader.load(folder, chosen, device)
+        except (Exception, SystemExit) as error:  # demucs exits where a library is missing
+            cuda_errors.pass_on(error)
+            log.warning("separation model %s in %s: %s", name, folder, error)
+            raise SpeechError("model_not_available", f"Separation model {name!r} cannot be loaded: {error}") from error
+        if "vocals" not in separator.model.sources:
+            raise SpeechError("model_not_available", f"Separation model {name!r} has no stem called vocals.")
+        log.info("loaded demucs %s on %s in %.1f s", name, device, self._clock() - started)
+        return separator
+
+    def _separator_folder(self, name: str) -> Path:
+        """The folder of ``name``'s weights, downloaded into models/ when it is not there yet."""
+        place = separation_models(self._settings).get(name)
+        if place is None:
+            say = f"Separation model {name!r} is not among those this server allows."
+            raise SpeechError("model_not_available", say)
+        advice = (
+            f"Separation model {name!r} is not on this machine and could not be downloaded. Connect the machine to the "
+            f"model hub, or put a demucs repo (.th and .yaml files) into {self._settings.models.path / name}, or set "
+            f"bgm_separation.model_size in config.yaml to a model that is there."
+        )
+        wanted = Model(SEPARATE, f"{SEPARATE}:{name}", place)
+        return as_folder(place, self._settings) or self._fetched(wanted, advice)
+
+
+def usable_compute_type(asked: str, device: str) -> str:
+    """``asked`` where the device can do it; else the best it can: float16 on a GPU, int8 on a CPU, float32 at last."""
+    import ctranslate2
+
+    supported = ctranslate2.get_supported_compute_types(device)
+    if asked == "default" or asked in supported:
+        return asked
+    preferred = ("float16", "int8_float16", "float32") if device == "cuda" else ("int8", "int8_float32", "float32")
+    return next(kind for kind in preferred if kind in supported)
+
+
+def collect() -> None:
+    """Collect garbage, hand cached device memory back to the driver, and spare what remains from later collections.
+
+    The libraries hold half a million objects: walking them again would cost every task a quarter of a second.
+    """
+    gc.unfreeze()
+    gc.collect()
+    gc.freeze()
+    torch = sys.modules.get("torch")
+    if torch is not None and torch.cuda.is_available():
+        torch.cuda.empty_cache()

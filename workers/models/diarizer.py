@@ -1,0 +1,105 @@
+"""Load a pyannote diarization pipeline, from a folder or the hub, and say what to do where it cannot be had."""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from app.core.catalog.catalog import as_folder, diarization_model, located, pages
+from app.core.errors import SpeechError
+from app.core.settings import Settings
+from workers.device import cuda_errors
+from workers.models import hub
+
+log = logging.getLogger(__name__)
+
+MOST_CLUSTERED = 6000
+
+
+def load(settings: Settings, device: str) -> Any:
+    """whisperx's DiarizationPipeline of ``diarization.model`` on ``device``. Raises SpeechError model_not_available."""
+    from huggingface_hub import hf_hub_download
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # a page on torchcodec, which decodes files; we hand over samples
+        import pyannote.audio.utils.hf_hub
+        from whisperx.diarize import DiarizationPipeline
+
+    own = as_folder(settings.diarization.model, settings)
+    folder = own or _from_the_hub(settings)
+    # What came from the hub is complete; pyannote would ask there, at each load, whether there is something newer.
+    pyannote_hub: Any = pyannote.audio.utils.hf_hub
+    pyannote_hub.hf_hub_download = partial(hf_hub_download, local_files_only=own is None)
+    try:
+        pipeline = DiarizationPipeline(
+            str(folder),
+            token=settings.hf_token or None,
+            device=device,
+            cache_dir=str(settings.models.path),
+        )
+    except Exception as error:
+        cuda_errors.pass_on(error)
+        name = settings.diarization.model
+        log.warning("no diarization by %s: %s: %s", name, type(error).__name__, error)
+        say = f"the diarization model {name!r} on this machine is broken: {error}"
+        raise SpeechError("model_not_available", say) from error
+    bound_clustering(pipeline.model)
+    return pipeline
+
+
+def _from_the_hub(settings: Settings) -> Path:
+    """The folder of a model of the hub's, downloaded into models/ when it is not there yet."""
+    model = diarization_model(settings)
+    try:
+        return located(model, settings) or hub.fetch(model, settings)
+    except SpeechError as error:
+        log.warning("no diarization by %s: %s", model.place, error.message)
+        raise SpeechError("model_not_available", _advice(settings, error)) from error
+
+
+def bound_clustering(pipeline: Any, most: int = MOST_CLUSTERED) -> None:
+    """Let ``pipeline`` (pyannote's) cluster at most ``most`` embeddings, evenly spaced; the others join the nearest cluster.
+
+    Clustering holds the distances of all pairs: a recording of twelve hours would take tens of gigabytes. Windows
+    overlap, so that hours still have every speaker many times in 6000 of them, which take 0.3 GB.
+    """
+    import numpy as np
+
+    every = pipeline.clustering.filter_embeddings
+
+    def some(*args: Any, **kwargs: Any) -> Any:
+        found = every(*args, **kwargs)
+        chosen = np.linspace(0, len(found[0]) - 1, min(most, len(found[0]))).round().astype(int)
+        return tuple(part[chosen] for part in found)
+
+    pipeline.clustering.filter_embeddings = some
+
+
+def _advice(settings: Settings, error: Exception) -> str:
+    name = settings.diarization.model
+    accept = f"Accept the conditions on {' and '.join(pages(diarization_model(settings)))}"
+    if not settings.hf_token:
+        say = f"the model {name} asks for a Hugging Face token, and the server has none."
+        return f"{say} {accept} and set HF_TOKEN on the server."
+    if _refused(error):
+        return (
+            f"Hugging Face refused the model {name} to the server's HF_TOKEN. {accept} with the account of that token, "
+            f"or set another HF_TOKEN on the server."
+        )
+    return (
+        f"the model {name} is not on this machine and could not be downloaded. Connect the machine to the model hub, "
+        f"{accept[0].lower()}{accept[1:]} and set HF_TOKEN; or put a pyannote pipeline's folder on the machine and set "
+        f"diarization.model in config.yaml to it."
+    )
+
+
+def _refused(error: BaseException | None) -> bool:
+    """Whether the hub answered that this token may not have the model."""
+    while error is not None:
+        if getattr(getattr(error, "response", None), "status_code", None) in (401, 403, 404):
+            return True
+        error = error.__cause__ or error.__context__
+    return False

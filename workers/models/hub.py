@@ -1,0 +1,204 @@
+"""Bring a model from its hub into models/, where the loaders find it: resumed after a cut, checked by its checksums."""
+
+from __future__ import annotations
+
+import logging
+import os
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from app.core.catalog import hub_names
+from app.core.catalog.catalog import ALIGN, DIARIZE, NETWORK, SEPARATE, WHISPER, Model, bundle_file, parts, repository
+from app.core.errors import SpeechError
+from app.core.settings import Settings
+
+log = logging.getLogger(__name__)
+
+TRIES = 5
+# What faster-whisper and transformers read; repositories also hold the same weights for other frameworks.
+WHISPER_FILES = (
+    "config.json",
+    "preprocessor_config.json",
+    "model.bin",
+    "tokenizer.json",
+    "vocabulary.json",
+    "vocabulary.txt",
+)
+WEIGHTS = (("model", ".safetensors"), ("pytorch_model", ".bin"))
+PICKLE = b"\x80\x02"
+
+
+def prepare_environment() -> None:
+    """Set what huggingface_hub reads at import."""
+    os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
+    os.environ.setdefault(
+        "HF_HUB_DISABLE_XET", "1"
+    )  # that transfer starts a file anew after a cut; plain HTTP resumes it
+
+
+def fetch(model: Model, settings: Settings) -> Path:
+    """All of ``model``, on disk: its folder, or its file. What is there already is only checked.
+
+    Raises SpeechError model_not_available with a sentence that says what to do.
+    """
+    bundle, repo = bundle_file(model), repository(model)
+    if bundle is not None:
+        return _explained(model, settings, lambda: _fetch_bundle(bundle, settings))
+    if repo is None:
+        raise _sentence(f"{model.place!r} is neither a folder in {settings.models.path} nor a name on any hub.")
+    for part in parts(model):
+        fetch(part, settings)
+    return _explained(model, settings, lambda: _fetch_repository(repo, model.kind, settings))
+
+
+def _fetch_repository(repo: str, kind: str, settings: Settings) -> Path:
+    from huggingface_hub import HfApi, snapshot_download
+
+    token = settings.hf_token or None
+    listed = [str(file.rfilename) for file in HfApi(token=token).model_info(repo).siblings or []]
+    wanted = WANTED[kind](listed)
+    folder = Path(snapshot_download(repo, cache_dir=settings.models.path, token=token, allow_patterns=wanted))
+    for name in wanted:
+        _check_blob(folder / name)
+    return folder
+
+
+def _fetch_bundle(name: str, settings: Settings) -> Path:
+    target = settings.models.path / name
+    if not target.exists():
+        settings.models.path.mkdir(parents=True, exist_ok=True)
+        part = target.with_name(f"{name}.part")
+        _fetch_file(hub_names.BUNDLES_URL + name, part)
+        if not _intact(part):
+            raise _damaged(part)
+        part.rename(target)
+    return target
+
+
+def _fetch_file(url: str, part: Path) -> None:
+    """The rest of ``url`` onto the end of ``part``."""
+    import requests
+    from huggingface_hub.file_download import http_get
+
+    length = requests.head(url, allow_redirects=True, timeout=30).headers.get("Content-Length")
+    with part.open("ab") as file:
+        size = int(length) if length else None
+        http_get(url, file, resume_size=file.tell(), expected_size=size, displayed_filename=part.stem)
+
+
+def _intact(file: Path) -> bool:
+    """torchaudio publishes no checksums, but PyTorch's archives hold one for each tensor; before 2020 they were pickles."""
+    if not zipfile.is_zipfile(file):
+        with file.open("rb") as content:
+            return content.read(len(PICKLE)) == PICKLE
+    with zipfile.ZipFile(file) as archive:
+        return archive.testzip() is None
+
+
+def _wanted_whisper(listed: list[str]) -> list[str]:
+    return [name for name in listed if name in WHISPER_FILES]
+
+
+def _wanted_aligner(listed: list[str]) -> list[str]:
+    """The settings and one set of weights, of this folder alone: training leaves checkpoints in others."""
+    top = [name for name in listed if "/" not in name]
+    sets = [[name for name in top if name.startswith(start) and name.endswith(end)] for start, end in WEIGHTS]
+    return [name for name in top if name.endswith((".json", ".txt"))] + next(filter(None, sets), [])
+
+
+def _wanted_separator(listed: list[str]) -> list[str]:
+    return [name for name in listed if "/" not in name and name.endswith((".yaml", ".safetensors"))]
+
+
+def _wanted_pipeline(listed: list[str]) -> list[str]:
+    return [name for name in listed if name.endswith((".yaml", ".bin", ".npz", ".safetensors"))]
+
+
+WANTED: dict[str, Callable[[list[str]], list[str]]] = {
+    WHISPER: _wanted_whisper,
+    ALIGN: _wanted_aligner,
+    SEPARATE: _wanted_separator,
+    DIARIZE: _wanted_pipeline,
+    NETWORK: _wanted_pipeline,
+}
+
+
+def _check_blob(file: Path) -> None:
+    """Compare a file with its checksum: the hub names what it stores by SHA-256, small files by git's SHA-1."""
+    from huggingface_hub.utils.sha import git_hash, sha_fileobj
+
+    blob = file.resolve()
+    if len(blob.name) == 64:
+        with blob.open("rb") as content:
+            actual = sha_fileobj(content).hex()
+    elif len(blob.name) == 40:
+        actual = git_hash(blob.read_bytes())
+    else:
+        log.warning("%s has no checksum to compare with", file.name)
+        return
+    if actual != blob.name:
+        file.unlink()
+        raise _damaged(blob)
+
+
+def _damaged(file: Path) -> SpeechError:
+    file.unlink()
+    return _sentence(
+        f"{file.name} has a wrong checksum: it was damaged on its way. It has been removed; pull it again."
+    )
+
+
+def _explained(model: Model, settings: Settings, get: Callable[[], Path]) -> Path:
+    """What ``get`` returns, tried again where a connection breaks; whatever else goes wrong as a sentence."""
+    import requests
+    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
+
+    for again in reversed(range(TRIES)):
+        try:
+            return get()
+        except requests.exceptions.ChunkedEncodingError:
+            log.warning("the connection broke while %s was coming; %d more tries", model.name, again)
+        except LocalEntryNotFoundError as error:  # before its parents, which it shares with the next two
+            raise _sentence(_unreachable(model, error.__cause__ or error)) from error
+        except HfHubHTTPError as error:
+            raise _sentence(_refused(model, settings, error)) from error
+        except (requests.RequestException, ConnectionError) as error:  # the latter: HF_HUB_OFFLINE
+            raise _sentence(_unreachable(model, error)) from error
+        except OSError as error:
+            raise _sentence(f"{model.name} cannot be stored in {settings.models.path}: {error}.") from error
+    raise _sentence(f"The connection broke {TRIES} times. What has come is kept; pull {model.name} again to go on.")
+
+
+def _sentence(text: str) -> SpeechError:
+    return SpeechError("model_not_available", text)
+
+
+def _refused(model: Model, settings: Settings, error: Any) -> str:
+    """What the hub's refusal asks of the operator. Gated models answer 401 without a token, 403 without consent."""
+    from huggingface_hub.errors import GatedRepoError, RepositoryNotFoundError
+
+    page = f"{endpoint()}/{repository(model)}" if bundle_file(model) is None else hub_names.BUNDLES_URL
+    token = "HF_TOKEN is set" if settings.hf_token else "HF_TOKEN is not set"
+    if isinstance(error, GatedRepoError):
+        return f"{page} is gated, and {token}: accept its conditions there and use a token of that very account."
+    status = error.response.status_code
+    if isinstance(error, RepositoryNotFoundError) or status in (401, 403):
+        return f"{page} does not exist, or asks for a token that may read it ({token}; status {status})."
+    return f"{page} answered with status {status}; try again later."
+
+
+def _unreachable(model: Model, error: BaseException) -> str:
+    source = endpoint() if bundle_file(model) is None else hub_names.BUNDLES_URL
+    return (
+        f"{source} cannot be reached ({type(error).__name__}). "
+        f"Pull {model.name} on a machine with internet and copy its models/ folder here."
+    )
+
+
+def endpoint() -> str:
+    """The hub's address; HF_ENDPOINT names another one than huggingface.co."""
+    from huggingface_hub import constants
+
+    return str(constants.ENDPOINT)

@@ -1,0 +1,1 @@
+"""The supervisor: the process that owns the devices and moves tasks through their states."""

@@ -1,0 +1,207 @@
+"""Claim tasks, hand each to an idle device process, watch over it, and write down what comes of it."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import logging
+import signal
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from peewee import DatabaseError, InterfaceError
+
+from app.core.db import heartbeats, leases, tasks
+from app.core.db.connection import database
+from app.core.db.notify import Watch
+from app.core.db.tasks import Claim, Task
+from app.core.settings import Settings
+from app.core.storage.paths import source_of
+from workers.device.protocol import Failure, Job, Message, Outcome, Progress, Ready, Slot
+from workers.supervisor.identity import own_name
+from workers.supervisor.lease_watch import LeaseWatch
+from workers.supervisor.pool import Pool
+from workers.supervisor.process import DeviceProcess
+from workers.supervisor.settlement import Verdict, abandon, give_back_unknown, recover, settle
+
+log = logging.getLogger(__name__)
+
+TICK_SECONDS = 0.05
+BEAT_SECONDS = 5.0
+LOOK_SECONDS = 2.0
+LEDGER_PAUSE_SECONDS = 1.0
+
+
+class Supervisor:
+    """The loop that serves the device processes of this machine. ``alone``: no other supervisor can serve this ledger."""
+
+    def __init__(
+        self, settings: Settings, slots: list[Slot], alone: bool, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self.owner = own_name()
+        self._settings = settings
+        self._clock = clock
+        self._watch = Watch()
+        self._leases = LeaseWatch(alone, clock)
+        self._pool = Pool(settings, slots, clock)
+        self._unsettled: list[tuple[Claim, Verdict]] = []
+        self._stop_by: float | None = None
+        self._hurried = False
+        self._next_beat = self._next_look = self._ledger_again = 0.0
+
+    def stop(self, *_: Any) -> None:
+        """Signal handler: the first signal drains, the second ends at once. It only sets values; logging is unsafe here."""
+        self._hurried = self._stop_by is not None
+        patience = 0.0 if self._hurried else self._settings.workers.drain_timeout
+        self._stop_by = self._clock() + patience
+
+    def run(self) -> None:
+        """Serve until stopped; then give back what is unfinished, at its old place in the queue."""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self.stop)
+        log.info("supervisor %s serves %s", self.owner, self._pool)
+        try:
+            while not self._drained():
+                self._tick()
+        finally:
+            self._end()
+
+    def _drained(self) -> bool:
+        if self._stop_by is None:
+            return False
+        busy = self._unsettled or any(process.claim for process in self._pool.processes)
+        return self._clock() >= self._stop_by or not busy
+
+    def _tick(self) -> None:
+        if self._stop_by is None:
+            self._pool.fill()
+        self._pool.wait(TICK_SECONDS)
+        for process in list(self._pool.processes):
+            died = not process.process.is_alive()  # asked first: what it said before it died still counts
+            for message in process.messages():
+                self._hear(process, message)
+            if died:
+                self._bury(process)
+            elif (failure := process.overdue()) is not None:
+                self._give_up(process, failure)
+        if self._clock() >= self._ledger_again:
+            with self._ledger_trouble():
+                self._serve_ledger()
+
+    def _hear(self, process: DeviceProcess, message: Message) -> None:
+        match message:
+            case Ready():
+                self._pool.started(process)
+                self._next_beat = self._next_look = 0.0
+                log.info("%s ready after %.1f s", process.name, self._clock() - process.started)
+            case Progress():
+                self._report(process, message)
+            case Outcome() | Failure() if process.claim is not None:
+                self._unsettled.append((process.claim, message))
+                process.release()
+                if (resident := process.too_large()) is not None:
+                    self._pool.replace(process, f"{resident} MB resident, more than workers.max_rss")
+
+    def _report(self, process: DeviceProcess, message: Progress) -> None:
+        if process.claim is None:
+            return
+        if process.stage != message.stage:
+            log.info("task %s: %s", process.claim.uuid, message.stage)
+        process.stage = message.stage
+        if self._clock() >= self._ledger_again:  # progress may be lost, a result may not
+            with self._ledger_trouble():
+                tasks.report(process.claim, message.stage, message.progress, **message.facts)
+
+    def _bury(self, process: DeviceProcess) -> None:
+        """A process is gone: its task goes back to the queue, and counts one loss if the process had begun it."""
+        cause = process.cause_of_death()
+        claim, job, begun = process.claim, process.job, process.begun
+        self._pool.bury(process, cause)
+        self._next_beat = 0.0
+        if claim is not None and job is not None:
+            say = f"The process that ran this task died ({cause}). The recording may need more memory than there is."
+            lost = Failure("worker_crashed", say, job.warnings, None, {})
+            self._unsettled.append((claim, lost if begun else None))
+
+    def _give_up(self, process: DeviceProcess, failure: Failure) -> None:
+        """Its time is over: nothing gentler than a kill ends a native call."""
+        log.error("%s: %s", process.name, failure.message)
+        if process.claim is not None:
+            self._unsettled.append((process.claim, failure))
+        if process.ready:
+            self._pool.replace(process, failure.code)
+        else:
+            self._pool.bury(process, failure.message)
+        self._next_beat = 0.0
+
+    @contextlib.contextmanager
+    def _ledger_trouble(self) -> Iterator[None]:
+        """Let the loop go on when the ledger does not answer, and leave it alone for a moment."""
+        try:
+            yield
+        except (DatabaseError, InterfaceError) as error:
+            log.error("ledger unavailable, asked again soon: %s", error)
+            database.close()
+            self._ledger_again = self._clock() + LEDGER_PAUSE_SECONDS
+
+    def _serve_ledger(self) -> None:
+        database.connect(reuse_if_open=True)
+        settled = bool(self._unsettled)
+        while self._unsettled:
+            settle(self._settings, *self._unsettled[0])
+            del self._unsettled[0]  # only now: a verdict stays until the ledger has taken it
+        if self._clock() >= self._next_beat:
+            self._beat()
+        if self._watch.changed() or settled or self._clock() >= self._next_look:
+            self._next_look = self._clock() + LOOK_SECONDS
+            self._end_lost()
+            if self._stop_by is None:
+                self._dispatch()
+
+    def _beat(self) -> None:
+        """Say that we live, keep what we hold, take over what others lost."""
+        self._next_beat = self._clock() + BEAT_SECONDS
+        heartbeats.beat(self.owner, self._pool.states())
+        known = {(p.claim.uuid, p.claim.attempt) for p in self._pool.processes if p.claim is not None}
+        if leases.renew(self.owner) > len(known):  # its answer to a claim was lost: nobody runs what we keep
+            give_back_unknown(self._settings, self.owner, known)
+        recover(self._settings, self._leases.lost(leases.leases_of_others(self.owner)))
+
+    def _end_lost(self) -> None:
+        """Kill what works on a task that is no longer ours, cancelled or deleted: nobody would take its result.
+
+        Nothing gentler would do: a process inside a model call hears neither a signal nor its Pipe.
+        """
+        busy = [(process, process.claim) for process in self._pool.processes if process.claim is not None]
+        held = tasks.held(self.owner) if busy else set()
+        for process, claim in busy:
+            if (claim.uuid, claim.attempt) not in held:
+                self._pool.replace(process, f"task {claim.uuid} is no longer ours")
+                self._next_beat = 0.0
+                abandon(self._settings.cache.path, claim)
+
+    def _dispatch(self) -> None:
+        for process in self._pool.processes:
+            if not process.idle:
+                continue
+            row = tasks.claim(self.owner)
+            if row is None:
+                return
+            log.info("task %s claimed for %s, attempt %d", row.uuid, process.name, row.attempts)
+            process.assign(Claim(row.uuid, row.attempt, self.owner), self._job(row))
+
+    def _job(self, row: Task) -> Job:
+        source = source_of(self._settings.cache.path, row.uuid)
+        params, warnings = json.loads(row.params), json.loads(row.warnings)
+        return Job(row.uuid, row.attempt, row.task_type, params, warnings, str(source))
+
+    def _end(self) -> None:
+        self._pool.end(self._hurried)
+        with self._ledger_trouble():
+            database.connect(reuse_if_open=True)
+            running = [(process.claim, None) for process in self._pool.processes if process.claim is not None]
+            for claim, verdict in [*self._unsettled, *running]:
+                settle(self._settings, claim, verdict)
+            heartbeats.leave(self.owner)
+        log.info("supervisor %s stopped", self.owner)

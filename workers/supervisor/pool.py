@@ -1,0 +1,96 @@
+"""One device process for every slot: one that fell vacant gets a new process, later each time it fails to start."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from multiprocessing.connection import wait
+from typing import Any
+
+from app.core.settings import Settings
+from workers.device.protocol import Slot
+from workers.supervisor.process import GOODBYE_SECONDS, DeviceProcess
+
+log = logging.getLogger(__name__)
+
+RESPAWN_SECONDS = (0.0, 1.0, 2.0, 5.0, 15.0)
+STARTS_WITH_MODELS = 2
+
+
+class Pool:
+    """The processes, and the slots that have none at the moment."""
+
+    def __init__(self, settings: Settings, slots: list[Slot], clock: Callable[[], float] = time.monotonic) -> None:
+        self.processes: list[DeviceProcess] = []
+        self._settings = settings
+        self._clock = clock
+        self._vacant = dict.fromkeys(slots, 0.0)
+        self._failed_starts = dict.fromkeys(slots, 0)
+        self._causes: dict[Slot, str] = {}
+        self._bare: set[Slot] = set()
+
+    def __str__(self) -> str:
+        return ", ".join(f"{slot.device}-{slot.number}" for slot in self._failed_starts)
+
+    def fill(self) -> None:
+        """Start what is due. Where loading models ahead has failed twice, they are left to the tasks that want them."""
+        for slot, due in list(self._vacant.items()):
+            if self._clock() >= due:
+                del self._vacant[slot]
+                if self._failed_starts[slot] >= STARTS_WITH_MODELS and slot not in self._bare:
+                    log.error("%s starts without models from now on", _device(slot))
+                    self._bare.add(slot)
+                preload = self._settings.workers.preload and slot not in self._bare
+                self.processes.append(DeviceProcess(slot, self._settings, preload, self._clock))
+
+    def wait(self, seconds: float) -> None:
+        """Until a process says something or dies, at most ``seconds``."""
+        wait([waited for p in self.processes for waited in (p.connection, p.process.sentinel)], seconds)
+
+    def started(self, process: DeviceProcess) -> None:
+        """It is ready: its slot is in order again."""
+        self._failed_starts[process.slot] = 0
+        self._causes.pop(process.slot, None)
+
+    def replace(self, process: DeviceProcess, why: str) -> None:
+        """End a process that is of no more use, and start another one at once."""
+        process.kill()
+        self.processes.remove(process)
+        self._vacant[process.slot] = 0.0
+        log.info("%s is replaced: %s", process.name, why)
+
+    def bury(self, process: DeviceProcess, cause: str) -> None:
+        """Take out a process that is dead, or not to be waited for; the next one starts later if it never was ready."""
+        process.kill()
+        self.processes.remove(process)
+        failed = 0 if process.ready else self._failed_starts[process.slot] + 1
+        self._failed_starts[process.slot] = failed
+        self._causes[process.slot] = cause
+        pause = RESPAWN_SECONDS[min(failed, len(RESPAWN_SECONDS) - 1)]
+        self._vacant[process.slot] = self._clock() + pause
+        log.error("%s died (%s); a new one starts in %.0f s", process.name, cause, pause)
+
+    def states(self) -> list[dict[str, Any]]:
+        """For the heartbeat: what each slot is doing; ``down`` where processes die before they are ready, with the cause."""
+        states = [_state(p.slot, p.state, p.process.pid) for p in self.processes] + [
+            _state(slot, "starting", None) for slot in self._vacant
+        ]
+        for slot, failed in self._failed_starts.items():
+            if failed:
+                states = [state for state in states if state["device"] != _device(slot)]
+                states.append(_state(slot, "down", None) | {"cause": self._causes[slot]})
+        return states
+
+    def end(self, hurried: bool) -> None:
+        """End all processes; an idle one may go by itself unless it is ``hurried``."""
+        for process in self.processes:
+            process.finish(0.0 if hurried else GOODBYE_SECONDS)
+
+
+def _state(slot: Slot, state: str, pid: int | None) -> dict[str, Any]:
+    return {"device": _device(slot), "pid": pid, "state": state}
+
+
+def _device(slot: Slot) -> str:
+    return f"{slot.device}-{slot.number}"

@@ -1,0 +1,144 @@
+"""The supervisor's end of a device process: spawned, fed through its own Pipe, watched, and killed when its time is over."""
+
+from __future__ import annotations
+
+import contextlib
+import multiprocessing
+import os
+import signal
+import time
+from collections.abc import Callable
+
+import psutil
+
+from app.core.db.tasks import Claim
+from app.core.settings import Settings
+from workers.device import main
+from workers.device.protocol import Failure, Job, Loading, Message, Progress, Ready, Slot
+
+GOODBYE_SECONDS = 2.0
+REAPED_SECONDS = 10.0
+SCALED_SECONDS = 3600.0
+MEBIBYTE = 1024 * 1024
+
+
+class DeviceProcess:
+    """The process of one slot, its Pipe, the claim it works on, and since when it does what."""
+
+    def __init__(
+        self, slot: Slot, settings: Settings, preload: bool, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        context = multiprocessing.get_context("spawn")  # CUDA does not survive a fork
+        self.slot = slot
+        self._limits = settings.workers
+        self._clock = clock
+        self.connection, theirs = context.Pipe()
+        arguments = (theirs, slot, settings, os.getpid(), preload)
+        self.name = f"{slot.device}-{slot.number}"
+        self.process = context.Process(target=main.serve, args=arguments, name=self.name, daemon=True)
+        self.process.start()
+        theirs.close()  # so that the Pipe ends when the process does
+        self.started = clock()
+        self.ready = False
+        self.claim: Claim | None = None
+        self.job: Job | None = None
+        self.stage: str | None = None
+        self._loading = "the speech libraries"
+        self._loading_since: float | None = self.started
+        self._assigned = self._spent_loading = self._hours = 0.0
+
+    @property
+    def idle(self) -> bool:
+        return self.ready and self.claim is None and self.process.is_alive()
+
+    @property
+    def begun(self) -> bool:
+        """Whether it has said anything of the job it holds."""
+        return self.stage is not None
+
+    @property
+    def state(self) -> str:
+        return "busy" if self.claim else "idle" if self.ready else "starting"
+
+    def assign(self, claim: Claim, job: Job) -> None:
+        """Hand over a task. A process that dies at this very moment keeps the claim; its death is seen next."""
+        self.claim, self.job, self.stage = claim, job, None
+        self._assigned, self._spent_loading, self._hours = self._clock(), 0.0, 0.0
+        with contextlib.suppress(OSError):
+            self.connection.send(job)
+
+    def release(self) -> None:
+        self.claim = self.job = self.stage = None
+
+    def messages(self) -> list[Message]:
+        """What has arrived, without waiting; a Pipe that has ended holds nothing more."""
+        arrived: list[Message] = []
+        try:
+            while self.connection.poll():
+                arrived.append(self.connection.recv())
+        except (EOFError, OSError):
+            pass
+        for message in arrived:
+            self._note(message)
+        return arrived
+
+    def _note(self, message: Message) -> None:
+        match message:
+            case Ready():
+                self.ready, self._loading_since = True, None
+            case Loading(str(model)):
+                self._loading, self._loading_since = model, self._clock()
+            case Loading(None) if self._loading_since is not None:
+                self._spent_loading += self._clock() - self._loading_since
+                self._loading_since = None if self.ready else self._clock()
+            case Progress(facts=facts):
+                self._hours = facts.get("audio_duration", 0.0) / SCALED_SECONDS
+
+    def overdue(self) -> Failure | None:
+        """What its task, if it has one, has failed of, once loading a model or the run as a whole takes too long."""
+        now, warnings = self._clock(), self.job.warnings if self.job else []
+        if self._loading_since is not None:
+            if now - self._loading_since <= self._limits.load_timeout:
+                return None
+            say = f"Loading {self._loading} took longer than {self._limits.load_timeout:.0f} s (workers.load_timeout)."
+            return Failure("model_not_available", say, warnings, None, {})
+        allowed = self._limits.task_timeout * max(1.0, self._hours)
+        if self.claim is None or now - self._assigned - self._spent_loading <= allowed:
+            return None
+        say = f"The task took longer than {allowed:.0f} s (workers.task_timeout) in stage {self.stage}."
+        return Failure("timeout", say, warnings, now - self._assigned, {})
+
+    def too_large(self) -> int | None:
+        """Its resident memory in MB where that is more than ``workers.max_rss``."""
+        if not self._limits.max_rss:
+            return None
+        try:
+            resident = int(psutil.Process(self.process.pid).memory_info().rss) // MEBIBYTE
+        except psutil.NoSuchProcess:  # its death is seen next
+            return None
+        return resident if resident > self._limits.max_rss else None
+
+    def kill(self) -> None:
+        """End it now, whatever it does; a native call hears no other signal."""
+        self.process.kill()
+        self.process.join(REAPED_SECONDS)
+        self.connection.close()
+
+    def finish(self, patience: float = GOODBYE_SECONDS) -> None:
+        """Let an idle process go by itself for up to ``patience`` seconds, which it does when its Pipe ends; end any other."""
+        if self.idle and patience:
+            self.connection.close()
+            self.process.join(patience)
+        self.kill()
+
+    def cause_of_death(self) -> str:
+        code = self.process.exitcode
+        if code == main.DEVICE_LOST:
+            return "an error of the device that only a new process clears"
+        if code is None or code >= 0:
+            return f"exit status {code}"
+        try:
+            name = signal.Signals(-code).name
+        except ValueError:
+            name = f"signal {-code}"
+        return f"{name}, often a sign that memory ran out" if -code == signal.SIGKILL else name

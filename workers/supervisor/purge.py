@@ -1,0 +1,104 @@
+"""Remove what is no longer needed from cache/: files of ended tasks after their time, uploads nobody finished."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+import time
+import uuid
+from collections.abc import Callable
+from pathlib import Path
+
+from apscheduler.schedulers.background import BackgroundScheduler
+
+from app.core.db import queries, retention
+from app.core.db.connection import database, read_clock
+from app.core.settings import Cache, Tasks
+from app.core.storage.paths import INCOMING
+from app.core.storage.removal import TRASH, remove_folder
+from workers.supervisor.clock_jumps import ClockWatch
+
+log = logging.getLogger(__name__)
+
+ABANDONED_SECONDS = 3600.0
+BATCH = 500
+PART = ".part"
+
+
+def start(cache: Cache, tasks: Tasks) -> BackgroundScheduler:
+    """Purge every ``cache.frequency`` seconds, in a thread, until the scheduler is shut down."""
+    scheduler = BackgroundScheduler(timezone="UTC")
+    watch = ClockWatch((read_clock, time.time))
+    scheduler.add_job(_run, "interval", [cache, tasks, watch], seconds=cache.frequency, max_instances=1, coalesce=True)
+    scheduler.start()
+    return scheduler
+
+
+def _run(cache: Cache, tasks: Tasks, watch: ClockWatch) -> None:
+    """One round on a connection of this thread's own; what fails is logged by APScheduler and tried again next time."""
+    with database.connection_context():
+        if jump := watch.look():
+            log.warning("a clock jumped ahead by %.0f s: nothing is purged before its time has really passed", jump)
+        finished = purge_finished(cache) if watch.trusted(cache.ttl) else 0
+        abandoned = purge_abandoned(cache) if watch.trusted(max(cache.ttl, ABANDONED_SECONDS)) else 0
+        forgotten = forget_finished(cache, tasks) if watch.trusted(tasks.ttl) else 0
+    if finished or abandoned or forgotten:
+        say = "purged the files of %d finished tasks and %d abandoned uploads; forgot %d tasks"
+        log.info(say, finished, abandoned, forgotten)
+
+
+def purge_finished(cache: Cache) -> int:
+    """Remove the folders of tasks that ended more than ``cache.ttl`` seconds ago; their rows and results stay.
+
+    The row is marked first, so that whoever then misses a file learns why; a folder left by a crash is swept later.
+    """
+    due = [identifier for identifier in retention.purgeable(cache.ttl, BATCH) if retention.purged(identifier)]
+    for identifier in due:
+        remove_folder(cache.path, identifier)
+    return len(due)
+
+
+def forget_finished(cache: Cache, tasks: Tasks) -> int:
+    """Remove rows, results and files of tasks that ended more than ``tasks.ttl`` seconds ago; 0 keeps them for ever."""
+    due = (
+        [identifier for identifier in retention.forgettable(tasks.ttl, BATCH) if retention.forget(identifier)]
+        if tasks.ttl
+        else []
+    )
+    for identifier in due:
+        remove_folder(cache.path, identifier)
+    return len(due)
+
+
+def purge_abandoned(cache: Cache, now: Callable[[], float] = time.time) -> int:
+    """Remove uploads that stopped an hour (or ``cache.ttl``, if longer) ago, folders of no task, remains of folders."""
+    before = now() - max(cache.ttl, ABANDONED_SECONDS)
+    incoming = [path for path in (cache.path / INCOMING).glob("*") if path.suffix in (PART, TRASH)]
+    old = [path for path in incoming if _older(path, before)]
+    for path in old:
+        shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
+    orphans = [path for path in cache.path.iterdir() if _is_task_folder(path) and _older(path, before)]
+    orphans = [folder for folder in orphans if _nobodys(folder.name)]
+    for folder in orphans:
+        remove_folder(cache.path, folder.name)
+    return len(old) + len(orphans)
+
+
+def _older(path: Path, moment: float) -> bool:
+    try:
+        return path.stat().st_mtime < moment
+    except FileNotFoundError:  # an upload that has just been completed
+        return False
+
+
+def _nobodys(identifier: str) -> bool:
+    """Whether no task owns this folder, or one whose files were to be gone when the purge was cut off."""
+    row = queries.facts(identifier)
+    return row is None or row.files_purged_at is not None
+
+
+def _is_task_folder(path: Path) -> bool:
+    try:
+        return str(uuid.UUID(path.name)) == path.name and path.is_dir()
+    except ValueError:
+        return False

@@ -1,0 +1,62 @@
+"""Write down what became of a task, and clear away what a run leaves that came to nothing."""
+
+from __future__ import annotations
+
+import json
+import logging
+from pathlib import Path
+
+from app.core.db import leases, tasks
+from app.core.db.tasks import Claim
+from app.core.settings import Settings
+from workers.device.protocol import Failure, Outcome
+from workers.supervisor import cleanup, leftovers
+
+log = logging.getLogger(__name__)
+
+TRIED_AGAIN = ("worker_crashed", "insufficient_storage")
+Verdict = Outcome | Failure | None
+
+
+def settle(settings: Settings, claim: Claim, verdict: Verdict) -> None:
+    """Commit the verdict; None stands for a task that was handed over and never begun, or that a stop cut off."""
+    if isinstance(verdict, Outcome):
+        ours = tasks.complete(
+            claim, verdict.result_type, verdict.result, verdict.warnings, verdict.duration, **verdict.facts
+        )
+        word = f"completed in {verdict.duration:.1f} s"
+    elif verdict is None:
+        ours, word = tasks.requeue(claim), "given back to the queue"
+    elif verdict.code in TRIED_AGAIN:
+        columns = {"warnings": json.dumps(verdict.warnings), "duration": verdict.duration} | verdict.facts
+        lost = leases.lose(claim, verdict.code, verdict.message, settings.workers.retry_pause, **columns)
+        ours, word = lost is not None, f"{lost} ({verdict.code}: {verdict.message})"
+    else:
+        ours = tasks.fail(claim, verdict.code, verdict.message, verdict.warnings, verdict.duration, **verdict.facts)
+        word = f"failed ({verdict.code})"
+    if not isinstance(verdict, Outcome):
+        cleanup.remove(settings.cache.path, claim)
+    log.info("task %s %s", claim.uuid, word if ours else "was no longer ours when it ended: nothing written")
+    if not ours:
+        leftovers.discard(settings.cache.path, claim.uuid)
+
+
+def recover(settings: Settings, lost: list[leases.Lease]) -> None:
+    """Take over what others held who are gone."""
+    for lease in lost:
+        became = leases.take_over(lease, "The service stopped while it ran this task.", settings.workers.retry_pause)
+        if became:
+            log.warning("task %s %s: %s is gone", lease.claim.uuid, became, lease.claim.owner)
+            cleanup.remove(settings.cache.path, lease.claim)
+
+
+def give_back_unknown(settings: Settings, owner: str, known: set[tuple[str, int]]) -> None:
+    """Give back what the ledger says ``owner`` runs, beyond what it knows of: claimed just before a connection broke."""
+    for uuid, attempt in sorted(tasks.held(owner) - known):
+        settle(settings, Claim(uuid, attempt, owner), None)
+
+
+def abandon(cache: Path, claim: Claim) -> None:
+    """Clear away after a run that was ended because its task had been taken from it."""
+    cleanup.remove(cache, claim)
+    leftovers.discard(cache, claim.uuid)
