@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 from flask import Flask, request
@@ -16,20 +15,13 @@ from app.core.db import connection
 from app.core.errors import SettingsError
 from app.core.logs import configure_logging
 from app.core.settings import Settings
+from app.current import DEFAULTS, SETTINGS
 from app.schemas.transcription import TranscriptionParameters, server_defaults
 from app.submission.uploads import UploadRequest, discard_parts
 
 MEBIBYTE = 1024 * 1024
 FORM_FIELDS_BYTES = MEBIBYTE
 FORM_FIELD_BYTES = 256 * 1024
-
-
-@dataclass(frozen=True)
-class Speech:
-    """What the views share: the settings, and each parameter's value where the client says nothing."""
-
-    settings: Settings
-    defaults: dict[str, Any]
 
 
 class SpeechFlask(Flask):
@@ -40,6 +32,7 @@ def create_app(settings: Settings) -> Flask:
     """The WSGI application on ``settings``; opens the ledger. Raises SettingsError when the settings cannot be used."""
     configure_logging()
     app = SpeechFlask(__name__)
+    app.extensions[SETTINGS] = settings
     app.url_map.strict_slashes = False
     app.url_map.merge_slashes = False
     app.config["MAX_CONTENT_LENGTH"] = settings.limits.max_upload_mb * MEBIBYTE + FORM_FIELDS_BYTES
@@ -57,13 +50,12 @@ def create_app(settings: Settings) -> Flask:
         api.register_blueprint(blueprint)
     app.register_blueprint(docs.blueprint)
     errors.register(app, api)
-    app.extensions["speech"] = Speech(settings, _defaults(app, settings))
+    app.extensions[DEFAULTS] = _load_defaults(app, settings)
     _connect_requests(app)
     return app
 
 
-def _defaults(app: Flask, settings: Settings) -> dict[str, Any]:
-    app.extensions["speech"] = Speech(settings, {})
+def _load_defaults(app: Flask, settings: Settings) -> dict[str, Any]:
     with app.app_context():
         try:
             defaults: dict[str, Any] = TranscriptionParameters().load(server_defaults(settings))

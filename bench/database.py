@@ -43,7 +43,7 @@ IDENTIFIER = {
     ),
 }
 FILL = """
-INSERT INTO task (result, uuid, task_type, status, file_name, params, warnings, result_type, progress, attempt, crashes,
+INSERT INTO task (result, uuid, task_type, status, file_name, params, warnings, result_type, progress, claim_no, crashes,
                   created_at, started_at, finished_at, duration, files_purged_at)
 SELECT {result}, {identifier}, 'transcription',
        CASE WHEN n {modulo} 50 = 0 THEN 'FAILED' WHEN n {modulo} 50 = 1 THEN 'CANCELLED' ELSE 'COMPLETED' END,
@@ -130,7 +130,7 @@ def worked() -> Measured:
         row = tasks.claim("bench")
         times.append(time.perf_counter())
         assert row is not None and row.uuid == identifier
-        tasks.complete(Claim(identifier, row.attempt, "bench"), "json", RESULT, [], 0.5)
+        tasks.complete(Claim(identifier, row.claim_no, "bench"), "json", RESULT, [], 0.5)
         times.append(time.perf_counter())
         tasks.delete(identifier)
         for kept, begin, end in zip((submits, claims, finishes), times, times[1:], strict=False):

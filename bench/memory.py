@@ -92,11 +92,11 @@ def _separated(service: Service, size: int) -> str:
     identifier = str(uuid.uuid4())
     tasks.submit(identifier, BGM_SEPARATION, {}, "a.wav", [])
     row = next(row for row in iter(lambda: tasks.claim("bench"), None) if row.uuid == identifier)
-    folder = stems_of(service.cache, identifier, row.attempt)
+    folder = stems_of(service.cache, identifier, row.claim_no)
     folder.mkdir(parents=True)
     with (folder / "vocals.wav").open("wb") as file:
         file.truncate(size)
-    assert tasks.complete(Claim(identifier, row.attempt, "bench"), "filepath", "{}", [], 1.0)
+    assert tasks.complete(Claim(identifier, row.claim_no, "bench"), "filepath", "{}", [], 1.0)
     opened.close()
     return identifier
 

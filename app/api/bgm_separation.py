@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import current_app
 from flask.typing import ResponseReturnValue
 
 from app.core.db.states import BGM_SEPARATION
+from app.current import get_settings
 from app.openapi import documented_submission
 from app.schemas.bgm_separation import BgmSeparationParameters, substituted, without_effect
 from app.submission.accept import SubmissionBlueprint, submit
@@ -19,5 +19,5 @@ blueprint = SubmissionBlueprint("Bgm separation", __name__, description="Voices 
 @documented_submission(blueprint, BgmSeparationParameters)
 def separate(params: dict[str, Any]) -> ResponseReturnValue:
     """Separate the vocals of a recording from its background."""
-    chosen, warnings = substituted(params, current_app.extensions["speech"].settings)
+    chosen, warnings = substituted(params, get_settings())
     return submit(BGM_SEPARATION, chosen, [*without_effect(params), *warnings])

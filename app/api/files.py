@@ -12,6 +12,7 @@ from werkzeug.exceptions import Gone, NotFound
 from app.api.lookup import found, require_completed, require_files
 from app.core.db.states import CANCELLED, FAILED
 from app.core.db.tasks import Task
+from app.current import get_settings
 from app.formats import stem_archive
 from app.openapi import documented_errors
 
@@ -60,7 +61,7 @@ def _stems(row: Task) -> dict[str, Path]:
     if not stem_archive.keeps_stems(row):
         raise NotFound("This task has no files.")
     require_files(row)
-    return stem_archive.found(current_app.extensions["speech"].settings.cache.path, row) or _gone()
+    return stem_archive.found(get_settings().cache.path, row) or _gone()
 
 
 def _gone() -> NoReturn:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from flask import current_app
 from flask_smorest import Blueprint
 from marshmallow import Schema, fields
 from werkzeug.exceptions import ServiceUnavailable
 
 from app.core.db import heartbeats
 from app.core.settings import Settings
+from app.current import get_settings
 from app.openapi import documented_errors
 from app.submission.uploads import has_space
 
@@ -36,7 +36,7 @@ def live() -> Any:
 @documented_errors(blueprint, 503)
 def ready() -> Any:
     """Answer 200 when the ledger answers, a worker's heartbeat is fresh, and there is room for uploads."""
-    reason = _no_worker(heartbeats.fresh()) or _no_room(current_app.extensions["speech"].settings)
+    reason = _no_worker(heartbeats.fresh()) or _no_room(get_settings())
     if reason:
         raise ServiceUnavailable(reason, retry_after=RETRY_SECONDS)
     return {"status": "ok"}

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import current_app
 from flask_smorest import Blueprint
 
 from app.core.catalog.catalog import Model, diarization_model, located, models
 from app.core.settings import COMPUTE_TYPES, Settings
+from app.current import get_defaults, get_settings
 from app.openapi import documented_errors
 from app.schemas.languages import LANGUAGES
 from app.schemas.models import MODELS_EXAMPLE, Models
@@ -21,8 +21,7 @@ blueprint = Blueprint("Models", __name__, description="What a client may name.")
 @documented_errors(blueprint, 503)
 def show() -> dict[str, Any]:
     """List the models and languages there are."""
-    speech = current_app.extensions["speech"]
-    return choices(speech.settings, speech.defaults)
+    return choices(get_settings(), get_defaults())
 
 
 def choices(settings: Settings, defaults: dict[str, Any]) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from app.api.query import QueryBlueprint
 from app.core.db import queries, tasks
 from app.core.db.states import CANCELLED, TERMINAL
 from app.core.storage.removal import remove_folder
+from app.current import get_settings
 from app.openapi import documented_errors
 from app.schemas.listing import LIST_EXAMPLE, ListParameters, TaskList, cursor
 from app.schemas.task import CANCELLED_EXAMPLE, TASK_EXAMPLE, Cancelled, TaskAnswer
@@ -61,7 +62,7 @@ def delete(identifier: str) -> ResponseReturnValue:
     row = found(identifier)
     if not tasks.delete(row.uuid):
         missing()
-    remove_folder(current_app.extensions["speech"].settings.cache.path, row.uuid)
+    remove_folder(get_settings().cache.path, row.uuid)
     log.info("task %s deleted while %s", row.uuid, row.status)
     return "", 204
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import current_app
 from flask.typing import ResponseReturnValue
 
 from app.core.db.states import TRANSCRIPTION
+from app.current import get_defaults, get_settings
 from app.openapi import documented_submission
 from app.schemas.bgm_separation import substituted
 from app.schemas.effects import without_effect
@@ -21,7 +21,6 @@ blueprint = SubmissionBlueprint("Transcription", __name__, description="Speech t
 @documented_submission(blueprint, TranscriptionParameters)
 def transcribe(params: dict[str, Any]) -> ResponseReturnValue:
     """Transcribe a recording."""
-    speech = current_app.extensions["speech"]
-    warnings = without_effect(params, speech.defaults)
-    chosen, exchanged = substituted(params, speech.settings)
+    warnings = without_effect(params, get_defaults())
+    chosen, exchanged = substituted(params, get_settings())
     return submit(TRANSCRIPTION, chosen, warnings + (exchanged if params["is_separate_bgm"] else []))

@@ -27,7 +27,7 @@ def keeps_stems(row: Task) -> bool:
 
 def found(cache: Path, row: Task) -> dict[str, Path]:
     """Name → path of the files of the attempt that finished; empty once they are purged."""
-    folder = stems_of(cache, row.uuid, row.attempt)
+    folder = stems_of(cache, row.uuid, row.claim_no)
     try:
         return {path.name: path for path in sorted(folder.iterdir())}
     except FileNotFoundError:

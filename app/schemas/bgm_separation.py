@@ -6,11 +6,11 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from flask import current_app
 from marshmallow import ValidationError, fields, validate, validates
 
 from app.core.catalog.catalog import separation_models
 from app.core.settings import Settings
+from app.current import get_settings
 from app.schemas.fields import Text, Whole
 from app.schemas.parameters import Parameters
 
@@ -48,7 +48,7 @@ class SeparationParameters(Parameters):
 
     @validates("uvr_model_size")
     def allowed_separator(self, value: str, data_key: str) -> None:
-        names = separation_models(current_app.extensions["speech"].settings)
+        names = separation_models(get_settings())
         if value not in names and not UVR.match(value):
             raise ValidationError(f"There is no such model here; there are: {', '.join(sorted(names))}.")
 

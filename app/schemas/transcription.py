@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import current_app
 from marshmallow import Schema, ValidationError, fields, validate, validates, validates_schema
 
 from app.core.catalog.catalog import whisper_models
 from app.core.settings import COMPUTE_TYPES, Settings
+from app.current import get_settings
 from app.schemas.bgm_separation import SeparationParameters
 from app.schemas.fields import Number, Text, TokenList, Whole
 from app.schemas.languages import LANGUAGES, Language
@@ -149,7 +149,7 @@ class WhisperParameters(Schema):
 
     @validates("model_size")
     def allowed_model(self, value: str, data_key: str) -> None:
-        names = whisper_models(current_app.extensions["speech"].settings)
+        names = whisper_models(get_settings())
         if value not in names:
             raise ValidationError(f"There is no such model here; there are: {', '.join(sorted(names))}.")
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from flask import current_app, g, request
+from flask import g, request
 from flask.typing import ResponseReturnValue
 from flask_smorest import Blueprint
 from marshmallow import Schema, ValidationError
@@ -21,6 +21,7 @@ from app.api.query import query
 from app.core.db import tasks
 from app.core.net.addresses import parse
 from app.core.storage.paths import folder_of
+from app.current import get_settings
 from app.schemas.parameters import Parameters
 from app.submission import uploads, urls
 
@@ -46,11 +47,11 @@ class ParametersParser(FlaskParser):
             errors["file"] = ["Must be a file, not text: curl -F file=@recording.wav"]
         g.file_url = urls.asked(given)
         if g.file_url and "file_url" not in errors:
-            errors |= urls.mistakes(g.file_url, req.files.keys(), current_app.extensions["speech"].settings.fetch)
+            errors |= urls.mistakes(g.file_url, req.files.keys(), get_settings().fetch)
         if errors:
             raise ValidationError(errors)
         given.pop("file_url", None)
-        return schema.configured(current_app.extensions["speech"].settings) | given
+        return schema.configured(get_settings()) | given
 
     def handle_error(self, error: ValidationError, req: Any, schema: Any, **kwargs: Any) -> Any:
         messages = error.messages.get("query", error.messages) if isinstance(error.messages, dict) else {}
@@ -74,20 +75,20 @@ def submit(task_type: str, params: dict[str, Any], warnings: Sequence[str] = ())
 
     Answers 422 without exactly one non-empty file or usable URL, 429 when the queue is full, 507 when the disk is.
     """
-    speech = current_app.extensions["speech"]
+    settings = get_settings()
     link = parse(g.file_url) if g.file_url else None
     upload = None if link else uploads.received(request)
-    if tasks.queued() >= speech.settings.limits.max_queued:
+    if tasks.queued() >= settings.limits.max_queued:
         raise TooManyRequests("The queue is full; try again later.", retry_after=RETRY_SECONDS)
     stored = {name: None if value == math.inf else value for name, value in params.items() if name != "hf_token"}
     identifier = str(uuid.uuid4())
     if upload is not None:
-        _keep(upload, folder_of(speech.settings.cache.path, identifier))
+        _keep(upload, folder_of(settings.cache.path, identifier))
         # When the commit fails, nobody knows on which side of it: the folder stays, and the purge removes it if no row came.
         tasks.submit(identifier, task_type, stored, uploads.label(upload), list(warnings))
     elif link is not None:
-        uploads.check_space(speech.settings.cache.path, speech.settings.limits.min_free_mb)
-        urls.admit(link, speech.settings.fetch)
+        uploads.check_space(settings.cache.path, settings.limits.min_free_mb)
+        urls.admit(link, settings.fetch)
         stored["file_url"] = link.shown
         tasks.submit(identifier, task_type, stored, link.label, list(warnings), source_url=link.url)
     name = task_type.replace("-", " ").capitalize()

@@ -9,13 +9,14 @@ import tempfile
 from pathlib import Path
 from typing import IO, Any
 
-from flask import Request, current_app
+from flask import Request
 from flask_smorest import abort as abort_with_errors
 from werkzeug.datastructures import FileStorage
 from werkzeug.exceptions import BadRequest, HTTPException
 from werkzeug.formparser import FormDataParser
 
 from app.core.storage.paths import INCOMING, SOURCE, sync_folder
+from app.current import get_settings
 
 LABEL_LENGTH = 1024
 MEBIBYTE = 1024 * 1024
@@ -53,9 +54,9 @@ class UploadRequest(Request):
         filename: str | None = None,
         content_length: int | None = None,
     ) -> IO[bytes]:
-        speech = current_app.extensions["speech"]
-        check_space(speech.settings.cache.path, speech.settings.limits.min_free_mb, total_content_length or 0)
-        folder = speech.settings.cache.path / INCOMING
+        settings = get_settings()
+        check_space(settings.cache.path, settings.limits.min_free_mb, total_content_length or 0)
+        folder = settings.cache.path / INCOMING
         folder.mkdir(parents=True, exist_ok=True)
         # The name is random: nothing a client sends becomes part of a path.
         part = tempfile.NamedTemporaryFile(dir=folder, suffix=".part", delete=False)

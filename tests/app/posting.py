@@ -10,6 +10,7 @@ from werkzeug.test import TestResponse
 
 from app.core.db import connection
 from app.core.db.tasks import Task
+from app.current import get_settings
 
 ENDPOINTS = ("/transcription", "/vad", "/bgm-separation")  # that take recordings
 RECORDING = b"RIFF" + bytes(range(256)) * 40
@@ -50,7 +51,7 @@ def refused(answer: TestResponse, status: int, *fields: str) -> dict[str, Any]:
 
 def kept(web: Flask) -> list[str]:
     """Paths below cache/, relative to it: uploads under way and folders of tasks."""
-    cache = web.extensions["speech"].settings.cache.path
+    cache = get_settings(web).cache.path
     return sorted(str(path.relative_to(cache)) for path in cache.rglob("*") if path != cache / "incoming")
 
 

@@ -22,11 +22,11 @@ def row(identifier: str) -> Task:
     return found
 
 
-def claimed(owner: str = "me") -> Claim:
+def claimed(holder: str = "me") -> Claim:
     """The oldest waiting task, as whoever runs it holds it."""
-    row = tasks.claim(owner)
+    row = tasks.claim(holder)
     assert row is not None
-    return Claim(row.uuid, row.attempt, owner)
+    return Claim(row.uuid, row.claim_no, holder)
 
 
 def completed(result: str = "[]") -> str:

@@ -18,14 +18,14 @@ TASKS = 1000
 def work_through(barrier: Any, url: str, own: int) -> list[str]:
     """Submit ``own`` tasks, then claim and finish whatever there is, and return what was claimed."""
     connection.connect(url)
-    owner = str(uuid.uuid4())
+    holder = str(uuid.uuid4())
     barrier.wait(60)
     for _ in range(own):
         tasks.submit(str(uuid.uuid4()), "transcription", {}, "a.wav", [])
     claimed = []
-    while (row := tasks.claim(owner)) is not None:
+    while (row := tasks.claim(holder)) is not None:
         claimed.append(row.uuid)
-        claim = Claim(row.uuid, row.attempt, owner)
+        claim = Claim(row.uuid, row.claim_no, holder)
         assert tasks.report(claim, "decode", 0.5)
         assert tasks.complete(claim, "json", "[]", [], 0.1)
     connection.database.close()
@@ -43,7 +43,7 @@ def test_promise_claimed_once_while_others_are_submitted(ledger: str) -> None:
     times = Counter(identifier for batch in batches for identifier in batch)
     assert len(times) == TASKS and set(times.values()) == {1}
     rows = list(Task.select())
-    assert {(row.status, row.attempt, row.crashes) for row in rows} == {(COMPLETED, 1, 0)}
+    assert {(row.status, row.claim_no, row.crashes) for row in rows} == {(COMPLETED, 1, 0)}
     assert {row.uuid for row in rows} == set(times)
 
 

@@ -75,7 +75,7 @@ def test_no_interleaving_loses_or_doubles_a_result(
 
 def without_attempt(monkeypatch: pytest.MonkeyPatch) -> None:
     def held_by(claim: Claim) -> Any:
-        return (Task.uuid == claim.uuid) & (Task.owner == claim.owner) & (Task.status == "IN_PROGRESS")
+        return (Task.uuid == claim.uuid) & (Task.holder == claim.holder) & (Task.status == "IN_PROGRESS")
 
     monkeypatch.setattr(tasks, "held_by", held_by)
     monkeypatch.setattr(leases, "held_by", held_by)
@@ -83,7 +83,7 @@ def without_attempt(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def finishing_by_attempt_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     def finish(claim: Claim, **values: Any) -> bool:
-        ours = (Task.uuid == claim.uuid) & (Task.attempt == claim.attempt)
+        ours = (Task.uuid == claim.uuid) & (Task.claim_no == claim.claim_no)
         return tasks.changed(Task.update(**values, **tasks.ended()).where(ours))
 
     monkeypatch.setattr(tasks, "_finish", finish)
@@ -116,14 +116,14 @@ def without_a_third_and_last_loss(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(leases, "MAX_ATTEMPTS", 4)
 
 
-def without_a_new_attempt(monkeypatch: pytest.MonkeyPatch) -> None:
+def without_a_new_claim_no(monkeypatch: pytest.MonkeyPatch) -> None:
     real = tasks.claim
 
-    def claim(owner: str) -> Task | None:
-        row = real(owner)
-        if row is not None and row.attempt > 1:
-            Task.update(attempt=row.attempt - 1).where(Task.id == row.id).execute()
-            row.attempt -= 1
+    def claim(holder: str) -> Task | None:
+        row = real(holder)
+        if row is not None and row.claim_no > 1:
+            Task.update(claim_no=row.claim_no - 1).where(Task.id == row.id).execute()
+            row.claim_no -= 1
         return row
 
     monkeypatch.setattr(tasks, "claim", claim)
@@ -166,11 +166,11 @@ def keeping_what_nobody_runs(monkeypatch: pytest.MonkeyPatch) -> None:
 BROKEN: list[tuple[Callable[[pytest.MonkeyPatch], None], dict[str, Any], str]] = [
     (without_attempt, {"supervisors": "AB", "slots": 2, "files": False, "faults": 2}, "which holds nothing, changed"),
     (finishing_by_attempt_alone, {"others": ("cancel",), "faults": 0}, "was CANCELLED has changed to"),
-    (without_the_lease_that_was_seen, TWO, "take_over by A, attempt 1, which holds nothing, changed a row"),
+    (without_the_lease_that_was_seen, TWO, "take_over by A, claim 1, which holds nothing, changed a row"),
     (without_counting_losses, TWO, "lose took losses from 0 to 0"),
     (counting_stops, TWO | {"returns": 1}, "requeue took losses from 0 to 1"),
     (without_a_third_and_last_loss, TWO, "after 3 losses a task is QUEUED"),
-    (without_a_new_attempt, TWO, "attempt went from 1 to 1"),
+    (without_a_new_claim_no, TWO, "claim_no went from 1 to 1"),
     (cancelling_what_has_ended, {"others": ("cancel",), "faults": 0}, "has changed to CANCELLED"),
     (purging_live_tasks, {"others": ("cancel", "purge"), "faults": 1}, "a task that is QUEUED is marked as purged"),
     (removing_every_attempts_files, {"supervisors": "AB", "faults": 2}, "completed without its files"),

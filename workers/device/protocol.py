@@ -21,7 +21,7 @@ class Job:
     """A claimed task, ready to run: ``source`` is the path of the recording."""
 
     uuid: str
-    attempt: int
+    claim_no: int
     task_type: str
     params: dict[str, Any]
     warnings: list[str]

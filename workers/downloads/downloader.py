@@ -77,7 +77,7 @@ class Fetching:
     def __init__(
         self, settings: Settings, resolve: Resolve = resolve, clock: Callable[[], float] = time.monotonic
     ) -> None:
-        self.owner = f"{platform.node()}:{os.getpid()}:download:{uuid.uuid4().hex[:8]}"
+        self.name = f"{platform.node()}:{os.getpid()}:download:{uuid.uuid4().hex[:8]}"
         self._settings = settings
         self._gate = Gate(settings.fetch.allow, resolve)
         self._bounds = bounds(settings)
@@ -135,7 +135,7 @@ class Fetching:
 
     def _look(self) -> None:
         """Keep the leases, drop what is no longer ours, and begin what waits."""
-        held = downloads.renew(self.owner)
+        held = downloads.renew(self.name)
         for identifier, running in self._running.items():
             if identifier not in held and not running.ended:
                 running.fetch.abort(SpeechError("download_failed", "The task is no longer waiting for its recording."))
@@ -144,7 +144,7 @@ class Fetching:
         downloads.forget()
 
     def _begin(self) -> bool:
-        claimed = downloads.claim(self.owner)
+        claimed = downloads.claim(self.name)
         if claimed is None:
             return False
         held, url = claimed
@@ -172,7 +172,7 @@ class Fetching:
     def _release(self) -> None:
         for running in [each for each in self._running.values() if each.ended and each.error is None]:
             self._settle(running)
-        downloads.release(self.owner)
+        downloads.release(self.name)
 
 
 def bounds(settings: Settings) -> Bounds:

@@ -68,8 +68,8 @@ def vocals(run: Run, keep: bool) -> Samples:
 
 
 def _files(run: Run, recording: media.Recording, separator: Any) -> AbstractContextManager[dict[str, StemWriter]]:
-    for attempt in range(1, run.job.attempt):  # what a crash of the whole machine left behind
-        earlier = stems_of(run.settings.cache.path, run.job.uuid, attempt)
+    for claim_no in range(1, run.job.claim_no):  # what a crash of the whole machine left behind
+        earlier = stems_of(run.settings.cache.path, run.job.uuid, claim_no)
         for stale in (earlier, earlier.with_name(earlier.name + PARTIAL)):
             if stale.exists():
                 shutil.rmtree(stale)
@@ -87,7 +87,7 @@ def _check_space(run: Run, needed: float) -> None:
 
 
 def _folder(run: Run) -> Path:
-    return stems_of(run.settings.cache.path, run.job.uuid, run.job.attempt)
+    return stems_of(run.settings.cache.path, run.job.uuid, run.job.claim_no)
 
 
 def _stems(run: Run, recording: media.Recording, separator: Any) -> Iterator[dict[str, Sound]]:

@@ -14,7 +14,7 @@ log = logging.getLogger(__name__)
 
 def remove(cache: Path, claim: Claim) -> None:
     """Call it once nothing runs for the claim any more."""
-    folder = stems_of(cache, claim.uuid, claim.attempt)
+    folder = stems_of(cache, claim.uuid, claim.claim_no)
     for left in (folder, folder.with_name(folder.name + PARTIAL)):
         try:
             if left.exists():

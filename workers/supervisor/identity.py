@@ -22,10 +22,10 @@ def own_name(role: str = "supervisor") -> str:
     return "/".join([*parts, _start_time(os.getpid()) or UNKNOWN, role, uuid.uuid4().hex[:8]])
 
 
-def provably_dead(owner: str) -> bool:
+def provably_dead(holder: str) -> bool:
     """Whether the process of that name has ended for certain; False also where nothing can be known of it."""
     try:
-        _node, boot, namespace, pid, start, *_ = owner.split("/")
+        _node, boot, namespace, pid, start, *_ = holder.split("/")
         number = int(pid)
     except ValueError:
         return False

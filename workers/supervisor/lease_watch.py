@@ -37,4 +37,4 @@ class LeaseWatch:
         return [lease for lease, since in self._since.items() if now - since > LEASE_SECONDS or self._dead(lease)]
 
     def _dead(self, lease: Lease) -> bool:
-        return self._alone or provably_dead(lease.claim.owner)
+        return self._alone or provably_dead(lease.claim.holder)

@@ -39,7 +39,7 @@ class Supervisor:
     def __init__(
         self, settings: Settings, slots: list[Slot], alone: bool, clock: Callable[[], float] = time.monotonic
     ) -> None:
-        self.owner = own_name()
+        self.name = own_name()
         self._settings = settings
         self._clock = clock
         self._watch = Watch()
@@ -60,7 +60,7 @@ class Supervisor:
         """Serve until stopped; then give back what is unfinished, at its old place in the queue."""
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self.stop)
-        log.info("supervisor %s serves %s", self.owner, self._pool)
+        log.info("supervisor %s serves %s", self.name, self._pool)
         try:
             while not self._drained():
                 self._tick()
@@ -162,11 +162,11 @@ class Supervisor:
     def _beat(self) -> None:
         """Say that we live, keep what we hold, take over what others lost."""
         self._next_beat = self._clock() + BEAT_SECONDS
-        heartbeats.beat(self.owner, self._pool.states())
-        known = {(p.claim.uuid, p.claim.attempt) for p in self._pool.processes if p.claim is not None}
-        if leases.renew(self.owner) > len(known):  # its answer to a claim was lost: nobody runs what we keep
-            give_back_unknown(self._settings, self.owner, known)
-        recover(self._settings, self._leases.lost(leases.leases_of_others(self.owner)))
+        heartbeats.beat(self.name, self._pool.states())
+        known = {(p.claim.uuid, p.claim.claim_no) for p in self._pool.processes if p.claim is not None}
+        if leases.renew(self.name) > len(known):  # its answer to a claim was lost: nobody runs what we keep
+            give_back_unknown(self._settings, self.name, known)
+        recover(self._settings, self._leases.lost(leases.leases_of_others(self.name)))
 
     def _end_lost(self) -> None:
         """Kill what works on a task that is no longer ours, cancelled or deleted: nobody would take its result.
@@ -174,9 +174,9 @@ class Supervisor:
         Nothing gentler would do: a process inside a model call hears neither a signal nor its Pipe.
         """
         busy = [(process, process.claim) for process in self._pool.processes if process.claim is not None]
-        held = tasks.held(self.owner) if busy else set()
+        held = tasks.held(self.name) if busy else set()
         for process, claim in busy:
-            if (claim.uuid, claim.attempt) not in held:
+            if (claim.uuid, claim.claim_no) not in held:
                 self._pool.replace(process, f"task {claim.uuid} is no longer ours")
                 self._next_beat = 0.0
                 abandon(self._settings.cache.path, claim)
@@ -185,16 +185,16 @@ class Supervisor:
         for process in self._pool.processes:
             if not process.idle:
                 continue
-            row = tasks.claim(self.owner)
+            row = tasks.claim(self.name)
             if row is None:
                 return
             log.info("task %s claimed for %s, attempt %d", row.uuid, process.name, row.attempts)
-            process.assign(Claim(row.uuid, row.attempt, self.owner), self._job(row))
+            process.assign(Claim(row.uuid, row.claim_no, self.name), self._job(row))
 
     def _job(self, row: Task) -> Job:
         source = source_of(self._settings.cache.path, row.uuid)
         params, warnings = json.loads(row.params), json.loads(row.warnings)
-        return Job(row.uuid, row.attempt, row.task_type, params, warnings, str(source))
+        return Job(row.uuid, row.claim_no, row.task_type, params, warnings, str(source))
 
     def _end(self) -> None:
         self._pool.end(self._hurried)
@@ -203,5 +203,5 @@ class Supervisor:
             running = [(process.claim, None) for process in self._pool.processes if process.claim is not None]
             for claim, verdict in [*self._unsettled, *running]:
                 settle(self._settings, claim, verdict)
-            heartbeats.leave(self.owner)
-        log.info("supervisor %s stopped", self.owner)
+            heartbeats.leave(self.name)
+        log.info("supervisor %s stopped", self.name)

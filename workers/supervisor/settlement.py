@@ -46,14 +46,14 @@ def recover(settings: Settings, lost: list[leases.Lease]) -> None:
     for lease in lost:
         became = leases.take_over(lease, "The service stopped while it ran this task.", settings.workers.retry_pause)
         if became:
-            log.warning("task %s %s: %s is gone", lease.claim.uuid, became, lease.claim.owner)
+            log.warning("task %s %s: %s is gone", lease.claim.uuid, became, lease.claim.holder)
             cleanup.remove(settings.cache.path, lease.claim)
 
 
-def give_back_unknown(settings: Settings, owner: str, known: set[tuple[str, int]]) -> None:
-    """Give back what the ledger says ``owner`` runs, beyond what it knows of: claimed just before a connection broke."""
-    for uuid, attempt in sorted(tasks.held(owner) - known):
-        settle(settings, Claim(uuid, attempt, owner), None)
+def give_back_unknown(settings: Settings, holder: str, known: set[tuple[str, int]]) -> None:
+    """Give back what the ledger says ``holder`` runs, beyond what it knows of: claimed just before a connection broke."""
+    for uuid, claim_no in sorted(tasks.held(holder) - known):
+        settle(settings, Claim(uuid, claim_no, holder), None)
 
 
 def abandon(cache: Path, claim: Claim) -> None:

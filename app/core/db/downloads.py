@@ -1,6 +1,6 @@
 """Tasks whose recording is still to be downloaded: QUEUED rows with a ``source_url``, which no device may claim.
 
-A downloader holds such a row by ``owner`` and a lease, as a supervisor holds a running task. The lease is shorter, because a
+A downloader holds such a row by ``holder`` and a lease, as a supervisor holds a running task. The lease is shorter, because a
 download that is done twice does no harm. Whatever ends the download also forgets the URL, which may hold a secret.
 """
 
@@ -22,16 +22,16 @@ SHARE = 0.1  # of the whole task's progress
 
 @dataclass(frozen=True)
 class Held:
-    """A download that ``owner`` has taken on."""
+    """A download that ``holder`` has taken on."""
 
     uuid: str
-    owner: str
+    holder: str
 
 
-def claim(owner: str) -> tuple[Held, str] | None:
+def claim(holder: str) -> tuple[Held, str] | None:
     """Take on the oldest download that nobody does, with its URL; None when there is none."""
     left = (Task.lease_expires < now()) | (Task.lease_expires > now() + 2 * LEASE_SECONDS)  # or the clock was set back
-    pending = _pending() & (Task.owner.is_null() | left)
+    pending = _pending() & (Task.holder.is_null() | left)
     if oldest(pending).scalar() is None:  # a plain read: an idle look must not take the write lock
         return None
     with write():
@@ -39,13 +39,13 @@ def claim(owner: str) -> tuple[Held, str] | None:
         if task_id is None:
             return None
         lease = now() + LEASE_SECONDS
-        Task.update(owner=owner, lease_expires=lease, stage=STAGE).where((Task.id == task_id) & pending).execute()
+        Task.update(holder=holder, lease_expires=lease, stage=STAGE).where((Task.id == task_id) & pending).execute()
         row = Task.get_by_id(task_id)
-    return Held(row.uuid, owner), str(row.source_url)
+    return Held(row.uuid, holder), str(row.source_url)
 
 
 def report(held: Held, fraction: float) -> bool:
-    """Write how much of the recording has come; False when the download is no longer this owner's."""
+    """Write how much of the recording has come; False when the download is no longer this holder's."""
     return _changed(Task.update(progress=_highest(fraction)).where(_ours(held)))
 
 
@@ -63,20 +63,20 @@ def fail(held: Held, code: str, message: str) -> bool:
     return _changed(failed.where(_ours(held)))
 
 
-def release(owner: str) -> int:
-    """Let go of all that ``owner`` has taken on, for the next one to begin at once."""
-    released = Task.update(owner=None, lease_expires=None, stage=None).where(_pending() & (Task.owner == owner))
+def release(holder: str) -> int:
+    """Let go of all that ``holder`` has taken on, for the next one to begin at once."""
+    released = Task.update(holder=None, lease_expires=None, stage=None).where(_pending() & (Task.holder == holder))
     return int(released.execute())
 
 
 def release_all() -> int:
     """Let go of every download, where it is certain that nobody is at work on one."""
-    return int(Task.update(owner=None, lease_expires=None, stage=None).where(_pending()).execute())
+    return int(Task.update(holder=None, lease_expires=None, stage=None).where(_pending()).execute())
 
 
-def renew(owner: str) -> set[str]:
-    """Extend the leases of ``owner``'s downloads, and return which those are: one that was cancelled is not among them."""
-    ours = _pending() & (Task.owner == owner)
+def renew(holder: str) -> set[str]:
+    """Extend the leases of ``holder``'s downloads, and return which those are: one that was cancelled is not among them."""
+    ours = _pending() & (Task.holder == holder)
     held = {row.uuid for row in Task.select(Task.uuid).where(ours)}
     if held:
         Task.update(lease_expires=now() + LEASE_SECONDS).where(ours).execute()
@@ -95,11 +95,11 @@ def _pending() -> Any:
 
 
 def _ours(held: Held) -> Any:
-    return (Task.uuid == held.uuid) & (Task.owner == held.owner) & _pending()
+    return (Task.uuid == held.uuid) & (Task.holder == held.holder) & _pending()
 
 
 def _over() -> dict[str, Any]:
-    return {"source_url": None, "owner": None, "lease_expires": None, "stage": None}
+    return {"source_url": None, "holder": None, "lease_expires": None, "stage": None}
 
 
 def _highest(fraction: float) -> Any:

@@ -14,9 +14,9 @@ FORGET_SECONDS = 3600.0
 
 
 class Worker(Model):
-    """One supervisor, by its ``owner`` name; times in seconds since 1970 by the ledger's clock."""
+    """One supervisor, by its ``name`` name; times in seconds since 1970 by the ledger's clock."""
 
-    owner = CharField(max_length=128, primary_key=True)
+    name = CharField(max_length=128, primary_key=True)
     devices = TextField(default="[]")
     started_at = DoubleField()
     heartbeat_at = DoubleField()
@@ -26,17 +26,17 @@ class Worker(Model):
         table_name = "worker"
 
 
-def beat(owner: str, devices: list[dict[str, Any]]) -> None:
-    """Say that ``owner`` lives and what state its devices are in; forget those silent for an hour."""
+def beat(name: str, devices: list[dict[str, Any]]) -> None:
+    """Say that ``name`` lives and what state its devices are in; forget those silent for an hour."""
     text = json.dumps(devices)
-    if not Worker.update(devices=text, heartbeat_at=now()).where(Worker.owner == owner).execute():
-        Worker.insert(owner=owner, devices=text, started_at=now(), heartbeat_at=now()).execute()
+    if not Worker.update(devices=text, heartbeat_at=now()).where(Worker.name == name).execute():
+        Worker.insert(name=name, devices=text, started_at=now(), heartbeat_at=now()).execute()
         Worker.delete().where(Worker.heartbeat_at < now() - FORGET_SECONDS).execute()
 
 
-def leave(owner: str) -> None:
-    """Take ``owner`` off the list at once, so that readiness does not wait for its heartbeat to grow old."""
-    Worker.delete().where(Worker.owner == owner).execute()
+def leave(name: str) -> None:
+    """Take ``name`` off the list at once, so that readiness does not wait for its heartbeat to grow old."""
+    Worker.delete().where(Worker.name == name).execute()
 
 
 def fresh() -> list[Worker]:

@@ -27,17 +27,17 @@ class Lease:
     expires: float
 
 
-def renew(owner: str) -> int:
-    """Extend the leases of all that ``owner`` runs; the number of tasks it still holds."""
-    held = (Task.owner == owner) & (Task.status == IN_PROGRESS)
+def renew(holder: str) -> int:
+    """Extend the leases of all that ``holder`` runs; the number of tasks it still holds."""
+    held = (Task.holder == holder) & (Task.status == IN_PROGRESS)
     return int(Task.update(lease_expires=now() + LEASE_SECONDS).where(held).execute())
 
 
-def leases_of_others(owner: str) -> list[Lease]:
+def leases_of_others(holder: str) -> list[Lease]:
     """What every other supervisor holds."""
-    running = (Task.status == IN_PROGRESS) & (Task.owner != owner)
-    rows = Task.select(Task.uuid, Task.attempt, Task.owner, Task.lease_expires).where(running)
-    return [Lease(Claim(row.uuid, row.attempt, str(row.owner)), float(row.lease_expires or 0.0)) for row in rows]
+    running = (Task.status == IN_PROGRESS) & (Task.holder != holder)
+    rows = Task.select(Task.uuid, Task.claim_no, Task.holder, Task.lease_expires).where(running)
+    return [Lease(Claim(row.uuid, row.claim_no, str(row.holder)), float(row.lease_expires or 0.0)) for row in rows]
 
 
 def lose(claim: Claim, code: str, message: str, pause: float, **facts: Any) -> str | None:

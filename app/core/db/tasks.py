@@ -36,9 +36,9 @@ class Task(Model):
     audio_duration = DoubleField(null=True)
     speaker_embeddings = TextField(null=True)
     duration = DoubleField(null=True)
-    attempt = IntegerField(default=0)
+    claim_no = IntegerField(default=0)
     crashes = IntegerField(default=0)
-    owner = CharField(max_length=128, null=True)
+    holder = CharField(max_length=128, null=True)
     lease_expires = DoubleField(null=True)
     created_at = DoubleField()
     started_at = DoubleField(null=True)
@@ -53,17 +53,17 @@ class Task(Model):
 
     @property
     def attempts(self) -> int:
-        """How many runs it has had, this one included; those that a stop gave back do not count, unlike in ``attempt``."""
+        """How many runs it has had, this one included; those that a stop gave back do not count, unlike in ``claim_no``."""
         return int(min(self.crashes + (self.started_at is not None), MAX_ATTEMPTS))
 
 
 @dataclass(frozen=True)
 class Claim:
-    """A task held by ``owner``: what it must name to change the row. ``attempt`` fences off every earlier holder."""
+    """A task held by ``holder``: what it must name to change the row. ``claim_no`` fences off every earlier holder."""
 
     uuid: str
-    attempt: int
-    owner: str
+    claim_no: int
+    holder: str
 
 
 def submit(
@@ -105,8 +105,8 @@ def queued() -> int:
     return Task.select().where(Task.status == QUEUED).count()
 
 
-def claim(owner: str) -> Task | None:
-    """Move the oldest QUEUED task whose recording is here to IN_PROGRESS for ``owner``; None when nothing waits."""
+def claim(holder: str) -> Task | None:
+    """Move the oldest QUEUED task whose recording is here to IN_PROGRESS for ``holder``; None when nothing waits."""
     ready = (Task.status == QUEUED) & Task.source_url.is_null() & _pause_over()
     if oldest(ready).scalar() is None:  # a plain read: an idle poll must not take the write lock
         return None
@@ -116,8 +116,8 @@ def claim(owner: str) -> Task | None:
             return None
         Task.update(
             status=IN_PROGRESS,
-            owner=owner,
-            attempt=Task.attempt + 1,
+            holder=holder,
+            claim_no=Task.claim_no + 1,
             lease_expires=now() + LEASE_SECONDS,
             started_at=now(),
             not_before=None,
@@ -192,17 +192,17 @@ def delete(uuid: str) -> bool:
     return _changed_and_told(Task.delete().where(Task.uuid == uuid))
 
 
-def held(owner: str) -> set[tuple[str, int]]:
-    """(uuid, attempt) of all that ``owner`` may still write a result for."""
-    rows = Task.select(Task.uuid, Task.attempt).where((Task.status == IN_PROGRESS) & (Task.owner == owner))
-    return {(row.uuid, row.attempt) for row in rows}
+def held(holder: str) -> set[tuple[str, int]]:
+    """(uuid, claim_no) of all that ``holder`` may still write a result for."""
+    rows = Task.select(Task.uuid, Task.claim_no).where((Task.status == IN_PROGRESS) & (Task.holder == holder))
+    return {(row.uuid, row.claim_no) for row in rows}
 
 
 def in_queue() -> dict[Any, Any]:
     """What a row holds that is back in the queue."""
     return {
         Task.status: QUEUED,
-        Task.owner: None,
+        Task.holder: None,
         Task.lease_expires: None,
         Task.stage: None,
         Task.started_at: None,
@@ -217,7 +217,7 @@ def _pause_over() -> Any:
 
 def held_by(claim: Claim) -> Any:
     """The condition that nobody has taken the task from ``claim``."""
-    ours = (Task.uuid == claim.uuid) & (Task.attempt == claim.attempt) & (Task.owner == claim.owner)
+    ours = (Task.uuid == claim.uuid) & (Task.claim_no == claim.claim_no) & (Task.holder == claim.holder)
     return ours & (Task.status == IN_PROGRESS)
 
 
@@ -227,7 +227,7 @@ def _finish(claim: Claim, **values: Any) -> bool:
 
 def ended() -> dict[str, Any]:
     """What every row holds that has come to its end."""
-    return {"finished_at": now(), "stage": None, "owner": None, "lease_expires": None}
+    return {"finished_at": now(), "stage": None, "holder": None, "lease_expires": None}
 
 
 def changed(update: Any) -> bool:

@@ -19,9 +19,9 @@ def source_of(cache: Path, identifier: str) -> Path:
     return folder_of(cache, identifier) / SOURCE
 
 
-def stems_of(cache: Path, identifier: str, attempt: int) -> Path:
-    """The folder of the stems that ``attempt`` made; a late earlier attempt writes beside it, never into it."""
-    return folder_of(cache, identifier) / f"{STEMS}-{attempt}"
+def stems_of(cache: Path, identifier: str, claim_no: int) -> Path:
+    """The folder of the stems written under claim ``claim_no``; an earlier, late run writes to its own."""
+    return folder_of(cache, identifier) / f"{STEMS}-{claim_no}"
 
 
 def sync_folder(folder: Path) -> None:

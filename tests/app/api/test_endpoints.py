@@ -19,6 +19,7 @@ from werkzeug.datastructures import MultiDict
 from app.core.db import connection
 from app.core.db.states import TASK_TYPES
 from app.core.settings import Settings
+from app.current import get_settings
 from app.factory import create_app
 from tests.app.posting import ENDPOINTS, RECORDING, kept, post, refused, rows
 from tests.service import ROOT
@@ -233,8 +234,8 @@ def test_disk_without_room_is_answered_with_507(mini_settings: Settings, path: s
 
 def test_ledger_in_trouble_is_answered_with_503(web: Flask, path: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("app.core.db.connection.BUSY_TIMEOUT", 0.2)
-    web = create_app(web.extensions["speech"].settings)
-    file = Path(web.extensions["speech"].settings.db_url.removeprefix("sqlite:///"))
+    web = create_app(get_settings(web))
+    file = Path(get_settings(web).db_url.removeprefix("sqlite:///"))
     connection.database.close()
     with sqlite3.connect(file, isolation_level=None) as holder:
         holder.execute("BEGIN IMMEDIATE")

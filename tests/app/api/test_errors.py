@@ -19,6 +19,7 @@ from werkzeug.test import TestResponse
 from app.core.db import connection, tasks
 from app.core.errors import SpeechError
 from app.core.settings import Settings
+from app.current import get_settings
 from app.factory import create_app
 from tests.app.posting import kept, post, refused, rows, submitted
 from tests.postgres import Postgres
@@ -35,7 +36,7 @@ def impatient(mini_settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Itera
 
 
 def ledger_file(web: Flask) -> Path:
-    return Path(web.extensions["speech"].settings.db_url.removeprefix("sqlite:///"))
+    return Path(get_settings(web).db_url.removeprefix("sqlite:///"))
 
 
 @pytest.mark.parametrize(

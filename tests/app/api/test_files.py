@@ -13,6 +13,7 @@ from werkzeug.test import TestResponse
 
 from app.core.db import tasks
 from app.core.settings import Cache
+from app.current import get_settings
 from app.formats import stem_archive
 from tests.app.posting import refused, submitted
 from tests.app.rows import claimed
@@ -31,7 +32,7 @@ def addresses(identifier: str) -> Addresses:
 
 
 def cache(web: Flask) -> Path:
-    path: Path = web.extensions["speech"].settings.cache.path
+    path: Path = get_settings(web).cache.path
     return path
 
 

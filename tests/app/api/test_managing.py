@@ -11,6 +11,7 @@ from flask import Flask
 
 from app.core.db import connection, tasks
 from app.core.db.tasks import Claim
+from app.current import get_settings
 from tests.app.core.db.test_connection import in_processes
 from tests.app.posting import kept, refused, rows, submitted
 from tests.app.rows import claimed, completed
@@ -78,7 +79,7 @@ def test_deleted_task_and_its_files_are_gone(anywhere: Flask, state: str) -> Non
 
 def test_task_whose_files_are_gone_already_is_deleted_too(web: Flask) -> None:
     identifier = submitted(web)
-    cache: Path = web.extensions["speech"].settings.cache.path
+    cache: Path = get_settings(web).cache.path
     (cache / identifier / "source").unlink()
     (cache / identifier).rmdir()
     assert web.test_client().delete(f"/task/{identifier}").status_code == 204
@@ -86,7 +87,7 @@ def test_task_whose_files_are_gone_already_is_deleted_too(web: Flask) -> None:
 
 def test_file_that_is_being_read_is_read_to_its_end(web: Flask) -> None:
     identifier = submitted(web)
-    source = web.extensions["speech"].settings.cache.path / identifier / "source"
+    source = get_settings(web).cache.path / identifier / "source"
     size = source.stat().st_size
     with source.open("rb") as reading:
         reading.read(10)

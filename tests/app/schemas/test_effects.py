@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from flask import Flask
 
+from app.current import get_defaults
 from app.schemas.effects import without_effect
 from app.schemas.transcription import TranscriptionParameters
 
@@ -96,7 +97,7 @@ def context(web: Flask, defaults: dict[str, Any]) -> Iterator[None]:
 
 @pytest.fixture
 def defaults(web: Flask) -> dict[str, Any]:
-    loaded: dict[str, Any] = web.extensions["speech"].defaults | {"batch_size": 8}
+    loaded: dict[str, Any] = get_defaults(web) | {"batch_size": 8}
     return loaded
 
 

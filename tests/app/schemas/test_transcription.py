@@ -12,6 +12,7 @@ import pytest
 from flask import Flask
 from marshmallow import ValidationError
 
+from app.current import get_defaults, get_settings
 from app.schemas.languages import LANGUAGES
 from app.schemas.transcription import TranscriptionParameters, server_defaults
 from tests.app.posting import post, refused, rows, submitted
@@ -137,11 +138,11 @@ def complaint(**given: Any) -> str:
 
 
 def test_defaults_are_the_contracts(web: Flask) -> None:
-    settings = web.extensions["speech"].settings
+    settings = get_settings(web)
     assert loaded() == DEFAULTS
     assert set(TranscriptionParameters().fields) == set(DEFAULTS) | CONFIGURED
     assert {type(value) for value in loaded().values()} == {type(value) for value in DEFAULTS.values()}
-    assert web.extensions["speech"].defaults == DEFAULTS | server_defaults(settings)
+    assert get_defaults(web) == DEFAULTS | server_defaults(settings)
     assert set(server_defaults(settings)) - set(settings.transcription) == CONFIGURED
 
 
@@ -356,7 +357,7 @@ def test_empty_text_is_refused_where_null_is_not_allowed(web: Flask, name: str) 
 
 
 def test_config_may_set_other_defaults(web: Flask) -> None:
-    configured = web.extensions["speech"].settings.transcription["chunk_length"]
+    configured = get_settings(web).transcription["chunk_length"]
     assert configured != DEFAULTS["chunk_length"]
     submitted(web)
     submitted(web, "?chunk_length=30")

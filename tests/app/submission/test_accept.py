@@ -23,6 +23,7 @@ from werkzeug.test import TestResponse
 
 from app.core.db import connection, tasks
 from app.core.settings import Settings
+from app.current import get_defaults, get_settings
 from app.factory import create_app
 from app.submission import uploads
 from tests.app.posting import RECORDING, kept, post, refused, rows, submitted
@@ -82,13 +83,13 @@ def test_upload_is_answered_with_its_task(web: Flask, path: str) -> None:
 def test_stored_file_is_the_one_that_was_sent(web: Flask, size: int) -> None:
     recording = os.urandom(min(size, 4096)) * (size // 4096 + 1)
     identifier = submitted(web, recording=recording[:size])
-    cache = web.extensions["speech"].settings.cache.path
+    cache = get_settings(web).cache.path
     assert kept(web) == [identifier, f"{identifier}/source"]
     assert (cache / identifier / "source").read_bytes() == recording[:size]
 
 
 def test_file_is_durable_before_the_task_exists(web: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
-    cache = web.extensions["speech"].settings.cache.path
+    cache = get_settings(web).cache.path
     synced: list[tuple[Path, int]] = []
     fsync, submit = os.fsync, tasks.submit
 
@@ -140,7 +141,7 @@ def test_parameters_may_stand_in_query_or_form(web: Flask, place: str) -> None:
 
 def test_row_holds_every_parameter_with_defaults_filled_in(web: Flask) -> None:
     submitted(web, "?vad_filter=1")
-    defaults = web.extensions["speech"].defaults
+    defaults = get_defaults(web)
     stored = json.loads(rows()[0].params)
     assert set(stored) == set(defaults) - {"hf_token"}
     assert stored["max_speech_duration_s"] is None and stored["vad_filter"] is True
@@ -368,7 +369,7 @@ def test_token_of_a_client_is_not_stored_not_answered_and_not_logged(
     assert [warning for warning in json.loads(row.warnings) if "hf_token" in warning]
     said = [answer.text, shown.text, wrong.text, str(answer.headers), caplog.text, *capfd.readouterr()]
     assert token not in "".join(said)
-    stored = [path for path in web.extensions["speech"].settings.cache.path.rglob("*") if path.is_file()]
+    stored = [path for path in get_settings(web).cache.path.rglob("*") if path.is_file()]
     assert token.encode() not in b"".join(path.read_bytes() for path in stored)
 
 

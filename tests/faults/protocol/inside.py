@@ -20,7 +20,7 @@ from workers.supervisor.lease_watch import LeaseWatch
 class Inside:
     """The steps of supervisor ``number``. ``lossy``: a commit's answer may be lost with the connection, as on PostgreSQL.
 
-    ``files``: whether the tasks leave stems; ``returns``: up to which attempt a task may be given back.
+    ``files``: whether the tasks leave stems; ``returns``: up to which claim a task may be given back.
     """
 
     def __init__(self, snapshots: Snapshots, stepper: Stepper, lossy: bool, files: bool, returns: int) -> None:
@@ -37,14 +37,14 @@ class Inside:
         for slot, work in enumerate(one.slots):
             if work is None or work.phase in VERDICTS:
                 continue
-            who = f"{one.owner}'s process {slot}, attempt {work.claim.attempt}"
+            who = f"{one.holder}'s process {slot}, claim {work.claim.claim_no}"
             place = self._identifiers.index(work.claim.uuid)
             for does, kind, phase, folder in self._next(state, work, state.folders[place] or frozenset()):
                 after = state.supervisor(number, one._replace(slots=put(one.slots, slot, work._replace(phase=phase))))
                 yield Step(f"{who}: {does}", kind, after if folder is None else after.folder(place, folder))
 
     def _next(self, state: State, work: Work, folder: frozenset[str]) -> Iterator[tuple[str, str, str, Folder]]:
-        stems = f"{STEMS}-{work.claim.attempt}"
+        stems = f"{STEMS}-{work.claim.claim_no}"
         yield "dies", FAULT, LOST, None
         if work.phase == WRITING:
             if stems + PARTIAL in folder:
@@ -58,7 +58,7 @@ class Inside:
         if not self._files:
             yield "is done", GOOD, OUTCOME, None
         elif SOURCE in folder:
-            earlier = rf"{STEMS}-[1-{work.claim.attempt}]({re.escape(PARTIAL)})?"
+            earlier = rf"{STEMS}-[1-{work.claim.claim_no}]({re.escape(PARTIAL)})?"
             left = frozenset(name for name in folder if not re.fullmatch(earlier, name))
             yield "writes stems", GOOD, WRITING, left | {stems + PARTIAL}
 
@@ -78,7 +78,7 @@ class Inside:
                 yield from self._scripted(state, number, script, put(one.slots, slot, None))
         if one.ending:
             if not any(one.slots):
-                yield Step(f"{one.owner} has stopped", GOOD, state.supervisor(number, Supervisor(DEAD, *one[1:3])))
+                yield Step(f"{one.holder} has stopped", GOOD, state.supervisor(number, Supervisor(DEAD, *one[1:3])))
             return
         yield from self._beat(state, number, settled)
         yield from self._held(state, number)
@@ -90,40 +90,40 @@ class Inside:
         one = state.supervisors[number]
         going = self._stepper.go_on(script, state.rows, state.folders)
         touched = state._replace(rows=going.rows, folders=going.folders).aged(self._identifiers, going.touch)
-        label = f"{one.owner}: {script.does} {_short(script.to)}: {going.label}"
+        label = f"{one.holder}: {script.does} {_short(script.to)}: {going.label}"
         onward = touched.supervisors[number]._replace(script=going.script, slots=slots)
         yield Step(label, GOOD, touched.supervisor(number, onward), going.touch)
         if self._lossy and going.touch is not None:
             again = script._replace(answers=()) if script.does == "settle" else None
             onward = one._replace(script=again, slots=slots)
             if one.ending:
-                onward = Supervisor(DEAD, one.owner, (None,) * len(slots))
+                onward = Supervisor(DEAD, one.holder, (None,) * len(slots))
             yield Step(f"{label}, but the answer is lost", FAULT, touched.supervisor(number, onward), going.touch)
 
     def _beat(self, state: State, number: int, settled: bool) -> Iterator[Step]:
         """Supervisor._beat: renew, give back what is kept and not known, take over what others lost."""
         one = state.supervisors[number]
-        touch = self._ledger(state.rows, leases.renew, one.owner)
+        touch = self._ledger(state.rows, leases.renew, one.holder)
         renewed = state._replace(rows=touch.rows).aged(self._identifiers, touch)
-        yield Step(f"{one.owner}: renew → {touch.answer}", GOOD, renewed, touch)
-        known = tuple(sorted((work.claim.uuid, work.claim.attempt) for work in one.slots if work))
+        yield Step(f"{one.holder}: renew → {touch.answer}", GOOD, renewed, touch)
+        known = tuple(sorted((work.claim.uuid, work.claim.claim_no) for work in one.slots if work))
         if touch.answer > len(known) and not settled:
-            yield from self._scripted(renewed, number, Script("give back", (one.owner, known)), one.slots)
+            yield from self._scripted(renewed, number, Script("give back", (one.holder, known)), one.slots)
         if lost := self._lost(state, one):  # and much may happen before it acts on what it has seen
             seen = state.supervisor(number, one._replace(script=Script("recover", lost)))
-            yield Step(f"{one.owner}: sees that nobody renews {_short(lost)}", GOOD, seen)
+            yield Step(f"{one.holder}: sees that nobody renews {_short(lost)}", GOOD, seen)
 
     def _lost(self, state: State, watcher: Supervisor) -> tuple[Lease, ...]:
         """What LeaseWatch finds after it has looked for over 30 s, in which everybody renewed who was running."""
-        held: tuple[Lease, ...] = self._ledger(state.rows, leases.leases_of_others, watcher.owner).answer
+        held: tuple[Lease, ...] = self._ledger(state.rows, leases.leases_of_others, watcher.holder).answer
         if not held:
             return ()
         clock = 0.0
         watch = LeaseWatch(alone=len(state.supervisors) == 1, clock=lambda: clock)
-        running = {each.owner for each in state.supervisors if each.life == RUNNING}
+        running = {each.holder for each in state.supervisors if each.life == RUNNING}
         found: list[Lease] = []
         for _ in range(5):
-            found = watch.lost([Lease(h.claim, clock) if h.claim.owner in running else h for h in held])
+            found = watch.lost([Lease(h.claim, clock) if h.claim.holder in running else h for h in held])
             clock += LEASE_SECONDS / 3
         return tuple(found)
 
@@ -134,23 +134,23 @@ class Inside:
             if work is None or work.phase in VERDICTS:
                 continue
             touch = self._ledger(state.rows, tasks.report, work.claim, "separate", 0.5)
-            yield Step(f"{one.owner}: report → {touch.answer}", GOOD, state._replace(rows=touch.rows), touch)
-            held = self._ledger(state.rows, tasks.held, one.owner).answer
-            if (work.claim.uuid, work.claim.attempt) not in held:
+            yield Step(f"{one.holder}: report → {touch.answer}", GOOD, state._replace(rows=touch.rows), touch)
+            held = self._ledger(state.rows, tasks.held, one.holder).answer
+            if (work.claim.uuid, work.claim.claim_no) not in held:
                 yield from self._scripted(state, number, Script("abandon", work.claim), put(one.slots, slot, None))
 
     def _claim(self, state: State, number: int) -> Iterator[Step]:
         one = state.supervisors[number]
-        touch = self._ledger(state.rows, tasks.claim, one.owner)
+        touch = self._ledger(state.rows, tasks.claim, one.holder)
         if touch.answer is None:
             return
-        claim = Claim(touch.answer.uuid, touch.answer.attempt, one.owner)
-        label = f"{one.owner}: claim → attempt {claim.attempt}"
+        claim = Claim(touch.answer.uuid, touch.answer.claim_no, one.holder)
+        label = f"{one.holder}: claim → claim {claim.claim_no}"
         claimed = state._replace(rows=touch.rows).aged(self._identifiers, touch)
         taken = put(one.slots, one.slots.index(None), Work(claim, AT_WORK))
         onward = claimed.supervisors[number]._replace(slots=taken)
         yield Step(label, GOOD, claimed.supervisor(number, onward), touch)
-        if self._lossy and claim.attempt <= self._returns:
+        if self._lossy and claim.claim_no <= self._returns:
             yield Step(f"{label}, but the answer is lost", FAULT, claimed, touch)
 
 
@@ -158,7 +158,7 @@ def _short(to: object) -> str:
     """What a script works on, for a trace."""
     match to:
         case Claim():
-            return f"attempt {to.attempt} of {to.owner}"
+            return f"claim {to.claim_no} of {to.holder}"
         case Lease():
             return _short(to.claim)
         case tuple():

@@ -27,7 +27,7 @@ from tests.faults.protocol.stepped import NOTHING, VERDICTS, Script, Stepper
 def may_return(state: State, identifiers: tuple[str, ...], claim: Claim, returns: int) -> bool:
     """Whether to explore that ``claim`` is given back: that costs nothing, and could go on for ever."""
     row = state.rows[identifiers.index(claim.uuid)]
-    return row is None or row.attempt <= returns or row.status in TERMINAL or row.attempt != claim.attempt
+    return row is None or row.claim_no <= returns or row.status in TERMINAL or row.claim_no != claim.claim_no
 
 
 class Outside:
@@ -90,17 +90,17 @@ class Outside:
         one = state.supervisors[number]
         idle = (None,) * len(one.slots)
         if one.life == DEAD:
-            fresh = renamed(state, one.owner).supervisor(number, Supervisor(RUNNING, one.owner, idle))
-            yield Step(f"{one.owner} is started anew", GOOD, fresh)
+            fresh = renamed(state, one.holder).supervisor(number, Supervisor(RUNNING, one.holder, idle))
+            yield Step(f"{one.holder} is started anew", GOOD, fresh)
             return
-        yield Step(f"{one.owner}: SIGKILL", FAULT, state.supervisor(number, Supervisor(DEAD, one.owner, idle)))
+        yield Step(f"{one.holder}: SIGKILL", FAULT, state.supervisor(number, Supervisor(DEAD, one.holder, idle)))
         if one.life == STOPPED:
             # needed only where nobody else could go on in its place
             kind = GOOD if all(each.life == STOPPED for each in state.supervisors) else CLIENT
-            yield Step(f"{one.owner}: SIGCONT", kind, state.supervisor(number, one._replace(life=RUNNING)))
+            yield Step(f"{one.holder}: SIGCONT", kind, state.supervisor(number, one._replace(life=RUNNING)))
             return
         if any(one.slots) or one.script:
-            yield Step(f"{one.owner}: SIGSTOP", FAULT, state.supervisor(number, one._replace(life=STOPPED)))
+            yield Step(f"{one.holder}: SIGSTOP", FAULT, state.supervisor(number, one._replace(life=STOPPED)))
         if not one.ending and (one.script is None or not one.script.answers):
             yield from self._told_to_stop(state, number, one)
 
@@ -113,4 +113,6 @@ class Outside:
                 work and work._replace(phase=work.phase if heard and work.phase in VERDICTS else NOTHING)
                 for work in one.slots
             )
-            yield Step(f"{one.owner}: SIGTERM", FAULT, state.supervisor(number, one._replace(slots=slots, ending=True)))
+            yield Step(
+                f"{one.holder}: SIGTERM", FAULT, state.supervisor(number, one._replace(slots=slots, ending=True))
+            )

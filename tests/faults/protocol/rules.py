@@ -34,8 +34,8 @@ def _changes(was: Row | None, row: Row, touch: Touch | None) -> str | None:
     counted = touch is not None and touch.name in COUNTED
     if was.status in TERMINAL and was._replace(purged=True) != row._replace(purged=True):
         return f"a task that was {was.status} has changed to {row.status}"
-    if row.attempt != was.attempt + (touch is not None and touch.name == "claim"):
-        return f"attempt went from {was.attempt} to {row.attempt}"
+    if row.claim_no != was.claim_no + (touch is not None and touch.name == "claim"):
+        return f"claim_no went from {was.claim_no} to {row.claim_no}"
     if row.crashes != was.crashes + counted:
         return f"{touch.name if touch else 'nothing'} took losses from {was.crashes} to {row.crashes}"
     if row.status == COMPLETED != was.status and (touch is None or touch.name != "complete"):
@@ -44,16 +44,16 @@ def _changes(was: Row | None, row: Row, touch: Touch | None) -> str | None:
 
 
 def _row(row: Row) -> str | None:
-    if (row.owner is not None, row.leased) != (row.status == IN_PROGRESS,) * 2:
-        return f"a task that is {row.status} has owner {row.owner}, lease {row.leased}"
+    if (row.holder is not None, row.leased) != (row.status == IN_PROGRESS,) * 2:
+        return f"a task that is {row.status} has holder {row.holder}, lease {row.leased}"
     if row.finished != (row.status in TERMINAL):
         return f"a task that is {row.status} has an end: {row.finished}"
     if (row.result is not None) != (row.status == COMPLETED) or (row.error_code is not None) != (row.status == FAILED):
         return f"a task that is {row.status} has result {row.result}, error {row.error_code}"
     if row.purged and row.status not in TERMINAL:
         return f"a task that is {row.status} is marked as purged"
-    if row.status == COMPLETED and row.result != str(row.attempt):
-        return f"attempt {row.attempt} is completed with the result of attempt {row.result}"
+    if row.status == COMPLETED and row.result != str(row.claim_no):
+        return f"claim {row.claim_no} is completed with the result of claim {row.result}"
     third = row.crashes >= MAX_ATTEMPTS
     if row.crashes > MAX_ATTEMPTS or third != (row.status == FAILED and row.error_code == "worker_crashed"):
         return f"after {row.crashes} losses a task is {row.status} with error {row.error_code}"
@@ -63,25 +63,25 @@ def _row(row: Row) -> str | None:
 def _files(row: Row, folder: Folder, files: bool) -> str | None:
     if row.status not in TERMINAL and SOURCE not in (folder or ()):
         return f"the recording of a task that is {row.status} is gone"
-    if files and row.status == COMPLETED and not row.purged and f"{STEMS}-{row.attempt}" not in (folder or ()):
+    if files and row.status == COMPLETED and not row.purged and f"{STEMS}-{row.claim_no}" not in (folder or ()):
         return "a task is completed without its files"
     return None
 
 
 def _writer(before: State, touch: Touch) -> str | None:
-    """Only who holds the row as it is may change it; an owner only its own rows, and who takes over only what it saw."""
+    """Only who holds the row as it is may change it; an holder only its own rows, and who takes over only what it saw."""
     holder = next((each for each in touch.arguments if isinstance(each, Claim | Lease)), None)
     claim = holder.claim if isinstance(holder, Lease) else holder
     ids = sorted(touch.changed)
     if claim is not None:
         row = next(
-            (r for r in before.rows if r is not None and (r.attempt, r.owner) == (claim.attempt, claim.owner)), None
+            (r for r in before.rows if r is not None and (r.claim_no, r.holder) == (claim.claim_no, claim.holder)), None
         )
         theirs = row is not None and row.status == IN_PROGRESS
         if isinstance(holder, Lease):
             theirs = theirs and holder.expires == SEEN_LEASE
         if ids and (ids != [claim.uuid] or not theirs):
-            return f"{touch.name} by {claim.owner}, attempt {claim.attempt}, which holds nothing, changed a row"
+            return f"{touch.name} by {claim.holder}, claim {claim.claim_no}, which holds nothing, changed a row"
         if bool(touch.answer) != bool(ids):
             return f"{touch.name} answered {touch.answer} and changed {len(ids)} rows"
     return None

@@ -29,9 +29,9 @@ class Row(NamedTuple):
     """What the protocol depends on."""
 
     status: str
-    attempt: int
+    claim_no: int
     crashes: int
-    owner: str | None
+    holder: str | None
     leased: bool
     pause: str | None
     started: bool
@@ -108,7 +108,7 @@ class Snapshots:
             "created_at": 1.0,
         }
         values |= {
-            name: getattr(row, name) for name in ("status", "attempt", "crashes", "owner", "error_code", "result")
+            name: getattr(row, name) for name in ("status", "claim_no", "crashes", "holder", "error_code", "result")
         }
         values["lease_expires"] = SEEN_LEASE if row.leased else None
         values["not_before"] = {None: None, DUE: 5.0, PAUSED: self._ahead}[row.pause]
@@ -148,7 +148,7 @@ class Snapshots:
 def frozen(answer: Any) -> Any:
     """An answer that can be part of a state; of a row, what the workers look at."""
     if isinstance(answer, Task):
-        return Seen(answer.uuid, answer.status, answer.attempt, answer.files_purged_at is not None)
+        return Seen(answer.uuid, answer.status, answer.claim_no, answer.files_purged_at is not None)
     if isinstance(answer, list | set):
         return tuple(sorted(answer, key=repr))
     return answer
@@ -159,21 +159,21 @@ class Seen(NamedTuple):
 
     uuid: str
     status: str
-    attempt: int
+    claim_no: int
     purged: bool
 
     def thawed(self) -> Task:
         purged = PURGED_AT if self.purged else None
-        return Task(uuid=self.uuid, status=self.status, attempt=self.attempt, files_purged_at=purged)
+        return Task(uuid=self.uuid, status=self.status, claim_no=self.claim_no, files_purged_at=purged)
 
 
 def _row(values: dict[str, Any]) -> Row:
     pause = values["not_before"]
     return Row(
         values["status"],
-        values["attempt"],
+        values["claim_no"],
         values["crashes"],
-        values["owner"],
+        values["holder"],
         values["lease_expires"] is not None,
         None if pause is None else PAUSED if pause > time.time() else DUE,
         values["started_at"] is not None,

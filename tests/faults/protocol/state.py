@@ -29,7 +29,7 @@ class Supervisor(NamedTuple):
     """``script``: what its loop is in the middle of. One that is STOPPED goes on where it was when it is resumed."""
 
     life: str
-    owner: str
+    holder: str
     slots: tuple[Work | None, ...]
     script: Script | None = None
     ending: bool = False
@@ -93,14 +93,14 @@ def put(values: tuple[Any, ...], place: int, value: Any) -> Any:
 def renamed(state: State, name: str) -> State:
     """A dead supervisor's name is never used again: whatever still bears it, and those before it, gets other ones."""
     leases = [lease for s in state.supervisors if s.script and s.script.does == "recover" for lease in s.script.to]
-    written = {row.owner for row in state.rows if row} | {lease.claim.owner for lease in leases}
-    borne = sorted(owner for owner in written if owner is not None and owner.startswith(name))
-    older = {owner: name + "'" * age for age, owner in enumerate(borne, 1)}
-    rows = tuple(row and row._replace(owner=older.get(str(row.owner), row.owner)) for row in state.rows)
+    written = {row.holder for row in state.rows if row} | {lease.claim.holder for lease in leases}
+    borne = sorted(holder for holder in written if holder is not None and holder.startswith(name))
+    older = {holder: name + "'" * age for age, holder in enumerate(borne, 1)}
+    rows = tuple(row and row._replace(holder=older.get(str(row.holder), row.holder)) for row in state.rows)
 
     def by(lease: Lease) -> Lease:
-        owner = lease.claim.owner
-        return Lease(replace(lease.claim, owner=older.get(owner, owner)), lease.expires)
+        holder = lease.claim.holder
+        return Lease(replace(lease.claim, holder=older.get(holder, holder)), lease.expires)
 
     return state._replace(rows=rows, supervisors=tuple(_with_leases(s, by) for s in state.supervisors))
 

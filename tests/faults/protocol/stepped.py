@@ -139,7 +139,7 @@ class Stepper:
 
 def _verdict(claim: Claim, word: str) -> Outcome | Failure | None:
     if word == OUTCOME:
-        return Outcome("filepath", str(claim.attempt), [], 1.0, {})
+        return Outcome("filepath", str(claim.claim_no), [], 1.0, {})
     if word == FAILURE:
         return Failure("invalid_media", "It cannot be decoded.", [], 1.0, {})
     return Failure("worker_crashed", "It died.", [], None, {}) if word == LOST else None

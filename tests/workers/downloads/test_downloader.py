@@ -80,7 +80,7 @@ def test_recording_is_there_before_a_device_may_claim_the_task(serving: Serving,
     with source(answered(SOUND)) as server, serving():
         identifier = submitted(f"{server.url}/a.wav?sig=1")
         done = ended(identifier)
-    assert (done.status, done.owner, done.stage, done.progress) == (QUEUED, None, None, downloads.SHARE)
+    assert (done.status, done.holder, done.stage, done.progress) == (QUEUED, None, None, downloads.SHARE)
     assert (tmp_path / "cache" / identifier / "source").read_bytes() == SOUND
     claimed = tasks.claim("device")
     assert claimed is not None and claimed.uuid == identifier
@@ -174,7 +174,7 @@ def test_stop_gives_back_what_is_unfinished_and_a_start_begins_it_again(serving:
             began = time.monotonic()
         assert time.monotonic() - began < 3
         left = row(identifier)
-        assert (left.status, left.owner, left.stage, left.error) == (QUEUED, None, None, None)
+        assert (left.status, left.holder, left.stage, left.error) == (QUEUED, None, None, None)
         assert not list((tmp_path / "cache" / identifier).glob("source*"))
         server.answer = lambda path: [answered(SOUND)]
         with serving():

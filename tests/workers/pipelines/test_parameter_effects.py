@@ -128,7 +128,7 @@ class Lab:
     def stems(self, recording: Path, **asked: Any) -> dict[str, bytes]:
         """Name → content of the files that such a run leaves."""
         _, run = self.run(recording, **PLAIN, is_separate_bgm=True, **asked)
-        folder = stems_of(self.settings.cache.path, run.job.uuid, run.job.attempt)
+        folder = stems_of(self.settings.cache.path, run.job.uuid, run.job.claim_no)
         return {path.name: path.read_bytes() for path in folder.iterdir()} if folder.exists() else {}
 
     @property

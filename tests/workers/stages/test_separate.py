@@ -28,9 +28,9 @@ GAIN_VOCALS, GAIN_OTHER = 8.0, 6.0
 def separation(make_run: MakeRun, mini: Any) -> MakeRun:
     """A Run whose task has a folder in cache/ as the web side would have made it."""
 
-    def make(recording: Path, attempt: int = 1, **params: Any) -> Run:
+    def make(recording: Path, claim_no: int = 1, **params: Any) -> Run:
         run = make_run(recording, **params)
-        run.job = Job(recording.parent.name, attempt, "bgm-separation", run.job.params, [], str(recording))
+        run.job = Job(recording.parent.name, claim_no, "bgm-separation", run.job.params, [], str(recording))
         (mini.cache.path / run.job.uuid).mkdir(parents=True, exist_ok=True)
         return run
 
@@ -38,7 +38,7 @@ def separation(make_run: MakeRun, mini: Any) -> MakeRun:
 
 
 def folder(run: Run) -> Path:
-    return run.settings.cache.path / run.job.uuid / f"stems-{run.job.attempt}"
+    return run.settings.cache.path / run.job.uuid / f"stems-{run.job.claim_no}"
 
 
 def stems(run: Run) -> dict[str, mixtures.Sound]:
@@ -175,7 +175,7 @@ def test_recording_without_samples_leaves_no_files(separation: MakeRun, tmp_path
 
 def test_earlier_attempts_leftovers_go(separation: MakeRun, tmp_path: Path) -> None:
     recording = recordings.wav(tmp_path / "a.wav", recordings.silence(1))
-    run = separation(recording, attempt=3)
+    run = separation(recording, claim_no=3)
     for name in ("stems-1.partial", "stems-2"):
         (folder(run).parent / name).mkdir()
     bgm_separation.run(run)

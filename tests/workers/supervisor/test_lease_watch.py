@@ -21,8 +21,8 @@ class Steady:
         return self.now
 
 
-def lease(expires: float = 50.0, uuid: str = "x", attempt: int = 1, owner: str = "elsewhere") -> Lease:
-    return Lease(Claim(uuid, attempt, owner), expires)
+def lease(expires: float = 50.0, uuid: str = "x", claim_no: int = 1, holder: str = "elsewhere") -> Lease:
+    return Lease(Claim(uuid, claim_no, holder), expires)
 
 
 @pytest.fixture
@@ -69,8 +69,8 @@ def test_only_the_lease_that_stands_still_is_lost(watch: LeaseWatch, clock: Stea
 
 
 def test_new_attempt_at_the_same_task_has_its_own_thirty_seconds(watch: LeaseWatch, clock: Steady) -> None:
-    looks(watch, clock, lease(attempt=1), seconds=LEASE_SECONDS)
-    assert looks(watch, clock, lease(attempt=2), seconds=LEASE_SECONDS) == []
+    looks(watch, clock, lease(claim_no=1), seconds=LEASE_SECONDS)
+    assert looks(watch, clock, lease(claim_no=2), seconds=LEASE_SECONDS) == []
 
 
 def test_watcher_that_was_stopped_counts_anew(watch: LeaseWatch, clock: Steady) -> None:
@@ -87,8 +87,8 @@ def test_short_delay_between_looks_is_no_stop(watch: LeaseWatch, clock: Steady) 
 def test_dead_owner_loses_at_once(watch: LeaseWatch) -> None:
     parts = own_name().split("/")
     parts[4] = "1"  # a process of our pid that started at another time
-    dead = lease(owner="/".join(parts))
-    alive = lease(owner=own_name())
+    dead = lease(holder="/".join(parts))
+    alive = lease(holder=own_name())
     assert int(parts[3]) == os.getpid()
     assert watch.lost([dead, alive, lease()]) == [dead]
 

@@ -44,7 +44,7 @@ def kept(cache: Cache) -> Iterator[Kept]:
 def finish(identifier: str, seconds_ago: float) -> None:
     row = tasks.claim("me")
     assert row is not None and row.uuid == identifier
-    tasks.complete(Claim(identifier, row.attempt, "me"), "json", "[]", [], 1.0)
+    tasks.complete(Claim(identifier, row.claim_no, "me"), "json", "[]", [], 1.0)
     Task.update(finished_at=Task.finished_at - seconds_ago).where(Task.uuid == identifier).execute()
 
 

@@ -23,15 +23,15 @@ def settings(tmp_path: Path) -> Settings:
 def test_claim_whose_answer_was_lost_is_given_back_and_costs_nothing(settings: Settings) -> None:
     identifier = queued()
     supervisor = Supervisor(settings, [], alone=False)
-    claimed(supervisor.owner)  # and then the connection broke
+    claimed(supervisor.name)  # and then the connection broke
     supervisor._beat()
-    assert (row(identifier).status, row(identifier).owner, row(identifier).crashes) == (QUEUED, None, 0)
-    assert claimed().attempt == 2
+    assert (row(identifier).status, row(identifier).holder, row(identifier).crashes) == (QUEUED, None, 0)
+    assert claimed().claim_no == 2
 
 
 def test_what_is_known_and_what_others_run_is_kept(settings: Settings) -> None:
     known, unknown, theirs = queued(), queued(), queued()
     ours = claimed("me")
     claimed("me"), claimed("them")
-    settlement.give_back_unknown(settings, "me", {(ours.uuid, ours.attempt)})
+    settlement.give_back_unknown(settings, "me", {(ours.uuid, ours.claim_no)})
     assert [row(identifier).status for identifier in (known, unknown, theirs)] == [IN_PROGRESS, QUEUED, IN_PROGRESS]

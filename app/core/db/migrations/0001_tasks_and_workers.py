@@ -20,9 +20,9 @@ class Task(Model):
     language = CharField(max_length=16, null=True)
     audio_duration = DoubleField(null=True)
     duration = DoubleField(null=True)
-    attempt = IntegerField(default=0)
+    claim_no = IntegerField(default=0)
     crashes = IntegerField(default=0)
-    owner = CharField(max_length=128, null=True)
+    holder = CharField(max_length=128, null=True)
     lease_expires = DoubleField(null=True)
     created_at = DoubleField()
     started_at = DoubleField(null=True)
@@ -35,7 +35,7 @@ class Task(Model):
 
 
 class Worker(Model):
-    owner = CharField(max_length=128, primary_key=True)
+    name = CharField(max_length=128, primary_key=True)
     devices = TextField(default="[]")
     started_at = DoubleField()
     heartbeat_at = DoubleField()

@@ -71,7 +71,7 @@ def open_and_submit(barrier: Any, url: str) -> str:
 def test_ledger_of_the_first_version_keeps_its_tasks(ledger_url: str, first_only: Path) -> None:
     old = db_url.connect(ledger_url)
     assert Runner(old, str(first_only)).up() == [FIRST]
-    insert = "INSERT INTO task (uuid, task_type, status, file_name, params, warnings, progress, attempt, crashes, created_at)"
+    insert = "INSERT INTO task (uuid, task_type, status, file_name, params, warnings, progress, claim_no, crashes, created_at)"
     old.execute_sql(
         f"{insert} VALUES ('old', 'transcription', 'QUEUED', 'ä.wav', '{{\"lang\": \"de\"}}', '[]', 0, 0, 0, 1.5)"
     )
@@ -83,7 +83,7 @@ def test_ledger_of_the_first_version_keeps_its_tasks(ledger_url: str, first_only
     assert (row.file_name, row.params, row.created_at, row.result) == ("ä.wav", '{"lang": "de"}', 1.5, None)
     claimed = tasks.claim("me")
     assert claimed is not None
-    assert tasks.complete(Claim("old", claimed.attempt, "me"), "json", "[]", [], 1.0)
+    assert tasks.complete(Claim("old", claimed.claim_no, "me"), "json", "[]", [], 1.0)
 
 
 def test_every_index_of_the_first_version_is_there_after_the_last(ledger_url: str, first_only: Path) -> None:
@@ -102,9 +102,7 @@ def test_nothing_stands_behind_the_result_where_sqlite_would_read_through_it(
     url = f"sqlite:///{tmp_path / 'records.db'}"
     old = db_url.connect(url)
     Runner(old, str(first_only)).up()
-    insert = (
-        "INSERT INTO task (uuid, task_type, status, file_name, params, warnings, progress, attempt, crashes, created_at"
-    )
+    insert = "INSERT INTO task (uuid, task_type, status, file_name, params, warnings, progress, claim_no, crashes, created_at"
     old.execute_sql(f"{insert}, result) VALUES ('a', 'x', 'COMPLETED', '', '', '', 1, 1, 0, 1, '[7]')")
     old.execute_sql(f"{insert}) VALUES ('b', 'x', 'QUEUED', '', '', '', 1, 1, 0, 1)")
     old.close()
@@ -204,10 +202,10 @@ def test_rows_are_stamped_by_the_ledgers_clock(ledger_url: str) -> None:
 def test_clock_goes_on_within_a_transaction(ledger_url: str) -> None:
     connection.connect(ledger_url)
     with connection.write():
-        Worker.insert(owner="a", started_at=connection.now(), heartbeat_at=connection.now()).execute()
+        Worker.insert(name="a", started_at=connection.now(), heartbeat_at=connection.now()).execute()
         time.sleep(0.05)
-        Worker.insert(owner="b", started_at=connection.now(), heartbeat_at=connection.now()).execute()
-    first, second = Worker.select().order_by(Worker.owner)
+        Worker.insert(name="b", started_at=connection.now(), heartbeat_at=connection.now()).execute()
+    first, second = Worker.select().order_by(Worker.name)
     assert second.started_at - first.started_at >= 0.04
 
 

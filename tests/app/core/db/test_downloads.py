@@ -22,8 +22,8 @@ def submitted(url: str | None = URL) -> str:
     return identifier
 
 
-def held(owner: str = "me") -> Held:
-    claimed = downloads.claim(owner)
+def held(holder: str = "me") -> Held:
+    claimed = downloads.claim(holder)
     assert claimed is not None and claimed[1] == URL
     return claimed[0]
 
@@ -42,7 +42,7 @@ def test_device_claims_only_what_is_here() -> None:
     assert downloads.ready(held())
     claimed = tasks.claim("device")
     assert claimed is not None and claimed.uuid == waiting
-    assert (claimed.source_url, claimed.owner, claimed.attempt) == (None, "device", 1)
+    assert (claimed.source_url, claimed.holder, claimed.claim_no) == (None, "device", 1)
 
 
 def test_downloads_are_taken_on_in_their_order_and_once() -> None:
@@ -101,7 +101,7 @@ def test_release_lets_the_next_one_begin_at_once() -> None:
     identifier = submitted()
     held("stopping")
     assert downloads.release("stopping") == 1
-    assert (row(identifier).stage, row(identifier).owner) == (None, None)
+    assert (row(identifier).stage, row(identifier).holder) == (None, None)
     assert held("next").uuid == identifier
 
 
@@ -118,7 +118,7 @@ def test_running_tasks_are_never_taken_for_downloads() -> None:
     claimed = tasks.claim("me")
     assert claimed is not None
     assert downloads.renew("me") == set() and downloads.release("me") == 0 and downloads.claim("me") is None
-    assert tasks.complete(Claim(claimed.uuid, claimed.attempt, "me"), "json", "[]", [], 1.0)
+    assert tasks.complete(Claim(claimed.uuid, claimed.claim_no, "me"), "json", "[]", [], 1.0)
 
 
 def test_looking_for_downloads_reads_no_finished_tasks(ledger_url: str) -> None:

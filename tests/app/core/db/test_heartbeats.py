@@ -13,14 +13,14 @@ pytestmark = pytest.mark.usefixtures("ledger")
 
 
 def owners() -> list[str]:
-    return sorted(row.owner for row in Worker.select())
+    return sorted(row.name for row in Worker.select())
 
 
 def test_one_row_a_supervisor_says_what_its_devices_do() -> None:
     heartbeats.beat("me", [{"device": "cpu-0", "state": "starting"}])
     heartbeats.beat("me", [{"device": "cpu-0", "state": "idle"}])
     (row,) = heartbeats.fresh()
-    assert (row.owner, json.loads(row.devices)) == ("me", [{"device": "cpu-0", "state": "idle"}])
+    assert (row.name, json.loads(row.devices)) == ("me", [{"device": "cpu-0", "state": "idle"}])
     assert row.heartbeat_at >= row.started_at
 
 
@@ -29,13 +29,13 @@ def test_old_heartbeat_is_not_fresh_until_it_beats_again() -> None:
     Worker.update(heartbeat_at=Worker.heartbeat_at - FRESH_SECONDS - 1).execute()
     assert heartbeats.fresh() == []
     heartbeats.beat("me", [])
-    assert [row.owner for row in heartbeats.fresh()] == ["me"]
+    assert [row.name for row in heartbeats.fresh()] == ["me"]
 
 
 def test_those_silent_for_an_hour_are_forgotten_when_another_comes() -> None:
     heartbeats.beat("gone", [])
     heartbeats.beat("resting", [])
-    Worker.update(heartbeat_at=Worker.heartbeat_at - FORGET_SECONDS - 1).where(Worker.owner == "gone").execute()
+    Worker.update(heartbeat_at=Worker.heartbeat_at - FORGET_SECONDS - 1).where(Worker.name == "gone").execute()
     heartbeats.beat("new", [])
     assert owners() == ["new", "resting"]
 

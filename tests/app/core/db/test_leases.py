@@ -18,15 +18,15 @@ def lost(claim: Claim, pause: float = 0.0) -> str | None:
     return leases.lose(claim, "worker_crashed", "It died.", pause)
 
 
-def taken(owner: str = "them") -> list[str | None]:
-    return [leases.take_over(lease, "It is gone.", 0.0) for lease in leases.leases_of_others(owner)]
+def taken(holder: str = "them") -> list[str | None]:
+    return [leases.take_over(lease, "It is gone.", 0.0) for lease in leases.leases_of_others(holder)]
 
 
 def test_lost_task_runs_again_only_after_its_pause() -> None:
     identifier = queued()
     assert lost(claimed(), pause=1000) == leases.AGAIN
     waiting = row(identifier)
-    assert (waiting.status, waiting.attempts, waiting.error, waiting.owner) == (QUEUED, 1, None, None)
+    assert (waiting.status, waiting.attempts, waiting.error, waiting.holder) == (QUEUED, 1, None, None)
     assert tasks.claim("me") is None
     other = queued()
     assert claimed().uuid == other, "the pause holds up nobody else"
@@ -76,7 +76,7 @@ def test_only_the_holder_can_lose_a_task() -> None:
     tasks.requeue(stale)
     claimed("second")
     assert lost(stale) is None
-    assert (row(identifier).status, row(identifier).owner, row(identifier).crashes) == (IN_PROGRESS, "second", 0)
+    assert (row(identifier).status, row(identifier).holder, row(identifier).crashes) == (IN_PROGRESS, "second", 0)
 
 
 def test_what_others_hold_can_be_taken_over_and_ones_own_not() -> None:

@@ -1,4 +1,4 @@
-"""The task row: claimed once, fenced by attempt and owner, terminal for good."""
+"""The task row: claimed once, fenced by claim number and holder, terminal for good."""
 
 from __future__ import annotations
 
@@ -41,11 +41,11 @@ def test_stale_attempt_changes_nothing() -> None:
     stale = claimed("first")
     assert tasks.requeue(stale)
     fresh = claimed("second")
-    assert fresh.attempt == stale.attempt + 1
+    assert fresh.claim_no == stale.claim_no + 1
     assert not tasks.report(stale, "decode", 0.5)
     assert not tasks.complete(stale, "json", "[]", [], 1.0)
     assert not tasks.requeue(stale)
-    assert row(identifier).owner == "second"
+    assert row(identifier).holder == "second"
 
 
 def test_the_same_owner_is_fenced_off_by_its_earlier_attempt() -> None:
@@ -123,7 +123,7 @@ def test_running_task_is_cancelled_and_its_holder_writes_nothing_more() -> None:
     assert not tasks.fail(claim, "x", "y", [], None)
     assert not tasks.requeue(claim)
     ended = row(identifier)
-    assert (ended.status, ended.result, ended.stage, ended.owner) == (CANCELLED, None, None, None)
+    assert (ended.status, ended.result, ended.stage, ended.holder) == (CANCELLED, None, None, None)
     assert ended.duration is not None and 0 <= ended.duration < 60
 
 
