@@ -66,14 +66,14 @@ class Stepper:
         }
         self._delete_row, self._remove_folder = self._row(tasks, "delete"), self._file(removal, "remove_folder")
         replaced = {
-            (settlement, "task"): self._rows_of(tasks, "complete", "fail", "requeue", "held"),
-            (settlement, "losses"): self._rows_of(leases, "lose", "take_over"),
-            (settlement, "unfinished"): SimpleNamespace(remove=self._file(cleanup, "remove")),
-            (leftovers, "reading"): self._rows_of(queries, "facts"),
+            (settlement, "tasks"): self._rows_of(tasks, "complete", "fail", "requeue", "held"),
+            (settlement, "leases"): self._rows_of(leases, "lose", "take_over"),
+            (settlement, "cleanup"): SimpleNamespace(remove=self._file(cleanup, "remove")),
+            (leftovers, "queries"): self._rows_of(queries, "facts"),
             (leftovers, "remove_folder"): self._remove_folder,
             (leftovers, "remove_partial"): self._file(removal, "remove_partial"),
-            (purge, "age"): self._rows_of(retention, "purgeable", "purged", "forgettable", "forget"),
-            (purge, "reading"): self._rows_of(queries, "facts"),
+            (purge, "retention"): self._rows_of(retention, "purgeable", "purged", "forgettable", "forget"),
+            (purge, "queries"): self._rows_of(queries, "facts"),
             (purge, "remove_folder"): self._remove_folder,
         }
         for (module, name), ours in replaced.items():

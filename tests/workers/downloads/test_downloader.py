@@ -229,7 +229,7 @@ def test_unforeseen_trouble_ends_neither_the_thread_nor_tells_the_url(
         failed = ended(submitted("http://media.example/?secret"))
         assert (failed.status, failed.error_code) == (FAILED, "internal_error")
         assert ended(submitted(server.url)).error is None
-    monkeypatch.setattr(downloader.download, "forget", lambda: 1 / 0)
+    monkeypatch.setattr(downloader.downloads, "forget", lambda: 1 / 0)
     with source(answered(SOUND)) as server, serving():
         assert ended(submitted(server.url)).error is None
     assert "KeyError" in caplog.text and "ZeroDivisionError" in caplog.text
