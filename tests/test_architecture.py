@@ -1,11 +1,13 @@
-"""Two walls: the web side imports nothing of the models and the workers, the workers nothing of the web."""
+"""Who may import whom: workers take from app only app.core, which needs neither flask nor torch; app never needs a model."""
 
 from __future__ import annotations
 
+import ast
 import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,6 +16,62 @@ from tests.service import MINI, ROOT
 
 MODELS = ["torch", "whisperx", "demucs", "faster_whisper", "ctranslate2", "av", "numpy", "pyannote", "workers", "tests"]
 WEB = ["flask", "flask_smorest", "werkzeug", "marshmallow", "webargs", "gunicorn"]
+
+# Folder → what its files must not import, function-level imports included; longest prefix first.
+FORBIDDEN = {
+    "app/core": ["app.", "workers", *WEB, *MODELS],
+    "app": ["workers", "tests", *MODELS],
+    "workers": ["app.", "tests", *WEB],
+}
+ALLOWED = {"app/core": ["app.core"], "workers": ["app.core"]}
+
+
+def list_imports(source: str) -> Iterator[str]:
+    """Every module that ``source`` imports, dotted; ``from a import b`` counts as a.b."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.level == 0:
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def find_forbidden(folder: str, source: str) -> list[str]:
+    def begins(name: str, prefix: str) -> bool:
+        return f"{name}.".startswith(prefix if prefix.endswith(".") else f"{prefix}.")
+
+    return [
+        name
+        for name in list_imports(source)
+        if any(begins(name, prefix) for prefix in FORBIDDEN[folder])
+        and not any(begins(name, prefix) for prefix in ALLOWED.get(folder, []))
+    ]
+
+
+@pytest.mark.parametrize("folder", FORBIDDEN)
+def test_imports_keep_to_their_side(folder: str) -> None:
+    files = sorted((ROOT / folder).rglob("*.py"))
+    assert files
+    found = {str(file.relative_to(ROOT)): find_forbidden(folder, file.read_text()) for file in files}
+    assert {name: imports for name, imports in found.items() if imports} == {}
+
+
+@pytest.mark.parametrize(
+    ("folder", "line"),
+    [
+        ("workers", "from app.api import tasks"),
+        ("workers", "from app import openapi"),
+        ("workers", "import flask"),
+        ("app/core", "from app.schemas import vad"),
+        ("app/core", "from torch import nn"),
+        ("app/core", "import flask.json"),
+        ("app", "def f():\n    import whisperx.alignment"),
+        ("app", "from workers.device import main"),
+    ],
+)
+def test_a_forbidden_import_is_found(folder: str, line: str) -> None:
+    assert find_forbidden(folder, line)
+    assert not find_forbidden(folder, "from app.core.db import tasks\nimport json")
+
 
 WALL = """
 import importlib, json, sys
@@ -58,17 +116,11 @@ def test_whole_web_application_stays_small(tmp_path: Path) -> None:
     assert memory < 100
 
 
-def test_settings_and_ledger_need_neither_side(tmp_path: Path) -> None:
-    modules = (
-        "app.core.settings",
-        "app.core.db.tasks",
-        "app.core.db.heartbeats",
-        "app.core.db.notify",
-        "app.core.logs",
-        "app.core.storage.paths",
-        "workers.downloads.fetch",
-        "app.core.db.downloads",
-    )
+def test_core_needs_neither_side(tmp_path: Path) -> None:
+    files = (ROOT / "app/core").rglob("*.py")
+    modules = [
+        ".".join(file.relative_to(ROOT).with_suffix("").parts) for file in files if "migrations" not in file.parts
+    ]
     imported(tmp_path, [*MODELS, *WEB], *modules)
 
 
