@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 import time
 import uuid
 from collections.abc import Callable, Iterator
@@ -11,14 +12,17 @@ from pathlib import Path
 import pytest
 
 from app.ledger import age, task
+from app.ledger.db import database, read_clock
 from app.ledger.states import COMPLETED
 from app.ledger.task import Claim, Task
 from app.settings import Cache, Tasks
 from tests.service import Service, until
 from workers import purge
+from workers.clocks import ClockWatch
 
 pytestmark = pytest.mark.usefixtures("ledger")
 
+DAY = 86_400.0
 Kept = Callable[[], str]
 
 
@@ -120,6 +124,21 @@ def test_rows_stay_for_ever_unless_told_otherwise(cache: Cache, kept: Kept) -> N
     assert purge.forget_finished(cache, Tasks(ttl=3600)) == 1
     assert task.get(identifier) is None and not (cache.path / identifier).exists()
     assert task.get(running) is not None and (cache.path / running).exists()
+
+
+@pytest.mark.parametrize("jump", [0.0, DAY])
+def test_clock_that_jumps_right_after_the_look_makes_nothing_old(cache: Cache, kept: Kept, jump: float) -> None:
+    """The watch reads the clocks before they jump, the purge asks for old tasks and files after it."""
+    identifier, orphan = kept(), cache.path / str(uuid.uuid4())
+    finish(identifier, seconds_ago=DAY)
+    orphan.mkdir()
+    os.utime(orphan, (time.time() - DAY,) * 2)
+    watch = ClockWatch((lambda: read_clock() - jump, lambda: time.time() - jump))
+    database.close()
+    purge._run(cache, Tasks(ttl=3600), watch)
+    database.connect()
+    kept_all = bool(jump)
+    assert (task.get(identifier) is not None, (cache.path / identifier).exists(), orphan.exists()) == (kept_all,) * 3
 
 
 def test_the_schedule_runs_in_the_supervisor(tmp_path: Path) -> None:
