@@ -14,10 +14,11 @@ from peewee import DatabaseError, InterfaceError
 
 from app.ledger import losses, task, worker
 from app.ledger.db import database
-from app.ledger.task import Claim, Task
+from app.ledger.task import LEASE_SECONDS, Claim, Task
 from app.ledger.watch import Watch
 from app.media.paths import source_of
 from app.settings import Settings
+from workers import serving
 from workers.device_process import DeviceProcess
 from workers.leases import LeaseWatch
 from workers.owner import own_name
@@ -34,17 +35,26 @@ LEDGER_PAUSE_SECONDS = 1.0
 
 
 class Supervisor:
-    """The loop that serves the device processes of this machine. ``alone``: no other supervisor can serve this ledger."""
+    """The loop that serves the device processes of this machine. ``alone``: no other supervisor can serve this ledger.
+
+    ``serve`` is what each device process runs; a lease that stands still for ``lease_seconds`` is lost.
+    """
 
     def __init__(
-        self, settings: Settings, slots: list[Slot], alone: bool, clock: Callable[[], float] = time.monotonic
+        self,
+        settings: Settings,
+        slots: list[Slot],
+        alone: bool,
+        clock: Callable[[], float] = time.monotonic,
+        serve: Callable[..., None] = serving.serve,
+        lease_seconds: float = LEASE_SECONDS,
     ) -> None:
         self.owner = own_name()
         self._settings = settings
         self._clock = clock
         self._watch = Watch()
-        self._leases = LeaseWatch(alone, clock)
-        self._pool = Pool(settings, slots, clock)
+        self._leases = LeaseWatch(alone, clock, lease_seconds)
+        self._pool = Pool(settings, slots, clock, serve)
         self._unsettled: list[tuple[Claim, Verdict]] = []
         self._stop_by: float | None = None
         self._hurried = False
