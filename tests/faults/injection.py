@@ -23,6 +23,7 @@ from workers.protocol import Job, Loading, Message, Progress
 
 FOLDER = "FAULTS"
 ALWAYS = 10**6
+HOLD = "hold"  # wait there until the order is called off
 
 
 def order(folder: Path, stage: str, act: str, times: int = 1, prompt: str | None = None) -> Path:
@@ -69,7 +70,11 @@ def obey(stage: str, prompt: str | None) -> None:
     for path in sorted(Path(os.environ[FOLDER]).glob("*.order")):
         wanted = json.loads(path.read_text())
         if wanted["stage"] == stage and wanted["prompt"] in (None, prompt) and _counted(path, wanted["times"]):
-            ACTS[wanted["act"]]()
+            if wanted["act"] == HOLD:
+                while path.exists():
+                    time.sleep(0.02)
+            else:
+                ACTS[wanted["act"]]()
 
 
 def _counted(path: Path, times: int) -> bool:

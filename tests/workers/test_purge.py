@@ -153,7 +153,7 @@ def test_the_schedule_runs_in_the_supervisor(tmp_path: Path) -> None:
         service.start()
         identifier = service.submit()
         assert service.finished(identifier)["status"] == "COMPLETED"
-        until(lambda: not (service.cache / identifier).exists(), "files purged", patience=15)
+        until(lambda: not (service.cache / identifier).exists(), "files purged")
         assert service.task(identifier)["result"]
     finally:
         service.stop()
