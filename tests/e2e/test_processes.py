@@ -18,14 +18,14 @@ from tests.service import MINI, PATIENCE, ROOT, Service, free_port, promptly, ru
 def test_a_stop_lets_a_task_finish_within_drain_timeout(tmp_path: Path) -> None:
     config = yaml.safe_load((MINI / "config.yaml").read_text())
     config["models"]["path"] = str(MINI)
-    config["workers"] = {"drain_timeout": PATIENCE}
+    config["workers"] = {"drain_timeout": 600.0}
     (tmp_path / "config.yaml").write_text(yaml.safe_dump(config))
     with running(tmp_path, config=tmp_path / "config.yaml") as service:
         identifier = service.submit()
         until(lambda: service.task(identifier)["status"] != "QUEUED", "task is claimed")
         assert service.worker is not None
         service.worker.send_signal(signal.SIGTERM)
-        service.worker.wait(PATIENCE)
+        service.worker.wait(promptly(PATIENCE))
         assert service.task(identifier)["status"] == "COMPLETED"
 
 
@@ -34,7 +34,7 @@ def test_readiness_follows_the_supervisor(own_service: Service) -> None:
     assert requests.get(ready, timeout=30).status_code == 200
     assert own_service.worker is not None
     own_service.worker.send_signal(signal.SIGTERM)
-    own_service.worker.wait(PATIENCE)
+    own_service.worker.wait(promptly(PATIENCE))
     answer = requests.get(ready, timeout=30)
     assert answer.status_code == 503 and "python -m workers" in answer.json()["message"]
     assert int(answer.headers["Retry-After"]) > 0
@@ -66,7 +66,7 @@ def test_ctrl_c_leaves_no_process_behind(tmp_path: Path) -> None:
     family = root.children(recursive=True)
     assert len(family) >= 5
     honcho.send_signal(signal.SIGINT)
-    honcho.wait(PATIENCE)
+    honcho.wait(promptly(PATIENCE))
     _gone, alive = psutil.wait_procs(family, timeout=promptly(5))
     assert not alive, [process.cmdline() for process in alive]
 
@@ -76,7 +76,12 @@ def test_unreachable_ledger_refuses_to_start_in_one_sentence(tmp_path: Path, mod
     address = f"postgresql://me:secret@127.0.0.1:{free_port()}/speech"
     environment = Service(tmp_path, db_url=address).environment
     done = subprocess.run(
-        [sys.executable, "-m", module], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=PATIENCE
+        [sys.executable, "-m", module],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=promptly(PATIENCE),
     )
     assert done.returncode == 1
     assert "cannot start: the ledger does not answer" in done.stderr
@@ -88,7 +93,12 @@ def test_bad_settings_refuse_to_start_and_name_the_line(tmp_path: Path, module: 
     (tmp_path / "config.yaml").write_text("whisper:\n  model_sise: tiny\n")
     environment = {**Service(tmp_path).environment, "CONFIG": str(tmp_path / "config.yaml")}
     done = subprocess.run(
-        [sys.executable, "-m", module], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=PATIENCE
+        [sys.executable, "-m", module],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=promptly(PATIENCE),
     )
     assert done.returncode == 1
     assert "config.yaml, line 2: whisper.model_sise is not a setting" in done.stderr

@@ -22,7 +22,7 @@ from app import settings
 from app.factory import create_app
 from app.ledger import db
 from tests.app.posting import post
-from tests.service import MINI, PATIENCE, ROOT, SAMPLES, Service
+from tests.service import MINI, PATIENCE, ROOT, SAMPLES, Service, promptly
 
 TALK, OVER_MUSIC = SAMPLES / "short.flac", SAMPLES / "conversation-over-music.ogg"
 SAID = json.loads(TALK.with_suffix(".json").read_text())["text"]
@@ -87,8 +87,8 @@ def sent(server: Service, path: str, recording: Path, params: dict[str, Any]) ->
 
 def polled(server: Service, identifier: str, slash: str = "") -> dict[str, Any]:
     """The loop of the seed: ask until it is COMPLETED, stop when it FAILED."""
-    deadline = time.monotonic() + 2 * PATIENCE
-    while time.monotonic() < deadline:
+    began = time.monotonic()
+    while time.monotonic() - began < promptly(PATIENCE):
         answer = requests.get(f"{server.url}/task/{identifier}{slash}", timeout=30)
         assert answer.status_code == 200 and answer.history == [], answer.text
         task: dict[str, Any] = answer.json()

@@ -11,7 +11,7 @@ from tests.faults.injection import ALWAYS, happened
 from tests.service import SAMPLES, promptly, until
 
 SEEN_WITHIN = 2.0
-TASK_TIMEOUT = 60.0
+TASK_TIMEOUT = promptly(22.5)
 CONVERSATION = SAMPLES / "voices2.ogg"
 
 
