@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -142,6 +143,14 @@ def test_workers_import_without_the_web_and_before_the_models(tmp_path: Path, mo
 
 def test_pipelines_import_without_the_web(tmp_path: Path) -> None:
     imported(tmp_path, [*WEB, "tests"], "workers.pipelines.transcription")
+
+
+def test_no_test_name_stands_in_two_files() -> None:
+    files: dict[str, set[str]] = {}
+    for file in (ROOT / "tests").rglob("test_*.py"):
+        for name in re.findall(r"^def (test_\w+)\(", file.read_text(), re.MULTILINE):
+            files.setdefault(name, set()).add(str(file.relative_to(ROOT)))
+    assert {name: places for name, places in files.items() if len(places) > 1} == {}
 
 
 def test_wall_stops_what_it_should(tmp_path: Path) -> None:

@@ -65,8 +65,7 @@ def test_the_image_serves_and_its_probe_tells(dockerfile: Dockerfile, image: Pat
     with (tmp_path / "log").open("w") as log:
         web = subprocess.Popen(in_json(command), cwd=image, env=environment, stdout=log, stderr=log)
         try:
-            until(lambda: "Listening at" in (tmp_path / "log").read_text() or web.poll() is not None, "it listens")
-            until(lambda: subprocess.run(check, env=environment, capture_output=True).returncode == 0, "healthy", 30)
+            until(lambda: subprocess.run(check, env=environment, capture_output=True).returncode == 0, "healthy")
             assert requests.get(f"http://127.0.0.1:{port}/models", timeout=30).json()["model_size"]["choices"]
             assert requests.get(f"http://127.0.0.1:{port}/docs", timeout=30).ok
         finally:

@@ -83,7 +83,7 @@ def test_an_upload_reaches_the_service_while_it_is_sent(proxy: str, service: Ser
             f"Content-Length: {len(form + end)}\r\n\r\n"
         )
         client.sendall(head.encode() + form)
-        until(lambda: written(service.cache) > 500_000, "most of the recording is in the cache", patience=30)
+        until(lambda: written(service.cache) > 500_000, "most of the recording is in the cache")
         client.sendall(end)
         assert client.recv(12).endswith(b"201")
 

@@ -115,7 +115,7 @@ def test_bad_media_fails_with_its_reason_and_leaves_no_files(
     assert requests.get(f"{service.url}/task/file/{done['identifier']}", timeout=30).status_code == 404
 
 
-def test_refused_requests_leave_nothing_behind(service: Service) -> None:
+def test_refused_separations_leave_nothing_behind(service: Service) -> None:
     before = sorted(service.cache.iterdir())
     assert service.post("/bgm-separation", recording=b"").status_code == 422
     for query in ({"uvr_model_size": "evil/repo"}, {"segment_size": "0"}, {"stem_format": "exe"}, {"beam_size": "5"}):

@@ -16,7 +16,7 @@ from selenium.webdriver.remote.webelement import WebElement
 from tests.conftest import unavailable
 from tests.service import SAMPLE, Service, until
 
-WAIT = 30.0
+WAIT = 120.0
 
 
 @pytest.fixture

@@ -58,7 +58,7 @@ def submit(service: Service, url: str, **form: Any) -> str:
 
 
 def downloading(service: Service, identifier: str, server: Source) -> None:
-    until(lambda: server.open and service.task(identifier)["progress"] > 0, "half of it has come", 30)
+    until(lambda: server.open and service.task(identifier)["progress"] > 0, "half of it has come")
 
 
 def words(task: dict[str, Any]) -> list[tuple[str, float, float]]:

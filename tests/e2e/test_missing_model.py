@@ -20,8 +20,8 @@ def test_missing_model_fails_with_advice_and_others_keep_serving(tmp_path: Path)
     config = tmp_path / "config.yaml"
     config.write_text(CONFIG)
     with running(tmp_path, config=config) as service:
-        assert "not preloaded: Whisper model 'large-v3'" in service.log("worker.log")
         failed = service.finished(service.submit())
+        assert "not preloaded: Whisper model 'large-v3'" in service.log("worker.log")
         assert (failed["status"], failed["error_code"]) == ("FAILED", "model_not_available")
         assert "'large-v3'" in failed["error"] and str(tmp_path / "models" / "large-v3") in failed["error"]
         done = service.finished(service.submit(model_size="mini"))

@@ -10,37 +10,39 @@ from pathlib import Path
 import psutil
 import pytest
 import requests
+import yaml
 
-from tests import recordings
-from tests.service import ROOT, SAMPLE, Service, free_port, until
+from tests.service import MINI, PATIENCE, ROOT, Service, free_port, promptly, running, until
 
 
-def test_a_stop_lets_a_short_task_finish(own_service: Service, tmp_path: Path) -> None:
-    spoken = recordings.speech(SAMPLE)[
-        : 2 * recordings.RATE
-    ]  # a busy machine, too, is done with it within drain_timeout
-    identifier = own_service.submit(recordings.wav(tmp_path / "short.wav", spoken))
-    until(lambda: own_service.task(identifier)["status"] != "QUEUED", "task is claimed")
-    assert own_service.worker is not None
-    own_service.worker.send_signal(signal.SIGTERM)
-    own_service.worker.wait(15)
-    assert own_service.task(identifier)["status"] == "COMPLETED"
+def test_a_stop_lets_a_task_finish_within_drain_timeout(tmp_path: Path) -> None:
+    config = yaml.safe_load((MINI / "config.yaml").read_text())
+    config["models"]["path"] = str(MINI)
+    config["workers"] = {"drain_timeout": PATIENCE}
+    (tmp_path / "config.yaml").write_text(yaml.safe_dump(config))
+    with running(tmp_path, config=tmp_path / "config.yaml") as service:
+        identifier = service.submit()
+        until(lambda: service.task(identifier)["status"] != "QUEUED", "task is claimed")
+        assert service.worker is not None
+        service.worker.send_signal(signal.SIGTERM)
+        service.worker.wait(PATIENCE)
+        assert service.task(identifier)["status"] == "COMPLETED"
 
 
 def test_readiness_follows_the_supervisor(own_service: Service) -> None:
     ready = f"{own_service.url}/health/ready"
-    assert requests.get(ready, timeout=5).status_code == 200
+    assert requests.get(ready, timeout=30).status_code == 200
     assert own_service.worker is not None
     own_service.worker.send_signal(signal.SIGTERM)
-    own_service.worker.wait(15)
-    answer = requests.get(ready, timeout=5)
+    own_service.worker.wait(PATIENCE)
+    answer = requests.get(ready, timeout=30)
     assert answer.status_code == 503 and "python -m workers" in answer.json()["message"]
     assert int(answer.headers["Retry-After"]) > 0
 
 
 def test_idle_service_starts_a_task_at_once(service: Service) -> None:
     service.finished(service.submit())
-    assert sorted(service.claim_delay() for _ in range(5))[2] < 1.0
+    assert min(service.claim_delay() for _ in range(5)) < 1.0  # 1.5 s if it waited for the supervisor's next look
 
 
 def test_offload_frees_the_models_after_the_task(service: Service) -> None:
@@ -58,13 +60,14 @@ def test_ctrl_c_leaves_no_process_behind(tmp_path: Path) -> None:
     path = {"PATH": f"{Path(sys.executable).parent}:{own.environment['PATH']}"}
     with (tmp_path / "log").open("wb") as log:
         honcho = subprocess.Popen(command, cwd=ROOT, env=own.environment | path, stdout=log, stderr=log)
-    until(own._alive, "service answers", 30)
-    until(lambda: "ready after" in own.log("log"), "device process ready")
-    family = psutil.Process(honcho.pid).children(recursive=True)
+    until(own.ready, "the service is ready")
+    root = psutil.Process(honcho.pid)
+    until(lambda: any("spawn_main" in " ".join(each.cmdline()) for each in root.children(recursive=True)), "a device")
+    family = root.children(recursive=True)
     assert len(family) >= 5
     honcho.send_signal(signal.SIGINT)
-    honcho.wait(20)
-    _gone, alive = psutil.wait_procs(family, timeout=5)
+    honcho.wait(PATIENCE)
+    _gone, alive = psutil.wait_procs(family, timeout=promptly(5))
     assert not alive, [process.cmdline() for process in alive]
 
 
@@ -73,7 +76,7 @@ def test_unreachable_ledger_refuses_to_start_in_one_sentence(tmp_path: Path, mod
     address = f"postgresql://me:secret@127.0.0.1:{free_port()}/speech"
     environment = Service(tmp_path, db_url=address).environment
     done = subprocess.run(
-        [sys.executable, "-m", module], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60
+        [sys.executable, "-m", module], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=PATIENCE
     )
     assert done.returncode == 1
     assert "cannot start: the ledger does not answer" in done.stderr
@@ -85,7 +88,7 @@ def test_bad_settings_refuse_to_start_and_name_the_line(tmp_path: Path, module: 
     (tmp_path / "config.yaml").write_text("whisper:\n  model_sise: tiny\n")
     environment = {**Service(tmp_path).environment, "CONFIG": str(tmp_path / "config.yaml")}
     done = subprocess.run(
-        [sys.executable, "-m", module], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60
+        [sys.executable, "-m", module], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=PATIENCE
     )
     assert done.returncode == 1
     assert "config.yaml, line 2: whisper.model_sise is not a setting" in done.stderr

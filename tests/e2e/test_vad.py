@@ -40,7 +40,7 @@ def test_speech_of_a_recording_is_found(service: Service) -> None:
     }
 
 
-def test_silence_is_an_empty_result(service: Service, tmp_path: Path) -> None:
+def test_silence_holds_no_speech(service: Service, tmp_path: Path) -> None:
     silent = recordings.wav(tmp_path / "a.wav", recordings.silence(5))
     done = searched(service, silent)
     assert (done["status"], done["result"]) == ("COMPLETED", [])

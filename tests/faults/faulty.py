@@ -37,18 +37,18 @@ class FaultyService(Service):
 
     def start_web(self) -> None:
         self.web = self._start("gunicorn", "-c", "gunicorn.conf.py", "tests.faults.web:app", log="web.log")
-        until(self._alive, "web answers", patience=60)
+        until(self.alive, "the web process answers /health/live")
 
     def start_worker(self, ready: bool = True) -> None:
         self.worker = self._start("tests.faults.worker", log="worker.log")
         if ready:
-            until(lambda: "ready after" in self.log("worker.log"), "device process ready")
+            until(self.ready, "/health/ready answers 200")
 
     def order(self, stage: str, act: str, times: int = 1, prompt: str | None = None) -> Path:
         return injection.order(self.faults, stage, act, times, prompt)
 
     def call_off(self) -> None:
-        """Nothing more shall happen."""
+        """Nothing more shall happen; what is held goes on."""
         for path in self.faults.glob("*.order*"):
             path.unlink()
 
@@ -60,6 +60,10 @@ class FaultyService(Service):
     def said(self, pattern: str) -> int:
         """How many lines of the supervisor's log hold ``pattern``."""
         return len(re.findall(pattern, self.log("worker.log")))
+
+    def says(self, pattern: str, times: int = 1) -> None:
+        """Wait until the supervisor's log holds ``pattern`` ``times`` times: it is written just after what it tells of."""
+        until(lambda: self.said(pattern) >= times, f"the log has {times} lines with {pattern!r}", every=0.01)
 
     def reached(self, identifier: str, stage: str) -> None:
         until(lambda: self.task(identifier)["stage"] == stage, f"task {identifier} is in stage {stage}", every=0.01)

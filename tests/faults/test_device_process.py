@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 
 import pytest
 
 from tests.faults.faulty import FaultyService, faulty, is_gone
 from tests.faults.injection import ALWAYS, happened
-from tests.service import SAMPLES, until
+from tests.service import SAMPLES, promptly, until
 
 SEEN_WITHIN = 2.0
+TASK_TIMEOUT = 60.0
 CONVERSATION = SAMPLES / "voices2.ogg"
 
 
 @pytest.fixture(scope="module")
 def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FaultyService]:
-    with faulty(tmp_path_factory.mktemp("faults"), workers={"task_timeout": 45.0}) as service:
+    with faulty(tmp_path_factory.mktemp("faults"), workers={"task_timeout": TASK_TIMEOUT}) as service:
         service.start()
         yield service
 
@@ -55,13 +55,12 @@ def test_fault_1_killed_in_any_stage_the_task_runs_again(
     identifier = posted(service, path, **params)
     bystander = posted(service, "/vad")
     until(lambda: happened(order), "it was killed", every=0.01)
-    killed = time.monotonic()
     until(
         lambda: service.said(rf"task {identifier} requeued \(worker_crashed: .*SIGKILL"),
         "its death is seen",
+        promptly(SEEN_WITHIN),
         every=0.01,
     )
-    assert time.monotonic() - killed < SEEN_WITHIN
     task = service.finished(identifier)
     assert (task["status"], task["attempt"], task["error"]) == ("COMPLETED", 2, None)
     other = service.finished(bystander)
@@ -79,9 +78,10 @@ def test_fault_1_however_it_dies(service: FaultyService, act: str) -> None:
 
 
 def test_fault_2_killed_while_idle_it_is_replaced_and_nothing_is_spent(service: FaultyService) -> None:
+    service.finished(posted(service, "/vad"))  # so that it is ready, whichever test comes first
     process = service.device_process()
     process.kill()
-    until(lambda: is_gone(process) and service.device_processes(), "another process", SEEN_WITHIN + 1)
+    until(lambda: is_gone(process) and service.device_processes(), "another process", promptly(SEEN_WITHIN))
     task = service.finished(posted(service))
     assert (task["status"], task["attempt"]) == ("COMPLETED", 1)
 
@@ -124,7 +124,7 @@ def test_fault_13_after_a_cuda_error_the_process_is_replaced(service: FaultyServ
     task = service.finished(posted(service))
     assert (task["status"], task["attempt"], task["warnings"]) == ("COMPLETED", 2, [])
     assert service.device_process().pid != process.pid
-    assert service.said("error of the device that only a new process clears")
+    service.says("error of the device that only a new process clears")
 
 
 def test_unforeseen_error_fails_its_task_at_once_and_the_process_stays(service: FaultyService) -> None:
@@ -132,7 +132,8 @@ def test_unforeseen_error_fails_its_task_at_once_and_the_process_stays(service: 
     service.order("transcribe", "unforeseen")
     task = service.finished(posted(service))
     assert (task["status"], task["error_code"], task["attempt"]) == ("FAILED", "internal_error", 1)
-    assert "nobody foresaw" not in task["error"] and service.said("nobody foresaw this")
+    assert "nobody foresaw" not in task["error"]
+    service.says("nobody foresaw this")
     assert service.device_process().pid == process.pid
 
 
@@ -141,10 +142,10 @@ def test_fault_14_a_hang_in_native_code_ends_at_the_deadline(service: FaultyServ
     order = service.order("transcribe", "hang")
     identifier = posted(service)
     until(lambda: happened(order), "it hangs")
-    task = service.finished(identifier, patience=45 + 5)
+    task = service.finished(identifier, TASK_TIMEOUT + promptly(5))
     assert (task["status"], task["error_code"], task["attempt"]) == ("FAILED", "timeout", 1)
     assert "workers.task_timeout" in task["error"] and "transcribe" in task["error"]
-    until(lambda: is_gone(process), "the process that hung is gone", SEEN_WITHIN)
+    until(lambda: is_gone(process), "the process that hung is gone", promptly(SEEN_WITHIN))
     assert service.finished(posted(service))["status"] == "COMPLETED"
 
 
@@ -152,6 +153,7 @@ def test_an_operator_reads_each_event_in_a_line(service: FaultyService) -> None:
     service.order("align", "sigkill")
     identifier = posted(service)
     service.finished(identifier)
+    service.says(f"task {identifier} completed in")
     lines = [line for line in service.log("worker.log").splitlines() if f"task {identifier}" in line]
     events = ["claimed for cpu-0, attempt 1", "decode", "transcribe", "align", "requeued (worker_crashed", "attempt 2"]
     events += ["decode", "transcribe", "align", "completed in"]

@@ -9,7 +9,7 @@ from pathlib import Path
 import requests
 
 from tests.faults.faulty import FaultyService, faulty
-from tests.faults.injection import happened
+from tests.faults.injection import HOLD, happened
 from tests.postgres import Postgres
 from tests.service import until
 
@@ -17,7 +17,7 @@ LOCKED_SECONDS = 14.0  # longer than a web request waits (10 s), and than severa
 GONE_SECONDS = 10.0
 
 
-def unavailable(answer: requests.Response) -> None:
+def refused(answer: requests.Response) -> None:
     assert answer.status_code == 503, answer.text
     assert int(answer.headers["Retry-After"]) > 0 and "ledger" in answer.json()["message"]
 
@@ -25,19 +25,20 @@ def unavailable(answer: requests.Response) -> None:
 def test_fault_8_ledger_locked_a_finished_result_is_kept_until_it_can_be_written(tmp_path: Path) -> None:
     with faulty(tmp_path) as service:
         service.start()
-        order = service.order("align", "pause")
+        order = service.order("align", HOLD)
         identifier = service.submit()
         until(lambda: happened(order), "it is nearly done", every=0.01)
         other = sqlite3.connect(tmp_path / "records.db", isolation_level=None)
         other.execute("BEGIN IMMEDIATE")
         locked = time.monotonic()
-        unavailable(service.post())
+        refused(service.post())
         assert service.task(identifier)["status"] == "IN_PROGRESS", "reading goes on"
+        service.call_off()  # it ends while the database is locked
         time.sleep(max(0.0, LOCKED_SECONDS - (time.monotonic() - locked)))
         other.execute("ROLLBACK")
-        task = service.finished(identifier, patience=20)
+        task = service.finished(identifier)
         assert (task["status"], task["attempt"]) == ("COMPLETED", 1)
-        assert service.said("ledger unavailable, asked again soon: database is locked")
+        service.says("ledger unavailable, asked again soon: database is locked")
         assert service.finished(service.submit())["status"] == "COMPLETED"
         assert not list((service.cache / "incoming").iterdir()), "the refused upload left nothing"
 
@@ -45,22 +46,23 @@ def test_fault_8_ledger_locked_a_finished_result_is_kept_until_it_can_be_written
 def test_fault_18_postgresql_restarts_and_everything_goes_on(tmp_path: Path, postgres: Postgres) -> None:
     with faulty(tmp_path, db_url=postgres.database("restarted")) as service:
         service.start()
-        order = service.order("align", "pause")
+        order = service.order("align", HOLD)
         running, waiting = service.submit(), service.submit()
         until(lambda: happened(order), "it is nearly done", every=0.01)
         postgres.stop()
         try:
             stopped = time.monotonic()
-            unavailable(service.post())
-            unavailable(requests.get(f"{service.url}/task/{running}", timeout=30))
-            unavailable(requests.get(f"{service.url}/health/ready", timeout=30))
+            refused(service.post())
+            refused(requests.get(f"{service.url}/task/{running}", timeout=30))
+            refused(requests.get(f"{service.url}/health/ready", timeout=30))
             assert requests.get(f"{service.url}/health/live", timeout=30).status_code == 200
+            service.call_off()
             time.sleep(max(0.0, GONE_SECONDS - (time.monotonic() - stopped)))
         finally:
             postgres.start()
         ended = [service.finished(each) for each in (running, waiting)]
         assert [(task["status"], task["attempt"]) for task in ended] == [("COMPLETED", 1)] * 2
-        until(lambda: requests.get(f"{service.url}/health/ready", timeout=30).ok, "ready again", 15)
+        until(service.ready, "ready again")
         assert service.finished(service.submit())["status"] == "COMPLETED"
         assert_one_supervisor(service)
 

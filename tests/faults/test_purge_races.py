@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import numpy as np
@@ -9,12 +10,15 @@ import requests
 
 from tests import recordings
 from tests.faults.faulty import faulty
+from tests.faults.injection import HOLD
 from tests.service import SAMPLE, until
+
+TTL = 8
 
 
 def test_fault_17_purge_meets_a_running_task_and_an_open_download(tmp_path: Path) -> None:
     recording = recordings.wav(tmp_path / "long.wav", np.concatenate([recordings.speech(SAMPLE)] * 20))
-    with faulty(tmp_path / "service", cache={"ttl": 2, "frequency": 1}) as service:
+    with faulty(tmp_path / "service", cache={"ttl": TTL, "frequency": 1}) as service:
         service.start()
         identifier = service.post("/bgm-separation", recording).json()["identifier"]
         task = service.finished(identifier)
@@ -23,14 +27,16 @@ def test_fault_17_purge_meets_a_running_task_and_an_open_download(tmp_path: Path
         with requests.get(url, stream=True, timeout=30) as download:
             assert download.status_code == 200
             received = len(next(download.iter_content(1000)))
-            service.order("transcribe", "pause", times=3)
+            service.order("transcribe", HOLD)
             running = service.submit(save_file="true")
             service.reached(running, "transcribe")
             until(lambda: not (service.cache / identifier).exists(), "the files are purged")
+            time.sleep(TTL)
             assert (service.cache / running / "source").exists(), "older than the ttl, but at work"
             received += sum(len(block) for block in download.iter_content(65_536))
         assert received == stem["size"] > 1_000_000
         gone = requests.get(url, timeout=30)
         assert gone.status_code == 410 and "T" in gone.json()["message"]
+        service.call_off()
         ended = service.finished(running)
         assert (ended["status"], ended["attempt"]) == ("COMPLETED", 1)

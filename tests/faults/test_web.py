@@ -15,7 +15,7 @@ import requests
 from app.core.settings import Cache
 from tests.faults.faulty import FaultyService, faulty, is_gone
 from tests.faults.injection import happened
-from tests.service import SAMPLE, until
+from tests.service import SAMPLE, promptly, until
 from workers.supervisor import purge
 
 TWO_HOURS = 7200.0
@@ -30,14 +30,14 @@ def web(tmp_path: Path) -> Iterator[FaultyService]:
 
 
 def listed(service: FaultyService) -> list[str]:
-    answer = until(lambda: answered(service), "the web side answers again", 30)
+    answer = until(lambda: answered(service), "the web side answers again")
     return [task["identifier"] for task in answer.json()["tasks"]]
 
 
 def answered(service: FaultyService) -> requests.Response | None:
     try:
-        return requests.get(f"{service.url}/task", timeout=10)
-    except requests.ConnectionError:
+        return requests.get(f"{service.url}/task", timeout=30)
+    except (requests.ConnectionError, requests.Timeout):
         return None
 
 
@@ -120,7 +120,7 @@ def test_fault_4_killed_arbiter_leaves_no_port_bound_and_no_task_waiting(tmp_pat
         assert len(family) >= 2
         service.web.kill()
         service.web.wait()
-        until(lambda: all(is_gone(process) for process in family), "gunicorn's orphans are gone", 10)
+        until(lambda: all(is_gone(process) for process in family), "gunicorn's orphans are gone", promptly(5))
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind(("127.0.0.1", service.port))

@@ -1,6 +1,7 @@
 """Notice when a clock is set forward, so that nothing is thrown away for an age it never reached.
 
 Ages come from the ledger's clock and, of files, from the machine's; both are held against the steady clock, which nobody can set.
+An age must be counted from ``readings``: a clock that is asked again may have jumped since the last look.
 """
 
 from __future__ import annotations
@@ -20,6 +21,11 @@ class ClockWatch:
         self._steady = steady
         self._readings = self._read()
         self._jumped_at = self._jump = 0.0
+
+    @property
+    def readings(self) -> list[float]:
+        """What the clocks said at the last look, in the order in which they were given."""
+        return self._readings[:-1]
 
     def look(self) -> float:
         """Compare the clocks; the seconds by which one has jumped forward since the last look, 0 when none has."""

@@ -39,32 +39,32 @@ def _run(cache: Cache, tasks: Tasks, watch: ClockWatch) -> None:
     with database.connection_context():
         if jump := watch.look():
             log.warning("a clock jumped ahead by %.0f s: nothing is purged before its time has really passed", jump)
-        finished = purge_finished(cache) if watch.trusted(cache.ttl) else 0
-        abandoned = purge_abandoned(cache) if watch.trusted(max(cache.ttl, ABANDONED_SECONDS)) else 0
-        forgotten = forget_finished(cache, tasks) if watch.trusted(tasks.ttl) else 0
+        at, files_at = watch.readings
+        finished = purge_finished(cache, at) if watch.trusted(cache.ttl) else 0
+        old = watch.trusted(max(cache.ttl, ABANDONED_SECONDS))
+        abandoned = purge_abandoned(cache, now=lambda: files_at) if old else 0
+        forgotten = forget_finished(cache, tasks, at) if watch.trusted(tasks.ttl) else 0
     if finished or abandoned or forgotten:
         say = "purged the files of %d finished tasks and %d abandoned uploads; forgot %d tasks"
         log.info(say, finished, abandoned, forgotten)
 
 
-def purge_finished(cache: Cache) -> int:
+def purge_finished(cache: Cache, at: float | None = None) -> int:
     """Remove the folders of tasks that ended more than ``cache.ttl`` seconds ago; their rows and results stay.
 
+    ``at``: the time by the database's clock; without it, the clock is read.
     The row is marked first, so that whoever then misses a file learns why; a folder left by a crash is swept later.
     """
-    due = [identifier for identifier in retention.purgeable(cache.ttl, BATCH) if retention.purged(identifier)]
+    due = [identifier for identifier in retention.purgeable(cache.ttl, BATCH, at) if retention.purged(identifier)]
     for identifier in due:
         remove_folder(cache.path, identifier)
     return len(due)
 
 
-def forget_finished(cache: Cache, tasks: Tasks) -> int:
+def forget_finished(cache: Cache, tasks: Tasks, at: float | None = None) -> int:
     """Remove rows, results and files of tasks that ended more than ``tasks.ttl`` seconds ago; 0 keeps them for ever."""
-    due = (
-        [identifier for identifier in retention.forgettable(tasks.ttl, BATCH) if retention.forget(identifier)]
-        if tasks.ttl
-        else []
-    )
+    old = retention.forgettable(tasks.ttl, BATCH, at) if tasks.ttl else []
+    due = [identifier for identifier in old if retention.forget(identifier)]
     for identifier in due:
         remove_folder(cache.path, identifier)
     return len(due)

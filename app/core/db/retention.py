@@ -1,4 +1,7 @@
-"""What is old enough to go: the files of ended tasks, and their rows where tasks.ttl asks for it."""
+"""What is old enough to go: the files of ended tasks, and their rows where tasks.ttl asks for it.
+
+``at`` is a reading of the database's clock from which ages are counted; without it, the clock is read by the query.
+"""
 
 from __future__ import annotations
 
@@ -9,14 +12,14 @@ from app.core.db.states import TERMINAL
 from app.core.db.tasks import Task
 
 
-def purgeable(ttl: float, most: int) -> list[str]:
+def purgeable(ttl: float, most: int, at: float | None = None) -> list[str]:
     """Identifiers of up to ``most`` tasks that ended over ``ttl`` seconds ago and whose files are still kept."""
-    return _ended(ttl, most, Task.files_purged_at.is_null())
+    return _ended(ttl, most, at, Task.files_purged_at.is_null())
 
 
-def forgettable(ttl: float, most: int) -> list[str]:
+def forgettable(ttl: float, most: int, at: float | None = None) -> list[str]:
     """Identifiers of up to ``most`` tasks that ended over ``ttl`` seconds ago."""
-    return _ended(ttl, most)
+    return _ended(ttl, most, at)
 
 
 def purged(uuid: str) -> bool:
@@ -30,8 +33,7 @@ def forget(uuid: str) -> bool:
     return bool(Task.delete().where((Task.uuid == uuid) & Task.status.in_(TERMINAL)).execute())
 
 
-def _ended(ttl: float, most: int, *also: Any) -> list[str]:
-    due = (
-        Task.finished_at < now() - ttl
-    )  # which live tasks have not; a word on their status would mislead SQLite's planner
+def _ended(ttl: float, most: int, at: float | None, *also: Any) -> list[str]:
+    # Live tasks have no finished_at; a word on their status would mislead SQLite's planner.
+    due = Task.finished_at < (now() if at is None else at) - ttl
     return [row.uuid for row in Task.select(Task.uuid).where(due, *also).order_by(Task.finished_at).limit(most)]

@@ -154,11 +154,15 @@ def test_every_whole_number_refuses_fractions_and_every_parameter_a_second_value
 
 
 def test_documented_bounds_are_the_enforced_ones(web: Flask, path: str) -> None:
-    for described in parameters(web, path):
-        for bound, step in (("minimum", -1), ("maximum", 1)):
-            if bound in described["schema"]:
-                value = described["schema"][bound] + step
-                refused(post(web, f"?{described['name']}={value}", path=path), 422, described["name"])
+    beyond = [
+        (described["name"], described["schema"][bound] + step)
+        for described in parameters(web, path)
+        for bound, step in (("minimum", -1), ("maximum", 1))
+        if bound in described["schema"]
+    ]
+    assert beyond, "every endpoint has a parameter with bounds"
+    for name, value in beyond:
+        refused(post(web, f"?{name}={value}", path=path), 422, name)
     nothing_happened(web)
 
 

@@ -97,7 +97,7 @@ def test_other_names_are_404_and_say_what_there_is(web: Flask, name: str) -> Non
     assert "RIFF" not in str(body)
 
 
-def test_unknown_task_is_404(web: Flask) -> None:
+def test_file_of_an_unknown_task_is_404(web: Flask) -> None:
     for address in addresses("0b7c3d1e-6a52-4f0e-9d3c-2f6f0c6a4b11"):
         refused(get(web, address), 404)
 

@@ -135,5 +135,5 @@ def test_cursor_beyond_every_row_begins_anew(anywhere: Flask) -> None:
 
 
 @pytest.mark.parametrize("path", ["/task", "/task/", "/task/?limit=1"])
-def test_trailing_slash_makes_no_difference(web: Flask, path: str) -> None:
+def test_trailing_slash_of_the_listing_makes_no_difference(web: Flask, path: str) -> None:
     assert len(listed(web, path)["tasks"]) == 0

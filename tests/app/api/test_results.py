@@ -111,7 +111,7 @@ def test_ended_task_without_a_result_says_why(anywhere: Flask) -> None:
         assert words in refused(answer, 409)["message"] and "Retry-After" not in answer.headers
 
 
-def test_unknown_task_is_404(anywhere: Flask) -> None:
+def test_result_of_an_unknown_task_is_404(anywhere: Flask) -> None:
     for identifier in (str(uuid.uuid4()), "%00", "x" * 5000):
         refused(anywhere.test_client().get(f"/task/{identifier}/result?format=srt"), 404)
 

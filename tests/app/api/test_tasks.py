@@ -93,7 +93,7 @@ def test_failed_task_says_why(anywhere: Flask) -> None:
     assert body["finished_at"] is not None
 
 
-def test_trailing_slash_makes_no_difference(web: Flask) -> None:
+def test_trailing_slash_of_a_task_makes_no_difference(web: Flask) -> None:
     identifier = submitted(web)
     answer = web.test_client().get(f"/task/{identifier}/")
     assert answer.status_code == 200 and answer.get_json()["identifier"] == identifier

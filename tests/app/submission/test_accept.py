@@ -178,7 +178,7 @@ def test_every_mistake_is_named_at_once(web: Flask) -> None:
         ([("file", (io.BytesIO(b"a"), "a")), ("file", (io.BytesIO(b"b"), "b"))], "Given more than once."),
     ],
 )
-def test_exactly_one_recording_is_required(web: Flask, form: list[tuple[str, Any]], says: str) -> None:
+def test_what_is_wrong_with_the_recording_is_said(web: Flask, form: list[tuple[str, Any]], says: str) -> None:
     answer = web.test_client().post("/transcription", data=MultiDict(form), content_type="multipart/form-data")
     assert refused(answer, 422, "file")["errors"]["file"] == [says]
     nothing_happened(web)
@@ -191,7 +191,7 @@ def test_recording_in_another_field_is_refused_by_its_name(web: Flask) -> None:
     nothing_happened(web)
 
 
-def test_file_and_url_together_are_refused(web: Flask) -> None:
+def test_file_and_url_together_are_refused_wherever_the_url_stands(web: Flask) -> None:
     for answer in (post(web, file_url="https://example.org/a.wav"), post(web, "?file_url=https://example.org/a.wav")):
         assert "not both" in refused(answer, 422, "file_url")["errors"]["file_url"][0]
     nothing_happened(web)
@@ -202,7 +202,7 @@ def test_refused_parameters_leave_nothing_of_the_upload(web: Flask) -> None:
     nothing_happened(web)
 
 
-def test_full_queue_answers_429_and_when_to_come_back(limited: Limited) -> None:
+def test_full_queue_takes_no_upload_until_a_task_is_claimed(limited: Limited) -> None:
     web = limited(max_queued=2)
     accepted = [submitted(web), submitted(web)]
     answer = post(web)
@@ -215,7 +215,7 @@ def test_full_queue_answers_429_and_when_to_come_back(limited: Limited) -> None:
 
 
 @pytest.mark.parametrize("announced", [True, False])
-def test_too_large_an_upload_is_answered_with_413(limited: Limited, announced: bool) -> None:
+def test_too_large_an_upload_leaves_nothing_announced_or_not(limited: Limited, announced: bool) -> None:
     web = limited(max_upload_mb=1)
     body = part("file", b"x" * (2 * MEBIBYTE + 1), b"a.wav") + b"--x--" + LF
     if announced:
@@ -374,7 +374,7 @@ def test_token_of_a_client_is_not_stored_not_answered_and_not_logged(
 
 
 @pytest.mark.parametrize("kind", ["fields", "files", "same"])
-def test_thousands_of_parts_are_refused(web: Flask, kind: str) -> None:
+def test_thousands_of_parts_are_refused_whatever_they_are(web: Flask, kind: str) -> None:
     names = ["beam_size"] * 10_000 if kind == "same" else [f"n{number}" for number in range(10_000)]
     filename = b"a" if kind == "files" else None
     refused(posted(web, b"".join(part(name, b"1", filename) for name in names) + b"--x--" + LF), 413)
@@ -439,7 +439,7 @@ def test_body_that_is_not_multipart_is_not_read_into_memory(web: Flask, content_
     ],
     ids=lambda value: ascii(value)[:50],
 )
-def test_broken_body_is_the_clients_mistake(web: Flask, content_type: str, body: bytes) -> None:
+def test_body_broken_in_any_way_is_the_clients_mistake(web: Flask, content_type: str, body: bytes) -> None:
     answer = posted(web, body, content_type)
     assert 400 <= answer.status_code < 500, answer.text
     refused(answer, answer.status_code, *answer.get_json().get("errors", {}))

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 
 import pytest
 
 from app.core.errors import SettingsError
 from app.core.settings import BgmSeparation, Workers
+from tests.service import ROOT
 from workers.device import slots
 from workers.device.environment import visible_device
 from workers.device.main import as_speech_error
@@ -37,8 +40,12 @@ def test_cuda_without_a_gpu_refuses_to_start() -> None:
         slots.list_slots(Workers(device="cuda"), gpus=0)
 
 
-def test_the_real_count_works_without_a_driver() -> None:
-    assert slots.count_gpus() >= 0
+def test_no_gpu_is_counted_that_this_process_may_not_use() -> None:
+    """The real count, which must not fail where there is no driver either; the variable is read once a process."""
+    code = f"import {slots.__name__} as devices; print(devices.count_gpus())"
+    environment = {**os.environ, "CUDA_VISIBLE_DEVICES": "-1"}
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=environment, capture_output=True, text=True)
+    assert done.stdout == "0\n", done.stderr
 
 
 def test_cores_are_those_this_process_may_use() -> None:

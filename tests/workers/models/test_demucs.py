@@ -70,12 +70,12 @@ def test_freeing_one_kind_keeps_the_others(mini: Settings) -> None:
     assert models.whisper("mini", "int8") is whisper
 
 
-def test_a_name_that_is_not_allowed_is_never_looked_up(mini: Settings) -> None:
+def test_a_separation_model_that_is_not_allowed_is_never_looked_up(mini: Settings) -> None:
     for name in ("htdemucs", "evil/repo", "/etc/passwd", "../x", "hf://x/y"):
         assert "not among those" in missing(mini, name).message
 
 
-def test_a_model_that_cannot_be_had_says_what_to_do(
+def test_a_separation_model_that_cannot_be_had_says_what_to_do(
     mini: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", "http://127.0.0.1:9")
@@ -105,7 +105,7 @@ def test_a_model_without_vocals_is_refused(mini: Settings, tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize("damage", [b"", b"not a model"])
-def test_a_broken_model_is_told_as_such(mini: Settings, tmp_path: Path, damage: bytes) -> None:
+def test_a_broken_separation_model_is_told_as_such(mini: Settings, tmp_path: Path, damage: bytes) -> None:
     shutil.copytree(MINI / "demucs", tmp_path / "broken")
     next((tmp_path / "broken").glob("*.th")).write_bytes(damage)
     assert "cannot be loaded" in missing(allowing(mini, tmp_path), "broken").message

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 import time
 import uuid
 from collections.abc import Callable, Iterator
@@ -11,14 +12,17 @@ from pathlib import Path
 import pytest
 
 from app.core.db import retention, tasks
+from app.core.db.connection import database, read_clock
 from app.core.db.states import COMPLETED
 from app.core.db.tasks import Claim, Task
 from app.core.settings import Cache, Tasks
 from tests.service import Service, until
 from workers.supervisor import purge
+from workers.supervisor.clock_jumps import ClockWatch
 
 pytestmark = pytest.mark.usefixtures("ledger")
 
+DAY = 86_400.0
 Kept = Callable[[], str]
 
 
@@ -122,6 +126,21 @@ def test_rows_stay_for_ever_unless_told_otherwise(cache: Cache, kept: Kept) -> N
     assert tasks.get(running) is not None and (cache.path / running).exists()
 
 
+@pytest.mark.parametrize("jump", [0.0, DAY])
+def test_clock_that_jumps_right_after_the_look_makes_nothing_old(cache: Cache, kept: Kept, jump: float) -> None:
+    """The watch reads the clocks before they jump, the purge asks for old tasks and files after it."""
+    identifier, orphan = kept(), cache.path / str(uuid.uuid4())
+    finish(identifier, seconds_ago=DAY)
+    orphan.mkdir()
+    os.utime(orphan, (time.time() - DAY,) * 2)
+    watch = ClockWatch((lambda: read_clock() - jump, lambda: time.time() - jump))
+    database.close()
+    purge._run(cache, Tasks(ttl=3600), watch)
+    database.connect()
+    kept_all = bool(jump)
+    assert (tasks.get(identifier) is not None, (cache.path / identifier).exists(), orphan.exists()) == (kept_all,) * 3
+
+
 def test_the_schedule_runs_in_the_supervisor(tmp_path: Path) -> None:
     config = tmp_path / "config.yaml"
     mini = Path(__file__).resolve().parents[3] / "models" / "mini"
@@ -134,7 +153,7 @@ def test_the_schedule_runs_in_the_supervisor(tmp_path: Path) -> None:
         service.start()
         identifier = service.submit()
         assert service.finished(identifier)["status"] == "COMPLETED"
-        until(lambda: not (service.cache / identifier).exists(), "files purged", patience=15)
+        until(lambda: not (service.cache / identifier).exists(), "files purged")
         assert service.task(identifier)["result"]
     finally:
         service.stop()

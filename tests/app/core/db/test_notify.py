@@ -56,7 +56,7 @@ def test_submission_of_another_connection_is_seen_once() -> None:
     watch = settled()
     for _ in range(3):
         elsewhere(submit)
-        until(watch.changed, "submission seen", patience=2, every=0.01)
+        until(watch.changed, "submission seen", every=0.01)
         assert not watch.changed()
 
 
@@ -65,7 +65,7 @@ def test_end_that_another_connection_puts_to_a_task_is_seen(end: Callable[[str],
     tasks.submit("x", "transcription", {}, "a.wav", [])
     watch = settled()
     elsewhere(lambda: end("x"))
-    until(watch.changed, "seen", patience=2, every=0.01)
+    until(watch.changed, "seen", every=0.01)
 
 
 def test_submission_that_was_rolled_back_is_not_seen() -> None:
@@ -87,7 +87,7 @@ def test_what_was_missed_while_disconnected_is_looked_for() -> None:
     connection.database.connect()
     assert watch.changed()
     elsewhere(submit)
-    until(watch.changed, "submission seen", patience=2, every=0.01)
+    until(watch.changed, "submission seen", every=0.01)
 
 
 def test_ledger_that_goes_away_is_an_error_of_the_ledger(postgres: Postgres) -> None:
@@ -97,7 +97,7 @@ def test_ledger_that_goes_away_is_an_error_of_the_ledger(postgres: Postgres) -> 
     postgres.stop()
     try:
         with pytest.raises(peewee.DatabaseError):
-            until(watch.changed, "an error", patience=2)
+            until(watch.changed, "an error")
     finally:
         postgres.start()
     connection.database.close()
