@@ -29,7 +29,6 @@ from tests.service import MINI, ROOT, Service, free_port, until
 HOST = "http://127.0.0.1:8000"
 IDENTIFIER = "86bf091c-17e9-4293-9839-95f53f70653e"
 PUBLIC_ADDRESS = "93.184.215.14"  # what stands for media.example, whose name is not to be looked up; nothing connects
-START_SECONDS = 60.0
 TARGET = re.compile(r"\bmake ([a-z][a-z-]*)")
 BIN = Path(sys.executable).parent
 
@@ -68,12 +67,14 @@ def test_every_make_target_of_the_readme_is_run(target: str) -> None:
     assert in_ci or f"test_make_{target.replace('-', '_')}" in globals()
 
 
+@pytest.mark.slow
 def test_make_demo(tmp_path: Path) -> None:
     done = subprocess.run(make("demo"), cwd=ROOT, env=environment(tmp_path), capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "Transcript (" in done.stdout and "SPEAKER_00" in done.stdout
 
 
+@pytest.mark.slow
 def test_make_serve(tmp_path: Path) -> None:
     command = "CONFIG=models/mini/config.yaml make serve"
     assert command in code("README.md")
@@ -82,7 +83,7 @@ def test_make_serve(tmp_path: Path) -> None:
         served = subprocess.Popen(make("serve"), cwd=ROOT, env=own, stdout=log, stderr=log, start_new_session=True)
     try:
         said = f"make serve answers; its log: {tmp_path / 'log'}"
-        until(lambda: alive(f"http://127.0.0.1:{own['PORT']}"), said, START_SECONDS)
+        until(lambda: alive(f"http://127.0.0.1:{own['PORT']}"), said)
         family = [served, *psutil.Process(served.pid).children(recursive=True)]
     finally:
         os.killpg(served.pid, signal.SIGINT)
@@ -215,6 +216,7 @@ def answers(service: Service) -> dict[str, Any]:
     return {"/transcription": posted, f"/task/{IDENTIFIER}": service.finished(posted["identifier"])}
 
 
+@pytest.mark.slow
 def test_the_first_request_is_answered_as_shown(answers: dict[str, Any]) -> None:
     text = next(text for _, text in blocks("README.md") if text.startswith("$ curl"))
     exchanges = [exchange.split("\n", 1) for exchange in re.split(r"^(?=\$ )", text, flags=re.MULTILINE) if exchange]
@@ -223,6 +225,7 @@ def test_the_first_request_is_answered_as_shown(answers: dict[str, Any]) -> None
         assert list(differences(elided(shown), answers[curl(line).path])) == []
 
 
+@pytest.mark.slow
 def test_the_reference_shows_what_is_answered(web: Flask, answers: dict[str, Any]) -> None:
     shown = [elided(text) for language, text in blocks("docs/api.md") if language == "json"]
     task = answers[f"/task/{IDENTIFIER}"]

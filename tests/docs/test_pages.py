@@ -7,6 +7,7 @@ import re
 import pytest
 import yaml
 
+from bench.__main__ import NAMES
 from tests.docs.markdown import LINK, anchors, blocks, links, missing_target, pages, prose, spans
 from tests.service import ROOT
 
@@ -82,6 +83,12 @@ def database_functions() -> set[str]:
     """`module.function` of all that reads or changes rows."""
     modules = (ROOT / "app/core/db").glob("*.py")
     return {f"{m.stem}.{name}" for m in modules for name in re.findall(r"^def (\w+)\(", m.read_text(), re.MULTILINE)}
+
+
+def test_every_benchmark_is_described() -> None:
+    described = re.findall(r"^\| `(\w+)` \|", (ROOT / "bench/README.md").read_text(), re.MULTILINE)
+    assert described == list(NAMES)
+    assert [name for name in NAMES if not (ROOT / f"bench/{name}.py").exists()] == []
 
 
 def test_anchors_are_github_s() -> None:
