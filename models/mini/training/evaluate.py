@@ -4,6 +4,7 @@ python evaluate.py [FOLDER OF THE MODELS] [--only MODEL ...] [--trial] (ten minu
 """
 
 import argparse
+import textwrap
 from collections.abc import Callable
 from datetime import date
 from pathlib import Path
@@ -66,7 +67,7 @@ def table(model: str, measured: dict[str, float]) -> str:
     """A Markdown table of the figures, each beside its target."""
     lines = [
         f"\n## {model}\n",
-        f"{UNITS[model]} Measured {date.today()}.\n",
+        f"{textwrap.fill(f'{UNITS[model]} Measured {date.today()}.', 100)}\n",
         "| figure | measured | target | |",
         "|---|---|---|---|",
     ]
