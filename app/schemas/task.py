@@ -6,7 +6,7 @@ from typing import Any
 
 from marshmallow import Schema, fields
 
-from app.core.db.states import MAX_ATTEMPTS, STATUSES, TASK_TYPES
+from app.core.db.states import MAX_ATTEMPTS, STAGES, STATUSES, TASK_TYPES
 
 RESULT = "null until COMPLETED. Of /vad: stretches of speech, with start and end alone; of /bgm-separation: hashes and files."
 IDENTIFIER = "0b7c3d1e-6a52-4f0e-9d3c-2f6f0c6a4b11"
@@ -110,9 +110,7 @@ class TaskAnswer(Schema):
     error = fields.String(allow_none=True, metadata={"description": "A sentence for a person."})
     error_code = fields.String(allow_none=True, metadata={"description": "A stable word for programs."})
     warnings = fields.List(fields.String(), metadata={"description": "What was asked for and not done, and why."})
-    stage = fields.String(
-        allow_none=True, metadata={"description": "What runs now: download, decode, vad, transcribe, align, diarize."}
-    )
+    stage = fields.String(allow_none=True, metadata={"description": f"What runs now: {', '.join(STAGES)}."})
     progress = fields.Float(metadata={"minimum": 0, "maximum": 1})
     duration = fields.Float(allow_none=True, metadata={"description": "Seconds of execution, waiting excluded."})
     audio_duration = fields.Float(allow_none=True, metadata={"description": "Seconds of sound in the recording."})
