@@ -43,7 +43,7 @@ def serve(*arguments: Any) -> None:
 
     def entering(run: Run, stage: str, until: float) -> None:
         enter(run, stage, until)
-        obey(stage, run.params.get("initial_prompt"))
+        obey(stage, getattr(run.params, "initial_prompt", None))
 
     def initiated(models: WarmModels, *args: Any, tell: Callable[[str | None], None], **kwargs: Any) -> None:
         def telling(model: str | None) -> None:
