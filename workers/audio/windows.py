@@ -1,4 +1,4 @@
-"""Where to decode: windows of bounded length, cut in quiet places or around the speech that Silero hears."""
+"""Choose the windows to decode: of bounded length, cut in pauses or around speech."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def quiet_windows(samples: Samples, longest: float) -> Windows:
 
 
 def speech_windows(samples: Samples, options: VadOptions, longest: float) -> Windows:
-    """Windows of at most ``longest`` seconds that hold all speech Silero hears, on the recording's own timeline."""
+    """Windows of at most ``longest`` seconds that hold all speech, in the recording's time."""
     windows: Windows = []
     for start, end in speech(samples, options, longest):
         if windows and end - windows[-1][0] <= longest:
@@ -54,7 +54,7 @@ def speech_windows(samples: Samples, options: VadOptions, longest: float) -> Win
 
 
 def _audible(samples: Samples, window: tuple[float, float]) -> bool:
-    """Whether there is anything to hear; decoders invent words for windows of silence."""
+    """Whether the window has sound; decoders invent words for silence."""
     piece = samples[int(window[0] * SAMPLE_RATE) : int(window[1] * SAMPLE_RATE)]
     return len(piece) >= SHORTEST_SECONDS * SAMPLE_RATE and bool(max(np.max(piece), -np.min(piece)) > FAINTEST)
 

@@ -36,7 +36,7 @@ def diarize(segments: list[Segment], samples: Samples, decode: Decode, run: Run[
     except SpeechError as error:
         run.warn(f"No speakers are named: {error.message}")
         return segments
-    except Exception as error:  # a library's failure on an odd recording; the transcript is worth more
+    except Exception as error:  # the libraries may fail on unusual recordings; the transcript stays
         if run.must_end(error):
             raise
         log.exception("task %s: diarization failed", run.job.uuid)
@@ -51,7 +51,7 @@ def diarize(segments: list[Segment], samples: Samples, decode: Decode, run: Run[
 
 
 def _turns(samples: Samples, run: Run[DiarizationOptions]) -> tuple[Any, Embeddings]:
-    """whisperx's table of turns (start, end, speaker) and the embedding of each speaker who has one."""
+    """Return whisperx's table of turns (start, end, speaker) and the speakers' embeddings."""
     params = run.params
     bounds = {"num_speakers": params.num_speakers}
     if params.num_speakers is None:
@@ -66,7 +66,7 @@ def _turns(samples: Samples, run: Run[DiarizationOptions]) -> tuple[Any, Embeddi
     return turns, {
         speaker: [round(finite(value), 6) for value in vector]
         for speaker, vector in (embeddings or {}).items()
-        if np.isfinite(vector).all()  # a speaker who is never heard alone has none
+        if np.isfinite(vector).all()  # a speaker who never speaks alone has none
     }
 
 

@@ -1,4 +1,4 @@
-"""Vocals and what is behind them, by demucs: at the model's own rate and channels, window after window, in bounded memory."""
+"""Separate vocals and background with demucs, at the model's rate and channels, in bounded memory."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ STEMS = VOCALS, INSTRUMENTAL = ("vocals", "instrumental")
 BYTES_PER_SAMPLE = 2
 WINDOW_SECONDS, OVERLAP_SECONDS = 60.0, 2.0
 SHORTEST_SECONDS = 1.0
-# What a model sees at once. The 44 s of some would take gigabytes for little: demucs' transformer hears 7.8 s.
+# The longest input of one model call. The 44 s of some models take gigabytes for little gain; demucs' transformer takes 7.8 s.
 LONGEST_SEGMENT_SECONDS = 12.0
 # Clients of Whisper-WebUI count segments in frames of UVR's MDX models: 1024 samples at 44.1 kHz.
 FRAME_SECONDS = 1024 / 44_100
 
 
 def to_files(run: Run[SeparationOptions]) -> list[StemFile]:
-    """Both stems as files of this attempt, durable when this returns.
+    """Write both stems as files of this claim, durable when this returns.
 
     Raises SpeechError: invalid_media, unsupported_media, no_audio, too_long, model_not_available, insufficient_storage.
     """
@@ -52,7 +52,7 @@ def to_files(run: Run[SeparationOptions]) -> list[StemFile]:
 
 
 def vocals(run: Run[SeparationOptions], keep: bool) -> Samples:
-    """What is spoken and sung, 16 kHz mono; with ``keep``, both stems as files too. Raises SpeechError like ``to_files``."""
+    """Return the vocals, 16 kHz mono; with ``keep``, also write both stems. Raises SpeechError like ``to_files``."""
     try:
         with media.opened(run) as recording:
             separator = run.models.separator(run.params.uvr_model_size)
@@ -64,14 +64,14 @@ def vocals(run: Run[SeparationOptions], keep: bool) -> Samples:
                         writer.write(piece[name])
             return speech.samples()
     finally:
-        if run.settings.bgm_separation.enable_offload:  # before the next model wants the memory
+        if run.settings.bgm_separation.enable_offload:  # before the next model needs the memory
             run.models.free("separate")
 
 
 def _files(
     run: Run[SeparationOptions], recording: media.Recording, separator: Any
 ) -> AbstractContextManager[dict[str, StemWriter]]:
-    for claim_no in range(1, run.job.claim_no):  # what a crash of the whole machine left behind
+    for claim_no in range(1, run.job.claim_no):  # files left by a crash of the machine
         earlier = stems_of(run.settings.cache.path, run.job.uuid, claim_no)
         for stale in (earlier, earlier.with_name(earlier.name + PARTIAL)):
             if stale.exists():
@@ -94,7 +94,7 @@ def _folder(run: Run[SeparationOptions]) -> Path:
 
 
 def _stems(run: Run[SeparationOptions], recording: media.Recording, separator: Any) -> Iterator[dict[str, Sound]]:
-    """The recording piece by piece: both stems, each of shape (channels, samples), together as long as the recording."""
+    """Yield both stems in pieces, each of shape (channels, samples)."""
     rate, overlap = separator.samplerate, int(OVERLAP_SECONDS * separator.samplerate)
     separator.update_parameter(segment=_segment_seconds(run, separator.model))
     blocks = recording.blocks(rate, separator.audio_channels)
@@ -107,7 +107,7 @@ def _stems(run: Run[SeparationOptions], recording: media.Recording, separator: A
 
 
 class _Progress:
-    """What demucs reports of the segments of one window, as progress over the recording."""
+    """Turn demucs' reports on one window into progress over the recording."""
 
     def __init__(self, run: Run[SeparationOptions], recording: media.Recording, window_seconds: float) -> None:
         self._run = run
@@ -125,7 +125,9 @@ class _Progress:
 def _separated(window: Sound, separator: Any, progress: _Progress) -> Sound:
     """(2, channels, samples): vocals, and all other sources together."""
     samples = window.shape[1]
-    missing = max(0, int(SHORTEST_SECONDS * separator.samplerate) - samples)  # demucs wants something to normalize by
+    missing = max(
+        0, int(SHORTEST_SECONDS * separator.samplerate) - samples
+    )  # demucs normalizes, and fails on a few samples
     padded = torch.from_numpy(np.pad(window, ((0, 0), (0, missing))))
     separator.update_parameter(callback=progress)
     _, sources = separator.separate_tensor(padded)
@@ -136,7 +138,7 @@ def _separated(window: Sound, separator: Any, progress: _Progress) -> Sound:
 
 
 def _segment_seconds(run: Run[SeparationOptions], model: Any) -> float:
-    """How much the model is given at once: what the client asks for, but never more than the model can take."""
+    """The input of one model call: ``segment_size``, at most what the model takes."""
     parts = list(getattr(model, "models", [model]))
     own: float = min(LONGEST_SEGMENT_SECONDS, *(float(part.segment) for part in parts))
     if run.params.segment_size is None:
@@ -149,7 +151,7 @@ def _segment_seconds(run: Run[SeparationOptions], model: Any) -> float:
 
 
 class _Speech:
-    """Pieces of a stem to 16 kHz mono for speech models."""
+    """Convert pieces of a stem to 16 kHz mono for speech models."""
 
     def __init__(self, separator: Any, seconds: float | None) -> None:
         self._gathered = Gathered(seconds)

@@ -1,4 +1,4 @@
-"""Sound to text with faster-whisper: batched over windows cut at quiet places, or window after window."""
+"""Transcribe with faster-whisper, in batches of windows or sequentially."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ def _language(samples: Samples, model: Any, run: Run[TranscriptionParams]) -> st
 
 
 def _look_through_whole_windows(extractor: Any) -> None:
-    """Undo what sequential decoding leaves behind in a warm model: its chunk_length, also as the window of language detection."""
+    """Reset the feature extractor, in which sequential decoding leaves its chunk_length; language detection uses it too."""
     extractor.n_samples = extractor.chunk_length * extractor.sampling_rate
     extractor.nb_max_frames = extractor.n_samples // extractor.hop_length
 
@@ -131,7 +131,7 @@ def _check_room(model: Any, params: WhisperOptions) -> None:
     before = most["initial_prompt"] if carries_text else taken["initial_prompt"]
     room = context - before - max(taken["hotwords"], taken["prefix"]) - SPECIAL_TOKENS
     if params.max_new_tokens and params.max_new_tokens > room:
-        raise ValueError(f"max_new_tokens is {params.max_new_tokens}, and beside the prompt there is room for {room}")
+        raise ValueError(f"max_new_tokens is {params.max_new_tokens}, and at most {room} fit beside the prompt")
 
 
 def _batched(
@@ -140,14 +140,14 @@ def _batched(
     pipeline = BatchedInferencePipeline(model)
     options = _options(model, language, run)
     size = run.params.batch_size
-    for done in range(0, len(windows), size):  # a batch a call: the features of hours need not be held at once
+    for done in range(0, len(windows), size):  # one batch per call bounds the memory for features
         clips = [{"start": start, "end": end} for start, end in windows[done : done + size]]
         decoded, _ = pipeline.transcribe(
             samples,
             clip_timestamps=clips,
             batch_size=size,
             vad_filter=False,
-            # times come from the aligner; without it the decoder's own timestamps divide the windows
+            # the aligner finds the times; without it the decoder's timestamps split the windows
             without_timestamps=alignable(language, run.params),
             **options,
         )
@@ -162,7 +162,7 @@ def _sequential(
     decoded, _ = model.transcribe(
         samples,
         temperature=temperatures(params.temperature),
-        # faster-whisper looks for hallucinations by word times only
+        # faster-whisper needs word times to find hallucinations
         word_timestamps=params.hallucination_silence_threshold is not None,
         clip_timestamps=[time for window in windows for time in window] if params.vad_filter else "0",
         **{name: getattr(params, name) for name in SEQUENTIAL_OPTIONS},
@@ -180,7 +180,7 @@ def temperatures(first: float) -> list[float]:
 
 
 def _silent(segment: Any, params: WhisperOptions) -> bool:
-    """Whisper's own rule for silence (Radford et al. 2022, section 4.5), which the batched pipeline leaves out."""
+    """Whisper's rule for silence (Radford et al. 2022, section 4.5), which the batched pipeline omits."""
     unlikely = segment.avg_logprob < params.log_prob_threshold
     return bool(segment.no_speech_prob > params.no_speech_threshold and unlikely)
 
