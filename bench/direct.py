@@ -42,7 +42,7 @@ def process(settings: Settings) -> Iterator[Direct]:
     """The process on the first slot that a supervisor with ``settings`` would have, with that slot's threads."""
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe()
-    slot = slots.slots(settings.workers)[0]
+    slot = slots.list_slots(settings.workers)[0]
     child = context.Process(target=_serve, args=(theirs, slot, settings, os.getpid()), daemon=True)
     child.start()
     theirs.close()
