@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from flask import Flask, current_app
 
+from app.core.params import TranscriptionParams
 from app.core.settings import Settings
 
 SETTINGS = "speech.settings"
@@ -18,7 +17,7 @@ def get_settings(app: Flask | None = None) -> Settings:
     return settings
 
 
-def get_defaults(app: Flask | None = None) -> dict[str, Any]:
-    """The value of each parameter of /transcription where the client names none."""
-    defaults: dict[str, Any] = (app or current_app).extensions[DEFAULTS]
+def get_defaults(app: Flask | None = None) -> TranscriptionParams:
+    """The parameters of a transcription where the client sends none."""
+    defaults: TranscriptionParams = (app or current_app).extensions[DEFAULTS]
     return defaults

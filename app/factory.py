@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from flask import Flask, request
 from flask.typing import ResponseReturnValue
 from marshmallow import ValidationError
@@ -14,9 +12,10 @@ from app.core.configfile import place
 from app.core.db import connection
 from app.core.errors import SettingsError
 from app.core.logs import configure_logging
+from app.core.params import TranscriptionParams
 from app.core.settings import Settings
 from app.current import DEFAULTS, SETTINGS
-from app.schemas.transcription import TranscriptionParameters, server_defaults
+from app.schemas.transcription import TranscriptionParameters
 from app.submission.uploads import UploadRequest, discard_parts
 
 MEBIBYTE = 1024 * 1024
@@ -55,10 +54,10 @@ def create_app(settings: Settings) -> Flask:
     return app
 
 
-def _load_defaults(app: Flask, settings: Settings) -> dict[str, Any]:
+def _load_defaults(app: Flask, settings: Settings) -> TranscriptionParams:
     with app.app_context():
         try:
-            defaults: dict[str, Any] = TranscriptionParameters().load(server_defaults(settings))
+            defaults: TranscriptionParams = TranscriptionParameters().load({})
         except ValidationError as error:
             name, messages = next(iter(error.messages_dict.items()))
             where = place(settings.transcription, name)

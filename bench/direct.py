@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from typing import Any
 
+from app.core.params import TranscriptionParams
 from app.core.settings import Settings
 from workers.device import slots
 from workers.device.environment import prepare_environment
@@ -29,7 +30,7 @@ class Direct:
 
     connection: Connection
 
-    def run(self, jobs: list[Job]) -> tuple[float, list[str]]:
+    def run(self, jobs: list[Job[TranscriptionParams]]) -> tuple[float, list[str]]:
         """Seconds that ``jobs`` took one after the other, and their results as JSON text."""
         self.connection.send(jobs)
         answer: tuple[float, list[str]] = self.connection.recv()
@@ -41,7 +42,7 @@ def process(settings: Settings) -> Iterator[Direct]:
     """The process on the first slot that a supervisor with ``settings`` would have, with that slot's threads."""
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe()
-    slot = slots.slots(settings.workers)[0]
+    slot = slots.list_slots(settings.workers)[0]
     child = context.Process(target=_serve, args=(theirs, slot, settings, os.getpid()), daemon=True)
     child.start()
     theirs.close()
@@ -68,7 +69,7 @@ def _serve(connection: Connection, slot: Slot, settings: Settings, parent: int) 
     collect()  # as a device process does before it is ready
     while True:
         try:
-            jobs: list[Job] = connection.recv()
+            jobs: list[Job[TranscriptionParams]] = connection.recv()
         except EOFError:
             return
         started = time.perf_counter()

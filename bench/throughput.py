@@ -12,6 +12,7 @@ from typing import Any
 
 from app.core import settings
 from app.core.db.states import COMPLETED, TERMINAL, TRANSCRIPTION
+from app.core.params import TranscriptionParams
 from bench import direct, places, recordings
 from bench.figures import Figure
 from tests.service import Service, until
@@ -27,7 +28,8 @@ def measure(quick: bool) -> Iterator[Figure]:
     count, rounds = (4, 2) if quick else (COUNT, ROUNDS)
     with places.service() as service, direct.process(settings.load(service.environment)) as alone:
         paths = recordings.varied(service.folder, count)
-        jobs = _jobs(paths, service.finished(service.submit(paths[0]))["task_params"])
+        params = TranscriptionParams.from_json(service.finished(service.submit(paths[0]))["task_params"])
+        jobs = _jobs(paths, params)
         through_service(service, paths[1:3])  # both sides warm before the first round counts
         alone.run(jobs[:3])
         served, bare = [], []
@@ -42,7 +44,7 @@ def measure(quick: bool) -> Iterator[Figure]:
     yield Figure("through HTTP / one warm process", median(served) / median(bare), most=OVERHEAD)
 
 
-def _jobs(paths: list[Path], params: dict[str, Any]) -> list[Job]:
+def _jobs(paths: list[Path], params: TranscriptionParams) -> list[Job[TranscriptionParams]]:
     """``params`` are those that the service itself filled in, so that both sides decode alike."""
     return [Job(path.name, 1, TRANSCRIPTION, params, [], str(path)) for path in paths]
 

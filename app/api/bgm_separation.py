@@ -1,23 +1,24 @@
-"""POST /bgm-separation: a recording in, a task that parts voices from what is behind them out."""
+"""POST /bgm-separation: queue a separation of vocals and background."""
 
 from __future__ import annotations
-
-from typing import Any
 
 from flask.typing import ResponseReturnValue
 
 from app.core.db.states import BGM_SEPARATION
+from app.core.params import BgmSeparationParams
 from app.current import get_settings
 from app.openapi import documented_submission
-from app.schemas.bgm_separation import BgmSeparationParameters, substituted, without_effect
-from app.submission.accept import SubmissionBlueprint, submit
+from app.schemas.bgm_separation import BgmSeparationParameters, describe_ignored, replace_uvr_model
+from app.submission.accept import submit
+from app.submission.parser import Submission, SubmissionBlueprint
 
-blueprint = SubmissionBlueprint("Bgm separation", __name__, description="Voices and what is behind them, as files.")
+blueprint = SubmissionBlueprint("Bgm separation", __name__, description="Vocals and background, as files.")
 
 
 @blueprint.route("/bgm-separation", methods=["POST"])
 @documented_submission(blueprint, BgmSeparationParameters)
-def separate(params: dict[str, Any]) -> ResponseReturnValue:
+def separate(submission: Submission[BgmSeparationParams]) -> ResponseReturnValue:
     """Separate the vocals of a recording from its background."""
-    chosen, warnings = substituted(params, get_settings())
-    return submit(BGM_SEPARATION, chosen, [*without_effect(params), *warnings])
+    params, replaced = replace_uvr_model(submission.params, get_settings())
+    warnings = [*describe_ignored(submission.params), *replaced]
+    return submit(BGM_SEPARATION, params, submission.file_url, warnings)

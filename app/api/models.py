@@ -7,6 +7,7 @@ from typing import Any
 from flask_smorest import Blueprint
 
 from app.core.catalog.catalog import Model, diarization_model, located, models
+from app.core.params import TranscriptionParams
 from app.core.settings import COMPUTE_TYPES, Settings
 from app.current import get_defaults, get_settings
 from app.openapi import documented_errors
@@ -24,18 +25,18 @@ def show() -> dict[str, Any]:
     return choices(get_settings(), get_defaults())
 
 
-def choices(settings: Settings, defaults: dict[str, Any]) -> dict[str, Any]:
+def choices(settings: Settings, defaults: TranscriptionParams) -> dict[str, Any]:
     """By parameter: its default and what it may be; and the model that names speakers, which clients have no choice of."""
     known = models(settings)
     whisper = [_choice(model, settings) for model in known if model.kind == "whisper"]
     separate = [_choice(model, settings) for model in known if model.kind == "separate"]
     aligners = {model.name.partition(":")[2]: model for model in known if model.kind == "align"}
     return {
-        "model_size": {"default": defaults["model_size"], "choices": whisper},
-        "uvr_model_size": {"default": defaults["uvr_model_size"], "choices": separate},
-        "compute_type": {"default": defaults["compute_type"], "choices": [{"name": name} for name in COMPUTE_TYPES]},
+        "model_size": {"default": defaults.model_size, "choices": whisper},
+        "uvr_model_size": {"default": defaults.uvr_model_size, "choices": separate},
+        "compute_type": {"default": defaults.compute_type, "choices": [{"name": name} for name in COMPUTE_TYPES]},
         "lang": {
-            "default": defaults["lang"],
+            "default": defaults.lang,
             "choices": [
                 {"name": name, "word_times": name in aligners, "on_disk": _on_disk(aligners.get(name), settings)}
                 for name in LANGUAGES

@@ -1,26 +1,28 @@
-"""POST /transcription: a recording in, a task out."""
+"""POST /transcription: queue a transcription."""
 
 from __future__ import annotations
-
-from typing import Any
 
 from flask.typing import ResponseReturnValue
 
 from app.core.db.states import TRANSCRIPTION
+from app.core.params import TranscriptionParams
 from app.current import get_defaults, get_settings
 from app.openapi import documented_submission
-from app.schemas.bgm_separation import substituted
-from app.schemas.effects import without_effect
+from app.schemas.bgm_separation import replace_uvr_model
+from app.schemas.effects import describe_ignored
 from app.schemas.transcription import TranscriptionParameters
-from app.submission.accept import SubmissionBlueprint, submit
+from app.submission.accept import submit
+from app.submission.parser import Submission, SubmissionBlueprint
 
 blueprint = SubmissionBlueprint("Transcription", __name__, description="Speech to timed text.")
 
 
 @blueprint.route("/transcription", methods=["POST"])
 @documented_submission(blueprint, TranscriptionParameters)
-def transcribe(params: dict[str, Any]) -> ResponseReturnValue:
+def transcribe(submission: Submission[TranscriptionParams]) -> ResponseReturnValue:
     """Transcribe a recording."""
-    warnings = without_effect(params, get_defaults())
-    chosen, exchanged = substituted(params, get_settings())
-    return submit(TRANSCRIPTION, chosen, warnings + (exchanged if params["is_separate_bgm"] else []))
+    warnings = describe_ignored(submission.params, get_defaults())
+    params, replaced = replace_uvr_model(submission.params, get_settings())
+    if params.is_separate_bgm:
+        warnings += replaced
+    return submit(TRANSCRIPTION, params, submission.file_url, warnings)

@@ -1,21 +1,21 @@
-"""POST /vad: a recording in, a task that finds its speech out."""
+"""POST /vad: queue a voice activity detection."""
 
 from __future__ import annotations
-
-from typing import Any
 
 from flask.typing import ResponseReturnValue
 
 from app.core.db.states import VAD
+from app.core.params import VadParams
 from app.openapi import documented_submission
-from app.schemas.vad import VadTaskParameters, without_effect
-from app.submission.accept import SubmissionBlueprint, submit
+from app.schemas.vad import VadTaskParameters, describe_ignored
+from app.submission.accept import submit
+from app.submission.parser import Submission, SubmissionBlueprint
 
-blueprint = SubmissionBlueprint("Vad", __name__, description="Voice activity: where in a recording somebody speaks.")
+blueprint = SubmissionBlueprint("Vad", __name__, description="Voice activity: when a recording has speech.")
 
 
 @blueprint.route("/vad", methods=["POST"])
 @documented_submission(blueprint, VadTaskParameters)
-def detect(params: dict[str, Any]) -> ResponseReturnValue:
+def detect(submission: Submission[VadParams]) -> ResponseReturnValue:
     """Find the speech in a recording."""
-    return submit(VAD, params, [*without_effect(params)])
+    return submit(VAD, submission.params, submission.file_url, describe_ignored(submission.params))

@@ -1,14 +1,15 @@
-"""The parameters of POST /bgm-separation, which are also those of a transcription's is_separate_bgm."""
+"""The parameters of POST /bgm-separation, which a transcription's is_separate_bgm takes too."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
-from typing import Any
+from dataclasses import replace
+from typing import Any, TypeVar
 
 from marshmallow import ValidationError, fields, validate, validates
 
 from app.core.catalog.catalog import separation_models
+from app.core.params import BgmSeparationParams, SeparationOptions
 from app.core.settings import Settings
 from app.current import get_settings
 from app.schemas.fields import Text, Whole
@@ -18,13 +19,15 @@ STEM_FORMATS = ("wav", "flac", "mp3")
 SEGMENT_FRAMES = (32, 4000)
 UVR = re.compile("UVR[ _-]", re.IGNORECASE)
 
+S = TypeVar("S", bound=SeparationOptions)
+
 
 def _about(text: str) -> dict[str, Any]:
     return {"description": text}
 
 
 class SeparationParameters(Parameters):
-    """Which model separates, and what becomes of the stems."""
+    """Which model separates, and how stems are stored."""
 
     uvr_model_size = Text(
         most=200,
@@ -37,24 +40,26 @@ class SeparationParameters(Parameters):
         allow_none=True,
         validate=validate.Range(*SEGMENT_FRAMES),
         metadata=_about(
-            "How much the model hears at once, in frames of 1024 samples at 44.1 kHz; left out, what suits the model."
+            "How much the model processes at once, in frames of 1024 samples at 44.1 kHz. Default: the model's own."
         ),
     )
     stem_format = fields.String(
         load_default="wav",
         validate=validate.OneOf(STEM_FORMATS),
-        metadata=_about("Kind of files the stems are kept in."),
+        metadata=_about("File format of the stems."),
     )
 
     @validates("uvr_model_size")
-    def allowed_separator(self, value: str, data_key: str) -> None:
+    def check_separation_model(self, value: str, data_key: str) -> None:
         names = separation_models(get_settings())
         if value not in names and not UVR.match(value):
-            raise ValidationError(f"There is no such model here; there are: {', '.join(sorted(names))}.")
+            raise ValidationError(f"Unknown model. Available: {', '.join(sorted(names))}.")
 
 
 class BgmSeparationParameters(SeparationParameters):
-    """All parameters of a separation, as query parameters or form fields."""
+    """All parameters of POST /bgm-separation, as query parameters or form fields."""
+
+    params_class = BgmSeparationParams
 
     is_separate_bgm = fields.Boolean(
         load_default=True, metadata=_about("Accepted for clients of Whisper-WebUI: always true.")
@@ -78,21 +83,22 @@ class BgmSeparationParameters(SeparationParameters):
         }
 
 
-def substituted(params: Mapping[str, Any], settings: Settings) -> tuple[dict[str, Any], list[str]]:
-    """``params`` with a model that runs here in place of one of UVR's, and what is to be said about it."""
-    asked, chosen = params["uvr_model_size"], settings.bgm_separation.model_size
-    if asked in separation_models(settings):
-        return dict(params), []
-    return {**params, "uvr_model_size": chosen}, [
-        f"uvr_model_size {asked} does not run here: {chosen} was used instead."
-    ]
+def replace_uvr_model(params: S, settings: Settings) -> tuple[S, list[str]]:
+    """``params`` with a model that this server has in place of one of UVR's, and a warning if they differ."""
+    name, default = params.uvr_model_size, settings.bgm_separation.model_size
+    if name in separation_models(settings):
+        return params, []
+    warning = f"uvr_model_size {name} is not available on this server: {default} was used instead."
+    return replace(params, uvr_model_size=default), [warning]
 
 
-def without_effect(params: Mapping[str, Any]) -> Iterator[str]:
-    """One sentence for each parameter that asks for what a separation does not do."""
-    if not params["is_separate_bgm"]:
-        yield "is_separate_bgm has no effect: /bgm-separation always separates."
-    if not params["save_file"]:
-        yield "save_file has no effect: /bgm-separation always keeps its files."
-    if params["uvr_device"] is not None:
-        yield "uvr_device has no effect: the server decides which device runs what."
+def describe_ignored(params: BgmSeparationParams) -> list[str]:
+    """One warning for each value that /bgm-separation cannot follow."""
+    warnings = []
+    if not params.is_separate_bgm:
+        warnings.append("is_separate_bgm has no effect: /bgm-separation always separates.")
+    if not params.save_file:
+        warnings.append("save_file has no effect: /bgm-separation always keeps its files.")
+    if params.uvr_device is not None:
+        warnings.append("uvr_device has no effect: the server chooses the device.")
+    return warnings

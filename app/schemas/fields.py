@@ -1,4 +1,4 @@
-"""Fields for parameters that arrive as text: ASCII digits, finite numbers, no control characters; nothing is guessed."""
+"""Fields for parameters that arrive as text: ASCII digits, finite numbers, valid Unicode."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from marshmallow import fields, validate
 WHOLE = re.compile(r"[+-]?[0-9]{1,18}", re.ASCII)
 BRACKETED = re.compile(r"^\[(.*)\]$", re.DOTALL)
 NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,4})?", re.ASCII)
-BROKEN = re.compile("[\0\ud800-\udfff\ufffd]")  # the last is what form parsing puts in place of invalid UTF-8
+BROKEN = re.compile("[\0\ud800-\udfff\ufffd]")  # form parsing replaces invalid UTF-8 by the last one
 MOST_TOKENS = 1000
 
 
@@ -50,7 +50,7 @@ class Number(fields.Float):
 
 
 class Text(fields.String):
-    """Text that a model, a log or a database can take: no NUL, nothing that was not UTF-8, a bounded length."""
+    """Valid Unicode without NUL, of bounded length."""
 
     default_error_messages = {"control": "Must not contain NUL or broken characters."}
 
@@ -64,12 +64,12 @@ class Text(fields.String):
         return text
 
 
-class TokenList(fields.Field[list[int]]):
+class TokenList(fields.Field[tuple[int, ...]]):
     """Token ids: the parameter repeated, ``-1,50257`` or ``[-1, 50257]``."""
 
     default_error_messages = {"invalid": "Must be token ids such as [-1] or 1,2,3, each at least -1."}
 
-    def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> list[int]:
+    def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> tuple[int, ...]:
         parts = value if isinstance(value, list) else [value]
         if not all(isinstance(part, (str, int)) and not isinstance(part, bool) for part in parts):
             raise self.make_error("invalid")
@@ -77,7 +77,7 @@ class TokenList(fields.Field[list[int]]):
         texts = [] if texts == [""] else texts
         if len(texts) > MOST_TOKENS or not all(WHOLE.fullmatch(text) for text in texts):
             raise self.make_error("invalid")
-        ids = [int(text) for text in texts]
+        ids = tuple(int(text) for text in texts)
         if any(not -1 <= token < 2**31 for token in ids):
             raise self.make_error("invalid")
         return ids

@@ -1,4 +1,4 @@
-"""What GET /task/<identifier>, a submission and a cancellation answer; the examples shown in the OpenAPI pages."""
+"""The answers of a submission, a cancellation and GET /task/<identifier>, with their examples."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 from marshmallow import Schema, fields
 
-from app.core.db.states import MAX_ATTEMPTS, STATUSES, TASK_TYPES
+from app.core.db.states import MAX_ATTEMPTS, STAGES, STATUSES, TASK_TYPES
 
 RESULT = "null until COMPLETED. Of /vad: stretches of speech, with start and end alone; of /bgm-separation: hashes and files."
 IDENTIFIER = "0b7c3d1e-6a52-4f0e-9d3c-2f6f0c6a4b11"
@@ -59,7 +59,7 @@ TASK_EXAMPLE: dict[str, Any] = {
 
 CANCELLED_EXAMPLE = {"identifier": IDENTIFIER, "status": "CANCELLED", "message": "The task is cancelled"}
 
-ATTEMPT = "How many runs it has had; a run that a stop of the service cut off does not count."
+ATTEMPT = "How many runs it has had, without those that a stop of the service interrupted."
 
 
 class Submitted(Schema):
@@ -98,21 +98,21 @@ class Segment(Schema):
 
 
 class TaskAnswer(Schema):
-    """Documentation of the body; the view writes it without a second pass over a long result."""
+    """The body of a task; documentation only, since the view writes the stored JSON as it is."""
 
     identifier = fields.UUID()
     status = fields.String(metadata={"enum": list(STATUSES)})
     task_type = fields.String(metadata={"enum": list(TASK_TYPES)})
     result_type = fields.String(allow_none=True)
     result = fields.List(fields.Nested(Segment), allow_none=True, metadata={"description": RESULT})
-    task_params = fields.Dict(metadata={"description": "What the task runs with, defaults filled in."})
+    task_params = fields.Dict(metadata={"description": "All parameters of the task, with defaults."})
     attempt = fields.Integer(metadata={"description": ATTEMPT, "minimum": 0, "maximum": MAX_ATTEMPTS})
-    error = fields.String(allow_none=True, metadata={"description": "A sentence for a person."})
-    error_code = fields.String(allow_none=True, metadata={"description": "A stable word for programs."})
-    warnings = fields.List(fields.String(), metadata={"description": "What was asked for and not done, and why."})
-    stage = fields.String(
-        allow_none=True, metadata={"description": "What runs now: download, decode, vad, transcribe, align, diarize."}
+    error = fields.String(allow_none=True, metadata={"description": "The error message, for people."})
+    error_code = fields.String(allow_none=True, metadata={"description": "The error code, for programs."})
+    warnings = fields.List(
+        fields.String(), metadata={"description": "What the task could not do as requested, and why."}
     )
+    stage = fields.String(allow_none=True, metadata={"description": f"What runs now: {', '.join(STAGES)}."})
     progress = fields.Float(metadata={"minimum": 0, "maximum": 1})
     duration = fields.Float(allow_none=True, metadata={"description": "Seconds of execution, waiting excluded."})
     audio_duration = fields.Float(allow_none=True, metadata={"description": "Seconds of sound in the recording."})
@@ -122,7 +122,7 @@ class TaskAnswer(Schema):
         values=fields.List(fields.Float()),
         allow_none=True,
         metadata={
-            "description": "A vector by speaker, when asked for: alike for the same voice, whatever the recording."
+            "description": "A vector for each speaker, on request; similar for the same voice in other recordings."
         },
     )
     queue_position = fields.Integer(allow_none=True, metadata={"description": "1 runs next; null when not waiting."})

@@ -1,4 +1,4 @@
-"""The parameters of POST /transcription: Whisper, voice activity, separation, diarization; contract.md is the source."""
+"""The parameters of POST /transcription: decoding, voice activity, separation, diarization."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any
 from marshmallow import Schema, ValidationError, fields, validate, validates, validates_schema
 
 from app.core.catalog.catalog import whisper_models
+from app.core.params import TranscriptionParams
 from app.core.settings import COMPUTE_TYPES, Settings
 from app.current import get_settings
 from app.schemas.bgm_separation import SeparationParameters
@@ -93,7 +94,7 @@ class WhisperParameters(Schema):
     hotwords = Text(load_default=None, allow_none=True, metadata=_about("Words to expect; no effect with prefix."))
     suppress_blank = fields.Boolean(load_default=True, metadata=_about("No blank at the beginning of a window."))
     suppress_tokens = TokenList(
-        load_default=lambda: [-1],
+        load_default=lambda: (-1,),
         metadata=_about(
             "Token ids never chosen; -1 stands for Whisper's set of non-speech symbols.",
             type="array",
@@ -148,20 +149,20 @@ class WhisperParameters(Schema):
     enable_offload = fields.Boolean(metadata=_about("Free the models after the task. Default: config.yaml."))
 
     @validates("model_size")
-    def allowed_model(self, value: str, data_key: str) -> None:
+    def check_whisper_model(self, value: str, data_key: str) -> None:
         names = whisper_models(get_settings())
         if value not in names:
-            raise ValidationError(f"There is no such model here; there are: {', '.join(sorted(names))}.")
+            raise ValidationError(f"Unknown model. Available: {', '.join(sorted(names))}.")
 
 
 class VadFilterParameters(VadParameters):
-    """Where Silero hears speech, and whether only that is decoded."""
+    """Whether only speech is decoded."""
 
     vad_filter = fields.Boolean(load_default=False, metadata=_about("Decode only where there is speech."))
 
 
 class VocalsParameters(SeparationParameters):
-    """Whether the vocals are transcribed alone, and whether the stems are kept."""
+    """Whether only vocals are decoded, and the stems kept."""
 
     is_separate_bgm = fields.Boolean(load_default=False, metadata=_about("Transcribe the vocals only."))
     save_file = fields.Boolean(load_default=False, metadata=_about("Keep the separated stems for download."))
@@ -179,14 +180,14 @@ class DiarizationParameters(Schema):
     )
 
     @validates_schema
-    def ordered(self, data: dict[str, Any], **kwargs: Any) -> None:
+    def check_speaker_bounds(self, data: dict[str, Any], **kwargs: Any) -> None:
         least, most = data.get("min_speakers"), data.get("max_speakers")
         if least is not None and most is not None and least > most:
             raise ValidationError("Must not be above max_speakers.", "min_speakers")
 
 
 class ClientParameters(Schema):
-    """What clients of Whisper-WebUI send and this server decides for itself."""
+    """Accepted from clients of Whisper-WebUI, without effect."""
 
     uvr_device = Text(load_default=None, allow_none=True, most=200, metadata=_about(IGNORED))
     diarization_device = Text(load_default=None, allow_none=True, most=200, metadata=_about(IGNORED))
@@ -194,7 +195,7 @@ class ClientParameters(Schema):
 
 
 def server_defaults(settings: Settings) -> dict[str, Any]:
-    """What config.yaml says where the client says nothing."""
+    """What config.yaml sets where the client sends nothing."""
     return {
         "model_size": settings.whisper.model_size,
         "compute_type": settings.whisper.compute_type,
@@ -209,6 +210,8 @@ def server_defaults(settings: Settings) -> dict[str, Any]:
 class TranscriptionParameters(
     ClientParameters, DiarizationParameters, VocalsParameters, VadFilterParameters, WhisperParameters
 ):
-    """All parameters of a transcription, as query parameters or form fields."""
+    """All parameters of POST /transcription, as query parameters or form fields."""
+
+    params_class = TranscriptionParams
 
     configured = staticmethod(server_defaults)

@@ -1,13 +1,12 @@
-"""The parameters of POST /vad, which are also those of a transcription's vad_filter: where Silero hears speech."""
+"""The parameters of POST /vad, which a transcription's vad_filter takes too."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
-from typing import Any
 
 from marshmallow import fields, validate
 
+from app.core.params import VadParams
 from app.schemas.fields import Number, Whole
 from app.schemas.parameters import Parameters
 
@@ -15,7 +14,7 @@ MOST = 2**31 - 1
 
 
 class VadParameters(Parameters):
-    """What counts as speech, and how stretches of it are divided."""
+    """What counts as speech, and how it is divided."""
 
     threshold = Number(
         load_default=0.5, validate=validate.Range(0, 1), metadata={"description": "Speech above this probability."}
@@ -40,14 +39,15 @@ class VadParameters(Parameters):
 
 
 class VadTaskParameters(VadParameters):
-    """All parameters of a search for speech, as query parameters or form fields."""
+    """All parameters of POST /vad, as query parameters or form fields."""
+
+    params_class = VadParams
 
     vad_filter = fields.Boolean(
         load_default=True, metadata={"description": "Accepted for clients of Whisper-WebUI: always true."}
     )
 
 
-def without_effect(params: Mapping[str, Any]) -> Iterator[str]:
-    """One sentence for each parameter that asks for what a search for speech does not do."""
-    if not params["vad_filter"]:
-        yield "vad_filter has no effect: /vad always looks for speech."
+def describe_ignored(params: VadParams) -> list[str]:
+    """One warning for each value that /vad cannot follow."""
+    return [] if params.vad_filter else ["vad_filter has no effect: /vad always looks for speech."]

@@ -5,11 +5,14 @@ from __future__ import annotations
 import queue
 import threading
 import time
-from collections.abc import Collection, Mapping
-from typing import Any
+from collections.abc import Collection
 
+from flask import Request
+
+from app.api.query import query
 from app.core.errors import SpeechError
 from app.core.net.addresses import Gate, Target, UnresolvedError, is_literal, parse
+from app.core.params import FILE_URL
 from app.core.settings import Fetch
 from app.submission import uploads
 
@@ -79,6 +82,6 @@ def _said(error: SpeechError) -> str:
     return str(error) if error.code == "blocked_address" else error.message
 
 
-def asked(values: Mapping[str, Any]) -> str | None:
-    """The URL among a request's values; an empty text means that there is none, as clients send every field."""
-    return values.get("file_url") or None
+def read_file_url(request: Request) -> str | None:
+    """The URL in the request's query or form; empty text is none, since some clients send every field."""
+    return query(request).get(FILE_URL) or request.form.get(FILE_URL) or None

@@ -48,7 +48,7 @@ class Obedient:
 
     def recv(self) -> Job:
         job: Job = self._connection.recv()
-        self._prompt, self._stage = job.params.get("initial_prompt"), None
+        self._prompt, self._stage = getattr(job.params, "initial_prompt", None), None
         return job
 
     def send(self, message: Message) -> None:

@@ -13,8 +13,9 @@ from flask import Flask
 
 from app.core import settings
 from app.core.db import connection
+from app.core.params import TranscriptionParams
 from app.factory import create_app
-from app.schemas.transcription import TranscriptionParameters, server_defaults
+from app.schemas.transcription import TranscriptionParameters
 from tests.service import MINI
 from workers.device import slots
 from workers.device.environment import prepare_environment
@@ -45,22 +46,22 @@ def models(mini: settings.Settings) -> WarmModels:
 
 
 @pytest.fixture(scope="session")
-def parameters(mini: settings.Settings) -> Callable[..., dict[str, Any]]:
-    """Parameters as the web side stores them, defaults filled in."""
+def parameters(mini: settings.Settings) -> Callable[..., TranscriptionParams]:
+    """Parameters of a transcription as a request makes them."""
     app: Flask = create_app(mini)
     connection.database.close()
 
-    def filled(**asked: Any) -> dict[str, Any]:
+    def make(**asked: Any) -> TranscriptionParams:
         with app.app_context():
-            loaded: dict[str, Any] = TranscriptionParameters().load({**server_defaults(mini), **asked})
-        return {**loaded, "max_speech_duration_s": None}
+            params: TranscriptionParams = TranscriptionParameters().load(asked)
+        return params
 
-    return filled
+    return make
 
 
 @pytest.fixture
 def make_run(
-    mini: settings.Settings, models: WarmModels, parameters: Callable[..., dict[str, Any]]
+    mini: settings.Settings, models: WarmModels, parameters: Callable[..., TranscriptionParams]
 ) -> Callable[..., Run]:
     """A Run over a recording; what it reports is in ``run.sent``."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from app.core.params import Params
 from workers.audio import media
 from workers.device.run import Run
 
@@ -12,7 +13,7 @@ SAMPLE_RATE = 16_000
 Samples = NDArray[np.float32]
 
 
-def decode(run: Run) -> Samples:
+def decode(run: Run[Params]) -> Samples:
     """The recording's sound: shape (samples,), float32 in [-1, 1] at 16 kHz, finite.
 
     Raises SpeechError: invalid_media, unsupported_media, no_audio, too_long.

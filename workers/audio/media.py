@@ -15,6 +15,7 @@ from av.audio.resampler import AudioResampler
 from numpy.typing import NDArray
 
 from app.core.errors import SpeechError
+from app.core.params import Params
 from workers.device.run import Run
 
 Sound = NDArray[np.float32]
@@ -40,7 +41,7 @@ TRUNCATED_SHARE = 0.02
 class Recording:
     """An open recording: ``declared`` seconds it claims to last, ``seconds`` given so far, ``damaged`` once some were lost."""
 
-    def __init__(self, container: Any, run: Run) -> None:
+    def __init__(self, container: Any, run: Run[Params]) -> None:
         longest = run.settings.limits.max_audio_hours * 3600
         self._container = container
         self._stream = _audio_stream(container)
@@ -109,7 +110,7 @@ class Recording:
 
 
 @contextlib.contextmanager
-def opened(run: Run) -> Iterator[Recording]:
+def opened(run: Run[Params]) -> Iterator[Recording]:
     """The task's recording. Raises SpeechError: invalid_media, unsupported_media, no_audio, too_long."""
     with contextlib.ExitStack() as stack:
         with _told():

@@ -1,4 +1,4 @@
-"""Where to decode: windows of bounded length, cut in quiet places or around the speech that Silero hears."""
+"""Choose the windows to decode: of bounded length, cut in pauses or around speech."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from app.core.params import TranscriptionParams, VadOptions
 from workers.audio.decode import SAMPLE_RATE, Samples
 from workers.stages.vad import speech
 
@@ -18,13 +19,13 @@ SHORTEST_SECONDS = 0.1
 FAINTEST = 10 ** (-70 / 20)  # peak, of full scale: far below the noise of any microphone
 
 
-def audible_windows(samples: Samples, params: dict[str, Any]) -> Windows:
-    """(start, end) in seconds of what is to be decoded; none where there is nothing to hear.
+def audible_windows(samples: Samples, params: TranscriptionParams) -> Windows:
+    """(start, end) in seconds of what to decode, without windows of silence.
 
-    ``samples`` are float32 at 16 kHz; ``params`` those of /transcription.
+    ``samples`` are float32 at 16 kHz.
     """
-    longest = float(params["chunk_length"])
-    windows = speech_windows(samples, params, longest) if params["vad_filter"] else quiet_windows(samples, longest)
+    longest = float(params.chunk_length)
+    windows = speech_windows(samples, params, longest) if params.vad_filter else quiet_windows(samples, longest)
     return [window for window in windows if _audible(samples, window)]
 
 
@@ -41,10 +42,10 @@ def quiet_windows(samples: Samples, longest: float) -> Windows:
     return [(start, min(end, start + longest)) for start, end in itertools.pairwise(times)]
 
 
-def speech_windows(samples: Samples, params: dict[str, Any], longest: float) -> Windows:
-    """Windows of at most ``longest`` seconds that hold all speech Silero hears, on the recording's own timeline."""
+def speech_windows(samples: Samples, options: VadOptions, longest: float) -> Windows:
+    """Windows of at most ``longest`` seconds that hold all speech, in the recording's time."""
     windows: Windows = []
-    for start, end in speech(samples, params, longest):
+    for start, end in speech(samples, options, longest):
         if windows and end - windows[-1][0] <= longest:
             windows[-1] = (windows[-1][0], end)
         else:
@@ -53,7 +54,7 @@ def speech_windows(samples: Samples, params: dict[str, Any], longest: float) -> 
 
 
 def _audible(samples: Samples, window: tuple[float, float]) -> bool:
-    """Whether there is anything to hear; decoders invent words for windows of silence."""
+    """Whether the window has sound; decoders invent words for silence."""
     piece = samples[int(window[0] * SAMPLE_RATE) : int(window[1] * SAMPLE_RATE)]
     return len(piece) >= SHORTEST_SECONDS * SAMPLE_RATE and bool(max(np.max(piece), -np.min(piece)) > FAINTEST)
 

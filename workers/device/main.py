@@ -1,9 +1,8 @@
-"""What runs in a device process: load, say Ready, then one Job after the other until the Pipe ends; no database, no HTTP."""
+"""The main loop of a device process: load models, report Ready, run Jobs until the Pipe ends."""
 
 from __future__ import annotations
 
 import ctypes
-import importlib
 import logging
 import os
 import signal
@@ -14,35 +13,31 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from multiprocessing.connection import Connection
-from types import ModuleType
+from typing import Any
 
 from tqdm import tqdm
 
-from app.core.db.states import BGM_SEPARATION, TRANSCRIPTION, VAD
 from app.core.errors import SpeechError
 from app.core.logs import configure_logging
+from app.core.params import BgmSeparationParams, Params, TranscriptionParams
 from app.core.settings import Settings
 from workers.device import cuda_errors
 from workers.device.environment import prepare_environment
 from workers.device.memory import Heap
-from workers.device.protocol import Failure, Loading, Outcome, Progress, Ready, Slot
+from workers.device.protocol import Failure, Job, Loading, Outcome, Progress, Ready, Slot
 from workers.device.run import Run
 from workers.models.cache import KEPT, WarmModels, collect, usable_compute_type
+from workers.pipelines import Pipeline, load_pipelines
 
 log = logging.getLogger(__name__)
 
-PIPELINES = {
-    TRANSCRIPTION: "workers.pipelines.transcription",
-    VAD: "workers.pipelines.vad",
-    BGM_SEPARATION: "workers.pipelines.bgm_separation",
-}
 PR_SET_PDEATHSIG = 1
 DEVICE_LOST = 70  # the exit status after an error of the device that only a new process clears
 OUT_OF_MEMORY = "out_of_memory"
 
 
 def serve(connection: Connection, slot: Slot, settings: Settings, supervisor: int, preload: bool) -> None:
-    """The whole life of the process."""
+    """Run the process until its Pipe ends."""
     die_with(supervisor)
     for ignored in (signal.SIGINT, signal.SIGTERM):  # the supervisor decides; a Ctrl-C reaches the whole group
         signal.signal(ignored, signal.SIG_IGN)
@@ -50,7 +45,7 @@ def serve(connection: Connection, slot: Slot, settings: Settings, supervisor: in
     prepare_environment(slot)
     tqdm.set_lock(threading.RLock())  # its own is a named semaphore, which stays behind when this process is killed
     models = WarmModels(slot, settings, tell=lambda model: connection.send(Loading(model)))
-    pipelines = {kind: importlib.import_module(name) for kind, name in PIPELINES.items()}
+    pipelines = load_pipelines()
     _set_threads(slot)
     if preload:
         _preload(models, slot, settings)
@@ -64,11 +59,11 @@ def serve(connection: Connection, slot: Slot, settings: Settings, supervisor: in
     connection.send(Ready())
     while True:
         try:
-            job = connection.recv()
+            job: Job[Params] = connection.recv()
         except EOFError:
             return
         verdict = execute(Run(job, slot, settings, models, tell), pipelines[job.task_type])
-        heap.trim_grown()  # before the supervisor hears of it and looks at workers.max_rss
+        heap.trim_grown()  # before the supervisor gets the verdict and checks workers.max_rss
         connection.send(verdict)
 
 
@@ -80,28 +75,28 @@ def die_with(parent: int) -> None:
         os._exit(1)
 
 
-def execute(run: Run, pipeline: ModuleType) -> Outcome | Failure:
-    """Run the job; where memory runs out, once more with no other model loaded and half the batch."""
+def execute(run: Run[Params], pipeline: Pipeline[Any]) -> Outcome | Failure:
+    """Run the job; if memory runs out, once more with half the batch and no other model loaded."""
     started = time.monotonic()
     try:
         verdict = _attempt(run, pipeline)
         if isinstance(verdict, Failure) and verdict.code == OUT_OF_MEMORY:
-            log.warning("task %s: out of memory, once more with less", run.job.uuid)
-            run.models.free()
+            log.warning("task %s: out of memory, running once more with less", run.job.uuid)
+            run.models.free(*KEPT)
             verdict = _attempt(_with_less(run), pipeline)
         return replace(verdict, duration=time.monotonic() - started)
     finally:
-        if run.params.get("enable_offload"):
-            run.models.free(*pipeline.MODELS)
+        if _offloads(run.params):
+            run.models.free(*pipeline.MODEL_KINDS)
 
 
-def _attempt(run: Run, pipeline: ModuleType) -> Outcome | Failure:
+def _attempt(run: Run[Params], pipeline: Pipeline[Any]) -> Outcome | Failure:
     try:
         result_type, result = pipeline.run(run)
         return Outcome(result_type, result, run.warnings, 0.0, run.facts)
     except Exception as error:
         if cuda_errors.sticky(error):
-            log.exception("task %s: the device is lost to this process, which ends", run.job.uuid)
+            log.exception("task %s: the device is lost, this process ends", run.job.uuid)
             os._exit(DEVICE_LOST)
         failed = as_speech_error(error)
         if failed.code == "internal_error":
@@ -109,24 +104,28 @@ def _attempt(run: Run, pipeline: ModuleType) -> Outcome | Failure:
         return Failure(failed.code, failed.message, run.warnings, 0.0, run.facts)
 
 
-def _with_less(run: Run) -> Run:
-    """The same job with half the batch, where its kind of task has one."""
+def _offloads(params: Params) -> bool:
+    return isinstance(params, TranscriptionParams | BgmSeparationParams) and params.enable_offload
+
+
+def _with_less(run: Run[Params]) -> Run[Params]:
+    """Make a run of the same job with half the batch, where its kind of task has one."""
     params, warnings = run.params, list(run.warnings)
-    batch = params.get("batch_size", 1)
-    if batch > 1:
-        params = params | {"batch_size": batch // 2}
-        warnings.append(f"Memory ran out with batch_size {batch}; the task was done with {batch // 2}.")
+    if isinstance(params, TranscriptionParams) and params.batch_size > 1:
+        batch = params.batch_size // 2
+        warnings.append(f"Memory ran out with batch_size {params.batch_size}; {batch} was used instead.")
+        params = replace(params, batch_size=batch)
     return run.again(replace(run.job, params=params, warnings=warnings))
 
 
 def as_speech_error(error: Exception) -> SpeechError:
-    """Any exception as a code and a sentence; what nobody foresaw is an internal_error, told in the log alone."""
+    """Turn any exception into a code and a message; unexpected ones become internal_error, with details in the log only."""
     if isinstance(error, SpeechError):
         return error
     if cuda_errors.out_of_memory(error):
-        say = "The device ran out of memory; a smaller batch_size or model_size, or compute_type=int8, needs less."
+        say = "The device ran out of memory. Use a smaller batch_size or model_size, or compute_type=int8."
         return SpeechError(OUT_OF_MEMORY, say)
-    return SpeechError("internal_error", "Something unforeseen happened on the server; its log says what.")
+    return SpeechError("internal_error", "An unexpected error occurred on the server; see the server log.")
 
 
 def _set_threads(slot: Slot) -> None:
@@ -137,7 +136,7 @@ def _set_threads(slot: Slot) -> None:
 
 
 def _preload(models: WarmModels, slot: Slot, settings: Settings) -> None:
-    """Load what most tasks will want. What is missing here is said in the log and again by each task that asks for it."""
+    """Load the models that most tasks need. A missing one is logged, and fails only the tasks that need it."""
     whisper, separation = settings.whisper, settings.bgm_separation
     wanted: list[Callable[[], object]] = []
     if not whisper.enable_offload:

@@ -1,14 +1,18 @@
-"""The messages between the supervisor and a device process; everything that crosses the Pipe is here."""
+"""The messages between the supervisor and a device process."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Generic, TypeVar
+
+from app.core.params import Params
+
+P_co = TypeVar("P_co", bound=Params, covariant=True)
 
 
 @dataclass(frozen=True)
 class Slot:
-    """One place where models run. ``cuda_index`` is None on a CPU slot; ``threads`` 0 leaves the libraries' default."""
+    """One device that runs models. ``cuda_index`` is None on a CPU; ``threads`` 0 keeps the libraries' default."""
 
     number: int
     device: str
@@ -17,32 +21,32 @@ class Slot:
 
 
 @dataclass(frozen=True)
-class Job:
-    """A claimed task, ready to run: ``source`` is the path of the recording."""
+class Job(Generic[P_co]):
+    """A claimed task, ready to run; ``source`` is the path of the recording."""
 
     uuid: str
     claim_no: int
     task_type: str
-    params: dict[str, Any]
+    params: P_co
     warnings: list[str]
     source: str
 
 
 @dataclass(frozen=True)
 class Ready:
-    """The process has imported and loaded what it needs and waits for a Job."""
+    """The process is ready for a Job."""
 
 
 @dataclass(frozen=True)
 class Loading:
-    """``model`` is read from disk, or downloaded, from now on; None when that is over."""
+    """The process loads ``model``, or with None has finished loading."""
 
     model: str | None
 
 
 @dataclass(frozen=True)
 class Progress:
-    """``progress`` 0–1 over the whole task; ``facts`` are columns of the row known by now."""
+    """``progress`` is 0–1 over the whole task; ``facts`` are columns of the row known so far."""
 
     stage: str
     progress: float
@@ -51,7 +55,7 @@ class Progress:
 
 @dataclass(frozen=True)
 class Outcome:
-    """A finished task: ``result`` is JSON text, ``duration`` seconds of execution."""
+    """A finished task; ``result`` is JSON text, ``duration`` seconds of execution."""
 
     result_type: str
     result: str
@@ -62,9 +66,9 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Failure:
-    """A task that cannot be done: a stable code, a sentence for a person, what was known until then.
+    """A failed task: a stable code, a message for people, and the columns known so far.
 
-    ``duration`` is None when nobody measured it.
+    ``duration`` is seconds of execution, None when unknown.
     """
 
     code: str

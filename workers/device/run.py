@@ -1,28 +1,30 @@
-"""What a pipeline holds while it runs a job: the job, the warm models, its warnings and facts, and how far it is."""
+"""The context of one run: its job, models, warnings, facts and progress."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Generic
 
+from app.core.db.states import Stage
+from app.core.params import P
 from app.core.settings import Settings
 from workers.device import cuda_errors
-from workers.device.protocol import Job, Progress, Slot
+from workers.device.protocol import Job, P_co, Progress, Slot
 from workers.models.cache import WarmModels
 
 REPORT_SECONDS = 0.2
 
 
-class Run:
-    """One run of one job. Stages call ``enter`` once and ``advance`` as they go; reports leave at most 5 times a second.
+class Run(Generic[P_co]):
+    """One run of one job.
 
-    ``last``: memory has run out before, and there is no third way: what a task can do without must not end it now.
+    ``last`` is true when an earlier run ran out of memory: there is no further one, so optional stages must not end this one.
     """
 
     def __init__(
         self,
-        job: Job,
+        job: Job[P_co],
         slot: Slot,
         settings: Settings,
         models: WarmModels,
@@ -44,29 +46,29 @@ class Run:
         self._reported = float("-inf")
 
     @property
-    def params(self) -> dict[str, Any]:
+    def params(self) -> P_co:
         return self.job.params
 
-    def again(self, job: Job) -> Run:
-        """The last run of ``job``, after one for which memory did not suffice."""
+    def again(self: Run[P], job: Job[P]) -> Run[P]:
+        """Make the last run of ``job``, after this one ran out of memory."""
         return Run(job, self.slot, self.settings, self.models, self._send, self._clock, last=True)
 
     def must_end(self, error: Exception) -> bool:
-        """Whether a stage that the task could do without must let ``error`` pass, because the device needs attention first."""
+        """Whether an optional stage must raise ``error``, because the device needs attention first."""
         return cuda_errors.sticky(error) or (cuda_errors.out_of_memory(error) and not self.last)
 
-    def enter(self, stage: str, until: float) -> None:
-        """Begin ``stage``; at its end the whole task will be at ``until`` (0–1)."""
+    def enter(self, stage: Stage, until: float) -> None:
+        """Begin ``stage``, which takes the task's progress to ``until`` (0–1)."""
         self._stage, self._from, self._until = stage, self._until, until
         self._report(self._from)
 
     def advance(self, fraction: float) -> None:
-        """The current stage is ``fraction`` (0–1) done."""
+        """Report ``fraction`` (0–1) of the current stage done, at most 5 times a second."""
         if self._clock() - self._reported >= REPORT_SECONDS:
             self._report(self._from + (self._until - self._from) * min(1.0, max(0.0, fraction)))
 
     def learn(self, **facts: Any) -> None:
-        """Note columns of the row, such as ``language``; they travel with the next report."""
+        """Note columns of the row, such as ``language``; the next report sends them."""
         self.facts.update(facts)
 
     def warn(self, sentence: str) -> None:

@@ -73,8 +73,8 @@ class WarmModels:
         return self._get("separate", name, lambda: self._load_separator(name))
 
     def free(self, *kinds: str) -> None:
-        """Let go of every model, or of those of ``kinds``, and give their memory back."""
-        for kind in kinds or KEPT:
+        """Drop the models of ``kinds`` and return their memory."""
+        for kind in kinds:
             self._kept[kind].clear()
         collect()
 

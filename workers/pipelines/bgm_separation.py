@@ -1,18 +1,20 @@
-"""A recording to its vocals and what is behind them, as files: separate."""
+"""Separate vocals and background into files: separate."""
 
 from __future__ import annotations
 
+from app.core.catalog.catalog import SEPARATE
+from app.core.params import BgmSeparationParams
 from workers.device.run import Run
 from workers.stages import separate
 from workers.stages.segments import to_json
 
-MODELS = ("separate",)
+MODEL_KINDS: tuple[str, ...] = (SEPARATE,)
 
 
-def run(work: Run) -> tuple[str, str]:
-    """The result type and, as JSON text, the files with their SHA-256. Raises SpeechError."""
-    work.enter("separate", until=1.0)
-    files = separate.to_files(work)
+def run(run: Run[BgmSeparationParams]) -> tuple[str, str]:
+    """Return "filepath" and the files with their SHA-256. Raises SpeechError."""
+    run.enter("separate", until=1.0)
+    files = separate.to_files(run)
     hashes = {file["stem"]: file["sha256"] for file in files}
     result = {
         "instrumental_hash": hashes[separate.INSTRUMENTAL],

@@ -1,48 +1,51 @@
-"""A recording to a timed transcript: decode → transcribe → align; separated before and diarized after, where asked for."""
+"""Make a timed transcript: decode → transcribe → align, on request with separate before and diarize after."""
 
 from __future__ import annotations
 
+from app.core.catalog.catalog import ALIGN, DIARIZE, SEPARATE, WHISPER
 from app.core.errors import SpeechError
+from app.core.params import TranscriptionParams
 from workers.audio.decode import SAMPLE_RATE, decode
 from workers.device.run import Run
 from workers.stages import align, diarize, separate, transcribe
 from workers.stages.segments import in_order, to_json
 
-MODELS = ()  # with enable_offload, all that there are
+MODEL_KINDS: tuple[str, ...] = (WHISPER, ALIGN, SEPARATE, DIARIZE)
 DECODED = 0.05
 SEPARATED = 0.5
 TRANSCRIBED = 0.8
-UNDIARIZED = 0.6  # of the work, where speakers are to be named
+UNDIARIZED = 0.6  # of the whole, with diarization to follow
 
 
-def run(work: Run) -> tuple[str, str]:
-    """The result type and the segments as JSON text. Raises SpeechError."""
-    work.enter("decode", until=DECODED)
-    samples = decode(work)
+def run(run: Run[TranscriptionParams]) -> tuple[str, str]:
+    """Return "json" and the segments. Raises SpeechError."""
+    params = run.params
+    run.enter("decode", until=DECODED)
+    samples = decode(run)
     seconds = len(samples) / SAMPLE_RATE
-    work.learn(audio_duration=round(seconds, 3))
+    run.learn(audio_duration=round(seconds, 3))
 
-    before_speakers = UNDIARIZED if work.params["is_diarize"] else 1.0
+    before_speakers = UNDIARIZED if params.is_diarize else 1.0
     speech = samples
-    if work.params["is_separate_bgm"]:
-        work.enter("separate", until=SEPARATED * before_speakers)
-        speech = separate.vocals(work, keep=work.params["save_file"])
+    if params.is_separate_bgm:
+        run.enter("separate", until=SEPARATED * before_speakers)
+        speech = separate.vocals(run, keep=params.save_file)
 
-    work.enter("transcribe", until=TRANSCRIBED * before_speakers)
-    model = transcribe.load(work)
-    segments, language = transcribe.transcribe(speech, model, work)
+    run.enter("transcribe", until=TRANSCRIBED * before_speakers)
+    model = transcribe.load(run)
+    segments, language = transcribe.transcribe(speech, model, run)
 
-    if segments and transcribe.alignable(language, work.params):
-        work.enter("align", until=before_speakers)
+    if segments and transcribe.alignable(language, params):
+        run.enter("align", until=before_speakers)
         try:
-            aligner = work.models.aligner(str(language))
-            segments = align.align(segments, speech, aligner, model.hf_tokenizer.decode, work)
-        except SpeechError as error:  # word times are worth less than the transcript
-            work.warn(f"The words have no times: {error.message}")
-    elif segments and work.params["word_timestamps"]:
-        work.warn("The words have no times: those of a translation cannot be found in the sound.")
+            aligner = run.models.aligner(str(language))
+            segments = align.align(segments, speech, aligner, model.hf_tokenizer.decode, run)
+        except SpeechError as error:  # the transcript is useful without word times
+            run.warn(f"The words have no times: {error.message}")
+    elif segments and params.word_timestamps:
+        run.warn("The words have no times: a translation cannot be aligned with the recording.")
 
-    if work.params["is_diarize"]:
-        work.enter("diarize", until=1.0)
-        segments = diarize.diarize(segments, samples, model.hf_tokenizer.decode, work)
+    if params.is_diarize:
+        run.enter("diarize", until=1.0)
+        segments = diarize.diarize(segments, samples, model.hf_tokenizer.decode, run)
     return "json", to_json(in_order(segments, seconds))

@@ -9,6 +9,7 @@ from typing import Any
 
 import whisperx.alignment
 
+from app.core.params import Params
 from workers.audio.decode import SAMPLE_RATE, Samples
 from workers.device.run import Run
 from workers.stages.segments import Segment, Word, finite
@@ -25,7 +26,7 @@ Decode = Callable[[list[int]], str]
 whisperx.alignment.nltk_load = sentence_splitter
 
 
-def align(segments: list[Segment], samples: Samples, aligner: Any, decode: Decode, run: Run) -> list[Segment]:
+def align(segments: list[Segment], samples: Samples, aligner: Any, decode: Decode, run: Run[Params]) -> list[Segment]:
     """The same transcript in sentences whose words have times (seconds) and probabilities.
 
     ``aligner`` is whisperx's (model, metadata), ``samples`` float32 at 16 kHz, ``decode`` turns token ids into text.
@@ -55,7 +56,7 @@ def _sentences(
     model: Any,
     metadata: dict[str, Any],
     decode: Decode,
-    run: Run,
+    run: Run[Params],
 ) -> list[Segment]:
     """The segment's sentences as found within ``span`` (seconds); none when the text does not fit the sound."""
     piece = [{"start": span[0], "end": span[1], "text": segment["text"]}]

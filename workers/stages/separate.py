@@ -1,4 +1,4 @@
-"""Vocals and what is behind them, by demucs: at the model's own rate and channels, window after window, in bounded memory."""
+"""Separate vocals and background with demucs, at the model's rate and channels, in bounded memory."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from av.audio.resampler import AudioResampler
 from numpy.typing import NDArray
 
 from app.core.errors import SpeechError
+from app.core.params import SeparationOptions
 from app.core.storage.paths import PARTIAL, stems_of
 from workers.audio import media
 from workers.audio.decode import SAMPLE_RATE, Gathered, Samples
@@ -29,19 +30,19 @@ STEMS = VOCALS, INSTRUMENTAL = ("vocals", "instrumental")
 BYTES_PER_SAMPLE = 2
 WINDOW_SECONDS, OVERLAP_SECONDS = 60.0, 2.0
 SHORTEST_SECONDS = 1.0
-# What a model sees at once. The 44 s of some would take gigabytes for little: demucs' transformer hears 7.8 s.
+# The longest input of one model call. The 44 s of some models take gigabytes for little gain; demucs' transformer takes 7.8 s.
 LONGEST_SEGMENT_SECONDS = 12.0
 # Clients of Whisper-WebUI count segments in frames of UVR's MDX models: 1024 samples at 44.1 kHz.
 FRAME_SECONDS = 1024 / 44_100
 
 
-def to_files(run: Run) -> list[StemFile]:
-    """Both stems as files of this attempt, durable when this returns.
+def to_files(run: Run[SeparationOptions]) -> list[StemFile]:
+    """Write both stems as files of this claim, durable when this returns.
 
     Raises SpeechError: invalid_media, unsupported_media, no_audio, too_long, model_not_available, insufficient_storage.
     """
     with media.opened(run) as recording:
-        separator = run.models.separator(run.params["uvr_model_size"])
+        separator = run.models.separator(run.params.uvr_model_size)
         with _files(run, recording, separator) as writers:
             for piece in _stems(run, recording, separator):
                 for name, writer in writers.items():
@@ -50,11 +51,11 @@ def to_files(run: Run) -> list[StemFile]:
     return described(_folder(run))
 
 
-def vocals(run: Run, keep: bool) -> Samples:
-    """What is spoken and sung, 16 kHz mono; with ``keep``, both stems as files too. Raises SpeechError like ``to_files``."""
+def vocals(run: Run[SeparationOptions], keep: bool) -> Samples:
+    """Return the vocals, 16 kHz mono; with ``keep``, also write both stems. Raises SpeechError like ``to_files``."""
     try:
         with media.opened(run) as recording:
-            separator = run.models.separator(run.params["uvr_model_size"])
+            separator = run.models.separator(run.params.uvr_model_size)
             speech = _Speech(separator, recording.declared)
             with _files(run, recording, separator) if keep else contextlib.nullcontext({}) as writers:
                 for piece in _stems(run, recording, separator):
@@ -63,22 +64,24 @@ def vocals(run: Run, keep: bool) -> Samples:
                         writer.write(piece[name])
             return speech.samples()
     finally:
-        if run.settings.bgm_separation.enable_offload:  # before the next model wants the memory
+        if run.settings.bgm_separation.enable_offload:  # before the next model needs the memory
             run.models.free("separate")
 
 
-def _files(run: Run, recording: media.Recording, separator: Any) -> AbstractContextManager[dict[str, StemWriter]]:
-    for claim_no in range(1, run.job.claim_no):  # what a crash of the whole machine left behind
+def _files(
+    run: Run[SeparationOptions], recording: media.Recording, separator: Any
+) -> AbstractContextManager[dict[str, StemWriter]]:
+    for claim_no in range(1, run.job.claim_no):  # files left by a crash of the machine
         earlier = stems_of(run.settings.cache.path, run.job.uuid, claim_no)
         for stale in (earlier, earlier.with_name(earlier.name + PARTIAL)):
             if stale.exists():
                 shutil.rmtree(stale)
     rate, channels = separator.samplerate, separator.audio_channels
     _check_space(run, (recording.declared or 0.0) * rate * channels * BYTES_PER_SAMPLE * len(STEMS))
-    return writing(_folder(run), STEMS, run.params["stem_format"], rate, channels)
+    return writing(_folder(run), STEMS, run.params.stem_format, rate, channels)
 
 
-def _check_space(run: Run, needed: float) -> None:
+def _check_space(run: Run[SeparationOptions], needed: float) -> None:
     limit, cache = run.settings.limits.min_free_mb * 2**20, run.settings.cache.path
     if shutil.disk_usage(cache).free - needed < limit:
         raise SpeechError(
@@ -86,12 +89,12 @@ def _check_space(run: Run, needed: float) -> None:
         )
 
 
-def _folder(run: Run) -> Path:
+def _folder(run: Run[SeparationOptions]) -> Path:
     return stems_of(run.settings.cache.path, run.job.uuid, run.job.claim_no)
 
 
-def _stems(run: Run, recording: media.Recording, separator: Any) -> Iterator[dict[str, Sound]]:
-    """The recording piece by piece: both stems, each of shape (channels, samples), together as long as the recording."""
+def _stems(run: Run[SeparationOptions], recording: media.Recording, separator: Any) -> Iterator[dict[str, Sound]]:
+    """Yield both stems in pieces, each of shape (channels, samples)."""
     rate, overlap = separator.samplerate, int(OVERLAP_SECONDS * separator.samplerate)
     separator.update_parameter(segment=_segment_seconds(run, separator.model))
     blocks = recording.blocks(rate, separator.audio_channels)
@@ -104,9 +107,9 @@ def _stems(run: Run, recording: media.Recording, separator: Any) -> Iterator[dic
 
 
 class _Progress:
-    """What demucs reports of the segments of one window, as progress over the recording."""
+    """Turn demucs' reports on one window into progress over the recording."""
 
-    def __init__(self, run: Run, recording: media.Recording, window_seconds: float) -> None:
+    def __init__(self, run: Run[SeparationOptions], recording: media.Recording, window_seconds: float) -> None:
         self._run = run
         self._total = recording.declared or 0.0
         self._from = recording.seconds - window_seconds
@@ -122,7 +125,9 @@ class _Progress:
 def _separated(window: Sound, separator: Any, progress: _Progress) -> Sound:
     """(2, channels, samples): vocals, and all other sources together."""
     samples = window.shape[1]
-    missing = max(0, int(SHORTEST_SECONDS * separator.samplerate) - samples)  # demucs wants something to normalize by
+    missing = max(
+        0, int(SHORTEST_SECONDS * separator.samplerate) - samples
+    )  # demucs normalizes, and fails on a few samples
     padded = torch.from_numpy(np.pad(window, ((0, 0), (0, missing))))
     separator.update_parameter(callback=progress)
     _, sources = separator.separate_tensor(padded)
@@ -132,21 +137,21 @@ def _separated(window: Sound, separator: Any, progress: _Progress) -> Sound:
     return both
 
 
-def _segment_seconds(run: Run, model: Any) -> float:
-    """How much the model is given at once: what the client asks for, but never more than the model can take."""
+def _segment_seconds(run: Run[SeparationOptions], model: Any) -> float:
+    """The input of one model call: ``segment_size``, at most what the model takes."""
     parts = list(getattr(model, "models", [model]))
     own: float = min(LONGEST_SEGMENT_SECONDS, *(float(part.segment) for part in parts))
-    if run.params["segment_size"] is None:
+    if run.params.segment_size is None:
         return own
-    asked = run.params["segment_size"] * FRAME_SECONDS
+    asked = run.params.segment_size * FRAME_SECONDS
     if asked > own:
         frames = int(own / FRAME_SECONDS)
-        run.warn(f"segment_size: the model takes at most {own:.1f} s at once, which is {frames}; that was used")
+        run.warn(f"segment_size: the model takes at most {own:.1f} s at once; {frames} was used instead")
     return float(min(asked, own))
 
 
 class _Speech:
-    """Pieces of a stem to 16 kHz mono for speech models."""
+    """Convert pieces of a stem to 16 kHz mono for speech models."""
 
     def __init__(self, separator: Any, seconds: float | None) -> None:
         self._gathered = Gathered(seconds)

@@ -1,4 +1,4 @@
-"""Sound to text with faster-whisper: batched over windows cut at quiet places, or window after window."""
+"""Transcribe with faster-whisper, in batches of windows or sequentially."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 from faster_whisper import BatchedInferencePipeline
 
 from app.core.errors import SpeechError
+from app.core.params import TranscriptionParams, WhisperOptions
 from workers.audio.decode import SAMPLE_RATE, Samples
 from workers.audio.windows import Windows, audible_windows
 from workers.device.run import Run
@@ -25,7 +26,6 @@ SHARED_OPTIONS = (
     "initial_prompt",
     "hotwords",
     "suppress_blank",
-    "suppress_tokens",
     "max_new_tokens",
 )
 SEQUENTIAL_OPTIONS = (
@@ -42,108 +42,112 @@ SEQUENTIAL_OPTIONS = (
 )
 
 
-def load(run: Run) -> Any:
-    """The task's Whisper model, warm. Raises SpeechError model_not_available."""
-    asked = run.params["compute_type"]
+def load(run: Run[TranscriptionParams]) -> Any:
+    """Load the task's Whisper model. Raises SpeechError model_not_available."""
+    asked = run.params.compute_type
     chosen = usable_compute_type(asked, run.slot.device)
     if asked not in ("auto", chosen):
         run.warn(f"compute_type {asked} is not supported on this {run.slot.device}; {chosen} was used")
-    return run.models.whisper(run.params["model_size"], chosen)
+    return run.models.whisper(run.params.model_size, chosen)
 
 
-def transcribe(samples: Samples, model: Any, run: Run) -> tuple[list[Segment], str | None]:
-    """Segments of ``samples`` (float32, 16 kHz) and their language code, which is None where nobody speaks.
+def transcribe(samples: Samples, model: Any, run: Run[TranscriptionParams]) -> tuple[list[Segment], str | None]:
+    """Segments of ``samples`` (float32, 16 kHz) and their language code, which is None without speech.
 
     Raises SpeechError: unsupported_language, invalid_parameters.
     """
     params = run.params
     windows = audible_windows(samples, params)
     if not windows:
-        return [], params["lang"]
+        return [], params.lang
     language = _language(samples[int(windows[0][0] * SAMPLE_RATE) :], model, run)
     run.learn(language=language)
-    decode = _sequential if params["batch_size"] == 1 else _batched
+    decode = _sequential if params.batch_size == 1 else _batched
     try:
         segments = list(decode(samples, windows, model, language, run))
-    except ValueError as error:  # faster-whisper's word on prompts and tokens that do not fit the model
+    except ValueError as error:  # faster-whisper raises it for prompts and tokens that do not fit the model
         raise SpeechError("invalid_parameters", f"The model cannot decode with these parameters: {error}") from error
     return [segment for segment in segments if segment["text"]], language
 
 
-def alignable(language: str | None, params: dict[str, Any]) -> bool:
-    """Whether words are to be looked for in the sound; those of a translation were never spoken."""
-    return bool(params["word_timestamps"] and not (params["is_translate"] and language != "en"))
+def alignable(language: str | None, params: WhisperOptions) -> bool:
+    """Whether words can be aligned to the recording; those of a translation cannot."""
+    return bool(params.word_timestamps and not (params.is_translate and language != "en"))
 
 
-def _language(samples: Samples, model: Any, run: Run) -> str:
-    asked: str | None = run.params["lang"]
+def _language(samples: Samples, model: Any, run: Run[TranscriptionParams]) -> str:
+    params = run.params
+    asked = params.lang
     if not model.model.is_multilingual:
         if asked not in (None, "en"):
-            run.warn(f"lang {asked} has no effect: model {run.params['model_size']} knows English only")
-        if run.params["is_translate"]:
-            run.warn(f"is_translate has no effect: model {run.params['model_size']} knows English only")
+            run.warn(f"lang {asked} has no effect: model {params.model_size} supports English only")
+        if params.is_translate:
+            run.warn(f"is_translate has no effect: model {params.model_size} supports English only")
         return "en"
     if asked is None:
         _look_through_whole_windows(model.feature_extractor)
         detected: str = model.detect_language(
             samples,
-            language_detection_segments=run.params["language_detection_segments"],
-            language_detection_threshold=run.params["language_detection_threshold"],
+            language_detection_segments=params.language_detection_segments,
+            language_detection_threshold=params.language_detection_threshold,
         )[0]
         return detected
     if model.hf_tokenizer.token_to_id(f"<|{asked}|>") is None:
-        say = f"Model {run.params['model_size']!r} does not know language {asked!r}."
+        say = f"Model {params.model_size!r} does not support language {asked!r}."
         raise SpeechError("unsupported_language", say)
     return asked
 
 
 def _look_through_whole_windows(extractor: Any) -> None:
-    """Undo what sequential decoding leaves behind in a warm model: its chunk_length, also as the window of language detection."""
+    """Reset the feature extractor, in which sequential decoding leaves its chunk_length; language detection uses it too."""
     extractor.n_samples = extractor.chunk_length * extractor.sampling_rate
     extractor.nb_max_frames = extractor.n_samples // extractor.hop_length
 
 
-def _options(model: Any, language: str, run: Run) -> dict[str, Any]:
-    _check_room(model, run.params)
-    beyond = [token for token in run.params["suppress_tokens"] if token >= model.hf_tokenizer.get_vocab_size()]
+def _options(model: Any, language: str, run: Run[TranscriptionParams]) -> dict[str, Any]:
+    params = run.params
+    _check_room(model, params)
+    beyond = [token for token in params.suppress_tokens if token >= model.hf_tokenizer.get_vocab_size()]
     if beyond:
         raise ValueError(f"suppress_tokens names {beyond[0]}, which is not in its vocabulary")
     return {
         "language": language,
-        "task": "translate" if run.params["is_translate"] else "transcribe",
-        **{name: run.params[name] for name in SHARED_OPTIONS},
+        "task": "translate" if params.is_translate else "transcribe",
+        **{name: getattr(params, name) for name in SHARED_OPTIONS},
+        "suppress_tokens": list(params.suppress_tokens),
     }
 
 
-def _check_room(model: Any, params: dict[str, Any]) -> None:
-    """Refuse, before an hour is decoded, prompts and token limits that would not fit the decoder's context together."""
+def _check_room(model: Any, params: WhisperOptions) -> None:
+    """Refuse prompts and token limits that do not fit the decoder's context, before anything is decoded."""
     context = model.max_length
     most = {"initial_prompt": context // 2 - 1, "hotwords": context // 4, "prefix": context // 4}
-    taken = {name: len(model.hf_tokenizer.encode(" " + (params[name] or "").strip()).ids) for name in most}
+    texts = {"initial_prompt": params.initial_prompt, "hotwords": params.hotwords, "prefix": params.prefix}
+    taken = {name: len(model.hf_tokenizer.encode(" " + (text or "").strip()).ids) for name, text in texts.items()}
     for name, limit in most.items():
-        if params[name] and taken[name] > limit:
+        if texts[name] and taken[name] > limit:
             raise ValueError(f"{name} takes {taken[name]} tokens, and at most {limit} fit")
-    carries_text = params["batch_size"] == 1 and params["condition_on_previous_text"]
+    carries_text = params.batch_size == 1 and params.condition_on_previous_text
     before = most["initial_prompt"] if carries_text else taken["initial_prompt"]
     room = context - before - max(taken["hotwords"], taken["prefix"]) - SPECIAL_TOKENS
-    if params["max_new_tokens"] and params["max_new_tokens"] > room:
-        raise ValueError(
-            f"max_new_tokens is {params['max_new_tokens']}, and beside the prompt there is room for {room}"
-        )
+    if params.max_new_tokens and params.max_new_tokens > room:
+        raise ValueError(f"max_new_tokens is {params.max_new_tokens}, and at most {room} fit beside the prompt")
 
 
-def _batched(samples: Samples, windows: Windows, model: Any, language: str, run: Run) -> Iterable[Segment]:
+def _batched(
+    samples: Samples, windows: Windows, model: Any, language: str, run: Run[TranscriptionParams]
+) -> Iterable[Segment]:
     pipeline = BatchedInferencePipeline(model)
     options = _options(model, language, run)
-    size = run.params["batch_size"]
-    for done in range(0, len(windows), size):  # a batch a call: the features of hours need not be held at once
+    size = run.params.batch_size
+    for done in range(0, len(windows), size):  # one batch per call bounds the memory for features
         clips = [{"start": start, "end": end} for start, end in windows[done : done + size]]
         decoded, _ = pipeline.transcribe(
             samples,
             clip_timestamps=clips,
             batch_size=size,
             vad_filter=False,
-            # times come from the aligner; without it the decoder's own timestamps divide the windows
+            # the aligner finds the times; without it the decoder's timestamps split the windows
             without_timestamps=alignable(language, run.params),
             **options,
         )
@@ -151,15 +155,17 @@ def _batched(samples: Samples, windows: Windows, model: Any, language: str, run:
         run.advance((done + len(clips)) / len(windows))
 
 
-def _sequential(samples: Samples, windows: Windows, model: Any, language: str, run: Run) -> Iterable[Segment]:
+def _sequential(
+    samples: Samples, windows: Windows, model: Any, language: str, run: Run[TranscriptionParams]
+) -> Iterable[Segment]:
     params = run.params
     decoded, _ = model.transcribe(
         samples,
-        temperature=temperatures(params["temperature"]),
-        # faster-whisper looks for hallucinations by word times only
-        word_timestamps=params["hallucination_silence_threshold"] is not None,
-        clip_timestamps=[time for window in windows for time in window] if params["vad_filter"] else "0",
-        **{name: params[name] for name in SEQUENTIAL_OPTIONS},
+        temperature=temperatures(params.temperature),
+        # faster-whisper needs word times to find hallucinations
+        word_timestamps=params.hallucination_silence_threshold is not None,
+        clip_timestamps=[time for window in windows for time in window] if params.vad_filter else "0",
+        **{name: getattr(params, name) for name in SEQUENTIAL_OPTIONS},
         **_options(model, language, run),
     )
     for segment in decoded:
@@ -173,10 +179,10 @@ def temperatures(first: float) -> list[float]:
     return [first, *(round(first + TEMPERATURE_STEP * step, 6) for step in range(1, steps + 1))]
 
 
-def _silent(segment: Any, params: dict[str, Any]) -> bool:
-    """Whisper's own rule for silence (Radford et al. 2022, section 4.5), which the batched pipeline leaves out."""
-    unlikely = segment.avg_logprob < params["log_prob_threshold"]
-    return bool(segment.no_speech_prob > params["no_speech_threshold"] and unlikely)
+def _silent(segment: Any, params: WhisperOptions) -> bool:
+    """Whisper's rule for silence (Radford et al. 2022, section 4.5), which the batched pipeline omits."""
+    unlikely = segment.avg_logprob < params.log_prob_threshold
+    return bool(segment.no_speech_prob > params.no_speech_threshold and unlikely)
 
 
 def _segment(decoded: Any) -> Segment:

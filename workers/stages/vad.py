@@ -10,9 +10,10 @@ from typing import Any
 
 import faster_whisper.vad
 import numpy as np
-from faster_whisper.vad import VadOptions, get_speech_timestamps
+from faster_whisper.vad import get_speech_timestamps
 from numpy.typing import NDArray
 
+from app.core.params import VadOptions
 from workers.audio.decode import SAMPLE_RATE, Samples
 
 WINDOW = 512  # samples that Silero judges at once
@@ -24,29 +25,28 @@ Probabilities = NDArray[np.float32]
 
 
 def speech(
-    samples: Samples, params: dict[str, Any], longest: float = math.inf, advance: Callable[[float], None] | None = None
+    samples: Samples, options: VadOptions, longest: float = math.inf, advance: Callable[[float], None] | None = None
 ) -> Intervals:
     """(start, end) in seconds of every stretch of speech in ``samples`` (float32, 16 kHz), in order, none overlapping.
 
-    ``params`` are the VAD parameters; no stretch, padding included, is longer than ``longest`` or ``max_speech_duration_s``.
-    ``advance`` hears the fraction done.
+    No stretch, padding included, is longer than ``longest`` seconds. ``advance`` gets the fraction done.
     """
-    longest = min(longest, params["max_speech_duration_s"] or math.inf)
+    longest = min(longest, options.max_speech_duration_s)
     silero().advance = advance
-    found = get_speech_timestamps(samples, _options(params, longest))
+    found = get_speech_timestamps(samples, _silero_options(options, longest))
     times = [(stretch["start"] / SAMPLE_RATE, stretch["end"] / SAMPLE_RATE) for stretch in found]
     return [piece for start, end in times if end > start for piece in _cut(start, end, longest)]
 
 
-def _options(params: dict[str, Any], longest: float) -> VadOptions:
-    """faster-whisper's options. It cuts long speech in pauses, but into crumbs where padding takes most of the room."""
-    padding = 2 * params["speech_pad_ms"] / 1000
-    return VadOptions(
-        threshold=params["threshold"],
-        min_speech_duration_ms=params["min_speech_duration_ms"],
+def _silero_options(options: VadOptions, longest: float) -> faster_whisper.vad.VadOptions:
+    """Translate the options. faster-whisper cuts long speech in pauses, but too finely where padding fills most of it."""
+    padding = 2 * options.speech_pad_ms / 1000
+    return faster_whisper.vad.VadOptions(
+        threshold=options.threshold,
+        min_speech_duration_ms=options.min_speech_duration_ms,
         max_speech_duration_s=longest if padding <= longest / 2 else math.inf,
-        min_silence_duration_ms=params["min_silence_duration_ms"],
-        speech_pad_ms=params["speech_pad_ms"],
+        min_silence_duration_ms=options.min_silence_duration_ms,
+        speech_pad_ms=options.speech_pad_ms,
     )
 
 

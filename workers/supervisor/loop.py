@@ -16,6 +16,7 @@ from app.core.db import heartbeats, leases, tasks
 from app.core.db.connection import database
 from app.core.db.notify import Watch
 from app.core.db.tasks import LEASE_SECONDS, Claim, Task
+from app.core.params import Params, parse_params
 from app.core.settings import Settings
 from app.core.storage.paths import source_of
 from workers.device import main
@@ -32,6 +33,7 @@ TICK_SECONDS = 0.05
 BEAT_SECONDS = 5.0
 LOOK_SECONDS = 2.0
 LEDGER_PAUSE_SECONDS = 1.0
+UNREADABLE = "The stored parameters of this task cannot be read; see the server log."
 
 
 class Supervisor:
@@ -199,11 +201,19 @@ class Supervisor:
             if row is None:
                 return
             log.info("task %s claimed for %s, attempt %d", row.uuid, process.name, row.attempts)
-            process.assign(Claim(row.uuid, row.claim_no, self.name), self._job(row))
+            claim = Claim(row.uuid, row.claim_no, self.name)
+            try:
+                job = self._make_job(row)
+            except ValueError:
+                log.exception("task %s: its row cannot be read", row.uuid)
+                self._unsettled.append((claim, Failure("internal_error", UNREADABLE, [], None, {})))
+            else:
+                process.assign(claim, job)
 
-    def _job(self, row: Task) -> Job:
+    def _make_job(self, row: Task) -> Job[Params]:
+        """The task of ``row``, typed. Raises ValueError when its parameters cannot be read."""
         source = source_of(self._settings.cache.path, row.uuid)
-        params, warnings = json.loads(row.params), json.loads(row.warnings)
+        params, warnings = parse_params(row.task_type, row.params), json.loads(row.warnings)
         return Job(row.uuid, row.claim_no, row.task_type, params, warnings, str(source))
 
     def _end(self) -> None:

@@ -12,6 +12,7 @@ from collections.abc import Callable
 import psutil
 
 from app.core.db.tasks import Claim
+from app.core.params import Params
 from app.core.settings import Settings
 from workers.device import main
 from workers.device.protocol import Failure, Job, Loading, Message, Progress, Ready, Slot
@@ -46,7 +47,7 @@ class DeviceProcess:
         self.started = clock()
         self.ready = False
         self.claim: Claim | None = None
-        self.job: Job | None = None
+        self.job: Job[Params] | None = None
         self.stage: str | None = None
         self._loading = "the speech libraries"
         self._loading_since: float | None = self.started
@@ -65,7 +66,7 @@ class DeviceProcess:
     def state(self) -> str:
         return "busy" if self.claim else "idle" if self.ready else "starting"
 
-    def assign(self, claim: Claim, job: Job) -> None:
+    def assign(self, claim: Claim, job: Job[Params]) -> None:
         """Hand over a task. A process that dies at this very moment keeps the claim; its death is seen next."""
         self.claim, self.job, self.stage = claim, job, None
         self._assigned, self._spent_loading, self._hours = self._clock(), 0.0, 0.0

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal, get_args
+
 QUEUED = "QUEUED"
 IN_PROGRESS = "IN_PROGRESS"
 COMPLETED = "COMPLETED"
@@ -15,5 +17,8 @@ TRANSCRIPTION = "transcription"
 VAD = "vad"
 BGM_SEPARATION = "bgm-separation"
 TASK_TYPES = (TRANSCRIPTION, VAD, BGM_SEPARATION)
+
+Stage = Literal["download", "decode", "separate", "vad", "transcribe", "align", "diarize"]
+STAGES: tuple[Stage, ...] = get_args(Stage)
 
 MAX_ATTEMPTS = 3  # runs that may be lost by no fault of the task's

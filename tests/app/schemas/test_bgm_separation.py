@@ -34,14 +34,14 @@ def test_defaults_are_the_servers_own(web: Flask) -> None:
 
 
 @pytest.mark.parametrize("name", ["UVR-MDX-NET-Inst_HQ_4", "UVR-MDX-NET-Inst_3", "uvr_mdx"])
-def test_model_of_uvr_is_exchanged_and_told(web: Flask, name: str) -> None:
+def test_model_of_uvr_is_replaced_with_a_warning(web: Flask, name: str) -> None:
     params, warnings = stored(web, f"?uvr_model_size={name}")
     assert params["uvr_model_size"] == "mini"
-    assert warnings == [f"uvr_model_size {name} does not run here: mini was used instead."]
+    assert warnings == [f"uvr_model_size {name} is not available on this server: mini was used instead."]
 
 
 @pytest.mark.parametrize("name", ["UVR-MDX-NET-Inst_HQ_4"])
-def test_transcription_exchanges_it_too_where_it_separates(web: Flask, name: str) -> None:
+def test_transcription_replaces_it_too_where_it_separates(web: Flask, name: str) -> None:
     query = f"?uvr_model_size={name}&is_separate_bgm="
     params, warnings = stored(web, query + "true", "/transcription")
     assert params["uvr_model_size"] == "mini" and len(warnings) == 1 and "mini was used instead" in warnings[0]
@@ -52,9 +52,9 @@ def test_transcription_exchanges_it_too_where_it_separates(web: Flask, name: str
 
 @pytest.mark.parametrize("path", ["/bgm-separation", "/transcription"])
 @pytest.mark.parametrize("name", ["evil/repo", "/etc/passwd", "../demucs", "htdemucs", "hf://x/y", "UVR", "", "Mini"])
-def test_other_models_are_refused_with_those_there_are(web: Flask, path: str, name: str) -> None:
+def test_other_models_are_refused_with_a_list(web: Flask, path: str, name: str) -> None:
     body = refused(post(web, f"?uvr_model_size={name}", path=path), 422, "uvr_model_size")
-    assert "there are: mini." in body["errors"]["uvr_model_size"][0]
+    assert "Available: mini." in body["errors"]["uvr_model_size"][0]
     assert rows() == []
 
 

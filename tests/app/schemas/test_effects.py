@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import fields, replace
 from typing import Any
 
 import pytest
 from flask import Flask
 
+from app.core.params import TranscriptionParams
 from app.current import get_defaults
-from app.schemas.effects import without_effect
-from app.schemas.transcription import TranscriptionParameters
+from app.schemas.effects import describe_ignored
 
 OTHER = {
     "model_size": "other",
@@ -32,7 +33,7 @@ OTHER = {
     "prefix": "So",
     "hotwords": "monday",
     "suppress_blank": False,
-    "suppress_tokens": [5],
+    "suppress_tokens": (5,),
     "max_initial_timestamp": 2.0,
     "max_new_tokens": 50,
     "chunk_length": 7,
@@ -90,29 +91,28 @@ CHANGE_SEPARATED_RUNS = {"uvr_model_size", "segment_size", "save_file"}
 
 
 @pytest.fixture(autouse=True)
-def context(web: Flask, defaults: dict[str, Any]) -> Iterator[None]:
+def context(web: Flask, defaults: TranscriptionParams) -> Iterator[None]:
     with web.app_context():
         yield
 
 
 @pytest.fixture
-def defaults(web: Flask) -> dict[str, Any]:
-    loaded: dict[str, Any] = get_defaults(web) | {"batch_size": 8}
-    return loaded
+def defaults(web: Flask) -> TranscriptionParams:
+    return replace(get_defaults(web), batch_size=8)
 
 
-def warnings(defaults: dict[str, Any], **given: Any) -> list[str]:
-    return without_effect(defaults | given, defaults)
+def warnings(defaults: TranscriptionParams, **given: Any) -> list[str]:
+    return describe_ignored(replace(defaults, **given), defaults)
 
 
-def named(defaults: dict[str, Any], **given: Any) -> list[str]:
+def named(defaults: TranscriptionParams, **given: Any) -> list[str]:
     """The parameters that are said to have no effect."""
     return [warning.split(" has no effect: ")[0] for warning in warnings(defaults, **given)]
 
 
-def test_table_knows_every_parameter_at_another_value(defaults: dict[str, Any]) -> None:
-    assert set(OTHER) == set(TranscriptionParameters().fields) == set(defaults)
-    assert {name for name, value in OTHER.items() if value == defaults[name]} == set()
+def test_table_knows_every_parameter_at_another_value(defaults: TranscriptionParams) -> None:
+    assert set(OTHER) == {f.name for f in fields(TranscriptionParams)}
+    assert {name for name, value in OTHER.items() if value == getattr(defaults, name)} == set()
 
 
 @pytest.mark.parametrize(
@@ -127,27 +127,29 @@ def test_table_knows_every_parameter_at_another_value(defaults: dict[str, Any]) 
     ],
 )
 @pytest.mark.parametrize("name", OTHER)
-def test_parameter_changes_the_run_or_is_warned_of(defaults: dict[str, Any], name: str, around: dict[str, Any]) -> None:
+def test_parameter_changes_the_run_or_is_warned_of(
+    defaults: TranscriptionParams, name: str, around: dict[str, Any]
+) -> None:
     changing = CHANGE_EVERY_RUN | (CHANGE_SEQUENTIAL_RUNS if around.get("batch_size") == 1 else set())
     changing |= CHANGE_FILTERED_RUNS if around.get("vad_filter") else set()
     changing |= CHANGE_SEPARATED_RUNS if around.get("is_separate_bgm") else set()
     changing |= {"stem_format"} if around.get("save_file") else set()
     expected = [] if name in changing else [name]
-    assert named(defaults | around, **{name: OTHER[name]}) == expected
+    assert named(replace(defaults, **around), **{name: OTHER[name]}) == expected
 
 
 @pytest.mark.parametrize("batch_size", [1, 8])
 @pytest.mark.parametrize("vad_filter", [True, False])
-def test_defaults_yield_no_warning(defaults: dict[str, Any], batch_size: int, vad_filter: bool) -> None:
+def test_defaults_yield_no_warning(defaults: TranscriptionParams, batch_size: int, vad_filter: bool) -> None:
     assert warnings(defaults, batch_size=batch_size, vad_filter=vad_filter) == []
 
 
-def test_default_stated_explicitly_yields_no_warning(defaults: dict[str, Any]) -> None:
-    assert warnings(defaults, **defaults) == []
+def test_default_stated_explicitly_yields_no_warning(defaults: TranscriptionParams) -> None:
+    assert warnings(defaults, **vars(defaults)) == []
 
 
-def test_configured_value_is_no_request_of_the_client(defaults: dict[str, Any]) -> None:
-    configured = defaults | {"is_diarize": True, "threshold": 0.7}
+def test_configured_value_is_no_request_of_the_client(defaults: TranscriptionParams) -> None:
+    configured = replace(defaults, is_diarize=True, threshold=0.7)
     assert named(configured) == []
     assert named(configured, threshold=0.5) == ["threshold"]
 
@@ -180,12 +182,12 @@ def test_configured_value_is_no_request_of_the_client(defaults: dict[str, Any]) 
     ],
 )
 def test_one_parameter_may_take_anothers_effect(
-    defaults: dict[str, Any], given: dict[str, Any], expected: list[str]
+    defaults: TranscriptionParams, given: dict[str, Any], expected: list[str]
 ) -> None:
     assert named(defaults, **given) == expected
 
 
-def test_each_warning_is_one_sentence_with_a_reason(defaults: dict[str, Any]) -> None:
+def test_each_warning_is_one_sentence_with_a_reason(defaults: TranscriptionParams) -> None:
     said = warnings(defaults, **{**OTHER, "batch_size": 8, "vad_filter": False})
     assert len(said) == len({sentence.split()[0] for sentence in said}) >= 20
     for sentence in said:
@@ -193,5 +195,5 @@ def test_each_warning_is_one_sentence_with_a_reason(defaults: dict[str, Any]) ->
         assert name in OTHER and len(reason) > 10 and sentence.endswith(".")
 
 
-def test_warning_never_repeats_a_token(defaults: dict[str, Any]) -> None:
+def test_warning_never_repeats_a_token(defaults: TranscriptionParams) -> None:
     assert "hf_secret" not in " ".join(warnings(defaults, hf_token="hf_secret"))

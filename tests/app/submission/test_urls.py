@@ -20,7 +20,7 @@ from app.core.db import connection, tasks
 from app.core.settings import Settings
 from app.factory import create_app
 from app.submission import urls
-from app.submission.accept import SubmissionBlueprint
+from app.submission.parser import SubmissionBlueprint
 from tests.app.posting import kept, post, refused, rows
 from tests.service import promptly
 

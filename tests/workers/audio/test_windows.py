@@ -7,18 +7,13 @@ from typing import Any
 import numpy as np
 import pytest
 
+from app.core.params import VadOptions
 from tests import recordings
 from tests.service import SAMPLE
 from workers.audio.decode import SAMPLE_RATE
 from workers.audio.windows import quiet_windows, speech_windows
 
-VAD: dict[str, Any] = {
-    "threshold": 0.5,
-    "min_speech_duration_ms": 250,
-    "max_speech_duration_s": None,
-    "min_silence_duration_ms": 500,
-    "speech_pad_ms": 200,
-}
+VAD = VadOptions(min_silence_duration_ms=500, speech_pad_ms=200)
 
 
 def sample() -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from app.core.params import VadParams
 from app.core.settings import Settings
 from tests.workers.clock import Clock
 from workers.device.protocol import Job, Progress, Slot
@@ -14,7 +15,7 @@ SLOT = Slot(0, "cpu", None, 1)
 
 
 def started(sent: list[Progress], clock: Clock) -> Run:
-    job = Job("u", 1, "transcription", {}, ["said before"], "source")
+    job = Job("u", 1, "vad", VadParams(), ["said before"], "source")
     settings = Settings()
     return Run(job, SLOT, settings, WarmModels(SLOT, settings), sent.append, clock)
 

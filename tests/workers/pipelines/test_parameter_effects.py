@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import json
-import math
 import shutil
 import uuid
 from collections.abc import Callable, Iterator
@@ -20,10 +19,11 @@ from faster_whisper import WhisperModel
 from app.core import settings
 from app.core.db import connection
 from app.core.errors import SpeechError
+from app.core.params import TranscriptionParams
 from app.core.storage.paths import folder_of, stems_of
 from app.factory import create_app
-from app.schemas.effects import without_effect
-from app.schemas.transcription import TranscriptionParameters, server_defaults
+from app.schemas.effects import describe_ignored
+from app.schemas.transcription import TranscriptionParameters
 from tests import recordings
 from tests.service import MINI, SAMPLES
 from tests.workers.conftest import SLOT
@@ -107,15 +107,13 @@ class Lab:
         self._app = create_app(self.settings)
         connection.database.close()
 
-    def job(self, recording: Path, **asked: Any) -> Job:
+    def job(self, recording: Path, **asked: Any) -> Job[TranscriptionParams]:
         """As the web side would have made it of a request."""
         with self._app.app_context():
-            defaults = {**server_defaults(self.settings), "lang": "en"}
-            params: dict[str, Any] = TranscriptionParameters().load({**defaults, **asked})
-        stored = {name: None if value == math.inf else value for name, value in params.items()}
+            params: TranscriptionParams = TranscriptionParameters().load({"lang": "en", **asked})
         identifier = str(uuid.uuid4())
         folder_of(self.settings.cache.path, identifier).mkdir(parents=True)
-        return Job(identifier, 1, "transcription", stored, [], str(recording))
+        return Job(identifier, 1, "transcription", params, [], str(recording))
 
     def run(self, recording: Path, **asked: Any) -> tuple[Segments, Run]:
         run = Run(self.job(recording, **asked), SLOT, self.settings, self.models, lambda report: None)
@@ -352,7 +350,7 @@ def test_speakers_are_named_as_many_as_asked_for(lab: Lab, voices: Path) -> None
 @pytest.mark.parametrize("name", WARNED)
 def test_what_never_changes_a_run_is_warned_of(lab: Lab, noisy: Path, name: str) -> None:
     usual = lab.job(noisy).params
-    (warning,) = without_effect(lab.job(noisy, **{name: "x"}).params, usual)
+    (warning,) = describe_ignored(lab.job(noisy, **{name: "x"}).params, usual)
     assert warning.startswith(f"{name} has no effect: ")
 
 

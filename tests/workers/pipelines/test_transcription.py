@@ -159,7 +159,7 @@ def test_broken_aligner_costs_word_times_and_a_warning(
 
 
 def test_unknown_language_of_a_model_is_told(transcribed: Transcribed) -> None:
-    with pytest.raises(SpeechError, match="does not know language 'fr'") as caught:
+    with pytest.raises(SpeechError, match="does not support language 'fr'") as caught:
         transcribed(SAMPLE, lang="fr")
     assert caught.value.code == "unsupported_language"
 
@@ -233,4 +233,4 @@ def test_english_only_models_say_what_they_cannot_do(
     english = SimpleNamespace(model=SimpleNamespace(is_multilingual=False))
     run = make_run(SAMPLE, **params)
     assert transcribe._language(np.zeros(16_000, np.float32), english, run) == "en"
-    assert run.warnings == [f"{word} has no effect: model mini knows English only"]
+    assert run.warnings == [f"{word} has no effect: model mini supports English only"]

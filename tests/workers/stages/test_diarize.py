@@ -17,6 +17,7 @@ import pytest
 import torch
 import whisperx
 
+from app.core.params import DiarizationOptions, TranscriptionParams
 from app.core.settings import Diarization, Settings
 from tests import recordings
 from tests.service import MINI
@@ -37,7 +38,7 @@ PAGE = "https://huggingface.co/pyannote/speaker-diarization-community-1"
 
 
 @pytest.fixture(scope="module")
-def turns(models: WarmModels, mini: Settings, parameters: Callable[..., dict[str, Any]]) -> dict[str, Turns]:
+def turns(models: WarmModels, mini: Settings, parameters: Callable[..., TranscriptionParams]) -> dict[str, Turns]:
     """What the product's own stage hears in each conversation, told nothing about it."""
     run = Run(Job("test", 1, "transcription", parameters(is_diarize=True), [], ""), SLOT, mini, models, lambda _: None)
     heard = {}
@@ -78,7 +79,7 @@ def test_the_limit_would_notice_lost_time_and_swapped_voices(turns: dict[str, Tu
 
 
 @pytest.fixture(scope="module")
-def spoken(models: WarmModels, mini: Settings, parameters: Callable[..., dict[str, Any]]) -> Transcribed:
+def spoken(models: WarmModels, mini: Settings, parameters: Callable[..., TranscriptionParams]) -> Transcribed:
     """Segments of a recording, each recording and set of parameters run once for the module."""
     from workers.pipelines import transcription
 
@@ -169,7 +170,7 @@ def test_where_nobody_is_heard_the_transcript_says_so(spoken: Transcribed, monke
     monkeypatch.setattr(WarmModels, "diarizer", lambda self: lambda samples, **_: nothing_heard(self, samples))
     segments, run = spoken(recording("voices2"), batch_size=4)
     assert segments and speakers(segments) == {None}
-    assert run.warnings == ["No speakers are named: nobody was heard speaking."]
+    assert run.warnings == ["No speakers are named: no speaker was found."]
 
 
 def nothing_heard(models: WarmModels, samples: Any) -> Any:
@@ -208,7 +209,7 @@ def told(mini: Settings, tmp_path: Path, model: str, token: str = "") -> str:
     )
     said: list[str] = []
     run: Any = SimpleNamespace(
-        params={"speaker_embeddings": False, "num_speakers": None, "min_speakers": None, "max_speakers": None},
+        params=DiarizationOptions(),
         settings=settings,
         models=WarmModels(SLOT, settings),
         warn=said.append,
@@ -280,8 +281,9 @@ def test_the_model_is_kept_or_freed_as_configured(mini: Settings) -> None:
     kept = models.diarizer()
     for offload, same in ((False, True), (True, False)):
         settings = dataclasses.replace(mini, diarization=dataclasses.replace(mini.diarization, enable_offload=offload))
-        params = {"speaker_embeddings": False, "num_speakers": None, "min_speakers": None, "max_speakers": None}
-        run: Any = SimpleNamespace(params=params, settings=settings, models=models, warn=print, advance=print)
+        run: Any = SimpleNamespace(
+            params=DiarizationOptions(), settings=settings, models=models, warn=print, advance=print
+        )
         diarize.diarize([{"words": []}], np.zeros(16_000, np.float32), str, run)  # type: ignore[typeddict-item]
         assert (models.diarizer() is kept) is same
 

@@ -14,7 +14,6 @@ import pytest
 from app.core.errors import SpeechError
 from tests import mixtures, recordings
 from tests.mixtures import LEFT, RATE, RIGHT, level, si_sdr
-from workers.device.protocol import Job
 from workers.device.run import Run
 from workers.pipelines import bgm_separation
 from workers.stages import separate
@@ -30,7 +29,9 @@ def separation(make_run: MakeRun, mini: Any) -> MakeRun:
 
     def make(recording: Path, claim_no: int = 1, **params: Any) -> Run:
         run = make_run(recording, **params)
-        run.job = Job(recording.parent.name, claim_no, "bgm-separation", run.job.params, [], str(recording))
+        run.job = dataclasses.replace(
+            run.job, uuid=recording.parent.name, claim_no=claim_no, task_type="bgm-separation"
+        )
         (mini.cache.path / run.job.uuid).mkdir(parents=True, exist_ok=True)
         return run
 

@@ -14,8 +14,8 @@ import psutil
 import pytest
 
 from app.core.db.states import VAD
+from app.core.params import VadParams
 from app.core.settings import Settings
-from app.schemas.vad import VadTaskParameters
 from tests import recordings
 from tests.recordings import RATE, Sound
 from tests.service import MINI
@@ -52,9 +52,7 @@ def make_run(mini: Settings, models: WarmModels) -> Callable[..., Run]:
 
     def make(recording: Path, **asked: Any) -> Run:
         sent: list[Progress] = []
-        loaded: dict[str, Any] = VadTaskParameters().load(asked)
-        params = {name: None if value == float("inf") else value for name, value in loaded.items()}
-        run = Run(Job("test", 1, VAD, params, [], str(recording)), SLOT, mini, models, sent.append)
+        run = Run(Job("test", 1, VAD, VadParams(**asked), [], str(recording)), SLOT, mini, models, sent.append)
         run.sent = sent  # type: ignore[attr-defined]
         return run
 
@@ -177,7 +175,7 @@ def test_blocks_hear_what_silero_hears_in_the_whole_recording() -> None:
 
 
 def test_an_hour_takes_little_more_memory_than_its_samples() -> None:
-    params = {**VadTaskParameters().load({}), "max_speech_duration_s": None}
+    params = VadParams()
     minute = np.tile(recordings.speech(TALK).astype(np.float32) / 32768, 4)[: 60 * RATE]
     hour = np.tile(minute, 60)
     vad.speech(minute, params)

@@ -1,0 +1,187 @@
+"""The parameters of a task, typed: made from the request, stored in its row, read by the stages.
+
+Each kind of task has one frozen dataclass. Its fields come from groups, so that a stage can ask for the group it reads. The
+fields and defaults are those of the schema in ``app/schemas``, which describes and validates them.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any, TypeVar
+
+from app.core.db.states import BGM_SEPARATION, TRANSCRIPTION, VAD
+
+FILE_URL = "file_url"  # in the row beside the parameters: where the recording came from
+NEVER_STORED = ("hf_token",)
+_UNLIMITED = {"null": math.inf}  # JSON has no infinity
+
+P = TypeVar("P", bound="Params")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Params:
+    """What the parameters of all kinds of task share."""
+
+    def to_json(self) -> dict[str, Any]:
+        """The values that the task row stores, as JSON types."""
+        return {f.name: _to_json(getattr(self, f.name)) for f in fields(self) if f.name not in NEVER_STORED}
+
+    @classmethod
+    def from_json(cls: type[P], stored: Mapping[str, Any]) -> P:
+        """Read what ``to_json`` wrote; a missing value gets its default.
+
+        Raises ValueError when a name is unknown, or a value without a default is missing.
+        """
+        nulls = {f.name: f.metadata.get("null") for f in fields(cls)}
+        values = {name: nulls.get(name) if value is None else value for name, value in stored.items()}
+        try:
+            return cls(**{name: tuple(value) if isinstance(value, list) else value for name, value in values.items()})
+        except TypeError as error:
+            raise ValueError(f"Not the parameters of a task: {error}") from error
+
+
+@dataclass(frozen=True, kw_only=True)
+class VadOptions(Params):
+    """What counts as speech; durations in ms or s as their names say."""
+
+    threshold: float = 0.5
+    min_speech_duration_ms: int = 250
+    max_speech_duration_s: float = field(default=math.inf, metadata=_UNLIMITED)
+    min_silence_duration_ms: int = 2000
+    speech_pad_ms: int = 400
+
+
+@dataclass(frozen=True, kw_only=True)
+class SeparationOptions(Params):
+    """Which model separates, and how stems are stored.
+
+    ``segment_size`` counts frames of 1024 samples at 44.1 kHz; None leaves it to the model.
+    """
+
+    uvr_model_size: str
+    segment_size: int | None = None
+    stem_format: str = "wav"
+
+
+@dataclass(frozen=True, kw_only=True)
+class WhisperOptions(Params):
+    """How speech is decoded.
+
+    ``chunk_length``, ``max_initial_timestamp`` and ``hallucination_silence_threshold`` are seconds. Thresholds and
+    penalties are Whisper's own. ``lang`` is a language code, None to detect it.
+    """
+
+    model_size: str
+    lang: str | None = None
+    is_translate: bool = False
+    beam_size: int = 5
+    best_of: int = 5
+    patience: float = 1.0
+    length_penalty: float = 1.0
+    repetition_penalty: float = 1.0
+    no_repeat_ngram_size: int = 0
+    temperature: float = 0.0
+    compression_ratio_threshold: float = 2.4
+    log_prob_threshold: float = -1.0
+    no_speech_threshold: float = 0.6
+    condition_on_previous_text: bool = True
+    prompt_reset_on_temperature: float = 0.5
+    initial_prompt: str | None = None
+    prefix: str | None = None
+    hotwords: str | None = None
+    suppress_blank: bool = True
+    suppress_tokens: tuple[int, ...] = (-1,)
+    max_initial_timestamp: float = 1.0
+    max_new_tokens: int | None = None
+    chunk_length: int = 30
+    hallucination_silence_threshold: float | None = None
+    language_detection_threshold: float = 0.5
+    language_detection_segments: int = 1
+    batch_size: int
+    compute_type: str
+    word_timestamps: bool = True
+    prepend_punctuations: str = "\"'“¿([{-"
+    append_punctuations: str = "\"'.。,，!！?？:：”)]}、"
+    enable_offload: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class VadFilterOptions(VadOptions):
+    """Whether only speech is decoded."""
+
+    vad_filter: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class VocalsOptions(SeparationOptions):
+    """Whether only vocals are decoded, and the stems kept."""
+
+    is_separate_bgm: bool = False
+    save_file: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class DiarizationOptions(Params):
+    """Who spoke when; None leaves the number of speakers open."""
+
+    is_diarize: bool = False
+    num_speakers: int | None = None
+    min_speakers: int | None = None
+    max_speakers: int | None = None
+    speaker_embeddings: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClientOptions(Params):
+    """Accepted from clients of Whisper-WebUI, without effect."""
+
+    uvr_device: str | None = None
+    diarization_device: str | None = None
+    hf_token: str | None = field(default=None, repr=False)
+
+
+# Like marshmallow, dataclasses list the fields of the last base first.
+@dataclass(frozen=True, kw_only=True)
+class TranscriptionParams(ClientOptions, DiarizationOptions, VocalsOptions, VadFilterOptions, WhisperOptions):
+    """The parameters of a transcription."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class VadParams(VadOptions):
+    """The parameters of a voice activity detection."""
+
+    vad_filter: bool = True  # without effect
+
+
+@dataclass(frozen=True, kw_only=True)
+class BgmSeparationParams(SeparationOptions):
+    """The parameters of a separation; all but ``enable_offload`` here have no effect."""
+
+    is_separate_bgm: bool = True
+    save_file: bool = True
+    enable_offload: bool
+    uvr_device: str | None = None
+
+
+PARAMS: dict[str, type[Params]] = {
+    TRANSCRIPTION: TranscriptionParams,
+    VAD: VadParams,
+    BGM_SEPARATION: BgmSeparationParams,
+}
+
+
+def parse_params(task_type: str, text: str) -> Params:
+    """Read the ``params`` column of a row. Raises ValueError when it does not hold such parameters."""
+    stored = json.loads(text)
+    if task_type not in PARAMS or not isinstance(stored, dict):
+        raise ValueError(f"Not the parameters of a task of type {task_type!r}.")
+    return PARAMS[task_type].from_json({name: value for name, value in stored.items() if name != FILE_URL})
+
+
+def _to_json(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return list(value)
+    return None if value == math.inf else value
