@@ -9,7 +9,7 @@ from flask import Response, send_file
 
 from app.api.lookup import found, missing, require_completed
 from app.api.query import QueryBlueprint
-from app.core.db import tasks
+from app.core.db import results
 from app.formats import MIMETYPES, writers
 from app.formats.file_name import download_name
 from app.openapi import documented_errors
@@ -28,10 +28,10 @@ def download(params: dict[str, Any], identifier: str) -> Response:
     row, chosen = found(identifier), params["format"]
     write = writers(row.task_type).get(chosen) or _unsuitable(row.task_type)
     require_completed(row)
-    finished = tasks.get(identifier) or missing()
+    finished = results.get(row.uuid) or missing()
     # One piece after the other into bytes: the text of a long day is never there twice.
     content = BytesIO()
-    content.writelines(piece.encode() for piece in write(finished.result or "null"))
+    content.writelines(piece.encode() for piece in write(finished.result))
     content.seek(0)
     name = download_name(row.file_name, row.uuid, chosen)
     response = send_file(content, MIMETYPES[chosen], as_attachment=True, download_name=name, etag=False)

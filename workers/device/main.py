@@ -98,7 +98,7 @@ def execute(run: Run, pipeline: ModuleType) -> Outcome | Failure:
 def _attempt(run: Run, pipeline: ModuleType) -> Outcome | Failure:
     try:
         result_type, result = pipeline.run(run)
-        return Outcome(result_type, result, run.warnings, 0.0, run.facts)
+        return Outcome(result_type, result, run.warnings, 0.0, run.facts, run.speaker_embeddings)
     except Exception as error:
         if cuda_errors.sticky(error):
             log.exception("task %s: the device is lost to this process, which ends", run.job.uuid)

@@ -37,6 +37,7 @@ class Run:
         self.models = models
         self.warnings = list(job.warnings)
         self.facts: dict[str, Any] = {}
+        self.speaker_embeddings: str | None = None  # JSON text; stored with the result, unlike the facts
         self._send = send
         self._clock = clock
         self._stage = ""

@@ -26,7 +26,7 @@ def diarize(segments: list[Segment], samples: Samples, decode: Decode, run: Run)
     """The same transcript with a speaker to every segment and word, and segments that end where the speaker changes.
 
     ``samples`` are the recording as it came (float32, 16 kHz), ``decode`` turns token ids into text. Asked for, the
-    voices' embeddings become the row's ``speaker_embeddings``.
+    voices' embeddings become the run's ``speaker_embeddings``.
     """
     if not segments:  # silence, or nothing that is speech: nobody to name
         _keep({}, run)
@@ -71,7 +71,7 @@ def _turns(samples: Samples, run: Run) -> tuple[Any, Embeddings]:
 
 def _keep(embeddings: Embeddings, run: Run) -> None:
     if run.params["speaker_embeddings"]:
-        run.learn(speaker_embeddings=to_json(embeddings))
+        run.speaker_embeddings = to_json(embeddings)
 
 
 def _say_what_was_heard(heard: set[str], run: Run) -> None:
