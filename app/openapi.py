@@ -29,8 +29,8 @@ server downloads.
 MESSAGES: dict[int, tuple[str, dict[str, list[str]] | None]] = {
     400: ("The browser (or proxy) sent a request that this server could not understand.", None),
     404: ("There is no task with this identifier.", None),
-    409: ("The task is IN_PROGRESS; its result is not there yet.", None),
-    410: ("The files of this task were removed at 2026-11-22T13:10:00.000Z; its result stays.", None),
+    409: ("The task is IN_PROGRESS; its result is not available yet.", None),
+    410: ("The files of this task were removed at 2026-11-22T13:10:00.000Z; its result is still available.", None),
     413: ("The data value transmitted exceeds the capacity limit.", None),
     416: ("The requested range is not in the file.", None),
     422: (

@@ -1,4 +1,4 @@
-"""What a long life costs: polling, claiming and listing on a ledger of a million finished tasks against a young one.
+"""Compare polling, claiming and listing on a database of a million finished tasks with a new one.
 
 On SQLite, and on PostgreSQL where its server is installed.
 """
@@ -35,23 +35,27 @@ COUNTED = {
     SQLITE: "(WITH RECURSIVE counted(n) AS (SELECT ? UNION ALL SELECT n + 1 FROM counted WHERE n < ?) SELECT n FROM counted)",
     POSTGRESQL: "(SELECT n FROM generate_series(%s::bigint, %s) AS n)",
 }
-# any order but that of the rows
+# In another order than the rows'.
 IDENTIFIER = {
     SQLITE: "printf('%08x-0000-4000-8000-%012x', (n * 2654435761) % 4294967296, n)",
     POSTGRESQL: (
         "lpad(to_hex((n * 2654435761) %% 4294967296), 8, '0') || '-0000-4000-8000-' || lpad(to_hex(n), 12, '0')"
     ),
 }
-FILL = """
-INSERT INTO task (result, uuid, task_type, status, file_name, params, warnings, result_type, progress, claim_no, crashes,
+FILL_TASKS = """
+INSERT INTO task (uuid, task_type, status, file_name, params, warnings, result_type, progress, claim_no, crashes,
                   created_at, started_at, finished_at, duration, files_purged_at)
-SELECT {result}, {identifier}, 'transcription',
+SELECT {identifier}, 'transcription',
        CASE WHEN n {modulo} 50 = 0 THEN 'FAILED' WHEN n {modulo} 50 = 1 THEN 'CANCELLED' ELSE 'COMPLETED' END,
        'a.wav', '{{"beam_size": 5}}', '[]', 'json', 1.0, 1, 0, 1e9 + n, 1e9 + n, 1e9 + n, 0.5, 1e9 + n
 FROM {counted} AS numbers
 """
-SETTLED = {SQLITE: ("PRAGMA wal_checkpoint(TRUNCATE)",), POSTGRESQL: ("VACUUM ANALYZE task",)}  # as both do in time
-# A page holds as many tasks on either side: what is measured is the age of the ledger, not the length of the answer.
+FILL_RESULTS = """
+INSERT INTO result (task, result) SELECT {identifier}, {result} FROM {counted} AS numbers WHERE n {modulo} 50 > 1
+"""
+# What both databases do by themselves in time.
+SETTLED = {SQLITE: ("PRAGMA wal_checkpoint(TRUNCATE)",), POSTGRESQL: ("VACUUM ANALYZE task", "VACUUM ANALYZE result")}
+# A page holds as many tasks on either side, so that only the age of the database makes a difference.
 LISTS = {
     "GET /task": "/task",
     "GET /task?status=QUEUED (none)": "/task?status=QUEUED",
@@ -85,12 +89,15 @@ def compared(kind: str, addresses: list[str], folder: Path, rows: int, rounds: i
 
 
 def fill(kind: str, address: str, rows: int) -> None:
-    """A ledger of ``rows`` ended tasks; the newest PAGE of them are alike on every ledger."""
+    """Insert ``rows`` ended tasks and their results; the newest PAGE tasks are alike in every database."""
     opened = connection.connect(address)
     mark, modulo = ("?", "%") if kind == SQLITE else ("%s", "%%")
-    statement = FILL.format(counted=COUNTED[kind], identifier=IDENTIFIER[kind], modulo=modulo, result=mark)
+    parts = {"counted": COUNTED[kind], "identifier": IDENTIFIER[kind], "modulo": modulo, "result": mark}
+    tasks_sql, results_sql = FILL_TASKS.format(**parts), FILL_RESULTS.format(**parts)
     for start in range(1, rows + 1, 100_000):
-        opened.execute_sql(statement, (RESULT, start, min(rows, start + 99_999)))
+        numbers = (start, min(rows, start + 99_999))
+        opened.execute_sql(tasks_sql, numbers)
+        opened.execute_sql(results_sql, (RESULT, *numbers))
     if kind == POSTGRESQL:
         opened.commit()
         opened.connection().autocommit = True  # VACUUM runs in no transaction
@@ -100,7 +107,7 @@ def fill(kind: str, address: str, rows: int) -> None:
 
 
 def costs(address: str, folder: Path) -> Measured:
-    """Seconds of each operation, the median of many."""
+    """Measure each operation: the median of many, in seconds."""
     environment = {"CONFIG": str(MINI / "config.yaml"), "CACHE_DIR": str(folder / "cache")}
     loaded = settings.load(environment, root=folder)
     app: Flask = create_app(dataclasses.replace(loaded, db_url=address))
@@ -120,7 +127,7 @@ def ask(client: FlaskClient, address: str) -> None:
 
 
 def worked() -> Measured:
-    """One task after the other through the ledger; each is deleted again, so that every round finds the same rows."""
+    """Submit, claim and complete one task after the other; each is deleted, so that every round finds the same rows."""
     submits, claims, finishes = [], [], []
     for _ in range(REPETITIONS):
         identifier = str(uuid.uuid4())

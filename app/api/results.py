@@ -1,4 +1,4 @@
-"""GET /task/<identifier>/result: what came of a task, as a file that a player, an editor or a spreadsheet opens."""
+"""GET /task/<identifier>/result: the result as a file for a player, an editor or a spreadsheet."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from flask import Response, send_file
 
 from app.api.lookup import found, missing, require_completed
 from app.api.query import QueryBlueprint
-from app.core.db import tasks
-from app.formats import MIMETYPES, writers
+from app.core.db import renderings, results
+from app.core.db.tasks import Task
+from app.formats import MIMETYPES, VERSION, Writer, writers
 from app.formats.file_name import download_name
 from app.openapi import documented_errors
 from app.schemas.result import ResultParameters, documented_formats
@@ -28,11 +29,7 @@ def download(params: dict[str, Any], identifier: str) -> Response:
     row, chosen = found(identifier), params["format"]
     write = writers(row.task_type).get(chosen) or _unsuitable(row.task_type)
     require_completed(row)
-    finished = tasks.get(identifier) or missing()
-    # One piece after the other into bytes: the text of a long day is never there twice.
-    content = BytesIO()
-    content.writelines(piece.encode() for piece in write(finished.result or "null"))
-    content.seek(0)
+    content = _write_file(row, write) if chosen == "json" else _render_once(row, chosen, write)
     name = download_name(row.file_name, row.uuid, chosen)
     response = send_file(content, MIMETYPES[chosen], as_attachment=True, download_name=name, etag=False)
     if chosen != "json":
@@ -41,6 +38,26 @@ def download(params: dict[str, Any], identifier: str) -> Response:
     return response
 
 
+def _render_once(row: Task, file_format: str, write: Writer) -> BytesIO:
+    """Read the rendered file from the database; the first request for it renders and stores it."""
+    known = renderings.get(row.uuid, file_format, VERSION)
+    if known is not None:
+        return BytesIO(known)
+    content = _write_file(row, write)
+    renderings.store(row.uuid, file_format, VERSION, content.getvalue())
+    return content
+
+
+def _write_file(row: Task, write: Writer) -> BytesIO:
+    """Write the result in one format. Answers 404 when the task has just been deleted."""
+    result = results.get(row.uuid) or missing()
+    # Encode piece by piece: the text of a long recording is never in memory a second time.
+    content = BytesIO()
+    content.writelines(piece.encode() for piece in write(result.result))
+    content.seek(0)
+    return content
+
+
 def _unsuitable(task_type: str) -> Any:
     known = ", ".join(writers(task_type))
-    return reject({"format": [f"The result of a {task_type} task cannot be written so; there is {known}."]})
+    return reject({"format": [f"Not available for a {task_type} task; use one of: {known}."]})

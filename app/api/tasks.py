@@ -1,4 +1,4 @@
-"""Follow and manage tasks: GET /task, GET /task/<identifier>, POST …/cancel, DELETE."""
+"""Follow and manage tasks: GET /task, GET /task/<identifier>, POST …/cancel and DELETE."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from werkzeug.exceptions import Conflict
 
 from app.api.lookup import found, iso, missing, retry_seconds
 from app.api.query import QueryBlueprint
-from app.core.db import queries, tasks
-from app.core.db.states import CANCELLED, TERMINAL
+from app.core.db import queries, results, tasks
+from app.core.db.states import CANCELLED, COMPLETED, TERMINAL
 from app.core.storage.removal import remove_folder
 from app.current import get_settings
 from app.openapi import documented_errors
@@ -32,7 +32,7 @@ log = logging.getLogger(__name__)
 def list_tasks(params: dict[str, Any]) -> Response:
     """List tasks, newest first, without their results."""
     filters: dict[str, Any] = {name: params[name] for name in ("status", "task_type") if name in params}
-    rows = queries.listed(params["limit"] + 1, params.get("cursor"), **filters)
+    rows = queries.list_tasks(params["limit"] + 1, params.get("cursor"), **filters)
     shown, more = rows[: params["limit"]], rows[params["limit"] :]
     places = queries.queue_positions(shown)
     answer = {
@@ -46,9 +46,11 @@ def list_tasks(params: dict[str, Any]) -> Response:
 @blueprint.response(200, TaskAnswer, example=TASK_EXAMPLE)
 @documented_errors(blueprint, 404, 503)
 def show(identifier: str) -> Response:
-    """Follow a task until its result is there."""
-    row = tasks.get(identifier) or missing()
-    response = current_app.response_class(body(row), mimetype="application/json")
+    """Follow a task until it has a result."""
+    row = found(identifier)
+    # The result is read only where there is one; without it, a completed task has just been deleted.
+    result = (results.get(row.uuid) or missing()) if row.status == COMPLETED else None
+    response = current_app.response_class(write_body(row, result), mimetype="application/json")
     if row.status not in TERMINAL:
         response.headers["Retry-After"] = str(retry_seconds(row))
     return response
@@ -58,7 +60,7 @@ def show(identifier: str) -> Response:
 @blueprint.response(204)
 @documented_errors(blueprint, 404, 503)
 def delete(identifier: str) -> ResponseReturnValue:
-    """Delete a task, its files and its result; one that runs is ended first."""
+    """Delete a task with its files and its result; a running task is stopped."""
     row = found(identifier)
     if not tasks.delete(row.uuid):
         missing()
@@ -71,7 +73,7 @@ def delete(identifier: str) -> ResponseReturnValue:
 @blueprint.response(202, Cancelled, example=CANCELLED_EXAMPLE)
 @documented_errors(blueprint, 404, 409, 503, say_409="The task has already ended: COMPLETED.")
 def cancel(identifier: str) -> ResponseReturnValue:
-    """End a task that waits or runs."""
+    """Cancel a task that is waiting or running."""
     row = found(identifier)
     if not tasks.cancel(row.uuid):
         raise Conflict(f"The task has already ended: {found(identifier).status}.")
@@ -79,15 +81,15 @@ def cancel(identifier: str) -> ResponseReturnValue:
     return {"identifier": row.uuid, "status": CANCELLED, "message": "The task is cancelled"}, 202
 
 
-def body(row: tasks.Task) -> str:
-    """The answer as JSON text; the result is passed through as the worker wrote it, however long it is."""
+def write_body(row: tasks.Task, result: results.Result | None) -> str:
+    """Write the answer as JSON text. The result, which may be megabytes, is inserted as stored, without parsing it."""
     known = json.dumps(facts(row, queries.queue_position(row)), allow_nan=False)
-    voices = row.speaker_embeddings or "null"
-    return f'{known[:-1]}, "speaker_embeddings": {voices}, "result": {row.result or "null"}}}\n'
+    embeddings = (result and result.speaker_embeddings) or "null"
+    return f'{known[:-1]}, "speaker_embeddings": {embeddings}, "result": {result.result if result else "null"}}}\n'
 
 
 def facts(row: tasks.Task, queue_position: int | None) -> dict[str, Any]:
-    """Everything a client may know of a task beside its result and its speakers' voices."""
+    """Collect what a client may know of a task, except its result and speaker embeddings."""
     return {
         "identifier": row.uuid,
         "status": row.status,

@@ -1,36 +1,42 @@
-"""The web side on both databases, and tasks brought by hand into the state that a test wants."""
+"""Bring tasks into the state that a test needs."""
 
 from __future__ import annotations
 
 import uuid
 
-from app.core.db import tasks
+from app.core.db import results, tasks
 from app.core.db.tasks import Claim, Task
 
 
 def queued() -> str:
-    """A waiting task's identifier."""
+    """Submit a task; its identifier."""
     identifier = str(uuid.uuid4())
     tasks.submit(identifier, "transcription", {"beam_size": 5}, "a.wav", ["w"])
     return identifier
 
 
 def row(identifier: str) -> Task:
-    """The task as the ledger has it, which must be there."""
+    """Read the row of a task that must exist."""
     found = tasks.get(identifier)
     assert found is not None
     return found
 
 
+def stored_result(identifier: str) -> str | None:
+    """The task's result as JSON text; None without one."""
+    found = results.get(identifier)
+    return found and found.result
+
+
 def claimed(holder: str = "me") -> Claim:
-    """The oldest waiting task, as whoever runs it holds it."""
+    """Claim the oldest waiting task."""
     row = tasks.claim(holder)
     assert row is not None
     return Claim(row.uuid, row.claim_no, holder)
 
 
 def completed(result: str = "[]") -> str:
-    """Finish the oldest waiting task; its identifier."""
+    """Complete the oldest waiting task; its identifier."""
     claim = claimed()
     assert tasks.complete(claim, "json", result, [], 0.5)
     return claim.uuid

@@ -17,7 +17,8 @@ from typing import Any
 import pytest
 
 from app.core.db import connection, leases, retention, tasks
-from app.core.db.states import CANCELLED
+from app.core.db.results import Result
+from app.core.db.states import CANCELLED, COMPLETED
 from app.core.db.tasks import Claim, Task
 from app.core.storage.removal import remove_partial
 from app.submission import uploads
@@ -87,6 +88,14 @@ def finishing_by_attempt_alone(monkeypatch: pytest.MonkeyPatch) -> None:
         return tasks.changed(Task.update(**values, **tasks.ended()).where(ours))
 
     monkeypatch.setattr(tasks, "_finish", finish)
+
+
+def storing_the_results_of_lost_claims(monkeypatch: pytest.MonkeyPatch) -> None:
+    def complete(claim: Claim, result_type: str, result: str, *_: Any, **__: Any) -> bool:
+        Result.insert(task=claim.uuid, result=result).on_conflict_replace().execute()
+        return tasks._finish(claim, status=COMPLETED, result_type=result_type)
+
+    monkeypatch.setattr(tasks, "complete", complete)
 
 
 def without_the_lease_that_was_seen(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -166,6 +175,7 @@ def keeping_what_nobody_runs(monkeypatch: pytest.MonkeyPatch) -> None:
 BROKEN: list[tuple[Callable[[pytest.MonkeyPatch], None], dict[str, Any], str]] = [
     (without_attempt, {"supervisors": "AB", "slots": 2, "files": False, "faults": 2}, "which holds nothing, changed"),
     (finishing_by_attempt_alone, {"others": ("cancel",), "faults": 0}, "was CANCELLED has changed to"),
+    (storing_the_results_of_lost_claims, {"others": ("cancel",), "faults": 0}, "has result 1"),
     (without_the_lease_that_was_seen, TWO, "take_over by A, claim 1, which holds nothing, changed a row"),
     (without_counting_losses, TWO, "lose took losses from 0 to 0"),
     (counting_stops, TWO | {"returns": 1}, "requeue took losses from 0 to 1"),

@@ -93,7 +93,7 @@ def execute(run: Run[Params], pipeline: Pipeline[Any]) -> Outcome | Failure:
 def _attempt(run: Run[Params], pipeline: Pipeline[Any]) -> Outcome | Failure:
     try:
         result_type, result = pipeline.run(run)
-        return Outcome(result_type, result, run.warnings, 0.0, run.facts)
+        return Outcome(result_type, result, run.warnings, 0.0, run.facts, run.speaker_embeddings)
     except Exception as error:
         if cuda_errors.sticky(error):
             log.exception("task %s: the device is lost, this process ends", run.job.uuid)

@@ -55,13 +55,14 @@ class Progress:
 
 @dataclass(frozen=True)
 class Outcome:
-    """A finished task; ``result`` is JSON text, ``duration`` seconds of execution."""
+    """A finished task: ``result`` and ``speaker_embeddings`` are JSON text, ``duration`` is seconds of execution."""
 
     result_type: str
     result: str
     warnings: list[str]
     duration: float
     facts: dict[str, Any]
+    speaker_embeddings: str | None = None
 
 
 @dataclass(frozen=True)

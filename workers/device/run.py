@@ -39,6 +39,7 @@ class Run(Generic[P_co]):
         self.models = models
         self.warnings = list(job.warnings)
         self.facts: dict[str, Any] = {}
+        self.speaker_embeddings: str | None = None  # JSON text; stored with the result, unlike the facts
         self._send = send
         self._clock = clock
         self._stage = ""

@@ -26,7 +26,7 @@ def diarize(segments: list[Segment], samples: Samples, decode: Decode, run: Run[
     """Name the speaker of every segment and word, and split segments where the speaker changes.
 
     ``samples`` are the recording before separation (float32, 16 kHz), ``decode`` turns token ids into text. On request,
-    the voices' embeddings become the row's ``speaker_embeddings``.
+    the embeddings of the voices become the ``speaker_embeddings`` of the run.
     """
     if not segments:  # silence, or no speech
         _keep({}, run)
@@ -72,12 +72,12 @@ def _turns(samples: Samples, run: Run[DiarizationOptions]) -> tuple[Any, Embeddi
 
 def _keep(embeddings: Embeddings, run: Run[DiarizationOptions]) -> None:
     if run.params.speaker_embeddings:
-        run.learn(speaker_embeddings=to_json(embeddings))
+        run.speaker_embeddings = to_json(embeddings)
 
 
 def _check_speaker_count(heard: set[str], run: Run[DiarizationOptions]) -> None:
     if not heard:
-        run.warn("No speakers are named: no speaker was found.")
+        run.warn("Diarization found no speakers.")
         return
     exact = run.params.num_speakers
     least, most = exact or run.params.min_speakers, exact or run.params.max_speakers

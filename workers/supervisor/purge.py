@@ -11,7 +11,7 @@ from pathlib import Path
 
 from apscheduler.schedulers.background import BackgroundScheduler
 
-from app.core.db import queries, retention
+from app.core.db import retention
 from app.core.db.connection import database, read_clock
 from app.core.settings import Cache, Tasks
 from app.core.storage.paths import INCOMING
@@ -78,7 +78,7 @@ def purge_abandoned(cache: Cache, now: Callable[[], float] = time.time) -> int:
     for path in old:
         shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
     orphans = [path for path in cache.path.iterdir() if _is_task_folder(path) and _older(path, before)]
-    orphans = [folder for folder in orphans if _nobodys(folder.name)]
+    orphans = [folder for folder in orphans if not retention.keeps_files(folder.name)]
     for folder in orphans:
         remove_folder(cache.path, folder.name)
     return len(old) + len(orphans)
@@ -89,12 +89,6 @@ def _older(path: Path, moment: float) -> bool:
         return path.stat().st_mtime < moment
     except FileNotFoundError:  # an upload that has just been completed
         return False
-
-
-def _nobodys(identifier: str) -> bool:
-    """Whether no task owns this folder, or one whose files were to be gone when the purge was cut off."""
-    row = queries.facts(identifier)
-    return row is None or row.files_purged_at is not None
 
 
 def _is_task_folder(path: Path) -> bool:

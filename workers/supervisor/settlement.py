@@ -22,7 +22,13 @@ def settle(settings: Settings, claim: Claim, verdict: Verdict) -> None:
     """Commit the verdict; None stands for a task that was handed over and never begun, or that a stop cut off."""
     if isinstance(verdict, Outcome):
         ours = tasks.complete(
-            claim, verdict.result_type, verdict.result, verdict.warnings, verdict.duration, **verdict.facts
+            claim,
+            verdict.result_type,
+            verdict.result,
+            verdict.warnings,
+            verdict.duration,
+            verdict.speaker_embeddings,
+            **verdict.facts,
         )
         word = f"completed in {verdict.duration:.1f} s"
     elif verdict is None:

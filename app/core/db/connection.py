@@ -1,4 +1,4 @@
-"""Connect to the ledger and bring its schema up to date; SQLite and PostgreSQL, through playhouse.db_url."""
+"""Connect to the database, SQLite or PostgreSQL, and bring its schema up to date."""
 
 from __future__ import annotations
 
@@ -14,7 +14,6 @@ from peewee import SQL, Database, DatabaseError, DatabaseProxy, InterfaceError, 
 from playhouse import db_url
 from playhouse.migrations import Runner
 
-from app.core.db.layout import put_result_last
 from app.core.errors import SettingsError
 
 database = DatabaseProxy()
@@ -27,11 +26,11 @@ PRAGMAS = {"journal_mode": "wal", "synchronous": "full", "foreign_keys": 1}
 
 
 def connect(url: str, patience: float = BUSY_TIMEOUT, prepare: Callable[[Database], None] | None = None) -> Database:
-    """Bind the models to ``url``, apply what migrations are missing, and return the open database.
+    """Bind the models to ``url``, apply missing migrations and return the open database.
 
     ``patience``: seconds that a writer waits for another one on SQLite. ``prepare`` is called before the first connection.
 
-    Raises SettingsError when the address cannot be used; what the driver says of an unreachable server passes through.
+    Raises SettingsError when the address cannot be used. The driver's error for an unreachable server passes through.
     """
     opened = _unopened(url, patience)
     if prepare is not None:
@@ -42,7 +41,7 @@ def connect(url: str, patience: float = BUSY_TIMEOUT, prepare: Callable[[Databas
 
 
 def probe(url: str) -> None:
-    """Raise what ``connect`` would raise when the ledger cannot be used, without making, migrating or writing anything."""
+    """Raise what ``connect`` would raise for an unusable database, without creating or writing anything."""
     unopened = _unopened(url)
     if isinstance(unopened, SqliteDatabase) and unopened.database != ":memory:":
         file = Path(unopened.database)
@@ -67,9 +66,9 @@ def _unopened(url: str, patience: float = BUSY_TIMEOUT) -> Database:
 
 
 def ensure() -> None:
-    """Open this thread's connection, and a fresh one in place of one that the server has closed meanwhile.
+    """Open this thread's connection, or reopen one that the server has closed.
 
-    What the driver raises when there is no server to connect to passes through.
+    The driver's error for an unreachable server passes through.
     """
     database.connect(reuse_if_open=True)
     if is_postgres(database):
@@ -81,10 +80,9 @@ def ensure() -> None:
 
 
 def migrate(opened: Database) -> list[str]:
-    """Open the ledger, apply the missing migrations while no other process does either, and return their names."""
+    """Open the database, apply missing migrations under a lock between processes, and return their names."""
     with _migrating(opened):
         applied: list[str] = Runner(opened, str(MIGRATIONS)).up()
-        put_result_last(opened)
     return applied
 
 
@@ -93,20 +91,40 @@ def is_postgres(opened: Any) -> bool:
 
 
 def now() -> SQL:
-    """The ledger's own clock as an SQL expression: seconds since 1970, UTC. Rows are never stamped by their writer."""
+    """The database's clock as an SQL expression, in seconds since 1970 (UTC). Every time in a row comes from it."""
     if is_postgres(database):
         return SQL("EXTRACT(EPOCH FROM clock_timestamp())::float8")
     return SQL("((julianday('now') - 2440587.5) * 86400.0)")
 
 
 def read_clock() -> float:
-    """What ``now`` says at this moment."""
+    """Return the database's time, in seconds since 1970 (UTC)."""
     return float(database.execute_sql(f"SELECT {now().sql}").fetchone()[0])
 
 
 def write() -> Any:
-    """A transaction that will write. SQLite's default BEGIN fails at once, despite the timeout, when it must upgrade."""
+    """Begin a transaction that writes.
+
+    SQLite takes the write lock at once: a read lock that must be upgraded later fails without waiting for the timeout.
+    """
     return database.atomic() if is_postgres(database) else database.atomic("IMMEDIATE")
+
+
+@contextmanager
+def limit_wait(seconds: float) -> Iterator[None]:
+    """Wait at most ``seconds`` for SQLite's write lock, on this thread's connection.
+
+    PostgreSQL locks single rows, and only for milliseconds: nothing changes there.
+    """
+    if is_postgres(database):
+        yield
+        return
+    (usual,) = database.execute_sql("PRAGMA busy_timeout").fetchone()
+    database.execute_sql(f"PRAGMA busy_timeout = {round(1000 * seconds)}")
+    try:
+        yield
+    finally:
+        database.execute_sql(f"PRAGMA busy_timeout = {usual}")
 
 
 @contextmanager
@@ -130,6 +148,7 @@ def _migrating(opened: Database) -> Iterator[None]:
         raise SettingsError(f"DB_URL: {opened.database} cannot be opened ({error.strerror})") from error
     with lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        # Connecting comes second: of several that turn a new file to WAL at once, SQLite fails some despite the timeout.
+        # Connect after locking: when several processes switch a new file to WAL at once, SQLite fails some of them
+        # without waiting for the timeout.
         opened.connect(reuse_if_open=True)
         yield

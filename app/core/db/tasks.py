@@ -1,4 +1,4 @@
-"""The task row and every way it may change: each one a conditional UPDATE whose row count says who was first."""
+"""The task row and its changes of state: each is one conditional UPDATE whose row count is checked."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 
 from peewee import AutoField, Case, CharField, DoubleField, IntegerField, Model, TextField
 
+from app.core.db import results
 from app.core.db.connection import database, is_postgres, now, write
 from app.core.db.states import CANCELLED, COMPLETED, FAILED, IN_PROGRESS, MAX_ATTEMPTS, QUEUED
 
@@ -17,7 +18,7 @@ CHANNEL = "task_changed"
 
 
 class Task(Model):
-    """One piece of work. Times are seconds since 1970 by the ledger's clock, durations seconds."""
+    """One piece of work. Times are seconds since 1970 by the database's clock, durations seconds."""
 
     id = AutoField()
     uuid = CharField(max_length=36, unique=True)
@@ -27,14 +28,12 @@ class Task(Model):
     params = TextField(default="{}")
     warnings = TextField(default="[]")
     result_type = CharField(max_length=16, null=True)
-    result = TextField(null=True)
     error_code = CharField(max_length=64, null=True)
     error = TextField(null=True)
     stage = CharField(max_length=32, null=True)
     progress = DoubleField(default=0.0)
     language = CharField(max_length=16, null=True)
     audio_duration = DoubleField(null=True)
-    speaker_embeddings = TextField(null=True)
     duration = DoubleField(null=True)
     claim_no = IntegerField(default=0)
     crashes = IntegerField(default=0)
@@ -44,8 +43,8 @@ class Task(Model):
     started_at = DoubleField(null=True)
     finished_at = DoubleField(null=True)
     files_purged_at = DoubleField(null=True)
-    not_before = DoubleField(null=True)  # the pause after a lost attempt
-    source_url = TextField(null=True)  # while the recording is still to be downloaded (download.py), and no longer
+    not_before = DoubleField(null=True)  # end of the pause after a lost attempt
+    source_url = TextField(null=True)  # set only while the recording is still to be downloaded (downloads.py)
 
     class Meta:
         database = database
@@ -53,13 +52,13 @@ class Task(Model):
 
     @property
     def attempts(self) -> int:
-        """How many runs it has had, this one included; those that a stop gave back do not count, unlike in ``claim_no``."""
+        """How many runs it has had, including the current one. Unlike ``claim_no``, runs ended by a stop do not count."""
         return int(min(self.crashes + (self.started_at is not None), MAX_ATTEMPTS))
 
 
 @dataclass(frozen=True)
 class Claim:
-    """A task held by ``holder``: what it must name to change the row. ``claim_no`` fences off every earlier holder."""
+    """A task held by ``holder``, as named in every change of the row. ``claim_no`` fences off earlier holders."""
 
     uuid: str
     claim_no: int
@@ -74,7 +73,7 @@ def submit(
     warnings: list[str],
     source_url: str | None = None,
 ) -> None:
-    """Commit a QUEUED row and wake a waiting supervisor; with ``source_url``, its recording is to be downloaded first."""
+    """Commit a QUEUED row and wake a waiting supervisor. ``source_url``: download the recording from there first."""
     with write():
         Task.insert(
             uuid=uuid,
@@ -90,23 +89,24 @@ def submit(
 
 
 def wake() -> None:
-    """Within a transaction: tell PostgreSQL's listeners that something is queued or ended; SQLite's see every commit."""
+    """Notify PostgreSQL's listeners when the current transaction commits; on SQLite they see every commit."""
     if is_postgres(database):
         database.execute_sql(f"NOTIFY {CHANNEL}")
 
 
 def get(uuid: str) -> Task | None:
-    # PostgreSQL takes no NUL, not even to compare with
+    """Read the row of a task; None when there is none."""
+    # PostgreSQL rejects NUL, even in a comparison.
     return None if "\0" in uuid else Task.get_or_none(Task.uuid == uuid)
 
 
 def queued() -> int:
-    """How many tasks wait."""
+    """Count the waiting tasks."""
     return Task.select().where(Task.status == QUEUED).count()
 
 
 def claim(holder: str) -> Task | None:
-    """Move the oldest QUEUED task whose recording is here to IN_PROGRESS for ``holder``; None when nothing waits."""
+    """QUEUED → IN_PROGRESS for the oldest task that is ready to run; None when there is none."""
     ready = (Task.status == QUEUED) & Task.source_url.is_null() & _pause_over()
     if oldest(ready).scalar() is None:  # a plain read: an idle poll must not take the write lock
         return None
@@ -127,41 +127,55 @@ def claim(holder: str) -> Task | None:
 
 
 def oldest(condition: Any) -> Any:
-    """The query for the id of the first task in the queue that ``condition`` holds for."""
+    """Build the query for the id of the first task that meets ``condition``, in queue order."""
     return Task.select(Task.id).where(condition).order_by(Task.id).limit(1)
 
 
 def locked(query: Any) -> int | None:
-    """Within ``write``: the id that the query finds, kept from other claimers; what one of them has locked is passed over."""
+    """Return the id that ``query`` finds and lock its row until commit; rows locked by others are skipped."""
     found: int | None = (query.for_update("FOR UPDATE SKIP LOCKED") if is_postgres(database) else query).scalar()
     return found
 
 
 def report(claim: Claim, stage: str, progress: float, **facts: Any) -> bool:
-    """Write stage, progress and what is known so far (``language``, ``audio_duration``).
+    """Write stage, progress and the facts known so far (``language``, ``audio_duration``).
 
-    Progress never falls, not even when a second attempt begins again from the start.
+    Progress never falls, even when a second attempt starts over.
     """
     highest = Case(None, [(Task.progress < progress, progress)], Task.progress)
     return changed(Task.update(stage=stage, progress=highest, **facts).where(held_by(claim)))
 
 
-def complete(claim: Claim, result_type: str, result: str, warnings: list[str], duration: float, **facts: Any) -> bool:
-    """IN_PROGRESS → COMPLETED with ``result`` (JSON text); False when the task is no longer this claim's."""
-    return _finish(
-        claim,
-        status=COMPLETED,
-        result_type=result_type,
-        result=result,
-        progress=1.0,
-        warnings=json.dumps(warnings),
-        duration=duration,
-        **facts,
-    )
+def complete(
+    claim: Claim,
+    result_type: str,
+    result: str,
+    warnings: list[str],
+    duration: float,
+    speaker_embeddings: str | None = None,
+    **facts: Any,
+) -> bool:
+    """IN_PROGRESS → COMPLETED; False, with nothing written, when the task is no longer this claim's.
+
+    The result and the speaker embeddings (both JSON text) are stored in the same transaction.
+    """
+    with write():
+        ours = _finish(
+            claim,
+            status=COMPLETED,
+            result_type=result_type,
+            progress=1.0,
+            warnings=json.dumps(warnings),
+            duration=duration,
+            **facts,
+        )
+        if ours:
+            results.store(claim.uuid, result, speaker_embeddings)
+    return ours
 
 
 def fail(claim: Claim, code: str, message: str, warnings: list[str], duration: float | None, **facts: Any) -> bool:
-    """IN_PROGRESS → FAILED with a word for programs and a sentence for people."""
+    """IN_PROGRESS → FAILED, with a code for programs and a message for people."""
     return _finish(
         claim,
         status=FAILED,
@@ -174,32 +188,32 @@ def fail(claim: Claim, code: str, message: str, warnings: list[str], duration: f
 
 
 def requeue(claim: Claim) -> bool:
-    """IN_PROGRESS → QUEUED at its old place in the queue; a stop that was asked for is not the task's fault."""
+    """IN_PROGRESS → QUEUED at its old place in the queue, without counting a loss."""
     return changed(Task.update(in_queue()).where(held_by(claim)))
 
 
 def cancel(uuid: str) -> bool:
-    """QUEUED or IN_PROGRESS → CANCELLED; False when the task has ended before, or there is none.
+    """QUEUED or IN_PROGRESS → CANCELLED; False when the task has ended or does not exist.
 
-    Whoever runs it finds it missing among what it holds, and ends the process at work on it.
+    The supervisor that runs it misses it in ``held`` and kills the process that works on it.
     """
     cancelled = Task.update(status=CANCELLED, duration=now() - Task.started_at, **ended())
-    return _changed_and_told(cancelled.where((Task.uuid == uuid) & Task.status.in_([QUEUED, IN_PROGRESS])))
+    return _changed_and_notified(cancelled.where((Task.uuid == uuid) & Task.status.in_([QUEUED, IN_PROGRESS])))
 
 
 def delete(uuid: str) -> bool:
-    """Remove the row, in whatever state it is; False when somebody else has. Whoever runs it notices as with ``cancel``."""
-    return _changed_and_told(Task.delete().where(Task.uuid == uuid))
+    """Delete the row in any state, and with it the result and its renderings; False when there is none."""
+    return _changed_and_notified(Task.delete().where(Task.uuid == uuid))
 
 
 def held(holder: str) -> set[tuple[str, int]]:
-    """(uuid, claim_no) of all that ``holder`` may still write a result for."""
+    """Return (uuid, claim_no) of each task that ``holder`` is running."""
     rows = Task.select(Task.uuid, Task.claim_no).where((Task.status == IN_PROGRESS) & (Task.holder == holder))
     return {(row.uuid, row.claim_no) for row in rows}
 
 
 def in_queue() -> dict[Any, Any]:
-    """What a row holds that is back in the queue."""
+    """Return the columns to set when a task goes back to the queue."""
     return {
         Task.status: QUEUED,
         Task.holder: None,
@@ -210,13 +224,16 @@ def in_queue() -> dict[Any, Any]:
 
 
 def _pause_over() -> Any:
-    """A pause further ahead than any can be was written before the ledger's clock was set back."""
+    """Match tasks without a pause, or whose pause is over.
+
+    A pause that ends later than any pause can was written before the database's clock was set back.
+    """
     due = (Task.not_before <= now()) | (Task.not_before > now() + LONGEST_PAUSE_SECONDS)
     return Task.not_before.is_null() | due
 
 
 def held_by(claim: Claim) -> Any:
-    """The condition that nobody has taken the task from ``claim``."""
+    """Match the row only while ``claim`` holds the task."""
     ours = (Task.uuid == claim.uuid) & (Task.claim_no == claim.claim_no) & (Task.holder == claim.holder)
     return ours & (Task.status == IN_PROGRESS)
 
@@ -226,16 +243,16 @@ def _finish(claim: Claim, **values: Any) -> bool:
 
 
 def ended() -> dict[str, Any]:
-    """What every row holds that has come to its end."""
+    """Return the columns to set when a task ends."""
     return {"finished_at": now(), "stage": None, "holder": None, "lease_expires": None}
 
 
 def changed(update: Any) -> bool:
-    """Whether the row was still as the condition wants it: zero rows means that somebody else was first."""
+    """Run ``update`` and say whether it changed its row; if not, another process was first."""
     return bool(update.execute() == 1)
 
 
-def _changed_and_told(change: Any) -> bool:
+def _changed_and_notified(change: Any) -> bool:
     with write():
         wake()
         return changed(change)

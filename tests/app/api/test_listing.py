@@ -73,16 +73,19 @@ def test_a_task_is_listed_with_all_but_what_it_came_to(anywhere: Flask) -> None:
     assert whole["result"] == [{"text": "megabytes"}]
 
 
-def test_results_are_not_read_for_a_list(web: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
-    submitted(web)
-    completed()
+def test_results_are_not_read_for_a_list_or_an_unfinished_task(web: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+    done, running, waiting = (submitted(web) for _ in range(3))
+    completed(), claimed()
     said: list[str] = []
     execute = Task._meta.database.execute_sql
     monkeypatch.setattr(
         Task._meta.database.obj, "execute_sql", lambda sql, *rest: said.append(sql) or execute(sql, *rest)
     )
-    web.test_client().get("/task")
+    for path in ("/task", f"/task/{running}", f"/task/{waiting}", f"/task/{waiting}/result"):
+        web.test_client().get(path)
     assert any('"task_type"' in sql for sql in said) and not any('"result"' in sql for sql in said)
+    web.test_client().get(f"/task/{done}")
+    assert len([sql for sql in said if '"result"' in sql]) == 1
 
 
 def test_filters_choose_and_stay_on_the_next_page(anywhere: Flask) -> None:

@@ -14,7 +14,7 @@ from werkzeug.exceptions import Gone
 from werkzeug.http import parse_options_header
 
 from app.api.lookup import require_files
-from app.core.db import queries, retention, tasks
+from app.core.db import retention, tasks
 from tests.app.posting import refused, submitted
 from tests.app.rows import claimed, completed
 from tests.service import ROOT
@@ -141,7 +141,7 @@ def test_format_that_does_not_suit_the_task_is_422_and_names_those_that_do(web: 
 def test_purged_files_are_gone_and_the_result_stays(anywhere: Flask) -> None:
     identifier = finished(anywhere)
     assert retention.purged(identifier)
-    row = queries.facts(identifier)
+    row = tasks.get(identifier)
     assert row is not None
     with pytest.raises(Gone, match=r"removed at \d{4}-\d\d-\d\dT[\d:.]{12}Z"):
         require_files(row)

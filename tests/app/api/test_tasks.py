@@ -11,7 +11,7 @@ import pytest
 from flask import Flask
 
 from app.api.lookup import iso
-from app.core.db import tasks
+from app.core.db import results, tasks
 from app.core.db.tasks import Task
 from app.schemas.task import TaskAnswer
 from tests.app.posting import post, refused, submitted
@@ -76,6 +76,20 @@ def test_completed_task_shows_its_result_as_it_was_written(anywhere: Flask) -> N
     assert body["result"] == result
     assert (body["status"], body["result_type"], body["progress"]) == ("COMPLETED", "json", 1.0)
     assert (body["duration"], body["warnings"], body["error"]) == (1.25, ["w"], None)
+
+
+def test_completed_task_shows_its_speaker_embeddings(anywhere: Flask) -> None:
+    identifier = submitted(anywhere)
+    tasks.complete(claimed(), "json", "[]", [], 0.1, speaker_embeddings='{"SPEAKER_00": [0.25, -1.0]}')
+    assert shown(anywhere, identifier)["speaker_embeddings"] == {"SPEAKER_00": [0.25, -1.0]}
+
+
+def test_task_that_is_deleted_while_it_is_read_is_unknown(anywhere: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+    identifier = submitted(anywhere)
+    tasks.complete(claimed(), "json", "[]", [], 0.1)
+    read = results.get
+    monkeypatch.setattr(results, "get", lambda uuid: tasks.delete(uuid) and read(uuid))
+    refused(anywhere.test_client().get(f"/task/{identifier}"), 404)
 
 
 def test_result_of_silence_is_an_empty_list(anywhere: Flask) -> None:

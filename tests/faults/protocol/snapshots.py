@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 from werkzeug.datastructures import FileStorage
 
-from app.core.db import connection
+from app.core.db import connection, results
 from app.core.db.tasks import LONGEST_PAUSE_SECONDS, Task
 from app.core.storage.paths import INCOMING
 from app.submission import uploads
@@ -26,7 +26,7 @@ PURGED_AT = 4.0
 
 
 class Row(NamedTuple):
-    """What the protocol depends on."""
+    """What the protocol depends on; ``result`` is the text in the table of results."""
 
     status: str
     claim_no: int
@@ -69,7 +69,8 @@ class Snapshots:
         self._columns = [field.column_name for field in Task._meta.sorted_fields]
         marks = ",".join("?" * len(self._columns))
         self._insert = f"INSERT INTO task ({','.join(self._columns)}) VALUES ({marks})"
-        self._select = f"SELECT {','.join(self._columns)} FROM task"
+        columns = ",".join(f"task.{name}" for name in self._columns)
+        self._select = f"SELECT {columns}, result.result FROM task LEFT JOIN result ON result.task = task.uuid"
         self._known: dict[Any, Touch] = {}
         self._folders: dict[Any, Folder] = {}
 
@@ -88,6 +89,8 @@ class Snapshots:
                 connection.database.execute_sql(
                     self._insert, [self._values(number, row)[name] for name in self._columns]
                 )
+                if row.result is not None:
+                    results.store(self.identifiers[number], row.result, None)
         before = self._read()
         answer = function(*arguments, **named)
         after = self._read()
@@ -107,9 +110,7 @@ class Snapshots:
             "progress": 0.0,
             "created_at": 1.0,
         }
-        values |= {
-            name: getattr(row, name) for name in ("status", "claim_no", "crashes", "holder", "error_code", "result")
-        }
+        values |= {name: getattr(row, name) for name in ("status", "claim_no", "crashes", "holder", "error_code")}
         values["lease_expires"] = SEEN_LEASE if row.leased else None
         values["not_before"] = {None: None, DUE: 5.0, PAUSED: self._ahead}[row.pause]
         for column, there, moment in (
@@ -122,7 +123,7 @@ class Snapshots:
 
     def _read(self) -> dict[str, dict[str, Any]]:
         read = connection.database.execute_sql(self._select).fetchall()
-        found = [dict(zip(self._columns, values, strict=True)) for values in read]
+        found = [dict(zip((*self._columns, "result"), values, strict=True)) for values in read]
         return {values["uuid"]: values for values in found}
 
     def disk(self, folder: Folder, identifier: str, function: Callable[..., Any], *arguments: Any) -> Folder:

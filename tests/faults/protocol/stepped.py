@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from app.core.db import leases, queries, retention, tasks
+from app.core.db import leases, retention, tasks
 from app.core.db.tasks import Claim
 from app.core.settings import Cache, Settings, Tasks
 from app.core.storage import removal
@@ -61,7 +61,9 @@ class Stepper:
             "purge": lambda _: purge.purge_finished(cache),
             "forget": lambda _: purge.forget_finished(cache, Tasks(ttl=1)),
             # the purge's two steps for one old folder, and the two of DELETE /task/<identifier>
-            "sweep": lambda identifier: purge._nobodys(identifier) and self._remove_folder(cache.path, identifier),
+            "sweep": lambda identifier: (
+                purge.retention.keeps_files(identifier) or self._remove_folder(cache.path, identifier)
+            ),
             "delete": lambda identifier: self._delete_row(identifier) and self._remove_folder(cache.path, identifier),
         }
         self._delete_row, self._remove_folder = self._row(tasks, "delete"), self._file(removal, "remove_folder")
@@ -69,11 +71,12 @@ class Stepper:
             (settlement, "tasks"): self._rows_of(tasks, "complete", "fail", "requeue", "held"),
             (settlement, "leases"): self._rows_of(leases, "lose", "take_over"),
             (settlement, "cleanup"): SimpleNamespace(remove=self._file(cleanup, "remove")),
-            (leftovers, "queries"): self._rows_of(queries, "facts"),
+            (leftovers, "tasks"): self._rows_of(tasks, "get"),
             (leftovers, "remove_folder"): self._remove_folder,
             (leftovers, "remove_partial"): self._file(removal, "remove_partial"),
-            (purge, "retention"): self._rows_of(retention, "purgeable", "purged", "forgettable", "forget"),
-            (purge, "queries"): self._rows_of(queries, "facts"),
+            (purge, "retention"): self._rows_of(
+                retention, "purgeable", "purged", "forgettable", "forget", "keeps_files"
+            ),
             (purge, "remove_folder"): self._remove_folder,
         }
         for (module, name), ours in replaced.items():

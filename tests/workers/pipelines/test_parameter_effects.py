@@ -333,15 +333,15 @@ def test_smaller_segments_make_other_stems(lab: Lab, clip: Path) -> None:
 
 @shows("is_diarize", "num_speakers", "min_speakers", "max_speakers", "speaker_embeddings")
 def test_speakers_are_named_as_many_as_asked_for(lab: Lab, voices: Path) -> None:
-    def speakers(**asked: Any) -> tuple[set[str | None], dict[str, Any]]:
+    def speakers(**asked: Any) -> tuple[set[str | None], str | None]:
         segments, run = lab.run(voices, **PLAIN, **asked)
-        return {segment["speaker"] for segment in segments}, run.facts
+        return {segment["speaker"] for segment in segments}, run.speaker_embeddings
 
     assert speakers()[0] == {None}
-    named, facts = speakers(is_diarize=True, speaker_embeddings=True)
-    assert len(named) == 2 and named == set(json.loads(facts["speaker_embeddings"]))
-    only, facts = speakers(is_diarize=True, num_speakers=1)
-    assert len(only) == 1 and "speaker_embeddings" not in facts
+    named, embeddings = speakers(is_diarize=True, speaker_embeddings=True)
+    assert len(named) == 2 and named == set(json.loads(embeddings or "null"))
+    only, embeddings = speakers(is_diarize=True, num_speakers=1)
+    assert len(only) == 1 and embeddings is None
     assert len(speakers(is_diarize=True, max_speakers=1)[0]) == 1
     assert len(speakers(is_diarize=True, min_speakers=3)[0]) == 3
 

@@ -132,10 +132,10 @@ def test_each_segment_is_one_speakers_and_keeps_its_contract(spoken: Transcribed
 
 def test_embeddings_come_for_each_speaker_when_asked_for(spoken: Transcribed) -> None:
     segments, run = spoken(recording("voices3"), speaker_embeddings=True)
-    embeddings = json.loads(run.facts["speaker_embeddings"])
+    embeddings = json.loads(run.speaker_embeddings or "null")
     assert set(embeddings) == speakers(segments)
     assert {len(vector) for vector in embeddings.values()} == {64}
-    assert "speaker_embeddings" not in spoken(recording("voices3"), num_speakers=2)[1].facts
+    assert spoken(recording("voices3"), num_speakers=2)[1].speaker_embeddings is None
 
 
 def test_number_of_speakers_is_obeyed(spoken: Transcribed) -> None:
@@ -163,14 +163,14 @@ def test_more_speakers_than_there_can_be_are_reported(spoken: Transcribed) -> No
 def test_silence_has_no_speakers(spoken: Transcribed, tmp_path: Path) -> None:
     silent = recordings.wav(tmp_path / "a.wav", recordings.silence(8))
     segments, run = spoken(silent, speaker_embeddings=True)
-    assert segments == [] and run.facts["speaker_embeddings"] == "{}"
+    assert segments == [] and run.speaker_embeddings == "{}"
 
 
 def test_where_nobody_is_heard_the_transcript_says_so(spoken: Transcribed, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(WarmModels, "diarizer", lambda self: lambda samples, **_: nothing_heard(self, samples))
     segments, run = spoken(recording("voices2"), batch_size=4)
     assert segments and speakers(segments) == {None}
-    assert run.warnings == ["No speakers are named: no speaker was found."]
+    assert run.warnings == ["Diarization found no speakers."]
 
 
 def nothing_heard(models: WarmModels, samples: Any) -> Any:

@@ -1,4 +1,4 @@
-"""Opening a ledger: old ones keep their tasks, several processes may come first, SQLite is set to lose nothing."""
+"""Opening a database: its schema, migrations, several processes at once, settings that lose nothing."""
 
 from __future__ import annotations
 
@@ -13,17 +13,16 @@ from typing import Any
 
 import peewee
 import pytest
-from playhouse import db_url
-from playhouse.migrations import Runner
 
 from app.core.db import connection, tasks
 from app.core.db.heartbeats import Worker
-from app.core.db.layout import put_result_last
-from app.core.db.tasks import Claim, Task
+from app.core.db.renderings import Rendering
+from app.core.db.results import Result
+from app.core.db.tasks import Task
 from app.core.errors import SettingsError
 from tests.postgres import Postgres
 
-FIRST = "0001_tasks_and_workers"
+FIRST = "0001_schema"
 COLUMN = """
 from peewee import TextField
 def up(migrator, db):
@@ -48,7 +47,8 @@ def first_only(tmp_path: Path) -> Path:
 
 
 def columns() -> dict[str, set[str]]:
-    return {table: {column.name for column in connection.database.get_columns(table)} for table in ("task", "worker")}
+    tables = [table for table in connection.database.get_tables() if table != "schema_migration"]
+    return {table: {column.name for column in connection.database.get_columns(table)} for table in tables}
 
 
 def in_processes(target: Any, count: int, *arguments: Any) -> list[Any]:
@@ -66,55 +66,6 @@ def open_and_submit(barrier: Any, url: str) -> str:
     identifier = str(uuid.uuid4())
     tasks.submit(identifier, "transcription", {}, "a.wav", [])
     return identifier
-
-
-def test_ledger_of_the_first_version_keeps_its_tasks(ledger_url: str, first_only: Path) -> None:
-    old = db_url.connect(ledger_url)
-    assert Runner(old, str(first_only)).up() == [FIRST]
-    insert = "INSERT INTO task (uuid, task_type, status, file_name, params, warnings, progress, claim_no, crashes, created_at)"
-    old.execute_sql(
-        f"{insert} VALUES ('old', 'transcription', 'QUEUED', 'ä.wav', '{{\"lang\": \"de\"}}', '[]', 0, 0, 0, 1.5)"
-    )
-    old.close()
-
-    connection.connect(ledger_url)
-    row = tasks.get("old")
-    assert row is not None
-    assert (row.file_name, row.params, row.created_at, row.result) == ("ä.wav", '{"lang": "de"}', 1.5, None)
-    claimed = tasks.claim("me")
-    assert claimed is not None
-    assert tasks.complete(Claim("old", claimed.claim_no, "me"), "json", "[]", [], 1.0)
-
-
-def test_every_index_of_the_first_version_is_there_after_the_last(ledger_url: str, first_only: Path) -> None:
-    old = db_url.connect(ledger_url)
-    Runner(old, str(first_only)).up()
-    before = {index.name for index in old.get_indexes("task")}
-    old.close()
-    opened = connection.connect(ledger_url)
-    assert before < {index.name for index in opened.get_indexes("task")}
-
-
-def test_nothing_stands_behind_the_result_where_sqlite_would_read_through_it(
-    tmp_path: Path, first_only: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(connection, "MIGRATIONS", first_only)
-    url = f"sqlite:///{tmp_path / 'records.db'}"
-    old = db_url.connect(url)
-    Runner(old, str(first_only)).up()
-    insert = "INSERT INTO task (uuid, task_type, status, file_name, params, warnings, progress, claim_no, crashes, created_at"
-    old.execute_sql(f"{insert}, result) VALUES ('a', 'x', 'COMPLETED', '', '', '', 1, 1, 0, 1, '[7]')")
-    old.execute_sql(f"{insert}) VALUES ('b', 'x', 'QUEUED', '', '', '', 1, 1, 0, 1)")
-    old.close()
-    (first_only / "0002_note.py").write_text(COLUMN)
-    opened = connection.connect(url)
-    assert [column.name for column in opened.get_columns("task")][-2:] == ["note", "result"]
-    assert opened.execute_sql("SELECT uuid, result, note FROM task ORDER BY uuid").fetchall() == [
-        ("a", "[7]", "none yet"),
-        ("b", None, "none yet"),
-    ]
-    assert "task_uuid" in {index.name for index in opened.get_indexes("task")}
-    assert not put_result_last(opened), "once"
 
 
 @pytest.mark.parametrize(
@@ -141,7 +92,8 @@ def test_lists_are_read_from_an_index_in_its_order(tmp_path: Path, query: str, i
 
 def test_migrations_bring_about_what_the_models_expect(ledger_url: str) -> None:
     connection.connect(ledger_url)
-    assert columns() == {"task": set(Task._meta.sorted_field_names), "worker": set(Worker._meta.sorted_field_names)}
+    models = (Task, Result, Rendering, Worker)
+    assert columns() == {model._meta.table_name: set(model._meta.sorted_field_names) for model in models}
 
 
 def test_later_migration_is_applied_once_and_keeps_the_tasks(

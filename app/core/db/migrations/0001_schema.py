@@ -1,0 +1,90 @@
+"""The whole schema: tasks, their results and rendered files, and the supervisors' heartbeats."""
+
+from peewee import (
+    AutoField,
+    BlobField,
+    CharField,
+    CompositeKey,
+    DoubleField,
+    ForeignKeyField,
+    IntegerField,
+    Model,
+    TextField,
+)
+
+
+class Task(Model):
+    id = AutoField()
+    uuid = CharField(max_length=36, unique=True)
+    task_type = CharField(max_length=32)
+    status = CharField(max_length=16)
+    file_name = TextField(default="")
+    params = TextField(default="{}")
+    warnings = TextField(default="[]")
+    result_type = CharField(max_length=16, null=True)
+    error_code = CharField(max_length=64, null=True)
+    error = TextField(null=True)
+    stage = CharField(max_length=32, null=True)
+    progress = DoubleField(default=0.0)
+    language = CharField(max_length=16, null=True)
+    audio_duration = DoubleField(null=True)
+    duration = DoubleField(null=True)
+    claim_no = IntegerField(default=0)
+    crashes = IntegerField(default=0)
+    holder = CharField(max_length=128, null=True)
+    lease_expires = DoubleField(null=True)
+    created_at = DoubleField()
+    started_at = DoubleField(null=True)
+    finished_at = DoubleField(null=True)
+    files_purged_at = DoubleField(null=True)
+    not_before = DoubleField(null=True)
+    source_url = TextField(null=True)
+
+    class Meta:
+        table_name = "task"
+        indexes = (
+            (("status", "id"), False),
+            (("task_type", "id"), False),
+            (("task_type", "status", "id"), False),
+            (("finished_at",), False),
+            (("files_purged_at", "finished_at"), False),
+        )
+
+
+class Result(Model):
+    # By uuid: SQLite gives the row id of a deleted task to the next one, a uuid is never used again.
+    task = ForeignKeyField(Task, field="uuid", column_name="task", primary_key=True, on_delete="CASCADE")
+    result = TextField()
+    speaker_embeddings = TextField(null=True)
+
+    class Meta:
+        table_name = "result"
+
+
+class Rendering(Model):
+    task = ForeignKeyField(Task, field="uuid", column_name="task", index=False, on_delete="CASCADE")
+    format = CharField(max_length=16)
+    version = IntegerField()
+    content = BlobField()
+
+    class Meta:
+        table_name = "rendering"
+        primary_key = CompositeKey("task", "format", "version")
+
+
+class Worker(Model):
+    name = CharField(max_length=128, primary_key=True)
+    devices = TextField(default="[]")
+    started_at = DoubleField()
+    heartbeat_at = DoubleField()
+
+    class Meta:
+        table_name = "worker"
+
+
+def up(migrator, db):
+    models = [Task, Result, Rendering, Worker]
+    with db.bind_ctx(models):
+        db.create_tables(models)
+    # Only the few tasks whose recording is still to be downloaded.
+    db.execute_sql("CREATE INDEX task_source_url ON task (id) WHERE source_url IS NOT NULL")

@@ -1,0 +1,55 @@
+"""Results rendered as files (SRT, VTT, ...), kept so that each is written once and not per request.
+
+A rendering is a cache: without it the file is written again from the result, so a failure to store one is only logged.
+The database deletes renderings together with their task (ON DELETE CASCADE).
+"""
+
+from __future__ import annotations
+
+import logging
+
+from peewee import BlobField, CharField, CompositeKey, DatabaseError, IntegerField, InterfaceError, Model
+
+from app.core.db.connection import database, limit_wait, write
+
+STORE_SECONDS = 0.5  # the client waits for its file meanwhile
+
+log = logging.getLogger(__name__)
+
+
+class Rendering(Model):
+    """One file. ``task`` is the task's uuid, ``version`` that of the writers (``app.formats.VERSION``)."""
+
+    task = CharField(max_length=36)
+    format = CharField(max_length=16)
+    version = IntegerField()
+    content = BlobField()
+
+    class Meta:
+        database = database
+        table_name = "rendering"
+        primary_key = CompositeKey("task", "format", "version")
+
+
+def get(uuid: str, file_format: str, version: int) -> bytes | None:
+    """Read a file that was rendered before; None when this version of the writers has not rendered it yet."""
+    key = (Rendering.task == uuid) & (Rendering.format == file_format) & (Rendering.version == version)
+    content = Rendering.select(Rendering.content).where(key).scalar()
+    return None if content is None else bytes(content)
+
+
+def store(uuid: str, file_format: str, version: int, content: bytes) -> bool:
+    """Keep a rendered file in place of those of older writers; False when the database could not take it.
+
+    Two requests may render the same file at once: the second one leaves the first one's row as it is.
+    """
+    older = (Rendering.task == uuid) & (Rendering.format == file_format) & (Rendering.version < version)
+    try:
+        with limit_wait(STORE_SECONDS), write():
+            Rendering.delete().where(older).execute()
+            row = Rendering.insert(task=uuid, format=file_format, version=version, content=content)
+            row.on_conflict_ignore().execute()
+    except (DatabaseError, InterfaceError) as error:  # locked, disk full, connection lost, task deleted meanwhile
+        log.warning("task %s: the %s file could not be stored and will be rendered again: %s", uuid, file_format, error)
+        return False
+    return True

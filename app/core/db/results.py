@@ -1,0 +1,32 @@
+"""The results of completed tasks, in a table of their own: a result may be megabytes, and lists never read past one.
+
+The database deletes a result together with its task (ON DELETE CASCADE).
+"""
+
+from __future__ import annotations
+
+from peewee import CharField, Model, TextField
+
+from app.core.db.connection import database
+
+
+class Result(Model):
+    """What a completed task produced. ``task`` is the task's uuid, the other columns are JSON text."""
+
+    task = CharField(max_length=36, primary_key=True)
+    result = TextField()
+    speaker_embeddings = TextField(null=True)
+
+    class Meta:
+        database = database
+        table_name = "result"
+
+
+def store(uuid: str, result: str, speaker_embeddings: str | None) -> None:
+    """Insert the result of a task; part of the transaction that completes it (``tasks.complete``)."""
+    Result.insert(task=uuid, result=result, speaker_embeddings=speaker_embeddings).execute()
+
+
+def get(uuid: str) -> Result | None:
+    """Read a task's result; None unless the task is completed."""
+    return Result.get_or_none(Result.task == uuid)

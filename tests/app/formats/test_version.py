@@ -1,0 +1,41 @@
+"""The writers' version changes with what they write, or stored files of an older version would still be served."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Any
+
+from app.formats import VERSION, WRITERS
+
+DIGEST = {1: "255c567c75650818"}
+
+
+def segment(start: float, text: str, speaker: str | None = None, timed: bool = True) -> dict[str, Any]:
+    forms = text.split(" ")
+    words = [
+        {"word": form, "start": start + 0.5 * number, "end": start + 0.5 * number + 0.4, "speaker": speaker}
+        for number, form in enumerate(forms)
+    ]
+    return {"start": start, "end": start + 0.5 * len(forms), "text": text, "speaker": speaker, "words": words * timed}
+
+
+SPEECH = [
+    segment(0.4, "Hello and thanks."),
+    segment(
+        3.0, "A sentence that is long enough, with its commas; it needs several lines, and cues as well! " * 3, "A"
+    ),
+    segment(120.0, "<i>markup</i> --> {\\an8} \\N & tab\there\nand there", "SPEAKER_01"),
+    segment(119.0, "謝謝大家今天來到這裡聽我們說話。" * 4, "B", timed=False),
+    segment(3700.0, ""),
+    segment(3701.0, "later words", None, timed=False),
+]
+
+
+def test_version_is_raised_when_a_writer_writes_something_else() -> None:
+    result = json.dumps(SPEECH)
+    digest = hashlib.sha256()
+    for kind, writers in WRITERS.items():
+        for name, write in writers.items():
+            digest.update(f"{kind} {name}\n{''.join(write(result))}".encode())
+    assert {VERSION: digest.hexdigest()[:16]} == DIGEST, "raise VERSION in app/formats/__init__.py, then set DIGEST"
