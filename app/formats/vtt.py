@@ -1,4 +1,4 @@
-"""WebVTT (W3C): cues with their speaker as a voice and, inside them, the moment at which each word begins."""
+"""WebVTT (W3C) subtitles with speaker voices and word timestamps."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def moment(milliseconds: int) -> str:
 
 
 def _text(cue: Cue) -> str:
-    """The lines, a timestamp before each word that has a time; those rise, and lie strictly inside the cue."""
+    """Write the cue's text with word timestamps, which WebVTT wants ascending and strictly inside the cue."""
     latest = cue.start
     lines = []
     for pieces in cue.lines:
