@@ -27,9 +27,9 @@ Send parameters in the query or as form fields. Instead of `file`, send `file_ur
 
 MESSAGES: dict[int, tuple[str, dict[str, list[str]] | None]] = {
     400: ("The browser (or proxy) sent a request that this server could not understand.", None),
-    404: ("No task has this identifier.", None),
-    409: ("The task is IN_PROGRESS; it has no result yet.", None),
-    410: ("The files of this task were removed at 2026-11-22T13:10:00.000Z; its result is kept.", None),
+    404: ("There is no task with this identifier.", None),
+    409: ("The task is IN_PROGRESS; its result is not there yet.", None),
+    410: ("The files of this task were removed at 2026-11-22T13:10:00.000Z; its result stays.", None),
     413: ("The data value transmitted exceeds the capacity limit.", None),
     416: ("The requested range is outside the file.", None),
     422: (
@@ -37,8 +37,8 @@ MESSAGES: dict[int, tuple[str, dict[str, list[str]] | None]] = {
         {"threshold": ["Must be greater than or equal to 0 and less than or equal to 1."]},
     ),
     429: ("The queue is full; try again later.", None),
-    503: ("The database is temporarily unavailable; try again later.", None),
-    507: ("The server has not enough disk space for this recording; try again later.", None),
+    503: ("The database is temporarily unavailable; try again.", None),
+    507: ("The server has no room for this recording; try again later.", None),
 }
 SUBMISSION_ERRORS = (400, 413, 422, 429, 503, 507)
 

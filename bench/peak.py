@@ -1,4 +1,4 @@
-"""The highest resident memory of processes while something goes on, sampled."""
+"""Sample the peak resident memory of processes."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ SAMPLED_SECONDS = 0.1
 
 
 class Peak:
-    """``with Peak(processes) as peak: …``, then in bytes the ``highest`` of any, or the most that one has grown since then."""
+    """A context manager that records in bytes the ``highest`` memory of any process, and the largest ``growth`` of one."""
 
     def __init__(self, processes: Sequence[psutil.Process]) -> None:
         self._processes = processes

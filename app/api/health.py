@@ -35,7 +35,7 @@ def live() -> Any:
 @blueprint.response(200, Health, example={"status": "ok"})
 @documented_errors(blueprint, 503)
 def ready() -> Any:
-    """Check the database, the worker heartbeat and the free disk space."""
+    """Check that the database answers, a worker is alive and there is disk space."""
     reason = _find_worker_problem(heartbeats.fresh()) or _find_space_problem(get_settings())
     if reason:
         raise ServiceUnavailable(reason, retry_after=RETRY_SECONDS)
@@ -45,7 +45,7 @@ def ready() -> Any:
 def _find_worker_problem(workers: list[heartbeats.Worker]) -> str | None:
     """Why no task can run now; None when one can, or soon will."""
     if not workers:
-        return f"No worker heartbeat for {heartbeats.FRESH_SECONDS:.0f} s; start a worker with: python -m workers"
+        return f"No worker heartbeat for {heartbeats.FRESH_SECONDS:.0f} s; start one with: python -m workers"
     devices = [device for each in workers for device in json.loads(each.devices)]
     if not devices or any(device["state"] != "down" for device in devices):
         return None

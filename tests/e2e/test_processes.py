@@ -76,7 +76,7 @@ def test_unreachable_ledger_refuses_to_start_in_one_sentence(tmp_path: Path, mod
         [sys.executable, "-m", module], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60
     )
     assert done.returncode == 1
-    assert "cannot start: the ledger does not answer" in done.stderr
+    assert "cannot start: the database is not available" in done.stderr
     assert "Traceback" not in done.stderr and "secret" not in done.stderr
 
 

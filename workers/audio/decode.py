@@ -1,4 +1,4 @@
-"""The recording's sound for speech models: all of it at once, 16 kHz mono float32."""
+"""Decode a whole recording for the speech models: 16 kHz mono float32."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Samples = NDArray[np.float32]
 
 
 def decode(run: Run) -> Samples:
-    """The recording's sound: shape (samples,), float32 in [-1, 1] at 16 kHz, finite.
+    """Decode the recording: shape (samples,), float32 in [-1, 1] at 16 kHz, finite.
 
     Raises SpeechError: invalid_media, unsupported_media, no_audio, too_long.
     """
@@ -26,7 +26,7 @@ def decode(run: Run) -> Samples:
 
 
 class Gathered:
-    """Mono samples at 16 kHz in a buffer that grows in place: an hour takes 230 MB once, not twice."""
+    """A sample buffer that grows in place, so that an hour takes 230 MB once, not twice."""
 
     def __init__(self, expected_seconds: float | None) -> None:
         self._buffer = np.empty(int(max(0.0, expected_seconds or 60.0) * SAMPLE_RATE) + SAMPLE_RATE, np.float32)
@@ -40,6 +40,6 @@ class Gathered:
         self._filled = needed
 
     def samples(self) -> Samples:
-        """What was added; nothing can be added afterwards."""
+        """Return all samples; nothing can be added afterwards."""
         self._buffer.resize(self._filled, refcheck=False)
         return self._buffer

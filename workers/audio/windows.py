@@ -1,4 +1,4 @@
-"""Where to decode: windows of bounded length, cut in quiet places or around the speech that Silero hears."""
+"""Choose the windows to transcribe: cut at quiet places, or around the speech that Silero VAD finds."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ FAINTEST = 10 ** (-70 / 20)  # peak, of full scale: far below the noise of any m
 
 
 def audible_windows(samples: Samples, params: dict[str, Any]) -> Windows:
-    """(start, end) in seconds of what is to be decoded; none where there is nothing to hear.
+    """List the (start, end) in seconds of the windows to transcribe; silent windows are left out.
 
-    ``samples`` are float32 at 16 kHz; ``params`` those of /transcription.
+    ``samples`` are float32 at 16 kHz, shape (samples,); ``params`` are those of /transcription.
     """
     longest = float(params["chunk_length"])
     windows = speech_windows(samples, params, longest) if params["vad_filter"] else quiet_windows(samples, longest)
-    return [window for window in windows if _audible(samples, window)]
+    return [window for window in windows if _is_audible(samples, window)]
 
 
 def quiet_windows(samples: Samples, longest: float) -> Windows:
-    """Cut the whole recording into windows of at most ``longest`` seconds, at the quietest place of each last third."""
+    """Cut the recording into windows of at most ``longest`` seconds, each at the quietest frame of its last third."""
     frames = len(samples) // FRAME
     most = int(longest * SAMPLE_RATE) // FRAME
     energy = _energy(samples, frames)
@@ -42,7 +42,7 @@ def quiet_windows(samples: Samples, longest: float) -> Windows:
 
 
 def speech_windows(samples: Samples, params: dict[str, Any], longest: float) -> Windows:
-    """Windows of at most ``longest`` seconds that hold all speech Silero hears, on the recording's own timeline."""
+    """Group the speech that Silero VAD finds into windows of at most ``longest`` seconds of the recording."""
     windows: Windows = []
     for start, end in speech(samples, params, longest):
         if windows and end - windows[-1][0] <= longest:
@@ -52,14 +52,14 @@ def speech_windows(samples: Samples, params: dict[str, Any], longest: float) -> 
     return windows
 
 
-def _audible(samples: Samples, window: tuple[float, float]) -> bool:
-    """Whether there is anything to hear; decoders invent words for windows of silence."""
+def _is_audible(samples: Samples, window: tuple[float, float]) -> bool:
+    """Whether a window is audible; Whisper invents words for silence."""
     piece = samples[int(window[0] * SAMPLE_RATE) : int(window[1] * SAMPLE_RATE)]
     return len(piece) >= SHORTEST_SECONDS * SAMPLE_RATE and bool(max(np.max(piece), -np.min(piece)) > FAINTEST)
 
 
 def _energy(samples: Samples, frames: int) -> Any:
-    """Mean square of each 20 ms frame, smoothed over 180 ms: a pause between words, not a zero within one."""
+    """Mean square of each 20 ms frame, smoothed over 180 ms to find pauses between words, not gaps within one."""
     framed = samples[: frames * FRAME].reshape(frames, FRAME)
     energy = np.einsum("ij,ij->i", framed, framed) / FRAME
     return np.convolve(energy, np.ones(SMOOTHING_FRAMES) / SMOOTHING_FRAMES, mode="same") if frames else energy
