@@ -1,4 +1,4 @@
-"""The same service on PostgreSQL: woken by NOTIFY, through a restart of the database server."""
+"""The service on PostgreSQL: NOTIFY wakes it, and it survives a restart of the database server."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def test_a_recording_is_transcribed_on_postgresql(postgres: Postgres, tmp_path: 
         assert done["status"] == "COMPLETED" and done["result"]
         assert (
             min(service.claim_delay() for _ in range(3)) < 1.0
-        )  # without NOTIFY it would be the two seconds between looks
+        )  # without NOTIFY, it would be the polling interval of 2 s
 
 
 def test_a_restart_of_the_database_is_survived(tmp_path: Path, postgres: Postgres) -> None:

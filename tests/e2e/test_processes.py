@@ -1,4 +1,4 @@
-"""Processes start, refuse to start, and stop; nothing is left running. How they die is tests/faults' concern."""
+"""Processes start, refuse to start, and stop without leftovers. For crashes see tests/faults."""
 
 from __future__ import annotations
 
@@ -16,9 +16,7 @@ from tests.service import ROOT, SAMPLE, Service, free_port, until
 
 
 def test_a_stop_lets_a_short_task_finish(own_service: Service, tmp_path: Path) -> None:
-    spoken = recordings.speech(SAMPLE)[
-        : 2 * recordings.RATE
-    ]  # a busy machine, too, is done with it within drain_timeout
+    spoken = recordings.speech(SAMPLE)[: 2 * recordings.RATE]  # short enough for drain_timeout on a busy machine
     identifier = own_service.submit(recordings.wav(tmp_path / "short.wav", spoken))
     until(lambda: own_service.task(identifier)["status"] != "QUEUED", "task is claimed")
     assert own_service.worker is not None
@@ -69,7 +67,7 @@ def test_ctrl_c_leaves_no_process_behind(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("module", ["workers", "wsgi"])
-def test_unreachable_ledger_refuses_to_start_in_one_sentence(tmp_path: Path, module: str) -> None:
+def test_unavailable_database_refuses_to_start_in_one_line(tmp_path: Path, module: str) -> None:
     address = f"postgresql://me:secret@127.0.0.1:{free_port()}/speech"
     environment = Service(tmp_path, db_url=address).environment
     done = subprocess.run(
