@@ -1,4 +1,4 @@
-"""Start the service on the mini models, transcribe a conversation over HTTP and print the result."""
+"""Start the service, transcribe a conversation and print the result."""
 
 from __future__ import annotations
 
@@ -61,8 +61,9 @@ def main() -> None:
 
 
 def free_port(asked: str | None) -> tuple[str, IO[bytes]]:
-    """Reserve the requested port; else 8000, or any free port when 8000 is in use.
+    """Reserve the requested port.
 
+    Without a request, it is 8000, or any free port when 8000 is in use.
     The returned lock file keeps other demos off the port until it is closed.
     """
     for port in (asked or "8000", "0"):

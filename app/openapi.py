@@ -58,7 +58,10 @@ def configure(app: Flask) -> None:
 
 
 def documented_errors(blueprint: Blueprint, *codes: int, **say: str) -> Callable[[View], View]:
-    """Document the errors of a view with example bodies; ``say_409=`` replaces the message of one."""
+    """Document the errors of a view with example bodies.
+
+    ``say_409=`` replaces the message of one.
+    """
 
     def decorate(view: View) -> View:
         for code in codes:
@@ -77,7 +80,7 @@ def documented_errors(blueprint: Blueprint, *codes: int, **say: str) -> Callable
 
 
 def documented_submission(blueprint: Blueprint, parameters: type[Schema]) -> Callable[[View], View]:
-    """Parse ``parameters`` from query and form; document the upload body and all responses."""
+    """Parse ``parameters`` from query and form; document body and responses."""
 
     def decorate(view: View) -> View:
         view = blueprint.arguments(parameters, location="query")(view)

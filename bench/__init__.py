@@ -1,1 +1,4 @@
-"""Benchmarks: measure the figures that the project promises, on real processes; not part of the tests."""
+"""Benchmarks: measure the figures that the project promises, on real processes.
+
+Not part of the tests.
+"""

@@ -13,7 +13,10 @@ IDLE_LOAD = 0.5
 
 
 def main() -> int:
-    """Print every figure; return 1 when one misses its target, else 0."""
+    """Print every figure.
+
+    Return 1 when one misses its target, else 0.
+    """
     arguments = _arguments()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # as an exception, so that cleanup runs
     load = os.getloadavg()[0]

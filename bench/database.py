@@ -1,4 +1,4 @@
-"""Compare a database of a million finished tasks with a small one: polling, claiming, listing.
+"""Compare a database of a million finished tasks with a small one.
 
 Runs on SQLite, and on PostgreSQL where its server is installed.
 """
@@ -88,7 +88,10 @@ def compare(kind: str, addresses: list[str], folder: Path, rows: int, rounds: in
 
 
 def fill(kind: str, address: str, rows: int) -> None:
-    """Create a database of ``rows`` finished tasks; the newest PAGE of them are the same in every one."""
+    """Create a database of ``rows`` finished tasks.
+
+    The newest PAGE of them are the same in every one.
+    """
     opened = connection.connect(address)
     mark, modulo = ("?", "%") if kind == SQLITE else ("%s", "%%")
     statement = FILL.format(counted=COUNTED[kind], identifier=IDENTIFIER[kind], modulo=modulo, result=mark)
@@ -123,7 +126,10 @@ def get(client: FlaskClient, address: str) -> None:
 
 
 def time_task_steps() -> Measured:
-    """Submit, claim and complete tasks; each is deleted again, so that every round finds the same rows."""
+    """Submit, claim and complete tasks.
+
+    Each is deleted again, so that every round finds the same rows.
+    """
     submits, claims, finishes = [], [], []
     for _ in range(REPETITIONS):
         identifier = str(uuid.uuid4())

@@ -30,7 +30,10 @@ class Direct:
     connection: Connection
 
     def run(self, jobs: list[Job]) -> tuple[float, list[str]]:
-        """Run ``jobs`` one after the other; return the seconds taken and the results as JSON text."""
+        """Run ``jobs`` one after the other.
+
+        Return the seconds taken and the results as JSON text.
+        """
         self.connection.send(jobs)
         answer: tuple[float, list[str]] = self.connection.recv()
         return answer
@@ -38,7 +41,7 @@ class Direct:
 
 @contextlib.contextmanager
 def process(settings: Settings) -> Iterator[Direct]:
-    """Start the process on the first slot that a supervisor would have, with that slot's threads."""
+    """Start the process on the supervisor's first slot."""
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe()
     slot = slots.list_slots(settings.workers)[0]

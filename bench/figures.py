@@ -11,7 +11,10 @@ MEGABYTE = 1_000_000
 
 @dataclass(frozen=True)
 class Figure:
-    """A ``value`` in ``unit``; ``most`` is the largest value within the target, None without a target."""
+    """A ``value`` in ``unit``.
+
+    ``most`` is the largest value within the target; None means no target.
+    """
 
     name: str
     value: float

@@ -54,6 +54,9 @@ def long_recording(folder: Path, minutes: int) -> Path:
 
 
 def processor_seconds(process: psutil.Process) -> float:
-    """CPU time of the process in seconds; on a busy machine it is more exact than the clock."""
+    """CPU time of the process in seconds.
+
+    On a busy machine it is more exact than the clock.
+    """
     times = process.cpu_times()
     return float(times.user + times.system)

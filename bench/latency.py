@@ -1,4 +1,4 @@
-"""Measure how soon an idle service starts a task, and how soon a busy one answers GET /task."""
+"""Measure how soon an idle service starts a task and a busy one answers."""
 
 from __future__ import annotations
 
@@ -30,7 +30,10 @@ def measure(quick: bool) -> Iterator[Figure]:
 
 
 def pickup(service: Service, repetitions: int) -> Iterator[Figure]:
-    """Measure from created_at, and from the POST's response, to started_at; all use one machine's clock."""
+    """Measure from created_at, and from the POST's response, to started_at.
+
+    All use one machine's clock.
+    """
     short = recordings.write(service.folder / "short.wav", recordings.speech(), 3.0)
     since_row, since_answer = [], []
     for number in range(repetitions):
@@ -48,7 +51,7 @@ def pickup(service: Service, repetitions: int) -> Iterator[Figure]:
 
 
 def polling(service: Service, seconds: float) -> Iterator[Figure]:
-    """Request a finished task and queued ones on a fixed schedule, while the device is busy."""
+    """Poll tasks on a fixed schedule while the device is busy."""
     done = service.submit(SAMPLE)
     service.finished(done)
     waiting = _keep_busy(service, seconds)
@@ -68,8 +71,9 @@ def _keep_busy(service: Service, seconds: float) -> list[str]:
 
 
 def _send_on_schedule(urls: list[str], seconds: float) -> tuple[list[float], int]:
-    """Send ``RATE`` requests per second; each delay counts from when its request was due.
+    """Send ``RATE`` requests per second.
 
+    Each delay counts from when its request was due.
     So a slow answer does not hide the delay of those that wait behind it (coordinated omission).
     """
     due = iter([(number / RATE, url) for number, url in zip(range(int(RATE * seconds)), itertools.cycle(urls))])

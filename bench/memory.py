@@ -1,4 +1,4 @@
-"""Measure the memory of the web processes: idle, after requests, during a large upload and download."""
+"""Measure the memory of the web processes."""
 
 from __future__ import annotations
 
@@ -87,7 +87,10 @@ def _measure_download(service: Service, size: int) -> Iterator[Figure]:
 
 
 def _create_separation(service: Service, size: int) -> str:
-    """Create a completed separation with a stem of ``size`` bytes, a sparse file that takes no disk space."""
+    """Create a completed separation with a stem of ``size`` bytes.
+
+    The stem is a sparse file, which takes no disk space.
+    """
     opened = connection.connect(service.environment["DB_URL"])
     identifier = str(uuid.uuid4())
     tasks.submit(identifier, BGM_SEPARATION, {}, "a.wav", [])
@@ -107,7 +110,10 @@ def _figures(label: str, seconds: float, peak: Peak) -> Iterator[Figure]:
 
 
 def upload(port: int, size: int) -> int:
-    """POST a WAV file of ``size`` bytes of silence, generated while it is sent; return the status code."""
+    """POST a WAV file of ``size`` bytes of silence, generated while it is sent.
+
+    Return the status code.
+    """
     head = (
         f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="file"; filename="silence.wav"\r\n'
         "Content-Type: audio/wav\r\n\r\n"

@@ -12,7 +12,10 @@ SAMPLED_SECONDS = 0.1
 
 
 class Peak:
-    """A context manager that records in bytes the ``highest`` memory of any process, and the largest ``growth`` of one."""
+    """A context manager that samples the memory of processes.
+
+    ``highest`` is the most that any of them held, ``growth`` the most that one has grown, in bytes.
+    """
 
     def __init__(self, processes: Sequence[psutil.Process]) -> None:
         self._processes = processes

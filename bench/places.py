@@ -31,7 +31,10 @@ def service() -> Iterator[Service]:
 
 
 def started_in(place: Path) -> list[psutil.Process]:
-    """List the live processes whose CACHE_DIR is under ``place``, also those whose parent has exited."""
+    """List the live processes whose CACHE_DIR is under ``place``.
+
+    The environment finds them even after their parent has exited.
+    """
     return [process for process in psutil.process_iter() if _cache_of(process).startswith(f"{place}/")]
 
 

@@ -47,7 +47,10 @@ def _make_recording(folder: Path, minutes: int) -> Path:
 
 
 def _separate(service: Service, process: psutil.Process, recording: Path) -> tuple[int, dict[str, object]]:
-    """Separate a recording; return the peak memory of the device process and the finished task."""
+    """Separate a recording.
+
+    Return the peak memory of the device process and the finished task.
+    """
     with Peak([process]) as peak, recording.open("rb") as file:
         answer = requests.post(f"{service.url}/bgm-separation", files={"file": file}, timeout=600)
         done = service.finished(answer.json()["identifier"], PATIENCE)
@@ -56,7 +59,10 @@ def _separate(service: Service, process: psutil.Process, recording: Path) -> tup
 
 
 def _measure_download(service: Service, identifier: object) -> Iterator[Figure]:
-    """Download the ZIP of the longer recording; the web process must not grow with its size."""
+    """Download the ZIP of the longer recording.
+
+    The web process must not grow with its size.
+    """
     assert service.web is not None
     size, started = 0, time.perf_counter()
     address = f"{service.url}/task/file/{identifier}"

@@ -1,4 +1,7 @@
-"""Measure the import time of the web app and the start of `make serve`; Ctrl-C must leave no process."""
+"""Measure the import time of the web app and the start of `make serve`.
+
+Ctrl-C must leave no process.
+"""
 
 from __future__ import annotations
 
@@ -41,7 +44,10 @@ def import_web() -> float:
 
 
 def serve() -> tuple[float, float, int]:
-    """Run `make serve`; return the seconds to its first answer, those to stop, and the processes left."""
+    """Run `make serve`.
+
+    Return the seconds to its first answer, those to stop, and the processes left.
+    """
     with places.folder() as folder:
         port = free_port()
         environment = {

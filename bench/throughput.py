@@ -43,13 +43,17 @@ def measure(quick: bool) -> Iterator[Figure]:
 
 
 def _jobs(paths: list[Path], params: dict[str, Any]) -> list[Job]:
-    """Build the jobs; ``params`` come from the service, so that both sides use the same."""
+    """Build the jobs.
+
+    ``params`` come from the service, so that both sides use the same.
+    """
     return [Job(path.name, 1, TRANSCRIPTION, params, [], str(path)) for path in paths]
 
 
 def through_service(service: Service, paths: list[Path]) -> tuple[float, list[str]]:
-    """Run all recordings; return the seconds from the first POST to the last end, and the transcripts.
+    """Send all recordings through the service.
 
+    Return the seconds from the first POST to the last end, and the transcripts.
     The end is finished_at of the database, read from the same clock, so rare polling costs no accuracy.
     """
     started = time.time()

@@ -23,7 +23,10 @@ def find_postgres() -> Path | None:
 
 
 class Postgres:
-    """A server on a free port of 127.0.0.1; as it refuses to run as root, root runs it as ``postgres``."""
+    """A server on a free port of 127.0.0.1.
+
+    As it refuses to run as root, root runs it as ``postgres``.
+    """
 
     def __init__(self, programs: Path) -> None:
         self.programs = programs

@@ -30,7 +30,10 @@ def free_port() -> int:
 
 
 def until(condition: Callable[[], Any], what: str, patience: float = PATIENCE, every: float = 0.05) -> Any:
-    """Wait until ``condition`` returns a true value and return it; AssertionError after ``patience`` seconds."""
+    """Wait until ``condition`` returns a true value and return it.
+
+    AssertionError after ``patience`` seconds.
+    """
     deadline = time.monotonic() + patience
     while time.monotonic() < deadline:
         answer = condition()
@@ -41,7 +44,10 @@ def until(condition: Callable[[], Any], what: str, patience: float = PATIENCE, e
 
 
 class Service:
-    """One running service; ``web`` and ``worker`` are its two process trees."""
+    """One running service.
+
+    ``web`` and ``worker`` are its two process trees.
+    """
 
     def __init__(self, folder: Path, config: Path = MINI / "config.yaml", db_url: str | None = None) -> None:
         self.folder = folder

@@ -15,7 +15,10 @@ Answer = Callable[[str], Iterable[bytes]]
 
 
 class Source(socketserver.ThreadingTCPServer):
-    """A server: ``requests`` holds the request heads, ``names`` the TLS server names; ``answer(path)`` yields bytes."""
+    """A server: ``requests`` holds the request heads, ``names`` the TLS server names.
+
+    ``answer(path)`` yields bytes.
+    """
 
     allow_reuse_address = True
     daemon_threads = True
@@ -74,7 +77,10 @@ def source(answer: Answer | bytes, **kwargs: Any) -> Iterator[Source]:
 
 
 def answered(body: bytes, status: str = "200 OK", length: int | None = -1, **headers: str) -> bytes:
-    """Build a response; ``length`` None omits the Content-Length, a number replaces it."""
+    """Build a response.
+
+    ``length`` None omits the Content-Length, a number replaces it.
+    """
     lines = [f"HTTP/1.1 {status}", *(f"{name.replace('_', '-')}: {value}" for name, value in headers.items())]
     if length is not None:
         lines.append(f"Content-Length: {len(body) if length == -1 else length}")

@@ -11,6 +11,7 @@ from werkzeug.exceptions import NotFound
 
 blueprint = Blueprint("docs", __name__, template_folder="../templates")
 
+# Both viewers create inline styles, and the pages start them with inline scripts; ReDoc's search runs in a blob: worker.
 POLICY = (
     "default-src 'self'; img-src 'self' data:; font-src 'self' data:; style-src 'self' 'unsafe-inline'; "
     "script-src 'self' 'unsafe-inline'; worker-src 'self' blob:; child-src blob:"
@@ -41,7 +42,10 @@ def asset(name: str) -> Response:
 
 
 def bundles() -> Path:
-    """The folder of offapi's bundles; importing offapi would read them all into memory."""
+    """The folder of offapi's bundles.
+
+    Importing offapi would read them all into memory.
+    """
     spec = find_spec("offapi")
     if spec is None or not spec.submodule_search_locations:
         raise RuntimeError("the offapi package is not installed: pip install -r requirements.txt")

@@ -1,4 +1,4 @@
-"""Download the stems of a finished task: all as a ZIP, or one, in whole or in ranges."""
+"""Download the stems of a finished task, as a ZIP or one by one."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def archive(identifier: str) -> Response:
     except FileNotFoundError:
         _abort_gone()
     response = current_app.response_class(content, mimetype="application/zip", direct_passthrough=True)
-    response.content_length = len(content)
+    response.content_length = len(content)  # clients can show progress and notice a broken download
     response.headers["Content-Disposition"] = f"attachment; filename={row.uuid}.zip"
     return response
 
@@ -55,7 +55,10 @@ def stem(identifier: str, name: str) -> Response:
 
 
 def _find_stems(row: Task) -> dict[str, Path]:
-    """Map the task's file names to paths, or abort: 409 while unfinished, 404 without files, 410 once purged."""
+    """Map the task's file names to paths.
+
+    Answers 409 while the task is unfinished, 404 when it has no files, 410 once they are purged.
+    """
     if row.status not in (FAILED, CANCELLED):
         require_completed(row)
     if not stem_archive.keeps_stems(row):

@@ -43,7 +43,7 @@ def ready() -> Any:
 
 
 def _find_worker_problem(workers: list[heartbeats.Worker]) -> str | None:
-    """Why no task can run now; None when one can, or soon will."""
+    """Why no task can run now, or None."""
     if not workers:
         return f"No worker heartbeat for {heartbeats.FRESH_SECONDS:.0f} s; start one with: python -m workers"
     devices = [device for each in workers for device in json.loads(each.devices)]

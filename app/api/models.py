@@ -25,7 +25,10 @@ def show() -> dict[str, Any]:
 
 
 def choices(settings: Settings, defaults: dict[str, Any]) -> dict[str, Any]:
-    """List the default and the choices of each parameter, and the diarization model, which has no parameter."""
+    """List the default and the choices of each parameter.
+
+    The diarization model is listed, too, although no parameter chooses it.
+    """
     known = models(settings)
     whisper = [_describe(model, settings) for model in known if model.kind == "whisper"]
     separate = [_describe(model, settings) for model in known if model.kind == "separate"]

@@ -39,8 +39,9 @@ class QueryBlueprint(Blueprint):
 
 
 def query(req: Any) -> MultiDict[str, str]:
-    """Parse the query string; bytes that are not UTF-8 become lone surrogates.
+    """Parse the query string.
 
+    Bytes that are not UTF-8 become lone surrogates.
     Every field rejects those. Werkzeug's own parser would replace them silently, or fail.
     """
     text = req.query_string.decode("utf-8", "surrogateescape")

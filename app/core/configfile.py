@@ -1,4 +1,7 @@
-"""Read a YAML file into dataclasses; every error names the file, the line and the key."""
+"""Read a YAML file into dataclasses.
+
+Every error names the file, the line and the key.
+"""
 
 from __future__ import annotations
 
@@ -22,13 +25,20 @@ class _Section(dict[str, Any]):
 
 
 def place(section: Mapping[str, Any], key: str) -> str:
-    """The file and line of ``key``, or ``config`` when the section was not read from a file."""
+    """The file and line of ``key``, for error messages.
+
+    It is ``config`` for a section that was not read from a file.
+    """
     return section.places.get(key, "config") if isinstance(section, _Section) else "config"
 
 
 def read(path: Path, sections: list[str]) -> dict[str, Any]:
-    """Read the sections of a file; a name outside ``sections`` raises SettingsError."""
+    """Read the sections of a file.
+
+    Raises SettingsError for a name outside ``sections``.
+    """
     try:
+        # compose, not load: only nodes know their lines
         node = yaml.compose(path.read_text(encoding="utf-8"), Loader=yaml.SafeLoader)
     except OSError as error:
         raise SettingsError(f"{path}: cannot read the file ({error.strerror})") from error
@@ -36,7 +46,7 @@ def read(path: Path, sections: list[str]) -> dict[str, Any]:
         raise SettingsError(f"{path}: not valid YAML ({' '.join(str(error).split())})") from error
     try:
         values = _convert_node(node, path) if node is not None else _Section()
-    except RecursionError as error:
+    except RecursionError as error:  # an anchor may refer to its own parent
         raise SettingsError(f"{path}: nesting too deep, or an anchor that contains itself") from error
     if not isinstance(values, _Section):
         raise SettingsError(f"{path}: expected sections such as 'whisper:'")
@@ -49,7 +59,10 @@ def read(path: Path, sections: list[str]) -> dict[str, Any]:
 
 
 def _convert_node(node: yaml.Node, path: Path) -> Any:
-    """Convert a YAML node; unlike ``yaml.safe_load``, it keeps the lines and rejects duplicate keys."""
+    """Convert a YAML node.
+
+    Unlike ``yaml.safe_load``, it keeps the lines and rejects duplicate keys.
+    """
     if isinstance(node, yaml.SequenceNode):
         return [_convert_node(item, path) for item in node.value]
     if not isinstance(node, yaml.MappingNode):
@@ -75,8 +88,9 @@ def _convert_scalar(node: yaml.Node, path: Path) -> Any:
 
 
 def section(kind: Any, name: str, values: Any) -> Any:
-    """Build the dataclass ``kind`` from ``values``; missing keys keep their defaults.
+    """Build the dataclass ``kind`` from ``values``.
 
+    Missing keys keep their defaults.
     A field's metadata may set ``choices``, ``least`` and ``most``, and ``each``: a function that raises ValueError for a
     bad entry of a list. Raises SettingsError.
     """

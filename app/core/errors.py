@@ -4,9 +4,10 @@ from __future__ import annotations
 
 
 class SpeechError(Exception):
-    """An error that is reported to the client, over HTTP or in the task row.
+    """An error that is reported to the client.
 
-    ``code`` is a stable snake_case word that clients may test for; ``message`` is one sentence for people.
+    It becomes an HTTP response, or the error of the task's row. ``code`` is a stable snake_case word that clients may
+    test for; ``message`` is one sentence for people.
     """
 
     def __init__(self, code: str, message: str) -> None:
@@ -19,4 +20,7 @@ class SpeechError(Exception):
 
 
 class SettingsError(Exception):
-    """An invalid configuration; the message names the file, the line and the key."""
+    """An invalid configuration.
+
+    The message names the file, the line and the key.
+    """

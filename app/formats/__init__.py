@@ -28,5 +28,8 @@ WRITERS = {TRANSCRIPTION: TRANSCRIPT, VAD: {**ANY, "tsv": tsv.write_spans}}
 
 
 def writers(task_type: str) -> Mapping[str, Writer]:
-    """Map each format of a task type to its writer, which takes the result's JSON text."""
+    """Map each format of a task type to its writer.
+
+    A writer takes the result's JSON text and yields the file in pieces.
+    """
     return WRITERS.get(task_type, ANY)

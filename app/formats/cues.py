@@ -1,4 +1,7 @@
-"""Divide a transcript into subtitle cues: one speaker, at most two lines of 42 columns."""
+"""Divide a transcript into subtitle cues.
+
+A cue has one speaker and at most two lines of 42 columns.
+"""
 
 from __future__ import annotations
 
@@ -28,11 +31,15 @@ class Cue(NamedTuple):
 
 
 def no_lead(speaker: str | None) -> str:
+    """Prefix no speaker names."""
     return ""
 
 
 def cues(segments: Iterable[dict[str, Any]], lead: Lead = no_lead) -> Iterator[Cue]:
-    """Yield the cues of a transcript, ordered by start; ``lead`` returns the prefix of a speaker's first line."""
+    """Yield the cues of a transcript, ordered by start.
+
+    ``lead`` returns the prefix of a speaker's first line.
+    """
     order = count()
     pending: list[tuple[int, int, Cue]] = []  # a heap: segments may overlap, so a later one may start before these
     for segment in segments:
@@ -57,7 +64,10 @@ def _segment_cues(segment: dict[str, Any], lead: Lead) -> Iterator[Cue]:
 
 
 def _split_at_pauses(turn: list[Piece]) -> Iterator[list[Piece]]:
-    """Split a turn at long pauses, so that no words are shown before they are spoken."""
+    """Split a turn at long pauses.
+
+    Otherwise, words would be shown long before they are spoken.
+    """
     start = 0
     for number in range(1, len(turn)):
         if turn[number].start - turn[number - 1].end > PAUSE_MILLISECONDS:
@@ -67,9 +77,10 @@ def _split_at_pauses(turn: list[Piece]) -> Iterator[list[Piece]]:
 
 
 def divided(pieces: list[Piece], taken: int) -> list[list[Piece]]:
-    """Split pieces into as few cues as possible, evenly filled, ending at sentence ends where possible.
+    """Split pieces into as few cues as possible.
 
-    Dynamic programming over (cues, cost): ``best[end]`` is the best split of ``pieces[:end]`` and the start of its last cue.
+    Among equal numbers of cues, evenly filled ones that end with sentences are best. Dynamic programming over (cues,
+    cost): ``best[end]`` is the best split of ``pieces[:end]`` and the start of its last cue.
     """
     best: list[tuple[int, float, int]] = [(0, 0.0, 0)] + [(len(pieces) + 1, 0.0, 0)] * len(pieces)
     for start in range(len(pieces)):
@@ -85,7 +96,10 @@ def divided(pieces: list[Piece], taken: int) -> list[list[Piece]]:
 
 
 def _possible_ends(pieces: list[Piece], start: int, taken: int) -> Iterator[tuple[int, int]]:
-    """Yield (end, total width) of each cue that can begin at ``start``; the first piece always fits."""
+    """Yield (end, total width) of each cue that can begin at ``start``.
+
+    The first piece always fits.
+    """
     lines, column, width = 1, taken, taken
     for number in range(start, len(pieces)):
         piece = pieces[number]
@@ -101,7 +115,7 @@ def _possible_ends(pieces: list[Piece], start: int, taken: int) -> Iterator[tupl
 
 
 def wrapped(pieces: list[Piece], taken: int) -> list[list[Piece]]:
-    """Wrap the pieces of a cue: one line if they fit, else two of similar width."""
+    """Wrap the pieces of a cue into one line or two."""
     ends: list[int] = []
     column = taken
     for number, piece in enumerate(pieces):
@@ -113,6 +127,7 @@ def wrapped(pieces: list[Piece], taken: int) -> list[list[Piece]]:
     def cost(number: int) -> float:
         first, second = ends[number - 1], ends[-1] - ends[number - 1] - pieces[number].spaced
         beyond = max(0, first - COLUMNS) + max(0, second - COLUMNS)
+        # too wide a line is worse than any uneven break
         return 1000 * beyond + abs(first - second) / COLUMNS + _ending_cost(pieces[number - 1])
 
     middle = min(range(1, len(pieces)), key=cost)

@@ -1,4 +1,7 @@
-"""Build the file names of downloads from client file names; never used as a path on the server."""
+"""Build the file names of downloads from client file names.
+
+They are never used as paths on the server.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,10 @@ HIDDEN = ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp")
 
 
 def download_name(label: str, identifier: str, extension: str) -> str:
-    """Replace the extension of ``label``; without a usable stem, use the identifier."""
+    """Replace the extension of ``label``.
+
+    Without a usable stem, use the identifier.
+    """
     base = re.split(r"[/\\]", label)[-1]
     base = "".join(character for character in base if unicodedata.category(character) not in HIDDEN)
     stem = PurePosixPath(UNFIT.sub("_", base)).stem.strip(" .")

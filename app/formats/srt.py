@@ -1,4 +1,7 @@
-"""SubRip subtitles; the format has no escapes, so text that looks like markup is broken up."""
+"""SubRip subtitles.
+
+The format has no escapes, so text that looks like markup is broken up.
+"""
 
 from __future__ import annotations
 
@@ -21,10 +24,12 @@ def write(result: str) -> Iterator[str]:
 
 
 def lead(speaker: str | None) -> str:
+    """The prefix of a speaker's first line."""
     return f"{speaker}: " if speaker else ""
 
 
 def moment(milliseconds: int) -> str:
+    """Format a time as ``01:02:03,456``."""
     seconds, rest = divmod(milliseconds, 1000)
     return f"{seconds // 3600:02}:{seconds // 60 % 60:02}:{seconds % 60:02},{rest:03}"
 

@@ -1,4 +1,7 @@
-"""Find a task's stems and stream them as a ZIP; a purge does not interrupt a download."""
+"""Find a task's stems and stream them as a ZIP.
+
+A purge does not interrupt a download.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +29,10 @@ def keeps_stems(row: Task) -> bool:
 
 
 def found(cache: Path, row: Task) -> dict[str, Path]:
-    """Map file names to paths for the claim that completed; empty once purged."""
+    """Map file names to paths for the claim that completed.
+
+    The result is empty once they are purged.
+    """
     folder = stems_of(cache, row.uuid, row.claim_no)
     try:
         return {path.name: path for path in sorted(folder.iterdir())}
@@ -35,9 +41,10 @@ def found(cache: Path, row: Task) -> dict[str, Path]:
 
 
 class Archive:
-    """A ZIP that is built while it is sent: its length is known in advance, its memory use constant.
+    """A ZIP that is built while it is sent.
 
-    Files are stored uncompressed, as audio hardly compresses. Raises FileNotFoundError when a file has just been purged.
+    Its length is known in advance, and its memory use is constant. Files are stored uncompressed, as audio hardly
+    compresses. Raises FileNotFoundError when a file has just been purged.
     """
 
     def __init__(self, paths: dict[str, Path]) -> None:

@@ -30,7 +30,10 @@ def columns(text: str) -> int:
 
 
 def spans(text: str, room: int) -> Iterator[tuple[int, int]]:
-    """Yield (start, end) of each unbreakable piece: a word, or a character of a word wider than ``room``."""
+    """Yield (start, end) of each unbreakable piece.
+
+    A piece is a word, or a character of a word wider than ``room``.
+    """
     for match in re.finditer("[^ ]+", text):
         if columns(match[0]) <= room:
             yield match.span()

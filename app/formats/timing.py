@@ -1,4 +1,7 @@
-"""Map positions in a segment's text to times: exact at timed words, interpolated between them."""
+"""Map positions in a segment's text to times.
+
+Times are exact at words that have them, and interpolated between those.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,10 @@ SEARCHED = 40  # characters after the last word in which the next one is expecte
 
 @dataclass(frozen=True)
 class Spoken:
-    """A word at ``text[start:end]``; its times are in seconds, or None."""
+    """A word at ``text[start:end]``.
+
+    Its times are in seconds, or None.
+    """
 
     start: int
     end: int
@@ -24,7 +30,10 @@ class Spoken:
 
 
 def located(text: str, words: list[dict[str, Any]]) -> list[Spoken]:
-    """Find the words in the text, in order; words that are not found are left out."""
+    """Find the words in the text, in order.
+
+    Words that are not found are left out.
+    """
     found: list[Spoken] = []
     position = 0
     for word in words:
@@ -39,7 +48,10 @@ def located(text: str, words: list[dict[str, Any]]) -> list[Spoken]:
 
 
 class Clock:
-    """Times of the positions in a text; word times that contradict the next word's are ignored."""
+    """Times of the positions in a text.
+
+    Word times that contradict the next word's are ignored.
+    """
 
     def __init__(self, length: int, start: float, end: float, words: list[Spoken]) -> None:
         self._places, self._moments = [0], [start]
@@ -66,6 +78,7 @@ class Clock:
 
     def _add_point(self, place: int, moment: float, latest: float) -> None:
         self._places.append(place)
+        # clamped: times never decrease, and stay inside the segment
         self._moments.append(min(max(moment, self._moments[-1]), max(latest, self._moments[0])))
 
     def _time_at(self, place: int, index: int) -> float:

@@ -9,7 +9,10 @@ from app.formats.turns import items, line, milliseconds, turns
 
 
 def write(result: str) -> Iterator[str]:
-    """Write a transcript; the texts hold no tab or newline, so no cell needs quotes."""
+    """Write a transcript.
+
+    The texts hold no tab or newline, so no cell needs quotes.
+    """
     yield "start\tend\ttext\tspeaker\n"
     for segment in items(result):
         for turn in turns(segment, sys.maxsize):

@@ -15,7 +15,10 @@ SKIPPED = re.compile(r"[\s,]*")
 
 
 class Piece(NamedTuple):
-    """An unbreakable piece of text; times in milliseconds, ``timed`` when a word with its own time begins it."""
+    """An unbreakable piece of text.
+
+    Times are in milliseconds; ``timed`` is true when a word with its own time begins it.
+    """
 
     text: str
     width: int
@@ -27,7 +30,10 @@ class Piece(NamedTuple):
 
 
 def items(result: str) -> Iterator[dict[str, Any]]:
-    """Decode a JSON list item by item, so that a long transcript is never in memory as a whole."""
+    """Decode a JSON list item by item.
+
+    A long transcript is never in memory as a whole.
+    """
     decode = json.JSONDecoder().raw_decode
     position = SKIPPED.match(result, result.index("[") + 1).end()  # type: ignore[union-attr]
     while result[position] != "]":
@@ -37,7 +43,10 @@ def items(result: str) -> Iterator[dict[str, Any]]:
 
 
 def turns(segment: dict[str, Any], room: int) -> list[list[Piece]]:
-    """Split a segment at speaker changes into pieces of at most ``room`` columns; no turns without text."""
+    """Split a segment at speaker changes into pieces of at most ``room`` columns.
+
+    A segment without text has no turns.
+    """
     found = [list(turn) for _, turn in groupby(_pieces(segment, room), key=lambda piece: piece.speaker)]
     if found:  # the first and last turn extend to the segment's own times
         start, end = milliseconds(segment["start"]), milliseconds(segment["end"])
@@ -47,6 +56,7 @@ def turns(segment: dict[str, Any], room: int) -> list[list[Piece]]:
 
 
 def line(pieces: list[Piece]) -> str:
+    """Join pieces to a line of text."""
     return "".join(" " * (piece.spaced and number > 0) + piece.text for number, piece in enumerate(pieces))
 
 
@@ -69,7 +79,10 @@ def _pieces(segment: dict[str, Any], room: int) -> Iterator[Piece]:
 
 
 def _speaker_changes(words: list[Spoken], otherwise: str | None) -> list[tuple[int, str | None]]:
-    """List (position, speaker) of each speaker change; a word without a speaker keeps the previous one."""
+    """List (position, speaker) of each speaker change.
+
+    A word without a speaker keeps the previous one.
+    """
     named = [word for word in words if word.speaker is not None]
     first = (0, named[0].speaker if named else otherwise)
     said = [first, *((word.start, word.speaker) for word in named)]

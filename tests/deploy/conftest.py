@@ -65,7 +65,10 @@ def compose(name: str) -> dict[str, Any]:
 
 
 def tool(name: str, package: str) -> str:
-    """Find a program of requirements-dev.txt or Debian; without it, skip the test, or fail in CI."""
+    """Find a program of requirements-dev.txt or Debian.
+
+    Without it, skip the test, or fail in CI.
+    """
     beside = Path(sys.executable).parent / name
     found = str(beside) if beside.exists() else shutil.which(name, path="/usr/sbin:/usr/bin:/bin")
     if found is None:

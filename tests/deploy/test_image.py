@@ -1,4 +1,7 @@
-"""The files that the Dockerfile copies suffice to serve; tested without a container engine."""
+"""The files that the Dockerfile copies suffice to serve.
+
+Tested without a container engine.
+"""
 
 from __future__ import annotations
 

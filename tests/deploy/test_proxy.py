@@ -30,7 +30,10 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
 
 @pytest.fixture(scope="module")
 def proxy(service: Service, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Run nginx with the example on a free port and a smaller limit; yield its address."""
+    """Run nginx with the example on a free port and a smaller limit.
+
+    Yield its address.
+    """
     nginx = tool("nginx", "Debian: nginx-light")
     folder, port = tmp_path_factory.mktemp("nginx"), free_port()
     changes = {

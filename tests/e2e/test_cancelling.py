@@ -19,7 +19,10 @@ CANCELLED_WITHIN = 5.0
 
 @pytest.fixture(scope="module")
 def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    """One service for this module; every test leaves the queue empty."""
+    """One service for this module.
+
+    Every test leaves the queue empty.
+    """
     with running(tmp_path_factory.mktemp("cancelling")) as service:
         yield service
 

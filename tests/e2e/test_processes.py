@@ -1,4 +1,7 @@
-"""Processes start, refuse to start, and stop without leftovers. For crashes see tests/faults."""
+"""Processes start, refuse to start, and stop without leftovers.
+
+For crashes see tests/faults.
+"""
 
 from __future__ import annotations
 

@@ -27,12 +27,14 @@ FORMATS = (
 OPTIONS = {"format_whitelist": FORMATS, "protocol_whitelist": "file"}
 # Raw streams have no length field; FFmpeg estimates it from the first bit rate, 7 % off where speech and pauses alternate.
 ESTIMATED_LENGTH = frozenset({"aac", "ac3", "eac3", "dts", "truehd"})
+# Others are corrupt or hostile: resampled from 1 Hz, a small file would fill the memory.
 RATES = range(1000, 768_001)
 MOST_CHANNELS = 64
 FULL_SCALE = 2**31
 LAYOUTS = {1: "mono", 2: "stereo"}
 # Programs that write a WAV before they know its length put a value near 2**31 or 2**32 in the header.
 UNKNOWN_LENGTH_BYTES = 0x7FFF_0000
+# Shorter differences are normal: codecs pad, and containers round.
 TRUNCATED_SECONDS = 1.0
 TRUNCATED_SHARE = 0.02
 
@@ -59,14 +61,18 @@ class Recording:
 
     @property
     def progress(self) -> float:
-        """Decoded share of the declared length, 0–1; 0 when none is declared."""
+        """Decoded share of the declared length, 0–1.
+
+        It is 0 when none is declared.
+        """
         return min(1.0, self.seconds / self.declared) if self.declared else 0.0
 
     def blocks(self, rate: int, channels: int) -> Iterator[Sound]:
-        """Decode in blocks of shape (channels, samples), float32 in [-1, 1], finite, at ``rate`` Hz.
+        """Decode in blocks at ``rate`` Hz.
 
-        One channel is the mean of all. With two, a mono recording is copied to both at its own level. Warns at the end
-        when a part was missing. Raises SpeechError: too_long, invalid_media.
+        Blocks have shape (channels, samples), float32 in [-1, 1], finite. One channel is the mean of all. With two, a
+        mono recording is copied to both at its own level. Warns at the end when a part was missing. Raises
+        SpeechError: too_long, invalid_media.
         """
         one = channels == 1 or self._stream.codec_context.channels == 1  # swresample would copy mono to stereo at -3 dB
         # Integers, as swresample scales a downmix against overflow only for those; floats would exceed 1 and clip.
@@ -143,7 +149,7 @@ def _find_audio_stream(container: Any) -> Any:
         raise SpeechError("invalid_media", f"The sample rate of {context.sample_rate} Hz is not supported.")
     if not 1 <= context.channels <= MOST_CHANNELS:
         raise SpeechError("invalid_media", f"Recordings with {context.channels} channels are not supported.")
-    stream.thread_type = "AUTO"
+    stream.thread_type = "AUTO"  # frame threads, too; PyAV's default is slices only
     return stream
 
 
@@ -154,7 +160,10 @@ def _declared_seconds(container: Any, stream: Any) -> float | None:
 
 
 def _announced_seconds(declared: float | None, form: str, source: str) -> float | None:
-    """The length before the recording was cut off: for a truncated WAV, FFmpeg reports only what is left of it."""
+    """The length in seconds before the recording was cut off.
+
+    For a truncated WAV, FFmpeg reports only what is left of it; the header still has the original size.
+    """
     if declared is None or form != "wav":
         return declared
     with open(source, "rb") as file:

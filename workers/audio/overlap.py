@@ -34,6 +34,7 @@ def joined(parts: Iterable[tuple[Sound, bool]], overlap: int) -> Iterator[Sound]
 
     Parts have shape (..., samples); the output is as long as the input of ``windows``.
     """
+    # + 0.5: the fade-in is the mirror image of the fade-out, and both add up to 1
     rising = (np.arange(overlap, dtype=np.float32) + 0.5) / max(1, overlap)
     ending: Sound | None = None
     for part, last in parts:
@@ -42,5 +43,5 @@ def joined(parts: Iterable[tuple[Sound, bool]], overlap: int) -> Iterator[Sound]
         if last:
             yield part
         else:
-            ending = part[..., part.shape[-1] - overlap :].copy()
+            ending = part[..., part.shape[-1] - overlap :].copy()  # a view would keep the whole part in memory
             yield part[..., : part.shape[-1] - overlap]

@@ -1,4 +1,7 @@
-"""Choose the windows to transcribe: cut at quiet places, or around the speech that Silero VAD finds."""
+"""Choose the windows to transcribe.
+
+They are cut at quiet places, or around the speech that Silero VAD finds.
+"""
 
 from __future__ import annotations
 
@@ -12,15 +15,16 @@ from workers.stages.vad import speech
 
 Windows = list[tuple[float, float]]
 
-FRAME = SAMPLE_RATE // 50
+FRAME = SAMPLE_RATE // 50  # 20 ms
 SMOOTHING_FRAMES = 9
 SHORTEST_SECONDS = 0.1
 FAINTEST = 10 ** (-70 / 20)  # peak, of full scale: far below the noise of any microphone
 
 
 def audible_windows(samples: Samples, params: dict[str, Any]) -> Windows:
-    """List the (start, end) in seconds of the windows to transcribe; silent windows are left out.
+    """List the (start, end) in seconds of the windows to transcribe.
 
+    Silent windows are left out.
     ``samples`` are float32 at 16 kHz, shape (samples,); ``params`` are those of /transcription.
     """
     longest = float(params["chunk_length"])
@@ -29,7 +33,10 @@ def audible_windows(samples: Samples, params: dict[str, Any]) -> Windows:
 
 
 def quiet_windows(samples: Samples, longest: float) -> Windows:
-    """Cut the recording into windows of at most ``longest`` seconds, each at the quietest frame of its last third."""
+    """Cut the recording into windows of at most ``longest`` seconds.
+
+    Each cut is at the quietest frame of the last third of the longest possible window.
+    """
     frames = len(samples) // FRAME
     most = int(longest * SAMPLE_RATE) // FRAME
     energy = _energy(samples, frames)
@@ -42,7 +49,10 @@ def quiet_windows(samples: Samples, longest: float) -> Windows:
 
 
 def speech_windows(samples: Samples, params: dict[str, Any], longest: float) -> Windows:
-    """Group the speech that Silero VAD finds into windows of at most ``longest`` seconds of the recording."""
+    """Group speech into windows of at most ``longest`` seconds.
+
+    Silero VAD finds the speech; times are those of the recording.
+    """
     windows: Windows = []
     for start, end in speech(samples, params, longest):
         if windows and end - windows[-1][0] <= longest:
@@ -55,11 +65,15 @@ def speech_windows(samples: Samples, params: dict[str, Any], longest: float) -> 
 def _is_audible(samples: Samples, window: tuple[float, float]) -> bool:
     """Whether a window is audible; Whisper invents words for silence."""
     piece = samples[int(window[0] * SAMPLE_RATE) : int(window[1] * SAMPLE_RATE)]
+    # max and -min, as abs() would copy the samples
     return len(piece) >= SHORTEST_SECONDS * SAMPLE_RATE and bool(max(np.max(piece), -np.min(piece)) > FAINTEST)
 
 
 def _energy(samples: Samples, frames: int) -> Any:
-    """Mean square of each 20 ms frame, smoothed over 180 ms to find pauses between words, not gaps within one."""
+    """Smoothed energy: the mean square of each 20 ms frame, averaged over 180 ms.
+
+    Without smoothing, cuts would fall into short gaps within a word instead of pauses between words.
+    """
     framed = samples[: frames * FRAME].reshape(frames, FRAME)
     energy = np.einsum("ij,ij->i", framed, framed) / FRAME
     return np.convolve(energy, np.ones(SMOOTHING_FRAMES) / SMOOTHING_FRAMES, mode="same") if frames else energy

@@ -1,6 +1,7 @@
-"""Classify exceptions of the device libraries: out of memory, or a CUDA error that only a new process can clear.
+"""Classify exceptions of the device libraries.
 
-CUDA reports a kernel's failure at some later call, and all calls after that fail, too ("sticky" errors, CUDA Runtime API).
+After an out-of-memory error the process can go on; any other CUDA error is cleared only by a new process. CUDA
+reports a kernel's failure at some later call, and all calls after that fail, too ("sticky" errors, CUDA Runtime API).
 The libraries raise plain RuntimeErrors, so only the message tells them apart.
 """
 
@@ -21,6 +22,9 @@ def sticky(error: BaseException) -> bool:
 
 
 def pass_on(error: BaseException) -> None:
-    """Re-raise an error of the device; return for one that concerns the model being loaded."""
+    """Re-raise an error of the device.
+
+    Return for one that concerns the model being loaded.
+    """
     if out_of_memory(error) or sticky(error):
         raise error

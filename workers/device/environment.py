@@ -9,12 +9,15 @@ from workers.models import hub
 
 
 def prepare_environment(slot: Slot) -> None:
-    """Set the libraries' environment variables; call it in the device process, before importing any of them."""
-    os.environ["PYANNOTE_METRICS_ENABLED"] = "0"
+    """Set the libraries' environment variables.
+
+    Call it in the device process, before importing any of them.
+    """
+    os.environ["PYANNOTE_METRICS_ENABLED"] = "0"  # telemetry is disabled
     hub.prepare_environment()
     os.environ["HF_HUB_DISABLE_PROGRESS_BARS"] = "1"  # standard error is a log file here
     os.environ["DO_NOT_TRACK"] = "1"
-    os.environ["TOKENIZERS_PARALLELISM"] = "false"
+    os.environ["TOKENIZERS_PARALLELISM"] = "false"  # the threads belong to the models
     if slot.cuda_index is not None:
         os.environ["CUDA_VISIBLE_DEVICES"] = visible_device(slot.cuda_index, os.environ.get("CUDA_VISIBLE_DEVICES"))
     if slot.threads:

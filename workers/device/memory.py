@@ -17,7 +17,10 @@ PAUSE = 50  # × the duration of the last trim: trimming takes at most 2 % of th
 
 
 class Heap:
-    """Trim the heap when it has grown; ``trim_grown`` is cheap enough to call often."""
+    """Trim the heap when it has grown.
+
+    ``trim_grown`` is cheap enough to call often.
+    """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
@@ -27,7 +30,10 @@ class Heap:
         self._smallest = self._resident()
 
     def trim_grown(self) -> bool:
-        """Trim if the process is ``GROWTH`` larger than its minimum since the last trim; return whether it did."""
+        """Trim if the process is ``GROWTH`` larger than its minimum since the last trim.
+
+        Return whether it did.
+        """
         began, resident = self._clock(), self._resident()
         self._smallest = min(self._smallest, resident)
         if self._trim is None or resident - self._smallest < GROWTH or began < self._not_before:

@@ -1,4 +1,6 @@
-"""Download recordings that clients named by URL, a few at once, before a device claims the task.
+"""Download recordings by URL, a few at once.
+
+A device can claim such a task only after its download.
 
 One thread uses the database; it also watches the downloads and aborts them when they are slow or cancelled, or when the
 service stops. Each download runs in a thread of its own (workers/downloads/fetch.py): a daemon thread, so that a DNS
@@ -30,15 +32,18 @@ from workers.downloads.fetch import MEBIBYTE, Bounds, Fetch
 
 log = logging.getLogger(__name__)
 
-TICK_SECONDS = 0.1
-LOOK_SECONDS = 2.0
-REPORT_SECONDS = 1.0
+TICK_SECONDS = 0.1  # between checks of the running downloads
+LOOK_SECONDS = 2.0  # between looks for queued downloads, unless a notification comes first
+REPORT_SECONDS = 1.0  # between progress reports of a download
 DATABASE_PAUSE_SECONDS = 1.0
 GOODBYE_SECONDS = 1.0
 
 
 class Download:
-    """One running download in its own thread; ``error`` is set when it has failed."""
+    """One running download in its own thread.
+
+    ``error`` is set when it has failed.
+    """
 
     def __init__(self, held: Held, fetch: Fetch) -> None:
         self.held = held
@@ -93,7 +98,7 @@ class Fetching:
     def stop(self) -> None:
         """Abort running downloads and release their tasks, so that the next start retries them."""
         self._stopping.set()
-        self._thread.join(2 * GOODBYE_SECONDS)
+        self._thread.join(2 * GOODBYE_SECONDS)  # it waits half of that for the downloads, then updates the database
 
     def _serve(self) -> None:
         while not self._stopping.wait(TICK_SECONDS):

@@ -48,7 +48,10 @@ HEADERS = {
 
 @dataclass(frozen=True)
 class Bounds:
-    """Limits of a download: size, free disk bytes to leave, seconds, and bytes required per ``window`` seconds."""
+    """Limits of a download.
+
+    Its size, the free disk space to leave, its duration in seconds, and the bytes required per ``window`` seconds.
+    """
 
     most_bytes: int
     floor_bytes: int
@@ -79,11 +82,17 @@ class Fetch:
 
     @property
     def fraction(self) -> float:
-        """Received share of the Content-Length, 0–1; 0 while it is unknown."""
+        """Received share of the Content-Length, 0–1.
+
+        0 while it is unknown.
+        """
         return min(1.0, self.received / self.total) if self.total else 0.0
 
     def run(self) -> None:
-        """Download to ``folder``/source, durably. Raises SpeechError and leaves no file then."""
+        """Download to ``folder``/source, durably.
+
+        Raises SpeechError and leaves no file then.
+        """
         part = self._folder / f"{SOURCE}.{uuid.uuid4().hex[:8]}.part"
         try:
             self._folder.mkdir(exist_ok=True)
@@ -95,7 +104,7 @@ class Fetch:
                 os.fsync(file.fileno())
             self._raise_if_aborted()
             part.rename(self._folder / SOURCE)
-            for folder in (self._folder, self._folder.parent):
+            for folder in (self._folder, self._folder.parent):  # the task's folder itself may be new
                 sync_folder(folder)
         except Exception as error:
             reported = self._aborted or http_response.told(error)
@@ -106,7 +115,7 @@ class Fetch:
             part.unlink(missing_ok=True)
 
     def watch(self) -> None:
-        """Abort a download that takes too long or is too slow in the last window."""
+        """Abort the download when it takes too long or is too slow."""
         now = self._clock()
         if now - self._began > self._bounds.seconds:
             self.abort(
@@ -123,7 +132,10 @@ class Fetch:
             self._window_began, self._window_received = now, self.received
 
     def abort(self, error: SpeechError) -> None:
-        """Make ``run`` raise ``error`` at once; only a connection attempt may last its CONNECT_SECONDS."""
+        """Make ``run`` raise ``error`` at once.
+
+        Only a connection attempt may last its CONNECT_SECONDS.
+        """
         with self._lock:
             self._aborted = self._aborted or error
             connected = self._connection.sock if self._connection else None
@@ -158,12 +170,16 @@ class Fetch:
             raise http_response.after_redirect(error) from error
 
     def _request(self, target: Target, addresses: list[str]) -> BaseHTTPResponse:
-        """Send the request to the first address that accepts a connection; return the response."""
+        """Send the request to the first address that accepts a connection.
+
+        Return the response.
+        """
         for number, address in enumerate(addresses):
             try:
                 connection = self._connect(target, address)
                 break
             except OSError as error:  # urllib3 raises HTTPError, caught below
+                # a TLS error is final: another address of the host would not be more trustworthy
                 if number == len(addresses) - 1 or isinstance(error, ssl.SSLError):
                     raise
             except HTTPError:
@@ -203,7 +219,7 @@ class Fetch:
         if self.total is not None and self.total > self._bounds.most_bytes:
             raise self._too_large()
         self._check_room(self.total or 0)
-        checked = 0
+        checked = 0  # bytes received at the last check; other writers may fill the disk meanwhile
         while chunk := response.read1(CHUNK, decode_content=False):
             self._raise_if_aborted()
             self.received += len(chunk)

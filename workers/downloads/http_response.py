@@ -17,6 +17,7 @@ from app.core.net.addresses import Target, parse
 
 REDIRECTS = (301, 302, 303, 307, 308)
 PAGES = ("text/html", "application/xhtml+xml")
+# Kept as they are in a Location header, which is encoded already; only other characters are quoted.
 VISIBLE = "".join(map(chr, range(0x21, 0x7F)))
 
 
@@ -28,6 +29,7 @@ def trust() -> ssl.SSLContext:
 
 
 def redirected(target: Target, response: BaseHTTPResponse) -> Target:
+    """Parse the target of a redirect. Raises SpeechError."""
     location = response.headers.get("Location", "")
     if not location:
         raise failed(f"The server answered {response.status} without a Location header.")
@@ -41,11 +43,15 @@ def redirected(target: Target, response: BaseHTTPResponse) -> Target:
 
 
 def after_redirect(error: SpeechError) -> SpeechError:
+    """Add to an error that it concerns the target of a redirect."""
     return SpeechError(error.code, f"The URL redirects to another one. {error.message}")
 
 
 def length(response: BaseHTTPResponse) -> int | None:
-    """The Content-Length, or None. Raises SpeechError when the response is not a recording."""
+    """The Content-Length, or None.
+
+    Raises SpeechError when the response is not a recording.
+    """
     if response.status != HTTPStatus.OK:
         phrase = {status.value: f" {status.phrase}" for status in HTTPStatus}.get(response.status, "")
         raise failed(f"The server answered {response.status}{phrase} instead of a recording.")
@@ -57,12 +63,13 @@ def length(response: BaseHTTPResponse) -> int | None:
     if response.headers.get("Content-Type", "").partition(";")[0].strip().lower() in PAGES:
         raise failed("The server sent a web page instead of a recording.")
     stated = response.headers.get("Content-Length", "")
-    return int(stated) if stated.isascii() and stated.isdigit() and len(stated) < 19 else None
+    return int(stated) if stated.isascii() and stated.isdigit() and len(stated) < 19 else None  # fits 64 bits
 
 
 def told(error: Exception) -> Exception:
-    """Translate a network or disk error into a SpeechError; return other exceptions unchanged.
+    """Translate a network or disk error into a SpeechError.
 
+    Return other exceptions unchanged.
     The exception's own text is not used, as it may hold the URL.
     """
     if isinstance(error, ssl.SSLCertVerificationError):
@@ -81,4 +88,5 @@ def told(error: Exception) -> Exception:
 
 
 def failed(message: str) -> SpeechError:
+    """Create the error of a failed download."""
     return SpeechError("download_failed", message)

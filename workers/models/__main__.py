@@ -1,4 +1,4 @@
-"""List, download and check models: python -m workers.models list | pull NAME … | check."""
+"""List, download and check models."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Check whether the service could start on this machine, without changing, loading or downloading anything."""
+"""Check whether the service can start on this machine.
+
+Nothing is changed, loaded or downloaded.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +31,10 @@ MEBIBYTE = 1024 * 1024
 
 @dataclass(frozen=True)
 class Finding:
-    """One line of the report; with a FAIL, the service cannot start or cannot run tasks."""
+    """One line of the report.
+
+    With a FAIL, the service cannot start or cannot run tasks.
+    """
 
     verdict: str
     subject: str
@@ -93,7 +99,10 @@ def _check_models(settings: Settings) -> Iterator[Finding]:
 
 
 def _is_configured(model: Model, settings: Settings) -> bool:
-    """Whether config.yaml names the model; other aligners are downloaded on first use."""
+    """Whether config.yaml names the model.
+
+    Other aligners are downloaded on first use.
+    """
     return model.kind in (WHISPER, SEPARATE, DIARIZE) or model.name.partition(":")[2] in settings.align.models
 
 
@@ -110,7 +119,10 @@ def _check_model(model: Model, obstacle: str | None, settings: Settings) -> Find
 
 
 def _explain_gated(model: Model, obstacle: str | None, settings: Settings) -> Finding:
-    """Say how to get the diarization model; without it, transcripts have no speakers."""
+    """Say how to get the diarization model.
+
+    Without it, transcripts have no speakers.
+    """
     accept = f"accept the conditions on {' and '.join(pages(model))}"
     needs = f"the account of HF_TOKEN must {accept}" if settings.hf_token else f"{accept} and set HF_TOKEN"
     reached = f", and {obstacle}" if obstacle else ""
@@ -139,7 +151,7 @@ def _check_token(settings: Settings) -> Finding:
 
 def _check_database(url: str) -> Finding:
     parts = urlsplit(url)
-    where = f"{parts.scheme}://{parts.hostname or ''}{parts.path}"  # no user, no password
+    where = f"{parts.scheme}://{parts.hostname or ''}{parts.path}"  # without user and password
     try:
         connection.probe(url)
     except SettingsError as error:

@@ -29,10 +29,14 @@ def _format_row(model: Model, settings: Settings) -> tuple[str, str, str]:
 
 
 def size(place: Path) -> int:
-    """Size in bytes of a file or folder; symbolic links count as their targets."""
+    """Size in bytes of a file or folder.
+
+    Symbolic links count as their targets.
+    """
     files = [place] if place.is_file() else [file for file in place.rglob("*") if file.is_file()]
     return sum(file.stat().st_size for file in files)
 
 
 def in_words(count: int) -> str:
+    """Format a number of bytes as MB or GB."""
     return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{count / 1e6:.1f} MB"

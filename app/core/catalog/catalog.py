@@ -1,4 +1,7 @@
-"""List the allowed models and find them on disk; no other model is ever loaded."""
+"""List the allowed models and find them on disk.
+
+No other model is ever loaded.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,9 @@ from app.core.catalog import demucs_repo, hub_names
 from app.core.settings import Settings
 
 WEIGHTS_FILE = "model.bin"
+# The hub's rules for repository names; anything else in config.yaml is a folder or a name known to a library.
 REPOSITORY = re.compile(r"(?!.*(--|\.\.|\.git$))\w([\w.-]{0,46}\w)?/\w([\w.-]{0,46}\w)?", re.ASCII)
+# In a pipeline's config.yaml, pyannote replaces $model by the pipeline's own folder.
 OWN_FOLDER = re.compile(r"\$model/([\w-]+)", re.ASCII)
 
 WHISPER, ALIGN, SEPARATE, DIARIZE = "whisper", "align", "separate", "diarize"
@@ -53,6 +58,7 @@ def models(settings: Settings) -> list[Model]:
 def whisper_models(settings: Settings) -> dict[str, str]:
     """Map the name of each allowed Whisper model to its place."""
     configured = {settings.whisper.model_size: settings.whisper.model_size, **settings.whisper.models}
+    # A folder that is configured under another name is not listed twice.
     named = {as_folder(place, settings) for place in configured.values()}
     folders = sorted(path.parent for path in settings.models.path.glob(f"*/{WEIGHTS_FILE}"))
     found = {folder.name: str(folder) for folder in folders if folder not in named and folder.name not in configured}
@@ -60,7 +66,10 @@ def whisper_models(settings: Settings) -> dict[str, str]:
 
 
 def aligners(settings: Settings) -> dict[str, str]:
-    """Map each language to its aligner; config.yaml overrides the choices of whisperx."""
+    """Map each language to its aligner.
+
+    config.yaml overrides the choices of whisperx.
+    """
     return hub_names.ALIGNERS | dict(settings.align.models)
 
 
@@ -83,7 +92,10 @@ def pages(model: Model) -> list[str]:
 
 
 def located(model: Model, settings: Settings) -> Path | None:
-    """Find the model's folder, or the file of a torchaudio bundle; None unless it is complete on disk."""
+    """Find the model's folder, or the file of a torchaudio bundle.
+
+    Return None unless all of it is on disk, for a pipeline also the other repositories that it loads.
+    """
     if bundle_file(model) is not None:
         path = settings.models.path / str(bundle_file(model))
         return path if path.is_file() else None
@@ -94,7 +106,10 @@ def located(model: Model, settings: Settings) -> Path | None:
 
 
 def separation_models(settings: Settings) -> dict[str, str]:
-    """Map the name of each allowed separation model to its place: a demucs repo folder, or a name known to demucs."""
+    """Map the name of each allowed separation model to its place.
+
+    A place is a demucs repo folder, or a name known to demucs.
+    """
     configured = {
         settings.bgm_separation.model_size: settings.bgm_separation.model_size,
         **settings.bgm_separation.models,
@@ -106,7 +121,7 @@ def separation_models(settings: Settings) -> dict[str, str]:
 
 
 def as_folder(place: str, settings: Settings) -> Path | None:
-    """The folder of a configured place, relative to models/; None when the place is not a folder."""
+    """The folder of a place, relative to models/, or None."""
     folder = Path(place) if Path(place).is_absolute() else settings.models.path / place
     return folder if folder.is_dir() else None
 
@@ -120,7 +135,7 @@ def repository(model: Model) -> str | None:
 
 
 def bundle_file(model: Model) -> str | None:
-    """The file name of a torchaudio bundle; None for other models."""
+    """The file name of a torchaudio bundle, or None."""
     return hub_names.BUNDLES.get(model.place) if model.kind == ALIGN else None
 
 

@@ -13,7 +13,10 @@ WEIGHTS = (".th", ".safetensors")  # of local repos and of the hub
 
 
 def chosen(folder: Path, name: str) -> str | None:
-    """The bag or signature called ``name``, or else the only one; None when it is ambiguous."""
+    """The bag or signature called ``name``, or else the only one.
+
+    Return None when it is ambiguous.
+    """
     bags = {path.stem for path in folder.glob("*.yaml")}
     signatures = set(_list_weights(folder))
     if name in bags | signatures:

@@ -1,5 +1,6 @@
-"""Hub repositories and files behind the model names of the libraries; tests compare these tables with the libraries.
+"""Hub repositories and files behind the model names of the libraries.
 
+Tests compare these tables with the libraries.
 The web process imports none of those libraries, but must list the models and say which are on disk.
 """
 

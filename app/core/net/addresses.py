@@ -22,6 +22,7 @@ from app.core.errors import SpeechError
 PORTS = {"http": 80, "https": 443}
 MOST_CHARACTERS = 8000
 LABEL_LENGTH = 1024
+# Parsers disagree about backslashes and control characters; U+FFFD and surrogates are text that was not UTF-8.
 FORBIDDEN = re.compile(r"[\x00-\x1f\x7f\\\ud800-\udfff\ufffd]")
 HOST_NAME = re.compile(r"(?!-)[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63})*", re.ASCII)
 BRACKETED = re.compile(r"\[[0-9a-fA-F:.]+\](:[0-9]*)?", re.ASCII)
@@ -46,7 +47,10 @@ Resolve = Callable[[str, int], list[str]]
 
 
 class UnresolvedError(SpeechError):
-    """The host name has no known address; ``surely`` when DNS says that it does not exist."""
+    """The host name has no known address.
+
+    ``surely`` is true when DNS says that it does not exist.
+    """
 
     def __init__(self, host: str, surely: bool) -> None:
         super().__init__("download_failed", f"The host name {host} cannot be resolved.")
@@ -55,7 +59,10 @@ class UnresolvedError(SpeechError):
 
 @dataclass(frozen=True)
 class Target:
-    """A parsed http(s) URL: ``host`` in lower case, ``path`` with the query, both in ASCII as sent."""
+    """A parsed http(s) URL.
+
+    ``host`` is in lower case, ``path`` includes the query; both are in ASCII, as sent.
+    """
 
     scheme: str
     host: str
@@ -84,7 +91,10 @@ class Target:
 
 
 def parse(url: str) -> Target:
-    """Parse an http(s) URL. Raises SpeechError; its message never quotes the URL, which may hold secrets."""
+    """Parse an http(s) URL.
+
+    Raises SpeechError; its message never quotes the URL, which may hold secrets.
+    """
     if len(url) > MOST_CHARACTERS:
         raise _invalid_url(f"The URL is longer than {MOST_CHARACTERS} characters.")
     if FORBIDDEN.search(url) or url != url.strip():
@@ -107,8 +117,8 @@ def parse(url: str) -> Target:
 
 
 def _parse_host(netloc: str, name: str | None) -> str:
-    """Normalize a host to an ASCII name, or to an address as ``ipaddress`` writes it."""
-    if not name or "%" in netloc:
+    """Normalize a host to an ASCII name or an address."""
+    if not name or "%" in netloc:  # an encoded host, or the zone of a link-local IPv6 address
         raise _invalid_url("The URL has no readable host and port.")
     if netloc.startswith("["):
         return _parse_address(name if BRACKETED.fullmatch(netloc) else "")
@@ -116,7 +126,7 @@ def _parse_host(netloc: str, name: str | None) -> str:
         host = name if name.isascii() else idna.encode(name, uts46=True).decode("ascii")
     except idna.IDNAError as error:
         raise _invalid_url("The URL's host is not a valid name.") from error
-    host = host.lower().removesuffix(".")
+    host = host.lower().removesuffix(".")  # an absolute name, which ends with a dot, is the same host
     if LOOKS_NUMERIC.fullmatch(host):
         return _parse_address(host)
     if len(host) > 253 or not HOST_NAME.fullmatch(host):
@@ -125,7 +135,10 @@ def _parse_host(netloc: str, name: str | None) -> str:
 
 
 def _parse_address(text: str) -> str:
-    """Parse an address strictly: ``127.1`` or ``0x7f000001`` would still reach 127.0.0.1 through the C library."""
+    """Parse an address strictly.
+
+    The C library would accept ``127.1`` and ``0x7f000001`` as 127.0.0.1.
+    """
     try:
         return str(ipaddress.ip_address(text))
     except ValueError as error:
@@ -138,12 +151,16 @@ def is_literal(host: str) -> bool:
 
 
 def resolve(host: str, port: int) -> list[str]:
-    """Resolve ``host`` to its addresses, in the system's order of preference. Raises UnresolvedError."""
+    """Resolve ``host`` to its addresses, in the system's order of preference.
+
+    Raises UnresolvedError.
+    """
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except (socket.gaierror, UnicodeError) as error:
         surely = isinstance(error, UnicodeError) or error.errno in (socket.EAI_NONAME, socket.EAI_NODATA)
         raise UnresolvedError(host, surely) from error
+    # dict keys: unique, and in order
     return list(dict.fromkeys(str(entry[4][0]) for entry in found))
 
 
@@ -157,7 +174,10 @@ class Gate:
         self._resolve = resolve
 
     def admit(self, target: Target) -> list[str]:
-        """Return the addresses to connect to. Raises SpeechError ``blocked_address`` when any of them is closed."""
+        """Return the addresses to connect to.
+
+        Raises SpeechError ``blocked_address`` when any of them is closed.
+        """
         addresses = [target.host] if is_literal(target.host) else self._resolve(target.host, target.port)
         if not addresses:
             raise UnresolvedError(target.host, surely=True)
@@ -173,7 +193,10 @@ class Gate:
 
 
 def allowed(entry: str) -> Any:
-    """Parse an entry of ``fetch.allow``: a network, an address or a host name. Raises ValueError."""
+    """Parse an entry of ``fetch.allow``: a network, an address or a host name.
+
+    Raises ValueError.
+    """
     if "/" in entry or is_literal(entry):
         return ipaddress.ip_network(entry)
     if not HOST_NAME.fullmatch(entry.lower()):
@@ -182,6 +205,7 @@ def allowed(entry: str) -> Any:
 
 
 def is_public(ip: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
+    """Whether the address is in the public internet."""
     if isinstance(ip, ipaddress.IPv6Address) and ip in NAT64:
         ip = ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF)
     if isinstance(ip, ipaddress.IPv4Address):
@@ -205,6 +229,7 @@ def is_own(address: str) -> bool:
 
 
 def blocked(message: str) -> SpeechError:
+    """Create the error for an address that is not allowed."""
     return SpeechError("blocked_address", message)
 
 

@@ -12,15 +12,20 @@ PARTIAL = ".partial"
 
 
 def folder_of(cache: Path, identifier: str) -> Path:
+    """The folder of a task."""
     return cache / identifier
 
 
 def source_of(cache: Path, identifier: str) -> Path:
+    """The recording of a task."""
     return folder_of(cache, identifier) / SOURCE
 
 
 def stems_of(cache: Path, identifier: str, claim_no: int) -> Path:
-    """The stems folder of one claim, so that an earlier run that is still writing uses another folder."""
+    """The stems folder of one claim.
+
+    A run of an earlier claim that is still writing uses another folder.
+    """
     return folder_of(cache, identifier) / f"{STEMS}-{claim_no}"
 
 

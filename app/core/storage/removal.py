@@ -1,4 +1,7 @@
-"""Remove files from cache/ atomically; downloads that have a file open can finish."""
+"""Remove files from cache/ atomically.
+
+Downloads that have a file open can finish.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,10 @@ TRASH = ".trash"
 
 
 def remove_folder(cache: Path, identifier: str) -> bool:
-    """Remove a task's folder; False when it has none. The purge deletes what a crash leaves of it."""
+    """Remove a task's folder.
+
+    Return False when it has none. The purge deletes what a crash leaves of it.
+    """
     incoming = cache / INCOMING
     incoming.mkdir(parents=True, exist_ok=True)
     trash = incoming / f"{uuid.uuid4().hex}{TRASH}"

@@ -80,7 +80,10 @@ def timed(text: str, start: float = 0.0, each: float = 0.3, gap: float = 0.1, sp
 
 @st.composite
 def transcripts(draw: st.DrawFn, shortest: float = 0.0) -> list[dict[str, Any]]:
-    """Generate ordered segments: words with right, wrong or no times, or no words; some speakers."""
+    """Generate ordered segments.
+
+    Their words have right, wrong or no times; some have no words, some have speakers.
+    """
     segments, start = [], 0.0
     for tokens in draw(st.lists(st.lists(WORDS, max_size=30), max_size=6)):
         end = start + draw(st.floats(shortest, shortest + 30))
@@ -200,7 +203,10 @@ def test_ffmpeg_shows_the_same_cues(
 
 
 def announced(text: str) -> list[tuple[int, int]]:
-    """Parse start and duration of each cue in milliseconds; repeated cues count once."""
+    """Parse start and duration of each cue in milliseconds.
+
+    Repeated cues count once.
+    """
     blocks = [block[block.index(":") - 2 :] for block in text.split("\n\n") if " --> " in block]
     found = []
     for block, _ in groupby(blocks):

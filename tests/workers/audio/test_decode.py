@@ -1,4 +1,7 @@
-"""Decode any recording by content, within limits; other files fail with a specific error."""
+"""Decode any recording by content, within limits.
+
+Other files fail with a specific error.
+"""
 
 from __future__ import annotations
 

@@ -131,7 +131,10 @@ def test_failed_download_fails_the_task_and_leaves_no_files(
 
 
 def test_name_that_now_resolves_to_this_machine_is_blocked(serving: Serving) -> None:
-    """The name was public at submission; now it resolves to this machine."""
+    """The name was public at submission.
+
+    Now it resolves to this machine.
+    """
     with source(answered(SOUND)) as server, serving(lambda host, port: ["127.0.0.1"], allow=()):
         failed = ended(submitted(f"http://media.example:{server.port}/"))
         assert (failed.status, failed.error_code) == (FAILED, "blocked_address")
@@ -152,7 +155,7 @@ def test_slow_download_is_aborted_and_frees_its_slot(serving: Serving) -> None:
 def test_cancelled_or_deleted_task_aborts_its_download(serving: Serving, tmp_path: Path, how: str) -> None:
     with source(slowly) as server, serving(parallel=1):
         identifier = submitted(f"{server.url}/?secret")
-        until(lambda: server.open == 1, "download begun", 20)
+        until(lambda: server.open == 1, "download started", 20)
         if how == "cancelled":
             Task.update(status=CANCELLED, finished_at=1.0).where(Task.uuid == identifier).execute()
         else:
@@ -170,7 +173,7 @@ def test_stop_releases_unfinished_downloads_and_a_start_retries_them(serving: Se
     with source(slowly) as server:
         with serving():
             identifier = submitted(server.url)
-            until(lambda: server.open == 1, "download begun", 20)
+            until(lambda: server.open == 1, "download started", 20)
             began = time.monotonic()
         assert time.monotonic() - began < 3
         left = row(identifier)
@@ -201,7 +204,7 @@ def test_long_download_keeps_its_lease(serving: Serving, monkeypatch: pytest.Mon
     monkeypatch.setattr(downloads, "LEASE_SECONDS", 5.0)
     with source(slowly) as server, serving():
         identifier = submitted(server.url)
-        until(lambda: server.open == 1, "download begun", 20)
+        until(lambda: server.open == 1, "download started", 20)
         for _ in range(16):
             time.sleep(0.5)
             assert downloads.claim("other") is None, "the lease expired"
@@ -249,4 +252,4 @@ def test_malformed_headers_do_not_put_the_url_into_the_log(
         said = capfd.readouterr().err
     finally:
         logging.root.handlers[:] = handlers
-    assert "download begun" in said and "secret" not in said
+    assert "download started" in said and "secret" not in said

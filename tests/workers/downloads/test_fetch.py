@@ -59,7 +59,10 @@ def fetch(url: str, folder: Path, resolve: dict[str, list[str]] | None = None, *
 
 
 def failure(url: str, folder: Path, code: str = "download_failed", **kwargs: Any) -> str:
-    """Return the message of a failed download; check that it leaves no file."""
+    """Return the message of a failed download.
+
+    Check that it leaves no file.
+    """
     with pytest.raises(SpeechError) as failed:
         fetch(url, folder, **kwargs)
     assert failed.value.code == code, failed.value

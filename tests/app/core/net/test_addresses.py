@@ -1,4 +1,7 @@
-"""URLs are parsed strictly; only public or explicitly allowed addresses may be connected to."""
+"""URLs are parsed strictly.
+
+Only public or explicitly allowed addresses may be connected to.
+"""
 
 from __future__ import annotations
 
