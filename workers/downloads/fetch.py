@@ -235,7 +235,7 @@ class Fetch:
 
     def _check_room(self, incoming: int) -> None:
         if shutil.disk_usage(self._folder).free - incoming < self._bounds.floor_bytes:
-            raise http_response.failed("The server has not enough disk space for this recording.")
+            raise http_response.failed("There is not enough disk space on the server for this recording.")
 
     def _too_large(self) -> SpeechError:
         return http_response.failed(

@@ -116,7 +116,7 @@ def test_parallel_downloads_are_limited_and_all_complete(serving: Serving) -> No
     [
         (answered(b"no", "404 Not Found"), "download_failed", "404 Not Found"),
         (redirect("http://10.0.0.1/?secret"), "blocked_address", "redirects"),
-        (answered(b"x" * 3_000_000), "download_failed", "larger than the 2 MB"),
+        (answered(b"x" * 3_000_000), "download_failed", "larger than the limit of 2 MB"),
     ],
 )
 def test_failed_download_fails_the_task_and_leaves_no_files(

@@ -237,13 +237,13 @@ def test_redirect_to_an_invalid_url_fails(folder: Path, location: str) -> None:
         (answered(b"x", Content_Encoding="identity, br"), "compressed"),
         (answered(b"x" * 100, length=101), "before the recording was complete"),
         (answered(b"5\r\nab", length=None, Transfer_Encoding="chunked"), "before the recording was complete"),
-        (answered(b"zz\r\nab", length=None, Transfer_Encoding="chunked"), "broke off"),
-        (answered(b"x", length=3 * MEBIBYTE), "larger than the 2 MB"),
-        (answered(b"x" * (2 * MEBIBYTE + 1), length=None), "larger than the 2 MB"),
-        (b"", "broke off"),
-        (b"SSH-2.0-OpenSSH_9.2\r\n", "broke off"),
-        (b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * 1000 + b"\r\n", "broke off"),
-        (b"HTTP/1.1 200 OK\r\nX: " + b"y" * 100_000 + b"\r\n\r\n", "broke off"),
+        (answered(b"zz\r\nab", length=None, Transfer_Encoding="chunked"), "connection was lost"),
+        (answered(b"x", length=3 * MEBIBYTE), "larger than the limit of 2 MB"),
+        (answered(b"x" * (2 * MEBIBYTE + 1), length=None), "larger than the limit of 2 MB"),
+        (b"", "The connection"),
+        (b"SSH-2.0-OpenSSH_9.2\r\n", "The connection"),
+        (b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * 1000 + b"\r\n", "The connection"),
+        (b"HTTP/1.1 200 OK\r\nX: " + b"y" * 100_000 + b"\r\n\r\n", "The connection"),
     ],
     ids=lambda value: ascii(value)[:40],
 )
@@ -261,7 +261,7 @@ def test_compressed_file_without_content_encoding_is_stored_unchanged(folder: Pa
 
 def test_endless_stream_is_aborted_at_the_size_limit(folder: Path) -> None:
     with source(lambda path: dripping(answered(b"", length=None), 0, b"x" * 65536)) as server:
-        assert "larger than the 2 MB" in failure(server.url, folder)
+        assert "larger than the limit of 2 MB" in failure(server.url, folder)
 
 
 HEADERS = b"HTTP/1.1 200 OK\r\n"
@@ -364,7 +364,7 @@ def test_free_space_check_includes_the_content_length(folder: Path, monkeypatch:
     with source(answered(SOUND)) as server:
         fetch(server.url, folder, floor_bytes=300_000)
         (folder / "source").unlink()
-        assert "no room" in failure(server.url, folder, floor_bytes=300_001)
+        assert "not enough disk space" in failure(server.url, folder, floor_bytes=300_001)
 
 
 def test_free_space_is_checked_while_writing(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -372,7 +372,7 @@ def test_free_space_is_checked_while_writing(folder: Path, monkeypatch: pytest.M
     free = iter([10**9, 10**9])
     monkeypatch.setattr(shutil, "disk_usage", lambda path: usage._replace(free=next(free, 0)))
     with source(lambda path: dripping(answered(b"", length=None), 0, b"x" * 65536)) as server:
-        assert "no room" in failure(server.url, folder, floor_bytes=1, most_bytes=10**9)
+        assert "not enough disk space" in failure(server.url, folder, floor_bytes=1, most_bytes=10**9)
     assert next(free, None) is None
 
 
