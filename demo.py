@@ -1,4 +1,4 @@
-"""Start the service on the mini models, send a conversation through it as any client would, print who says what, and when."""
+"""Start the service, transcribe a conversation and print the result."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ WORDS_SHOWN = 8
 
 
 def main() -> None:
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # end the service, however this script is ended
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that the service is stopped, too
     port, claim = free_port(os.environ.get("PORT"))
     home = ROOT / "cache" / f"demo-{port}"
     environment = {
@@ -48,7 +48,7 @@ def main() -> None:
             env=os.environ | environment,
             stdout=output,
             stderr=subprocess.STDOUT,
-            start_new_session=True,  # Ctrl-C reaches this script, which then ends the service properly
+            start_new_session=True,  # Ctrl-C reaches only this script, which then stops the service
         )
     try:
         wait_until_ready(url, service, log)
@@ -61,9 +61,10 @@ def main() -> None:
 
 
 def free_port(asked: str | None) -> tuple[str, IO[bytes]]:
-    """The port that was asked for; else 8000, or any free one where something listens there or another demo is about to.
+    """Reserve the requested port.
 
-    The file that comes with it holds the claim on it, until it is closed.
+    Without a request, it is 8000, or any free port when 8000 is in use.
+    The returned lock file keeps other demos off the port until it is closed.
     """
     for port in (asked or "8000", "0"):
         with socket.socket() as probe:
@@ -77,7 +78,7 @@ def free_port(asked: str | None) -> tuple[str, IO[bytes]]:
             except OSError:
                 if asked:
                     break
-    sys.exit(f"Port {asked or 8000} is taken; choose another: make demo PORT=...")
+    sys.exit(f"Port {asked or 8000} is in use; choose another: make demo PORT=...")
 
 
 def wait_until_ready(url: str, service: subprocess.Popen[bytes], log: Path) -> None:
@@ -85,12 +86,12 @@ def wait_until_ready(url: str, service: subprocess.Popen[bytes], log: Path) -> N
     while time.monotonic() < deadline and service.poll() is None:
         try:
             if requests.get(f"{url}/health/ready", timeout=5).ok:
-                print("It is ready.\n", flush=True)
+                print("Ready.\n", flush=True)
                 return
         except (requests.ConnectionError, requests.Timeout):  # the latter while a busy machine still starts it
             pass
         time.sleep(0.2)
-    sys.exit(f"The service did not start; its log ends so:\n{''.join(log.read_text().splitlines(True)[-15:])}")
+    sys.exit(f"The service did not start. End of its log:\n{''.join(log.read_text().splitlines(True)[-15:])}")
 
 
 def send(url: str) -> str:
@@ -105,7 +106,7 @@ def send(url: str) -> str:
 
 
 def follow(url: str, identifier: str) -> dict[str, Any]:
-    print(f"$ curl {url}/task/{identifier}      # again and again", flush=True)
+    print(f"$ curl {url}/task/{identifier}      # repeated", flush=True)
     deadline, said = time.monotonic() + TASK_SECONDS, ""
     while time.monotonic() < deadline:
         task: dict[str, Any] = requests.get(f"{url}/task/{identifier}", timeout=30).json()
@@ -118,7 +119,7 @@ def follow(url: str, identifier: str) -> dict[str, Any]:
         if task["status"] in ("FAILED", "CANCELLED"):
             sys.exit(f"The task ended as {task['status']}: {task['error']}")
         time.sleep(POLL_SECONDS)
-    sys.exit("The task did not end in time.")
+    sys.exit(f"The task did not finish within {TASK_SECONDS:.0f} s.")
 
 
 def show(task: dict[str, Any]) -> None:
@@ -133,7 +134,7 @@ def show(task: dict[str, Any]) -> None:
     print("\nFirst words:")
     for word in words[:WORDS_SHOWN]:
         print(f"  {word['start']:7.2f} – {word['end']:7.2f}  {word['word']:<12} {word['probability']:.2f}")
-    print("\nWhat was said:")
+    print("\nReference transcript:")
     for turn in json.loads((ROOT / SAMPLE).with_suffix(".json").read_text())["turns"]:
         print(f"  {turn['start']:7.2f} – {turn['end']:7.2f}  {turn['speaker']:<10}  {turn['text']}")
 
@@ -142,9 +143,9 @@ def say_where_next(config: str) -> None:
     print(
         f"""
 Where to go next:
-  CONFIG={config} make serve        # keep the service running on these mini models (about 110 words of English and German)
-  make serve                              # the real models; large-v3 is downloaded with the first start
-  http://127.0.0.1:8000/docs              # every path and parameter, to try in the browser
+  CONFIG={config} make serve        # keep the service running on the mini models (about 110 words of English and German)
+  make serve                              # use the real models; the first start downloads large-v3
+  http://127.0.0.1:8000/docs              # API documentation, to try in the browser
   curl -F file=@your-recording.mp3 http://127.0.0.1:8000/transcription
   curl http://127.0.0.1:8000/task/IDENTIFIER"""
     )

@@ -1,4 +1,4 @@
-"""The WSGI entry point: read the settings, build the web side."""
+"""WSGI entry point: load the settings, create the app."""
 
 import sys
 
@@ -13,4 +13,4 @@ try:
 except SettingsError as error:
     sys.exit(f"cannot start: {error}")
 except DatabaseError as error:
-    sys.exit(f"cannot start: the ledger does not answer: {error}")
+    sys.exit(f"cannot start: the database is not available: {error}")

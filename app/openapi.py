@@ -1,4 +1,4 @@
-"""What the OpenAPI document says beyond the schemas: the upload's body, every error with an example, the version."""
+"""OpenAPI beyond the schemas: version, upload body, and an example of every error."""
 
 from __future__ import annotations
 
@@ -15,15 +15,14 @@ from app.schemas.task import IDENTIFIER, SUBMITTED_EXAMPLE, Submitted
 TITLE = "Speech API"
 VERSION = "0.1.0"
 DESCRIPTION = """
-Send a recording, poll the task, take the result:
+Submit a recording, poll the task, read the result:
 
 ```sh
 curl -F file=@recording.wav http://localhost:8000/transcription
 curl http://localhost:8000/task/IDENTIFIER
 ```
 
-Parameters go into the query or into form fields beside the file. Instead of `file`, `file_url` names an http(s) URL that the
-server downloads.
+Send parameters in the query or as form fields. Instead of `file`, send `file_url`, an http(s) URL that the server downloads.
 """
 
 MESSAGES: dict[int, tuple[str, dict[str, list[str]] | None]] = {
@@ -32,13 +31,13 @@ MESSAGES: dict[int, tuple[str, dict[str, list[str]] | None]] = {
     409: ("The task is IN_PROGRESS; its result is not available yet.", None),
     410: ("The files of this task were removed at 2026-11-22T13:10:00.000Z; its result is still available.", None),
     413: ("The data value transmitted exceeds the capacity limit.", None),
-    416: ("The requested range is not in the file.", None),
+    416: ("The requested range is outside the file.", None),
     422: (
         "The request cannot be accepted.",
         {"threshold": ["Must be greater than or equal to 0 and less than or equal to 1."]},
     ),
     429: ("The queue is full; try again later.", None),
-    503: ("The ledger does not answer at the moment; try again.", None),
+    503: ("The database is temporarily unavailable; try again.", None),
     507: ("The server has no room for this recording; try again later.", None),
 }
 SUBMISSION_ERRORS = (400, 413, 422, 429, 503, 507)
@@ -47,7 +46,7 @@ View = Callable[..., Any]
 
 
 def configure(app: Flask) -> None:
-    """Settings of flask-smorest; the pages themselves are ours (api/docs.py)."""
+    """Configure flask-smorest; api/docs.py serves the pages."""
     app.config.update(
         API_TITLE=TITLE,
         API_VERSION=VERSION,
@@ -59,7 +58,10 @@ def configure(app: Flask) -> None:
 
 
 def documented_errors(blueprint: Blueprint, *codes: int, **say: str) -> Callable[[View], View]:
-    """Describe each error a view may answer, with an example of its body; ``say_409=`` and the like give it other words."""
+    """Document the errors of a view with example bodies.
+
+    ``say_409=`` replaces the message of one.
+    """
 
     def decorate(view: View) -> View:
         for code in codes:
@@ -78,7 +80,7 @@ def documented_errors(blueprint: Blueprint, *codes: int, **say: str) -> Callable
 
 
 def documented_submission(blueprint: Blueprint, parameters: type[Schema]) -> Callable[[View], View]:
-    """Parse ``parameters`` from query and form, and describe the upload's body and every answer."""
+    """Parse ``parameters`` from query and form; document body and responses."""
 
     def decorate(view: View) -> View:
         view = blueprint.arguments(parameters, location="query")(view)
@@ -97,17 +99,17 @@ def _multipart() -> dict[str, Any]:
     link = {
         "type": "string",
         "format": "uri",
-        "example": "",  # else Swagger UI makes one up and sends it beside the file
+        "example": "",  # without one, Swagger UI invents a URL and sends it along with the file
         "description": (
-            "http(s) URL of the recording, in place of `file`; it may also stand in the query. It is downloaded while the task "
-            "is QUEUED, with `stage` `download`. `task_params` shows it without its query."
+            "http(s) URL of the recording, instead of `file`; may also be sent in the query. The server downloads it while "
+            "the task is QUEUED, with `stage` `download`. `task_params` shows the URL without its query string."
         ),
     }
     schema = {
         "type": "object",
         "oneOf": [{"required": ["file"]}, {"required": ["file_url"]}],
         "properties": {"file": recording, "file_url": link},
-        "description": "Every query parameter may be sent as a form field instead, but not both.",
+        "description": "Any query parameter may be sent as a form field instead, but not both.",
         "additionalProperties": {"type": "string"},
     }
     return {"required": True, "content": {"multipart/form-data": {"schema": schema}}}

@@ -1,1 +1,4 @@
-"""Benchmarks: figures that the project promises, measured on the real processes; never part of the tests."""
+"""Benchmarks: measure the figures that the project promises, on real processes.
+
+Not part of the tests.
+"""

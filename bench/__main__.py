@@ -1,4 +1,4 @@
-"""Run the benchmarks and say which promises hold: python -m bench [NAME]."""
+"""Run the benchmarks and compare them with their targets: python -m bench [NAME]."""
 
 from __future__ import annotations
 
@@ -13,12 +13,15 @@ IDLE_LOAD = 0.5
 
 
 def main() -> int:
-    """0 when every figure is within its limit, 1 when one is not."""
+    """Print every figure.
+
+    Return 1 when one misses its target, else 0.
+    """
     arguments = _arguments()
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # as an exception, which cleans up
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # as an exception, so that cleanup runs
     load = os.getloadavg()[0]
     if load > IDLE_LOAD:
-        print(f"bench: the load is {load:.1f}; figures count on an idle machine only", file=sys.stderr)
+        print(f"bench: the load is {load:.1f}; figures are valid on an idle machine only", file=sys.stderr)
     missed = 0
     for name in [arguments.name] if arguments.name else NAMES:
         print(f"{name}:", flush=True)
@@ -30,8 +33,10 @@ def main() -> int:
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser("python -m bench", description="Figures of bench/README.md, on an idle machine.")
-    parser.add_argument("name", nargs="?", choices=NAMES, help="only this one; all of them when left out")
-    parser.add_argument("--quick", action="store_true", help="few rounds: shows that it runs, its figures say little")
+    parser.add_argument("name", nargs="?", choices=NAMES, help="run only this one (default: all)")
+    parser.add_argument(
+        "--quick", action="store_true", help="run a few rounds, to see that it works; the figures are not valid"
+    )
     return parser.parse_args()
 
 

@@ -1,6 +1,6 @@
 """Compare polling, claiming and listing on a database of a million finished tasks with a new one.
 
-On SQLite, and on PostgreSQL where its server is installed.
+Runs on SQLite, and on PostgreSQL where its server is installed.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from tests.service import MINI
 
 ROWS, PAGE = 1_000_000, 50
 REPETITIONS, ROUNDS = 200, 5
-AGED = 1.5
+MOST_RATIO = 1.5
 SEGMENT = {"id": 0, "start": 0.4, "end": 1.7, "text": "hello and thanks", "speaker": None, "words": []}
 RESULT = json.dumps([SEGMENT] * 6)
 SQLITE, POSTGRESQL = "sqlite", "postgresql"
@@ -35,7 +35,7 @@ COUNTED = {
     SQLITE: "(WITH RECURSIVE counted(n) AS (SELECT ? UNION ALL SELECT n + 1 FROM counted WHERE n < ?) SELECT n FROM counted)",
     POSTGRESQL: "(SELECT n FROM generate_series(%s::bigint, %s) AS n)",
 }
-# In another order than the rows'.
+# identifiers in a scattered order, as random ones would be
 IDENTIFIER = {
     SQLITE: "printf('%08x-0000-4000-8000-%012x', (n * 2654435761) % 4294967296, n)",
     POSTGRESQL: (
@@ -54,8 +54,11 @@ FILL_RESULTS = """
 INSERT INTO result (task, result) SELECT {identifier}, {result} FROM {counted} AS numbers WHERE n {modulo} 50 > 1
 """
 # What both databases do by themselves in time.
-SETTLED = {SQLITE: ("PRAGMA wal_checkpoint(TRUNCATE)",), POSTGRESQL: ("VACUUM ANALYZE task", "VACUUM ANALYZE result")}
-# A page holds as many tasks on either side, so that only the age of the database makes a difference.
+MAINTENANCE = {
+    SQLITE: ("PRAGMA wal_checkpoint(TRUNCATE)",),
+    POSTGRESQL: ("VACUUM ANALYZE task", "VACUUM ANALYZE result"),
+}
+# Both databases fill a page, so the size of the answer is the same.
 LISTS = {
     "GET /task": "/task",
     "GET /task?status=QUEUED (none)": "/task?status=QUEUED",
@@ -69,27 +72,30 @@ def measure(quick: bool) -> Iterator[Figure]:
     rows, rounds = (ROWS // 100, 2) if quick else (ROWS, ROUNDS)
     with places.folder() as folder:
         addresses = [f"sqlite:///{folder / name}.db" for name in ("young", "old")]
-        yield from compared(SQLITE, addresses, folder, rows, rounds)
+        yield from compare(SQLITE, addresses, folder, rows, rounds)
         programs = find_postgres()
         if programs is not None:
             with Postgres(programs) as server:
                 addresses = [server.database(name) for name in ("young", "old")]
-                yield from compared(POSTGRESQL, addresses, folder, rows, rounds)
+                yield from compare(POSTGRESQL, addresses, folder, rows, rounds)
 
 
-def compared(kind: str, addresses: list[str], folder: Path, rows: int, rounds: int) -> Iterator[Figure]:
+def compare(kind: str, addresses: list[str], folder: Path, rows: int, rounds: int) -> Iterator[Figure]:
     for address, count in zip(addresses, (PAGE, rows), strict=True):
         fill(kind, address, count)
-    taken = [[costs(address, folder) for address in addresses] for _ in range(rounds)]
+    taken = [[measure_operations(address, folder) for address in addresses] for _ in range(rounds)]
     for name in taken[0][0]:
         before, after = (median(sides[side][name] for sides in taken) for side in (0, 1))
         yield Figure(f"{kind}: {name}, {PAGE} tasks", 1000 * before, "ms")
         yield Figure(f"{kind}: {name}, {rows} tasks", 1000 * after, "ms")
-        yield Figure(f"{kind}: {name}: the one / the other", after / before, most=AGED)
+        yield Figure(f"{kind}: {name}: the one / the other", after / before, most=MOST_RATIO)
 
 
 def fill(kind: str, address: str, rows: int) -> None:
-    """Insert ``rows`` ended tasks and their results; the newest PAGE tasks are alike in every database."""
+    """Insert ``rows`` ended tasks and their results.
+
+    The newest PAGE tasks are the same in every database.
+    """
     opened = connection.connect(address)
     mark, modulo = ("?", "%") if kind == SQLITE else ("%s", "%%")
     parts = {"counted": COUNTED[kind], "identifier": IDENTIFIER[kind], "modulo": modulo, "result": mark}
@@ -100,34 +106,37 @@ def fill(kind: str, address: str, rows: int) -> None:
         opened.execute_sql(results_sql, (RESULT, *numbers))
     if kind == POSTGRESQL:
         opened.commit()
-        opened.connection().autocommit = True  # VACUUM runs in no transaction
-    for statement in SETTLED[kind]:
+        opened.connection().autocommit = True  # VACUUM cannot run in a transaction
+    for statement in MAINTENANCE[kind]:
         opened.execute_sql(statement)
     opened.close()
 
 
-def costs(address: str, folder: Path) -> Measured:
-    """Measure each operation: the median of many, in seconds."""
+def measure_operations(address: str, folder: Path) -> Measured:
+    """Median seconds of each operation."""
     environment = {"CONFIG": str(MINI / "config.yaml"), "CACHE_DIR": str(folder / "cache")}
     loaded = settings.load(environment, root=folder)
     app: Flask = create_app(dataclasses.replace(loaded, db_url=address))
     client = app.test_client()
     newest = client.get("/task?limit=1").get_json()["tasks"][0]["identifier"]
-    taken = {name: repeated(lambda address=address: ask(client, address)) for name, address in LISTS.items()}  # type: ignore[misc]
-    taken["GET /task/{id}"] = repeated(lambda: ask(client, f"/task/{newest}"))
+    taken = {name: time_repeated(lambda address=address: get(client, address)) for name, address in LISTS.items()}  # type: ignore[misc]
+    taken["GET /task/{id}"] = time_repeated(lambda: get(client, f"/task/{newest}"))
     connection.database.connect(reuse_if_open=True)
-    taken["claim, nothing waits"] = repeated(lambda: tasks.claim("bench"))
-    taken |= worked()
+    taken["claim, queue empty"] = time_repeated(lambda: tasks.claim("bench"))
+    taken |= time_task_steps()
     connection.database.close()
     return taken
 
 
-def ask(client: FlaskClient, address: str) -> None:
+def get(client: FlaskClient, address: str) -> None:
     assert client.get(address).status_code == 200
 
 
-def worked() -> Measured:
-    """Submit, claim and complete one task after the other; each is deleted, so that every round finds the same rows."""
+def time_task_steps() -> Measured:
+    """Submit, claim and complete tasks.
+
+    Each is deleted again, so that every round finds the same rows.
+    """
     submits, claims, finishes = [], [], []
     for _ in range(REPETITIONS):
         identifier = str(uuid.uuid4())
@@ -145,7 +154,7 @@ def worked() -> Measured:
     return {"submit": median(submits), "claim": median(claims), "complete": median(finishes)}
 
 
-def repeated(work: Callable[[], object]) -> float:
+def time_repeated(work: Callable[[], object]) -> float:
     taken = []
     for _ in range(REPETITIONS):
         started = time.perf_counter()

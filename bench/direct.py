@@ -1,4 +1,4 @@
-"""One warm process that runs jobs through the pipeline and nothing else: what the service is measured against."""
+"""The baseline of the throughput benchmark: one warm process that only runs the pipeline."""
 
 from __future__ import annotations
 
@@ -26,12 +26,15 @@ GOODBYE_SECONDS = 5.0
 
 @dataclass(frozen=True)
 class Direct:
-    """Our end of the process."""
+    """The parent's end of the pipe to the process."""
 
     connection: Connection
 
     def run(self, jobs: list[Job[TranscriptionParams]]) -> tuple[float, list[str]]:
-        """Seconds that ``jobs`` took one after the other, and their results as JSON text."""
+        """Run ``jobs`` one after the other.
+
+        Return the seconds taken and the results as JSON text.
+        """
         self.connection.send(jobs)
         answer: tuple[float, list[str]] = self.connection.recv()
         return answer
@@ -39,7 +42,7 @@ class Direct:
 
 @contextlib.contextmanager
 def process(settings: Settings) -> Iterator[Direct]:
-    """The process on the first slot that a supervisor with ``settings`` would have, with that slot's threads."""
+    """Start the process on the supervisor's first slot."""
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe()
     slot = slots.list_slots(settings.workers)[0]
@@ -49,7 +52,7 @@ def process(settings: Settings) -> Iterator[Direct]:
     try:
         yield Direct(ours)
     finally:
-        ours.close()  # it goes by itself when its Pipe ends, unless it is in the middle of something
+        ours.close()  # the process exits when its pipe closes, unless it is busy
         child.join(GOODBYE_SECONDS)
         child.kill()
         child.join()
@@ -57,7 +60,7 @@ def process(settings: Settings) -> Iterator[Direct]:
 
 def _serve(connection: Connection, slot: Slot, settings: Settings, parent: int) -> None:
     die_with(parent)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a Ctrl-C reaches the whole group; the parent ends this one
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent ends this process
     prepare_environment(slot)
     import torch
 
@@ -73,9 +76,9 @@ def _serve(connection: Connection, slot: Slot, settings: Settings, parent: int) 
         except EOFError:
             return
         started = time.perf_counter()
-        results = [transcription.run(Run(job, slot, settings, models, _unheard))[1] for job in jobs]
+        results = [transcription.run(Run(job, slot, settings, models, _ignore_progress))[1] for job in jobs]
         connection.send((time.perf_counter() - started, results))
 
 
-def _unheard(progress: Any) -> None:
-    """Nobody waits for reports here."""
+def _ignore_progress(progress: Any) -> None:
+    """Discard progress reports."""

@@ -1,4 +1,4 @@
-"""Memory and time of a long conversation: transcribed, aligned and diarized; the same work for every minute of it."""
+"""Measure memory and time of a long conversation: transcription, alignment and diarization."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def measure(quick: bool) -> Iterator[Figure]:
     with places.service() as service:
         (process,) = service.device_processes()
         lengths = QUICK_MINUTES if quick else MINUTES
-        service.finished(service.submit(CONVERSATION, is_diarize="true"))  # every model loaded
+        service.finished(service.submit(CONVERSATION, is_diarize="true"))  # load every model
         idle = process.memory_info().rss
         yield Figure("device process, idle, all models loaded", idle / MEGABYTE, "MB")
         seconds, busy = [], []
@@ -48,12 +48,15 @@ def measure(quick: bool) -> Iterator[Figure]:
 
 
 def long_recording(folder: Path, minutes: int) -> Path:
-    """The conversation again and again."""
+    """Repeat the conversation for ``minutes``."""
     sound = np.resize(recordings.speech(CONVERSATION), minutes * 60 * recordings.RATE)
     return recordings.encoded(folder / f"{minutes}.flac", sound, "flac", "flac")
 
 
 def processor_seconds(process: psutil.Process) -> float:
-    """How long the process has computed; on a busy machine it says more than the clock."""
+    """CPU time of the process in seconds.
+
+    On a busy machine it is more exact than the clock.
+    """
     times = process.cpu_times()
     return float(times.user + times.system)

@@ -1,4 +1,4 @@
-"""How soon an idle service starts a task, and how soon a busy one answers GET /task."""
+"""Measure how soon an idle service starts a task and a busy one answers."""
 
 from __future__ import annotations
 
@@ -30,11 +30,14 @@ def measure(quick: bool) -> Iterator[Figure]:
 
 
 def pickup(service: Service, repetitions: int) -> Iterator[Figure]:
-    """From the row's commit, and from the POST's answer, to started_at; the machine is one, so is its clock."""
+    """Measure from created_at, and from the POST's response, to started_at.
+
+    All use one machine's clock.
+    """
     short = recordings.write(service.folder / "short.wav", recordings.speech(), 3.0)
     since_row, since_answer = [], []
     for number in range(repetitions):
-        time.sleep(0.3 + 0.037 * number)  # at no fixed point of the supervisor's own rhythm
+        time.sleep(0.3 + 0.037 * number)  # at varying points of the supervisor's polling interval
         identifier = service.submit(short)
         answered = time.time()
         task = service.finished(identifier)
@@ -43,16 +46,16 @@ def pickup(service: Service, repetitions: int) -> Iterator[Figure]:
         since_answer.append(started - answered)
     yield Figure(f"idle: created_at to started_at, median of {repetitions}", median(since_row), "s")
     yield Figure(f"idle: created_at to started_at, max of {repetitions}", max(since_row), "s", PICKUP_SECONDS)
-    latest = max(0.0, *since_answer)  # below 0 where the task had started before its client heard of it
+    latest = max(0.0, *since_answer)  # negative when the task started before the response arrived
     yield Figure(f"idle: POST answered to started_at, max of {repetitions}", latest, "s", PICKUP_SECONDS)
 
 
 def polling(service: Service, seconds: float) -> Iterator[Figure]:
-    """GET /task on a fixed schedule, over a task that is done and the ones that a busy device has before it."""
+    """Poll tasks on a fixed schedule while the device is busy."""
     done = service.submit(SAMPLE)
     service.finished(done)
     waiting = _keep_busy(service, seconds)
-    delays, errors = _open_loop([f"{service.url}/task/{identifier}" for identifier in [done, *waiting]], seconds)
+    delays, errors = _send_on_schedule([f"{service.url}/task/{identifier}" for identifier in [done, *waiting]], seconds)
     assert service.task(waiting[-1])["status"] not in TERMINAL, "the device ran out of work"
     yield Figure(f"busy: GET /task at {RATE}/s, p50", 1000 * percentile(delays, 50), "ms")
     yield Figure(f"busy: GET /task at {RATE}/s, p99", 1000 * percentile(delays, 99), "ms", P99_MILLISECONDS)
@@ -61,14 +64,18 @@ def polling(service: Service, seconds: float) -> Iterator[Figure]:
 
 
 def _keep_busy(service: Service, seconds: float) -> list[str]:
-    """Queue twice the work that a device does in ``seconds``."""
+    """Queue twice the work that the device can do in ``seconds``."""
     path = recordings.write(service.folder / "long.wav", recordings.speech(), LONG_SECONDS)
     duration: float = service.finished(service.submit(path))["duration"]
     return [service.submit(path) for _ in range(2 + int(2 * seconds / duration))]
 
 
-def _open_loop(urls: list[str], seconds: float) -> tuple[list[float], int]:
-    """Delays of ``RATE`` requests a second, each from the moment it was due: a slow answer delays no other's clock."""
+def _send_on_schedule(urls: list[str], seconds: float) -> tuple[list[float], int]:
+    """Send ``RATE`` requests per second.
+
+    Each delay counts from when its request was due.
+    So a slow answer does not hide the delay of those that wait behind it (coordinated omission).
+    """
     due = iter([(number / RATE, url) for number, url in zip(range(int(RATE * seconds)), itertools.cycle(urls))])
     delays: list[float] = []
     errors: list[str] = []
@@ -82,7 +89,7 @@ def _open_loop(urls: list[str], seconds: float) -> tuple[list[float], int]:
                 if not url:
                     return
                 time.sleep(max(0.0, start + after - time.perf_counter()))
-                if not _answers(session, url):
+                if not _is_answered(session, url):
                     errors.append(url)
                 delays.append(time.perf_counter() - start - after)
 
@@ -92,7 +99,7 @@ def _open_loop(urls: list[str], seconds: float) -> tuple[list[float], int]:
     return delays, len(errors)
 
 
-def _answers(session: requests.Session, url: str) -> bool:
+def _is_answered(session: requests.Session, url: str) -> bool:
     try:
         return session.get(url, timeout=10).status_code == 200
     except requests.RequestException:

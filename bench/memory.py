@@ -1,4 +1,4 @@
-"""What the web processes hold in memory: idle, after requests, and while a large upload comes in or a large file goes out."""
+"""Measure the memory of the web processes."""
 
 from __future__ import annotations
 
@@ -30,32 +30,32 @@ CHUNK = bytes(256 * 1024)
 
 def measure(quick: bool) -> Iterator[Figure]:
     with places.service() as service:
-        yield from _resident(service, "idle")
-        _requests(service, 20 if quick else REQUESTS)
-        yield from _resident(service, "after requests")
+        yield from _measure_resident(service, "idle")
+        _send_requests(service, 20 if quick else REQUESTS)
+        yield from _measure_resident(service, "after requests")
         assert service.worker is not None
-        service.worker.terminate()  # hours of silence shall be received, not transcribed
+        service.worker.terminate()  # the upload, hours of silence, must not be transcribed
         service.worker.wait(30)
         size = (50 if quick else MOVED_MEGABYTES) * MEGABYTE
-        yield from _while_uploading(service, size)
-        yield from _while_downloading(service, size)
+        yield from _measure_upload(service, size)
+        yield from _measure_download(service, size)
 
 
-def _web(service: Service) -> dict[str, psutil.Process]:
-    """gunicorn's processes by name."""
+def _web_processes(service: Service) -> dict[str, psutil.Process]:
+    """Map names to gunicorn's processes."""
     assert service.web is not None
     arbiter = psutil.Process(service.web.pid)
     workers = {f"gunicorn worker {number}": child for number, child in enumerate(arbiter.children(), 1)}
     return {"gunicorn arbiter": arbiter, **workers}
 
 
-def _resident(service: Service, when: str) -> Iterator[Figure]:
-    for name, process in _web(service).items():
+def _measure_resident(service: Service, when: str) -> Iterator[Figure]:
+    for name, process in _web_processes(service).items():
         yield Figure(f"{name}, {when}", process.memory_info().rss / MEGABYTE, "MB", RESIDENT_MEGABYTES)
 
 
-def _requests(service: Service, count: int) -> None:
-    """Some submissions, many questions."""
+def _send_requests(service: Service, count: int) -> None:
+    """Submit a few tasks and poll them ``count`` times."""
     identifiers = [service.submit() for _ in range(max(1, count // 20))]
     for number in range(count):
         service.task(identifiers[number % len(identifiers)])
@@ -63,31 +63,34 @@ def _requests(service: Service, count: int) -> None:
         service.finished(identifier)
 
 
-def _while_uploading(service: Service, size: int) -> Iterator[Figure]:
+def _measure_upload(service: Service, size: int) -> Iterator[Figure]:
     started = time.perf_counter()
-    with Peak(list(_web(service).values())) as peak:
+    with Peak(list(_web_processes(service).values())) as peak:
         status = upload(service.port, size)
     assert status == 201, f"the upload was answered with {status}"
-    yield from _passed(f"upload of {size // MEGABYTE} MB", time.perf_counter() - started, peak)
+    yield from _figures(f"upload of {size // MEGABYTE} MB", time.perf_counter() - started, peak)
 
 
-def _while_downloading(service: Service, size: int) -> Iterator[Figure]:
-    identifier = _separated(service, size)
+def _measure_download(service: Service, size: int) -> Iterator[Figure]:
+    identifier = _create_separation(service, size)
     for name, path in (("stem", f"/task/{identifier}/file/vocals.wav"), ("ZIP", f"/task/file/{identifier}")):
-        started, come = time.perf_counter(), 0
+        started, received = time.perf_counter(), 0
         with (
-            Peak(list(_web(service).values())) as peak,
+            Peak(list(_web_processes(service).values())) as peak,
             requests.get(service.url + path, stream=True, timeout=300) as answer,
         ):
             assert answer.status_code == 200, answer.text
             for chunk in answer.iter_content(len(CHUNK)):
-                come += len(chunk)
-        assert come >= size, f"{come} of {size} bytes came"
-        yield from _passed(f"download of a {name} of {size // MEGABYTE} MB", time.perf_counter() - started, peak)
+                received += len(chunk)
+        assert received >= size, f"received {received} of {size} bytes"
+        yield from _figures(f"download of a {name} of {size // MEGABYTE} MB", time.perf_counter() - started, peak)
 
 
-def _separated(service: Service, size: int) -> str:
-    """A finished separation with one stem of ``size`` bytes; as a file with a hole it takes no room on the disk."""
+def _create_separation(service: Service, size: int) -> str:
+    """Create a completed separation with a stem of ``size`` bytes.
+
+    The stem is a sparse file, which takes no disk space.
+    """
     opened = connection.connect(service.environment["DB_URL"])
     identifier = str(uuid.uuid4())
     tasks.submit(identifier, BGM_SEPARATION, {}, "a.wav", [])
@@ -101,13 +104,16 @@ def _separated(service: Service, size: int) -> str:
     return identifier
 
 
-def _passed(label: str, seconds: float, peak: Peak) -> Iterator[Figure]:
+def _figures(label: str, seconds: float, peak: Peak) -> Iterator[Figure]:
     yield Figure(label, seconds, "s")
     yield Figure("gunicorn's processes, most growth during it", peak.growth / MEGABYTE, "MB", GROWTH_MEGABYTES)
 
 
 def upload(port: int, size: int) -> int:
-    """POST a WAV file of ``size`` bytes of silence that exists nowhere as a whole; the answer's status."""
+    """POST a WAV file of ``size`` bytes of silence, generated while it is sent.
+
+    Return the status code.
+    """
     head = (
         f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="file"; filename="silence.wav"\r\n'
         "Content-Type: audio/wav\r\n\r\n"
@@ -137,12 +143,12 @@ def _body(head: bytes, size: int, tail: bytes) -> Iterator[bytes]:
 
 
 def _wav_header(size: int) -> bytes:
-    """The header of a 16 kHz mono file of ``size`` bytes in all."""
+    """The WAV header of a 16 kHz mono file of ``size`` bytes in total."""
     written = BytesIO()
     file = wave.open(written, "wb")
     file.setnchannels(1)
     file.setsampwidth(2)
     file.setframerate(16_000)
     file.setnframes((size - 44) // 2)
-    file.writeframesraw(b"")  # writes the header; closing the file would correct it to what was written
+    file.writeframesraw(b"")  # writes the header; close() would correct the length to the actual one
     return written.getvalue()

@@ -1,4 +1,4 @@
-"""The highest resident memory of processes while something goes on, sampled."""
+"""Sample the peak resident memory of processes."""
 
 from __future__ import annotations
 
@@ -12,7 +12,10 @@ SAMPLED_SECONDS = 0.1
 
 
 class Peak:
-    """``with Peak(processes) as peak: …``, then in bytes the ``highest`` of any, or the most that one has grown since then."""
+    """A context manager that samples the memory of processes.
+
+    ``highest`` is the most that any of them held, ``growth`` the most that one has grown, in bytes.
+    """
 
     def __init__(self, processes: Sequence[psutil.Process]) -> None:
         self._processes = processes

@@ -1,4 +1,4 @@
-"""A temporary folder and a real service in it, both gone afterwards, whatever happens."""
+"""A temporary folder and a real service in it, both removed afterwards."""
 
 from __future__ import annotations
 
@@ -31,13 +31,16 @@ def service() -> Iterator[Service]:
 
 
 def started_in(place: Path) -> list[psutil.Process]:
-    """The live processes whose recordings belong under ``place``, whoever their parent is by now."""
+    """List the live processes whose CACHE_DIR is under ``place``.
+
+    The environment finds them even after their parent has exited.
+    """
     return [process for process in psutil.process_iter() if _cache_of(process).startswith(f"{place}/")]
 
 
 def _cache_of(process: psutil.Process) -> str:
     try:
-        gone = process.status() == psutil.STATUS_ZOMBIE
-        return "" if gone else process.environ().get("CACHE_DIR", "")
+        is_zombie = process.status() == psutil.STATUS_ZOMBIE
+        return "" if is_zombie else process.environ().get("CACHE_DIR", "")
     except (psutil.Error, OSError):
         return ""

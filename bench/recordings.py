@@ -1,4 +1,4 @@
-"""Recordings of chosen lengths, cut and repeated from the demo's speech."""
+"""Make recordings of given lengths from the demo's speech."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Speech = NDArray[np.int16]
 
 
 def speech(path: Path = SAMPLE) -> Speech:
-    """The sound of ``path``: shape (samples,), 16 kHz mono."""
+    """Decode ``path``: int16, shape (samples,), 16 kHz mono."""
     resampler = av.AudioResampler(format="s16", layout="mono", rate=RATE)
     with av.open(str(path)) as container:
         blocks = [block for frame in container.decode(audio=0) for block in resampler.resample(frame)]
@@ -25,7 +25,7 @@ def speech(path: Path = SAMPLE) -> Speech:
 
 
 def write(path: Path, spoken: Speech, seconds: float) -> Path:
-    """A WAV file of ``seconds``: ``spoken`` from its start, again and again."""
+    """Write a WAV file of ``seconds``, repeating ``spoken``."""
     with wave.open(str(path), "wb") as file:
         file.setnchannels(1)
         file.setsampwidth(2)
@@ -35,7 +35,7 @@ def write(path: Path, spoken: Speech, seconds: float) -> Path:
 
 
 def varied(folder: Path, count: int, shortest: float = 6.0, longest: float = 30.0) -> list[Path]:
-    """``count`` recordings between ``shortest`` and ``longest`` seconds, evenly spread, long and short ones mixed."""
+    """Write ``count`` recordings of ``shortest`` to ``longest`` seconds, evenly spread, in mixed order."""
     spoken = speech()
     step = (longest - shortest) / max(1, count - 1)
     lengths = [shortest + step * number for number in range(count)]

@@ -1,4 +1,4 @@
-"""Memory and time of separating a long recording: the same work for every minute, and no more room for sixty than for five."""
+"""Measure memory and time of separating long recordings: time linear in length, memory constant."""
 
 from __future__ import annotations
 
@@ -29,25 +29,28 @@ def measure(quick: bool) -> Iterator[Figure]:
         yield Figure("device process, idle", idle / MEGABYTE, "MB")
         seconds, lengths = [], QUICK_MINUTES if quick else MINUTES
         for minutes in lengths:
-            recording = _recording(service.folder, minutes)
-            peak, done = _separated(service, process, recording)
+            recording = _make_recording(service.folder, minutes)
+            peak, done = _separate(service, process, recording)
             seconds.append(done["duration"])
             yield Figure(f"{minutes} minutes separated in", done["duration"], "s")
             yield Figure(f"{minutes} minutes, peak above idle", (peak - idle) / MEGABYTE, "MB", GROWTH_MEGABYTES)
         ratio = seconds[1] / seconds[0] / (lengths[1] / lengths[0])
         yield Figure("time for a minute of the longer one / the shorter", ratio, "", LINEAR)
-        yield from _downloaded(service, done["identifier"])
+        yield from _measure_download(service, done["identifier"])
 
 
-def _recording(folder: Path, minutes: int) -> Path:
-    """The sample again and again."""
+def _make_recording(folder: Path, minutes: int) -> Path:
+    """Repeat the sample for ``minutes``."""
     sound = np.resize(recordings.speech(SAMPLE), minutes * 60 * recordings.RATE)
     path = folder / f"{minutes}.flac"
     return recordings.encoded(path, sound, "flac", "flac")
 
 
-def _separated(service: Service, process: psutil.Process, recording: Path) -> tuple[int, dict[str, object]]:
-    """The highest resident memory of the device process meanwhile, and the finished task."""
+def _separate(service: Service, process: psutil.Process, recording: Path) -> tuple[int, dict[str, object]]:
+    """Separate a recording.
+
+    Return the peak memory of the device process and the finished task.
+    """
     with Peak([process]) as peak, recording.open("rb") as file:
         answer = requests.post(f"{service.url}/bgm-separation", files={"file": file}, timeout=600)
         done = service.finished(answer.json()["identifier"], PATIENCE)
@@ -55,8 +58,11 @@ def _separated(service: Service, process: psutil.Process, recording: Path) -> tu
     return peak.highest, done
 
 
-def _downloaded(service: Service, identifier: object) -> Iterator[Figure]:
-    """The ZIP of the longer one's stems through the web process, whose memory must not follow its size."""
+def _measure_download(service: Service, identifier: object) -> Iterator[Figure]:
+    """Download the ZIP of the longer recording.
+
+    The web process must not grow with its size.
+    """
     assert service.web is not None
     size, started = 0, time.perf_counter()
     address = f"{service.url}/task/file/{identifier}"

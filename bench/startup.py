@@ -1,4 +1,7 @@
-"""How long the web side takes to import, and `make serve` to answer; nothing may outlive its Ctrl-C."""
+"""Measure the import time of the web app and the start of `make serve`.
+
+Ctrl-C must leave no process.
+"""
 
 from __future__ import annotations
 
@@ -34,14 +37,17 @@ def measure(quick: bool) -> Iterator[Figure]:
 
 
 def import_web() -> float:
-    """Seconds of a fresh interpreter that imports the web side and ends."""
+    """Seconds for a new interpreter to import the web app and exit."""
     started = time.perf_counter()
     subprocess.run([sys.executable, "-c", "import app.factory"], cwd=ROOT, check=True)
     return time.perf_counter() - started
 
 
 def serve() -> tuple[float, float, int]:
-    """Seconds until `make serve` answers, seconds that its Ctrl-C takes, and how many of its processes outlive it."""
+    """Run `make serve`.
+
+    Return the seconds to its first answer, those to stop, and the processes left.
+    """
     with places.folder() as folder:
         port = free_port()
         environment = {
@@ -52,25 +58,25 @@ def serve() -> tuple[float, float, int]:
             "CACHE_DIR": str(folder / "cache"),
         }
         started = time.perf_counter()
-        process = _make_serve(environment, folder / "serve.log")
+        process = _start_make(environment, folder / "serve.log")
         try:
-            until(lambda: _alive(port), "make serve answers", START_PATIENCE, POLL_SECONDS)
+            until(lambda: _is_alive(port), "make serve answers", START_PATIENCE, POLL_SECONDS)
             answered = time.perf_counter()
         finally:
             os.killpg(process.pid, signal.SIGINT)
-            _wait(process)
+            _wait_or_kill(process)
         return answered - started, time.perf_counter() - answered, len(places.started_in(folder))
 
 
-def _make_serve(environment: dict[str, str], log: Path) -> subprocess.Popen[bytes]:
-    """Make in a process group of its own, as a terminal gives it one."""
+def _start_make(environment: dict[str, str], log: Path) -> subprocess.Popen[bytes]:
+    """Start make in its own process group, as a terminal does."""
     with log.open("wb") as output:
         return subprocess.Popen(
             ["make", "serve"], cwd=ROOT, env=environment, stdout=output, stderr=output, start_new_session=True
         )
 
 
-def _wait(process: subprocess.Popen[bytes]) -> None:
+def _wait_or_kill(process: subprocess.Popen[bytes]) -> None:
     try:
         process.wait(STOP_PATIENCE)
     except subprocess.TimeoutExpired:
@@ -78,7 +84,7 @@ def _wait(process: subprocess.Popen[bytes]) -> None:
         process.wait()
 
 
-def _alive(port: int) -> bool:
+def _is_alive(port: int) -> bool:
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
     try:
         connection.request("GET", "/health/live")

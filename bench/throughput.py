@@ -1,4 +1,4 @@
-"""Twenty recordings through the service against the same twenty in one warm process: what the service itself costs."""
+"""Measure the overhead of the service: twenty recordings over HTTP against one warm process."""
 
 from __future__ import annotations
 
@@ -30,29 +30,33 @@ def measure(quick: bool) -> Iterator[Figure]:
         paths = recordings.varied(service.folder, count)
         params = TranscriptionParams.from_json(service.finished(service.submit(paths[0]))["task_params"])
         jobs = _jobs(paths, params)
-        through_service(service, paths[1:3])  # both sides warm before the first round counts
+        through_service(service, paths[1:3])  # warm up both sides
         alone.run(jobs[:3])
         served, bare = [], []
-        for _ in range(rounds):  # in turns, so that noise of the machine hits both alike
+        for _ in range(rounds):  # alternating, so that noise on the machine affects both
             seconds, texts = through_service(service, paths)
             served.append(seconds)
             seconds, expected = alone.run(jobs)
             bare.append(seconds)
-            assert texts == [_words(json.loads(result)) for result in expected], "the two did different work"
+            assert texts == [_words(json.loads(result)) for result in expected], "the transcripts differ"
     yield Figure(f"{count} recordings, one warm process, median of {rounds}", median(bare), "s")
     yield Figure(f"{count} recordings, through HTTP, median of {rounds}", median(served), "s")
     yield Figure("through HTTP / one warm process", median(served) / median(bare), most=OVERHEAD)
 
 
 def _jobs(paths: list[Path], params: TranscriptionParams) -> list[Job[TranscriptionParams]]:
-    """``params`` are those that the service itself filled in, so that both sides decode alike."""
+    """Build the jobs.
+
+    ``params`` come from the service, so that both sides use the same.
+    """
     return [Job(path.name, 1, TRANSCRIPTION, params, [], str(path)) for path in paths]
 
 
 def through_service(service: Service, paths: list[Path]) -> tuple[float, list[str]]:
-    """Seconds from the first POST until the last task is COMPLETED, and what was heard.
+    """Send all recordings through the service.
 
-    The end is the ledger's finished_at, by the same clock of the same machine, so that seldom polling costs no accuracy.
+    Return the seconds from the first POST to the last end, and the transcripts.
+    The end is finished_at of the database, read from the same clock, so rare polling costs no accuracy.
     """
     started = time.time()
     identifiers = [service.submit(path) for path in paths]
@@ -68,5 +72,5 @@ def _words(segments: list[dict[str, Any]]) -> str:
 
 
 def epoch(written: str) -> float:
-    """Seconds since 1970 of one of the API's times."""
+    """Convert a time of the API to seconds since 1970."""
     return datetime.fromisoformat(written.replace("Z", "+00:00")).timestamp()

@@ -1,4 +1,4 @@
-"""A model hub on 127.0.0.1 that speaks what huggingface_hub asks for, and can cut, damage and gate what it serves."""
+"""A local model hub that serves huggingface_hub, and can cut off, damage and gate files."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ CUT_AFTER = 12_000_000
 
 
 class Hub:
-    """``repositories`` holds content by repository and file name; ``files`` content by path, without any of the hub's headers."""
+    """A hub: ``repositories`` maps repository and file name to content, ``files`` other paths, served without hub headers."""
 
     def __init__(self, repositories: dict[str, dict[str, bytes]] | None = None) -> None:
         self.repositories = repositories or {}
         self.files: dict[str, bytes] = {}
         self.gated: set[str] = set()
-        self.members: set[str] = set()  # tokens that may read what is gated
+        self.members: set[str] = set()  # tokens with access to gated repositories
         self.damaged: set[str] = set()
-        self.cuts: dict[str, int] = {}  # file name → how many of its answers break off
-        self.ranges: list[tuple[str, str | None]] = []  # of every GET of a file: its name, the range asked for
+        self.cuts: dict[str, int] = {}  # file name → number of its responses to cut off
+        self.ranges: list[tuple[str, str | None]] = []  # file name and Range header of every GET
         hub = self
 
         class Handler(Answering):
@@ -54,7 +54,7 @@ class Answering(BaseHTTPRequestHandler):
         self._answer()
 
     def log_message(self, *_: Any) -> None:
-        """Tests read what was asked in ``ranges``."""
+        """Log nothing; tests look at ``ranges``."""
 
     def _answer(self) -> None:
         if model := MODEL.fullmatch(self.path):
@@ -68,7 +68,7 @@ class Answering(BaseHTTPRequestHandler):
 
     def _describe(self, repo: str) -> None:
         if repo not in self.owner.repositories:
-            return self._refuse(401, "RepoNotFound")  # as the hub answers those who may not know
+            return self._refuse(401, "RepoNotFound")  # the hub answers 401, not 404, for unknown repositories
         siblings = [{"rfilename": name} for name in self.owner.repositories[repo]]
         body = {"id": repo, "modelId": repo, "sha": COMMIT, "siblings": siblings, "tags": [], "private": False}
         self._send("", json.dumps(body).encode(), {"Content-Type": "application/json"})
@@ -113,7 +113,7 @@ class Answering(BaseHTTPRequestHandler):
 
 
 def etag(content: bytes) -> str:
-    """What the hub calls a file: SHA-256 of large ones, git's SHA-1 of small ones."""
+    """The hub's ETag: SHA-256 of large files, git's SHA-1 of small ones."""
     if len(content) > LARGE:
         return hashlib.sha256(content).hexdigest()
     return hashlib.sha1(b"blob %d\0" % len(content) + content).hexdigest()

@@ -1,4 +1,4 @@
-"""Speech over music whose parts are known, and how near a stem comes to its part."""
+"""Mix speech and music with known parts, and measure how close a stem is to its part."""
 
 from __future__ import annotations
 
@@ -15,12 +15,15 @@ from tests import recordings
 from tests.service import MINI, SAMPLE
 
 RATE = recordings.RATE
-LEFT, RIGHT = 1.2, 0.8  # of the voice: a swap of channels must be heard
+LEFT, RIGHT = 1.2, 0.8  # gains of the voice, unequal so that swapped channels are noticed
 Sound = NDArray[np.float32]
 
 
 def parts(seconds: float, seed: int = 20_000_001, snr: float = 0.0) -> tuple[Sound, Sound]:
-    """(vocals, music), both (2, samples) at 16 kHz, the vocals ``snr`` dB above the music; no seed below was trained on."""
+    """Make (vocals, music), each (2, samples) at 16 kHz, with vocals ``snr`` dB above the music.
+
+    The default seed was not used in training.
+    """
     spoken = recordings.speech(SAMPLE).astype(np.float32) / 32768
     count = int(seconds * RATE)
     voice = np.resize(spoken, count)
@@ -36,7 +39,7 @@ def power(sound: Sound) -> float:
 
 
 def level(part: Sound, whole: Sound) -> float:
-    """dB of one signal's energy over another's."""
+    """Energy of one signal relative to another's, in dB."""
     return float(10 * np.log10(((part**2).sum() + 1e-20) / ((whole**2).sum() + 1e-20)))
 
 
@@ -56,7 +59,7 @@ def stereo_wav(path: Path, sound: Sound, rate: int = RATE) -> Path:
 
 
 def heard(path: Path) -> tuple[Sound, int]:
-    """What a player hears of a file: (channels, samples) and the rate, whatever the codec."""
+    """Decode a file of any codec to (channels, samples), and its sample rate."""
     with av.open(str(path)) as container:
         stream = container.streams.audio[0]
         rate, layout = stream.rate, stream.layout.name

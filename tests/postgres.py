@@ -1,4 +1,4 @@
-"""A throw-away PostgreSQL server for tests, from the programs that Debian's package installs."""
+"""Run a temporary PostgreSQL server for tests, with the programs of Debian's package."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.service import free_port
 
 
 def find_postgres() -> Path | None:
-    """The folder of initdb and pg_ctl, which Debian keeps off the PATH."""
+    """Find the folder of initdb and pg_ctl, which Debian keeps off the PATH."""
     candidates = sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
     if found := shutil.which("initdb"):
         candidates.append(Path(found).resolve().parent)
@@ -23,11 +23,16 @@ def find_postgres() -> Path | None:
 
 
 class Postgres:
-    """A server on a free port of 127.0.0.1; it refuses to run as root, so root runs it as ``postgres``."""
+    """A server on a free port of 127.0.0.1.
+
+    As it refuses to run as root, root runs it as ``postgres``.
+    """
 
     def __init__(self, programs: Path) -> None:
         self.programs = programs
-        self.home = Path(tempfile.mkdtemp(prefix="speech-postgres-"))  # pytest's own folders are closed to other users
+        self.home = Path(
+            tempfile.mkdtemp(prefix="speech-postgres-")
+        )  # pytest's own folders are not accessible to other users
         self.folder = self.home / "data"
         self.port = free_port()
         self.user = "postgres" if os.geteuid() == 0 else pwd.getpwuid(os.geteuid()).pw_name

@@ -1,4 +1,4 @@
-"""Recordings, good and bad, made in the test: sound with numpy, containers with PyAV."""
+"""Make recordings for tests: samples with numpy, containers with PyAV."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Sound = NDArray[np.int16]
 
 
 def speech(path: Path) -> Sound:
-    """The samples of a recording, 16 kHz mono."""
+    """Decode a recording to int16 samples, 16 kHz mono."""
     resampler = av.AudioResampler(format="s16", layout="mono", rate=RATE)
     with av.open(str(path)) as container:
         frames = [block for frame in container.decode(audio=0) for block in resampler.resample(frame)]
@@ -46,7 +46,10 @@ def float_wav(path: Path, sound: NDArray[np.float32]) -> Path:
 
 
 def encoded(path: Path, sound: Sound, codec: str, container: str, options: dict[str, str] | None = None) -> Path:
-    """``sound`` in another codec and container; ``options`` are the muxer's."""
+    """Encode ``sound`` with a codec and container.
+
+    ``options`` go to the muxer.
+    """
     with av.open(str(path), "w", format=container, options=options or {}) as output:
         stream: Any = output.add_stream(codec, rate=RATE)
         stream.layout = "mono"
@@ -55,7 +58,7 @@ def encoded(path: Path, sound: Sound, codec: str, container: str, options: dict[
 
 
 def video(path: Path, sound: Sound | None) -> Path:
-    """Two seconds of black picture in MP4, with or without sound."""
+    """Write an MP4 of two black seconds, with or without sound."""
     with av.open(str(path), "w", format="mp4") as output:
         picture: Any = output.add_stream("mpeg4", rate=10)
         picture.width = picture.height = 64

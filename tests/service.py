@@ -1,4 +1,4 @@
-"""Start the real gunicorn and the real supervisor on a free port with a cache and ledger of their own."""
+"""Start real gunicorn and supervisor processes on a free port, with their own cache and database."""
 
 from __future__ import annotations
 
@@ -30,7 +30,10 @@ def free_port() -> int:
 
 
 def until(condition: Callable[[], Any], what: str, patience: float = PATIENCE, every: float = 0.05) -> Any:
-    """What ``condition`` answers as soon as it is true; AssertionError naming ``what`` after ``patience`` seconds."""
+    """Wait until ``condition`` returns a true value and return it.
+
+    AssertionError after ``patience`` seconds.
+    """
     deadline = time.monotonic() + patience
     while time.monotonic() < deadline:
         answer = condition()
@@ -66,7 +69,10 @@ def promptly(seconds: float) -> float:
 
 
 class Service:
-    """One running service; ``web`` and ``worker`` are its two process trees."""
+    """One running service.
+
+    ``web`` and ``worker`` are its two process trees.
+    """
 
     def __init__(self, folder: Path, config: Path = MINI / "config.yaml", db_url: str | None = None) -> None:
         self.folder = folder
@@ -111,7 +117,7 @@ class Service:
     def _healthy(self, probe: str) -> bool:
         try:
             return requests.get(f"{self.url}/health/{probe}", timeout=30).status_code == 200
-        except (requests.ConnectionError, requests.Timeout):  # the latter on a machine that is busy with other things
+        except (requests.ConnectionError, requests.Timeout):  # timeouts happen on a busy machine
             return False
 
     def log(self, name: str) -> str:
@@ -149,7 +155,7 @@ class Service:
         return body
 
     def claim_delay(self) -> float:
-        """Seconds from the answer of a POST until the task is claimed, on a service that has nothing else to do."""
+        """Seconds from the response of a POST until the task is claimed, on an idle service."""
         time.sleep(0.4)
         identifier = self.submit()
         posted = time.monotonic()
@@ -172,7 +178,7 @@ class Service:
 
 
 def _command(process: psutil.Process) -> list[str]:
-    """Nothing for one that is dead, reaped or not."""
+    """The command line; empty for a dead or zombie process."""
     try:
         return process.cmdline()
     except (psutil.NoSuchProcess, psutil.ZombieProcess):

@@ -1,4 +1,4 @@
-"""Servers that recordings are fetched from: real sockets that answer what a test tells them, well or badly, plain or in TLS."""
+"""HTTP(S) servers for download tests, which send exactly the bytes that a test gives them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,10 @@ Answer = Callable[[str], Iterable[bytes]]
 
 
 class Source(socketserver.ThreadingTCPServer):
-    """``requests`` are the heads received, ``names`` the server names that TLS asked for; ``answer(path)`` yields bytes."""
+    """A server: ``requests`` holds the request heads, ``names`` the TLS server names.
+
+    ``answer(path)`` yields bytes.
+    """
 
     allow_reuse_address = True
     daemon_threads = True
@@ -43,7 +46,9 @@ class Handler(socketserver.BaseRequestHandler):
             if self.server.context is not None:
                 connection = self.server.context.wrap_socket(connection, server_side=True)
             head = b""
-            while b"\r\n\r\n" not in head and head[:1] != b"\x16":  # a greeting in TLS gets a plain answer
+            while (
+                b"\r\n\r\n" not in head and head[:1] != b"\x16"
+            ):  # 0x16 starts a TLS handshake, which gets a plain answer
                 received = connection.recv(65536)
                 if not received:
                     return
@@ -61,7 +66,7 @@ class Handler(socketserver.BaseRequestHandler):
 
 @contextlib.contextmanager
 def source(answer: Answer | bytes, **kwargs: Any) -> Iterator[Source]:
-    """A running server; bytes stand for the same whole answer to everything."""
+    """Run a server; ``answer`` as bytes is sent to every request."""
     fixed = answer if callable(answer) else lambda _path: [answer]
     with Source(fixed, **kwargs) as server:
         threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
@@ -72,7 +77,10 @@ def source(answer: Answer | bytes, **kwargs: Any) -> Iterator[Source]:
 
 
 def answered(body: bytes, status: str = "200 OK", length: int | None = -1, **headers: str) -> bytes:
-    """A whole answer; ``length`` None leaves the Content-Length out, a number is sent as it is."""
+    """Build a response.
+
+    ``length`` None omits the Content-Length, a number replaces it.
+    """
     lines = [f"HTTP/1.1 {status}", *(f"{name.replace('_', '-')}: {value}" for name, value in headers.items())]
     if length is not None:
         lines.append(f"Content-Length: {len(body) if length == -1 else length}")
@@ -84,7 +92,7 @@ def redirect(location: str, status: str = "302 Found") -> bytes:
 
 
 def dripping(head: bytes, pause: float = 0.05, piece: bytes = b"x") -> Iterator[bytes]:
-    """The head at once, then one piece after each pause, without end."""
+    """Yield the head, then one piece after each pause, forever."""
     yield head
     while True:
         time.sleep(pause)

@@ -9,11 +9,11 @@ import pytest
 from demo import free_port
 
 
-def test_a_port_is_had_once_until_it_is_given_back() -> None:
+def test_a_port_is_reserved_until_its_claim_is_closed() -> None:
     first, claim = free_port(None)
     second, other = free_port(None)
     assert first != second
-    with pytest.raises(SystemExit, match=f"Port {first} is taken"):
+    with pytest.raises(SystemExit, match=f"Port {first} is in use"):
         free_port(first)
     claim.close()
     again, claim = free_port(first)
@@ -22,8 +22,8 @@ def test_a_port_is_had_once_until_it_is_given_back() -> None:
     other.close()
 
 
-def test_a_port_that_something_listens_on_is_left_alone() -> None:
+def test_a_port_in_use_is_refused() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = str(server.getsockname()[1])
-        with pytest.raises(SystemExit, match=f"Port {port} is taken"):
+        with pytest.raises(SystemExit, match=f"Port {port} is in use"):
             free_port(port)

@@ -1,4 +1,4 @@
-"""Swagger UI and ReDoc from this server alone: the bundles come out of the offapi package, nothing from outside."""
+"""Serve Swagger UI and ReDoc offline, from the bundles in the offapi package."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from werkzeug.exceptions import NotFound
 
 blueprint = Blueprint("docs", __name__, template_folder="../templates")
 
+# Both viewers create inline styles, and the pages start them with inline scripts; ReDoc's search runs in a blob: worker.
 POLICY = (
     "default-src 'self'; img-src 'self' data:; font-src 'self' data:; style-src 'self' 'unsafe-inline'; "
     "script-src 'self' 'unsafe-inline'; worker-src 'self' blob:; child-src blob:"
@@ -25,30 +26,33 @@ def index() -> ResponseReturnValue:
 
 @blueprint.get("/docs")
 def swagger() -> Response:
-    return _page("swagger.html")
+    return _render_page("swagger.html")
 
 
 @blueprint.get("/redoc")
 def redoc() -> Response:
-    return _page("redoc.html")
+    return _render_page("redoc.html")
 
 
 @blueprint.get("/docs/assets/<name>")
 def asset(name: str) -> Response:
-    if not name.endswith((".js", ".css")):  # the rest of that folder is the package's code
+    if not name.endswith((".js", ".css")):  # the folder also holds the package's Python code
         raise NotFound
     return send_from_directory(bundles(), name, max_age=DAY)
 
 
 def bundles() -> Path:
-    """The folder of offapi's bundles; the package itself is not imported, as that would read all of them into memory."""
+    """The folder of offapi's bundles.
+
+    Importing offapi would read them all into memory.
+    """
     spec = find_spec("offapi")
     if spec is None or not spec.submodule_search_locations:
         raise RuntimeError("the offapi package is not installed: pip install -r requirements.txt")
     return Path(spec.submodule_search_locations[0])
 
 
-def _page(template: str) -> Response:
+def _render_page(template: str) -> Response:
     response = make_response(render_template(template))
     response.headers["Content-Security-Policy"] = POLICY
     return response

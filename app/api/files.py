@@ -1,4 +1,4 @@
-"""The files of a finished task: all stems as one ZIP, or one of them, whole or in ranges."""
+"""Download the stems of a finished task, as a ZIP or one by one."""
 
 from __future__ import annotations
 
@@ -28,42 +28,45 @@ BINARY = {"type": "string", "format": "binary"}
 def archive(identifier: str) -> Response:
     """Download all stems as a ZIP."""
     row = found(identifier)
-    paths = _stems(row)
+    paths = _find_stems(row)
     try:
         content = stem_archive.Archive(paths)
     except FileNotFoundError:
-        _gone()
+        _abort_gone()
     response = current_app.response_class(content, mimetype="application/zip", direct_passthrough=True)
-    response.content_length = len(content)
+    response.content_length = len(content)  # clients can show progress and notice a broken download
     response.headers["Content-Disposition"] = f"attachment; filename={row.uuid}.zip"
     return response
 
 
 @blueprint.route("/task/<identifier>/file/<name>", methods=["GET"])
 @blueprint.response(200, BINARY, content_type="audio/*", description="The file.")
-@blueprint.alt_response(206, schema=BINARY, content_type="audio/*", description="The part that Range asks for.")
+@blueprint.alt_response(206, schema=BINARY, content_type="audio/*", description="The requested range.")
 @documented_errors(blueprint, *ERRORS, 416)
 def stem(identifier: str, name: str) -> Response:
-    """Download one stem, or the part of it that a Range header names."""
-    paths = _stems(found(identifier))
-    if name not in paths:  # compared with what there is: a client's name never becomes part of a path
-        raise NotFound(f"The task has no such file; there are: {', '.join(paths)}.")
+    """Download one stem, or a range of it."""
+    paths = _find_stems(found(identifier))
+    if name not in paths:  # looked up among the files on disk: a client's name never becomes part of a path
+        raise NotFound(f"This task has no such file. Available: {', '.join(paths)}.")
     try:
         return send_file(paths[name], conditional=True, as_attachment=True, download_name=name)
     except FileNotFoundError:
-        _gone()
+        _abort_gone()
 
 
-def _stems(row: Task) -> dict[str, Path]:
-    """Name → path of its files. Answers 409 while it is unfinished, 404 when it has none, 410 once they are purged."""
+def _find_stems(row: Task) -> dict[str, Path]:
+    """Map the task's file names to paths.
+
+    Answers 409 while the task is unfinished, 404 when it has no files, 410 once they are purged.
+    """
     if row.status not in (FAILED, CANCELLED):
         require_completed(row)
     if not stem_archive.keeps_stems(row):
         raise NotFound("This task has no files.")
     require_files(row)
-    return stem_archive.found(get_settings().cache.path, row) or _gone()
+    return stem_archive.found(get_settings().cache.path, row) or _abort_gone()
 
 
-def _gone() -> NoReturn:
-    """For the moment in which a purge has told the ledger, but not yet whoever read the row before."""
+def _abort_gone() -> NoReturn:
+    """Answer 410 for files that were purged after the task's row was read."""
     raise Gone("The files of this task have been removed.")

@@ -1,4 +1,4 @@
-"""Is the web process alive, and could a task run now?"""
+"""Health checks: is the web process alive, and can tasks run?"""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Health(Schema):
 @blueprint.route("/live", methods=["GET"])
 @blueprint.response(200, Health, example={"status": "ok"})
 def live() -> Any:
-    """Answer while the web process lives."""
+    """Check that the web process is alive."""
     return {"status": "ok"}
 
 
@@ -35,24 +35,28 @@ def live() -> Any:
 @blueprint.response(200, Health, example={"status": "ok"})
 @documented_errors(blueprint, 503)
 def ready() -> Any:
-    """Answer 200 when the ledger answers, a worker's heartbeat is fresh, and there is room for uploads."""
-    reason = _no_worker(heartbeats.fresh()) or _no_room(get_settings())
+    """Check that the database answers, a worker is alive and there is disk space."""
+    reason = _find_worker_problem(heartbeats.fresh()) or _find_space_problem(get_settings())
     if reason:
         raise ServiceUnavailable(reason, retry_after=RETRY_SECONDS)
     return {"status": "ok"}
 
 
-def _no_worker(workers: list[heartbeats.Worker]) -> str | None:
-    """Why no task could run now; None when one could, or could soon."""
+def _find_worker_problem(workers: list[heartbeats.Worker]) -> str | None:
+    """Why no task can run now, or None."""
     if not workers:
-        return f"No worker has been heard of for {heartbeats.FRESH_SECONDS:.0f} s; start one with: python -m workers"
+        return f"No worker heartbeat for {heartbeats.FRESH_SECONDS:.0f} s; start one with: python -m workers"
     devices = [device for each in workers for device in json.loads(each.devices)]
     if not devices or any(device["state"] != "down" for device in devices):
         return None
     causes = sorted({f"{device['device']}: {device['cause']}" for device in devices})
-    return f"Every device process dies before it is ready ({'; '.join(causes)}); the worker's log says more."
+    return f"No device process can start ({'; '.join(causes)}); see the worker's log."
 
 
-def _no_room(settings: Settings) -> str | None:
+def _find_space_problem(settings: Settings) -> str | None:
     floor = settings.limits.min_free_mb
-    return None if has_space(settings.cache.path, floor) else f"Less than {floor} MB are free for recordings."
+    return (
+        None
+        if has_space(settings.cache.path, floor)
+        else f"Less than {floor} MB of disk space is free for recordings (limits.min_free_mb)."
+    )

@@ -1,4 +1,4 @@
-"""GET /models: what a client may name for each parameter that chooses a model, and what is there already."""
+"""GET /models: the allowed values of the model parameters, and which are on disk."""
 
 from __future__ import annotations
 
@@ -14,22 +14,25 @@ from app.openapi import documented_errors
 from app.schemas.languages import LANGUAGES
 from app.schemas.models import MODELS_EXAMPLE, Models
 
-blueprint = Blueprint("Models", __name__, description="What a client may name.")
+blueprint = Blueprint("Models", __name__, description="Models and languages that a client may choose.")
 
 
 @blueprint.route("/models", methods=["GET"])
 @blueprint.response(200, Models, example=MODELS_EXAMPLE)
 @documented_errors(blueprint, 503)
 def show() -> dict[str, Any]:
-    """List the models and languages there are."""
+    """List models and languages."""
     return choices(get_settings(), get_defaults())
 
 
 def choices(settings: Settings, defaults: TranscriptionParams) -> dict[str, Any]:
-    """By parameter: its default and what it may be; and the model that names speakers, which clients have no choice of."""
+    """List the default and the choices of each parameter.
+
+    The diarization model is listed, too, although no parameter chooses it.
+    """
     known = models(settings)
-    whisper = [_choice(model, settings) for model in known if model.kind == "whisper"]
-    separate = [_choice(model, settings) for model in known if model.kind == "separate"]
+    whisper = [_describe(model, settings) for model in known if model.kind == "whisper"]
+    separate = [_describe(model, settings) for model in known if model.kind == "separate"]
     aligners = {model.name.partition(":")[2]: model for model in known if model.kind == "align"}
     return {
         "model_size": {"default": defaults.model_size, "choices": whisper},
@@ -38,17 +41,17 @@ def choices(settings: Settings, defaults: TranscriptionParams) -> dict[str, Any]
         "lang": {
             "default": defaults.lang,
             "choices": [
-                {"name": name, "word_times": name in aligners, "on_disk": _on_disk(aligners.get(name), settings)}
+                {"name": name, "word_times": name in aligners, "on_disk": _is_on_disk(aligners.get(name), settings)}
                 for name in LANGUAGES
             ],
         },
-        "diarization": _choice(diarization_model(settings), settings),
+        "diarization": _describe(diarization_model(settings), settings),
     }
 
 
-def _choice(model: Model, settings: Settings) -> dict[str, Any]:
-    return {"name": model.name.rpartition(":")[2], "on_disk": _on_disk(model, settings)}
+def _describe(model: Model, settings: Settings) -> dict[str, Any]:
+    return {"name": model.name.rpartition(":")[2], "on_disk": _is_on_disk(model, settings)}
 
 
-def _on_disk(model: Model | None, settings: Settings) -> bool:
+def _is_on_disk(model: Model | None, settings: Settings) -> bool:
     return model is not None and located(model, settings) is not None

@@ -1,4 +1,4 @@
-"""Query parameters of the reading endpoints: each one known and given once; what is wrong is named in a 422."""
+"""Parse query parameters strictly: unknown or repeated ones are answered with 422."""
 
 from __future__ import annotations
 
@@ -14,9 +14,11 @@ from app.submission.uploads import reject
 
 
 class QueryParser(FlaskParser):
-    """Each parameter exactly once; the schema says which there are."""
+    """Accept each parameter of the schema at most once."""
 
-    DEFAULT_UNKNOWN_BY_LOCATION: dict[str, str | None] = {}
+    DEFAULT_UNKNOWN_BY_LOCATION: dict[
+        str, str | None
+    ] = {}  # empty: the schema decides; webargs would ignore unknown ones
 
     def load_querystring(self, req: Any, schema: Schema) -> Any:
         given = query(req)
@@ -31,12 +33,16 @@ class QueryParser(FlaskParser):
 
 
 class QueryBlueprint(Blueprint):
-    """A blueprint whose arguments come from the query."""
+    """A blueprint that parses its arguments with QueryParser."""
 
     ARGUMENTS_PARSER = QueryParser()
 
 
 def query(req: Any) -> MultiDict[str, str]:
-    """The query, whatever is not UTF-8 as lone surrogates, which every field refuses; werkzeug would guess or fail."""
+    """Parse the query string.
+
+    Bytes that are not UTF-8 become lone surrogates.
+    Every field rejects those. Werkzeug's own parser would replace them silently, or fail.
+    """
     text = req.query_string.decode("utf-8", "surrogateescape")
     return MultiDict(parse_qsl(text, keep_blank_values=True, errors="surrogateescape"))

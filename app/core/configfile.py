@@ -1,4 +1,7 @@
-"""Read one YAML file into dataclasses, strictly: whatever is wrong is told with the file, the line and the key."""
+"""Read a YAML file into dataclasses.
+
+Every error names the file, the line and the key.
+"""
 
 from __future__ import annotations
 
@@ -13,8 +16,8 @@ import yaml
 from app.core.errors import SettingsError
 
 
-class _Lines(dict[str, Any]):
-    """A mapping read from YAML that remembers the file and the line each key stands on."""
+class _Section(dict[str, Any]):
+    """A mapping read from YAML that remembers the file and line of each key."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -22,60 +25,74 @@ class _Lines(dict[str, Any]):
 
 
 def place(section: Mapping[str, Any], key: str) -> str:
-    """The file and the line on which ``key`` of a section was read; ``config`` when it was not read from a file."""
-    return section.places.get(key, "config") if isinstance(section, _Lines) else "config"
+    """The file and line of ``key``, for error messages.
+
+    It is ``config`` for a section that was not read from a file.
+    """
+    return section.places.get(key, "config") if isinstance(section, _Section) else "config"
 
 
 def read(path: Path, sections: list[str]) -> dict[str, Any]:
-    """The sections of the file, each a mapping that knows its lines; only those named in ``sections`` may stand there."""
+    """Read the sections of a file.
+
+    Raises SettingsError for a name outside ``sections``.
+    """
     try:
+        # compose, not load: only nodes know their lines
         node = yaml.compose(path.read_text(encoding="utf-8"), Loader=yaml.SafeLoader)
     except OSError as error:
-        raise SettingsError(f"{path}: cannot be read ({error.strerror})") from error
+        raise SettingsError(f"{path}: cannot read the file ({error.strerror})") from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise SettingsError(f"{path}: not valid YAML ({' '.join(str(error).split())})") from error
     try:
-        values = _plain(node, path) if node is not None else _Lines()
-    except RecursionError as error:
-        raise SettingsError(f"{path}: nested too deeply, or an anchor that contains itself") from error
-    if not isinstance(values, _Lines):
+        values = _convert_node(node, path) if node is not None else _Section()
+    except RecursionError as error:  # an anchor may refer to its own parent
+        raise SettingsError(f"{path}: nesting too deep, or an anchor that contains itself") from error
+    if not isinstance(values, _Section):
         raise SettingsError(f"{path}: expected sections such as 'whisper:'")
     for name, value in values.items():
         if name not in sections:
-            raise SettingsError(f"{values.places[name]}: unknown section {name!r}; there are {', '.join(sections)}")
-        if not isinstance(value, _Lines):
+            raise SettingsError(f"{values.places[name]}: unknown section {name!r}; use one of {', '.join(sections)}")
+        if not isinstance(value, _Section):
             raise SettingsError(f"{values.places[name]}: section {name!r} must hold 'key: value' lines")
     return values
 
 
-def _plain(node: yaml.Node, path: Path) -> Any:
+def _convert_node(node: yaml.Node, path: Path) -> Any:
+    """Convert a YAML node.
+
+    Unlike ``yaml.safe_load``, it keeps the lines and rejects duplicate keys.
+    """
     if isinstance(node, yaml.SequenceNode):
-        return [_plain(item, path) for item in node.value]
+        return [_convert_node(item, path) for item in node.value]
     if not isinstance(node, yaml.MappingNode):
-        return _scalar(node, path)
-    values = _Lines()
+        return _convert_scalar(node, path)
+    values = _Section()
     for key, value in node.value:
         name, where = str(key.value), f"{path}, line {key.start_mark.line + 1}"
         if name in values:
             raise SettingsError(f"{where}: {name!r} is given twice")
-        values[name] = _plain(value, path)
+        values[name] = _convert_node(value, path)
         values.places[name] = where
     return values
 
 
-def _scalar(node: yaml.Node, path: Path) -> Any:
+def _convert_scalar(node: yaml.Node, path: Path) -> Any:
+    """Construct a scalar as SafeLoader does, but with an error that names the line."""
     try:
         return yaml.SafeLoader("").construct_object(node, deep=True)  # type: ignore[no-untyped-call]
     except (yaml.YAMLError, ValueError) as error:
         kind = node.tag.removeprefix("tag:yaml.org,2002:")
         where = f"{path}, line {node.start_mark.line + 1}"
-        raise SettingsError(f"{where}: {node.value!r:.60} cannot be read as {kind}") from error
+        raise SettingsError(f"{where}: {node.value!r:.60} is not a valid {kind}") from error
 
 
 def section(kind: Any, name: str, values: Any) -> Any:
-    """An instance of the dataclass ``kind`` with ``values`` in place of its defaults.
+    """Build the dataclass ``kind`` from ``values``.
 
-    The metadata of its fields may hold ``choices``, ``least``, ``most``, and ``each``, which raises ValueError for a bad entry.
+    Missing keys keep their defaults.
+    A field's metadata may set ``choices``, ``least`` and ``most``, and ``each``: a function that raises ValueError for a
+    bad entry of a list. Raises SettingsError.
     """
     hints = typing.get_type_hints(kind)
     fields = {f.name: f for f in dataclasses.fields(kind)}
@@ -83,13 +100,13 @@ def section(kind: Any, name: str, values: Any) -> Any:
     for key, value in values.items():
         where = f"{values.places[key]}: {name}.{key}"
         if key not in fields:
-            raise SettingsError(f"{where} is not a setting; {name} has {', '.join(fields)}")
-        chosen[key] = _checked(value, hints[key], fields[key].metadata, where)
+            raise SettingsError(f"{where} is not a setting; use one of {', '.join(fields)}")
+        chosen[key] = _check_value(value, hints[key], fields[key].metadata, where)
     return kind(**chosen)
 
 
-def _checked(value: Any, kind: Any, limits: Mapping[str, Any], where: str) -> Any:
-    value = _typed(value, kind, where)
+def _check_value(value: Any, kind: Any, limits: Mapping[str, Any], where: str) -> Any:
+    value = _convert_value(value, kind, where)
     if "choices" in limits and value not in limits["choices"]:
         raise SettingsError(f"{where} must be one of {', '.join(limits['choices'])}, not {value!r:.60}")
     if "least" in limits and value < limits["least"]:
@@ -104,10 +121,10 @@ def _checked(value: Any, kind: Any, limits: Mapping[str, Any], where: str) -> An
     return value
 
 
-def _typed(value: Any, kind: Any, where: str) -> Any:
-    if kind is float and type(value) is int and abs(value) < 2**53:
+def _convert_value(value: Any, kind: Any, where: str) -> Any:
+    if kind is float and type(value) is int and abs(value) < 2**53:  # larger integers would be rounded
         return float(value)
-    if kind is float and value != value:
+    if kind is float and value != value:  # NaN, which every comparison with a limit would let pass
         raise SettingsError(f"{where} must be a number, not {value!r}")
     if kind is Path and isinstance(value, str):
         return Path(value)
@@ -119,7 +136,7 @@ def _typed(value: Any, kind: Any, where: str) -> Any:
         if isinstance(value, list) and all(isinstance(entry, str) for entry in value):
             return tuple(value)
         raise SettingsError(f"{where} must be a list of texts, such as [a, b]")
-    if type(value) is not kind:
+    if type(value) is not kind:  # not isinstance: True is an int, too
         names = {int: "a whole number", float: "a number", bool: "true or false", str: "text", Path: "a path"}
         raise SettingsError(f"{where} must be {names[kind]}, not {value!r:.60}")
     return value

@@ -1,12 +1,13 @@
-"""The one exception family of the service: a code for programs and a sentence for people, for HTTP and the task row alike."""
+"""The service's exceptions: an error code for programs and a message for people."""
 
 from __future__ import annotations
 
 
 class SpeechError(Exception):
-    """Something went wrong that a person can be told about.
+    """An error that is reported to the client.
 
-    ``code`` is the stable snake_case word clients may test for, ``message`` a sentence for a person.
+    It becomes an HTTP response, or the error of the task's row. ``code`` is a stable snake_case word that clients may
+    test for; ``message`` is one sentence for people.
     """
 
     def __init__(self, code: str, message: str) -> None:
@@ -19,4 +20,7 @@ class SpeechError(Exception):
 
 
 class SettingsError(Exception):
-    """The configuration cannot be used; the text names the file, the line and the key."""
+    """An invalid configuration.
+
+    The message names the file, the line and the key.
+    """

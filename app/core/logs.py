@@ -1,4 +1,7 @@
-"""One line an event on standard error; control characters are escaped, so no field can forge a line."""
+"""Log to standard error, one line per event.
+
+Control characters are escaped, so that no field can forge a line.
+"""
 
 from __future__ import annotations
 
@@ -10,16 +13,26 @@ ESCAPED = {code: f"\\x{code:02x}" for code in [*range(0x20), *range(0x7F, 0xA0)]
 
 
 class OneLine(logging.Formatter):
-    """Escape everything that could move a terminal's cursor or begin a line; tracebacks keep theirs."""
+    """Escape control characters in the message.
 
-    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - the base class's name
+    Tracebacks keep their line breaks.
+    """
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - named by the base class
         return super().formatMessage(record).translate(ESCAPED)
 
 
 def configure_logging(level: int = logging.INFO) -> None:
+    """Send all log records to standard error.
+
+    Libraries log warnings only.
+    """
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(OneLine(FORMAT))
+    # force: some libraries install handlers of their own when imported
     logging.basicConfig(level=level, handlers=[handler], force=True)
     for chatty in ("apscheduler", "faster_whisper", "peewee.migrations", "urllib3", "huggingface_hub"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
-    logging.getLogger("urllib3.connection").setLevel(logging.ERROR)  # its warning on odd headers repeats the whole URL
+    logging.getLogger("urllib3.connection").setLevel(
+        logging.ERROR
+    )  # its warning about malformed headers quotes the whole URL

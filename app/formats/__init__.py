@@ -1,4 +1,4 @@
-"""A result as a file that other programs open: which formats there are, and which of them suits which kind of task."""
+"""Result formats, and which of them each kind of task offers."""
 
 from __future__ import annotations
 
@@ -31,5 +31,8 @@ WRITERS = {TRANSCRIPTION: TRANSCRIPT, VAD: {**ANY, "tsv": tsv.write_spans}}
 
 
 def writers(task_type: str) -> Mapping[str, Writer]:
-    """Format → what writes it, from the result's JSON text, for tasks of this kind."""
+    """Map each format of a task type to its writer.
+
+    A writer takes the result's JSON text and yields the file in pieces.
+    """
     return WRITERS.get(task_type, ANY)

@@ -1,4 +1,7 @@
-"""Subtitles: at most two lines of 42 columns on the screen at once, of one speaker, divided where reading is easiest."""
+"""Divide a transcript into subtitle cues.
+
+A cue has one speaker and at most two lines of 42 columns.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,7 @@ from app.formats.turns import Piece, milliseconds, turns
 
 LINES, COLUMNS = 2, 42
 PAUSE_MILLISECONDS = 2000
-# How gladly a line or cue ends after such a character; 1 is worth as much as a cue that is filled to its last column.
+# Cost of ending a line or cue after a character; an empty cue costs 1, a full one 0 (see ``divided``).
 ENDINGS = dict.fromkeys(".!?…。！？", 0.0) | dict.fromkeys(",;:–—、，；：", 0.15)
 ANYWHERE = 0.3
 
@@ -19,7 +22,7 @@ Lead = Callable[[str | None], str]
 
 
 class Cue(NamedTuple):
-    """What is on the screen from ``start`` to ``end`` (milliseconds, start < end)."""
+    """The lines shown from ``start`` to ``end`` (milliseconds, start < end)."""
 
     start: int
     end: int
@@ -28,36 +31,43 @@ class Cue(NamedTuple):
 
 
 def no_lead(speaker: str | None) -> str:
+    """Prefix no speaker names."""
     return ""
 
 
 def cues(segments: Iterable[dict[str, Any]], lead: Lead = no_lead) -> Iterator[Cue]:
-    """The cues of a transcript, ordered by start. ``lead`` is what a format writes before a speaker's first line."""
+    """Yield the cues of a transcript, ordered by start.
+
+    ``lead`` returns the prefix of a speaker's first line.
+    """
     order = count()
-    pending: list[tuple[int, int, Cue]] = []  # later than what the next segment, which may overlap, can begin with
+    pending: list[tuple[int, int, Cue]] = []  # a heap: segments may overlap, so a later one may start before these
     for segment in segments:
         while pending and pending[0][0] <= milliseconds(segment["start"]):
             yield heapq.heappop(pending)[2]
-        for cue in _of_segment(segment, lead):
+        for cue in _segment_cues(segment, lead):
             heapq.heappush(pending, (cue.start, next(order), cue))
     while pending:
         yield heapq.heappop(pending)[2]
 
 
-def _of_segment(segment: dict[str, Any], lead: Lead) -> Iterator[Cue]:
+def _segment_cues(segment: dict[str, Any], lead: Lead) -> Iterator[Cue]:
     speakers = {said.get("speaker") for said in (segment, *(segment.get("words") or ()))}
     widest = max(len(lead(speaker)) for speaker in speakers)
     for turn in turns(segment, COLUMNS - min(widest, COLUMNS // 2)):
         speaker = turn[0].speaker
         taken = len(lead(speaker))
-        for breath in _breaths(turn):
-            for pieces in divided(breath, taken):
+        for part in _split_at_pauses(turn):
+            for pieces in divided(part, taken):
                 start = pieces[0].start
                 yield Cue(start, max(pieces[-1].end, start + 1), speaker, wrapped(pieces, taken))
 
 
-def _breaths(turn: list[Piece]) -> Iterator[list[Piece]]:
-    """Divide where nobody speaks for so long that words should not be on the screen yet."""
+def _split_at_pauses(turn: list[Piece]) -> Iterator[list[Piece]]:
+    """Split a turn at long pauses.
+
+    Otherwise, words would be shown long before they are spoken.
+    """
     start = 0
     for number in range(1, len(turn)):
         if turn[number].start - turn[number - 1].end > PAUSE_MILLISECONDS:
@@ -67,12 +77,16 @@ def _breaths(turn: list[Piece]) -> Iterator[list[Piece]]:
 
 
 def divided(pieces: list[Piece], taken: int) -> list[list[Piece]]:
-    """The pieces in as few cues as they fit in, those as even as can be, ending where sentences end if possible."""
+    """Split pieces into as few cues as possible.
+
+    Among equal numbers of cues, evenly filled ones that end with sentences are best. Dynamic programming over (cues,
+    cost): ``best[end]`` is the best split of ``pieces[:end]`` and the start of its last cue.
+    """
     best: list[tuple[int, float, int]] = [(0, 0.0, 0)] + [(len(pieces) + 1, 0.0, 0)] * len(pieces)
     for start in range(len(pieces)):
-        for end, width in _fitting(pieces, start, taken):
+        for end, width in _possible_ends(pieces, start, taken):
             rest = 1 - width / (LINES * COLUMNS)
-            cost = best[start][1] + rest * rest + (0.0 if end == len(pieces) else _ending(pieces[end - 1]))
+            cost = best[start][1] + rest * rest + (0.0 if end == len(pieces) else _ending_cost(pieces[end - 1]))
             best[end] = min(best[end], (best[start][0] + 1, cost, start))
     bounds = [len(pieces)]
     while bounds[-1]:
@@ -81,8 +95,11 @@ def divided(pieces: list[Piece], taken: int) -> list[list[Piece]]:
     return [pieces[start:end] for start, end in zip(bounds, bounds[1:], strict=False)]
 
 
-def _fitting(pieces: list[Piece], start: int, taken: int) -> Iterator[tuple[int, int]]:
-    """Every end of a cue that begins with ``start``, and how wide it then is in all; the first one always fits."""
+def _possible_ends(pieces: list[Piece], start: int, taken: int) -> Iterator[tuple[int, int]]:
+    """Yield (end, total width) of each cue that can begin at ``start``.
+
+    The first piece always fits.
+    """
     lines, column, width = 1, taken, taken
     for number in range(start, len(pieces)):
         piece = pieces[number]
@@ -98,7 +115,7 @@ def _fitting(pieces: list[Piece], start: int, taken: int) -> Iterator[tuple[int,
 
 
 def wrapped(pieces: list[Piece], taken: int) -> list[list[Piece]]:
-    """The pieces of a cue in one line if they fit, else in two of about the same width."""
+    """Wrap the pieces of a cue into one line or two."""
     ends: list[int] = []
     column = taken
     for number, piece in enumerate(pieces):
@@ -110,11 +127,12 @@ def wrapped(pieces: list[Piece], taken: int) -> list[list[Piece]]:
     def cost(number: int) -> float:
         first, second = ends[number - 1], ends[-1] - ends[number - 1] - pieces[number].spaced
         beyond = max(0, first - COLUMNS) + max(0, second - COLUMNS)
-        return 1000 * beyond + abs(first - second) / COLUMNS + _ending(pieces[number - 1])
+        # too wide a line is worse than any uneven break
+        return 1000 * beyond + abs(first - second) / COLUMNS + _ending_cost(pieces[number - 1])
 
     middle = min(range(1, len(pieces)), key=cost)
     return [pieces[:middle], pieces[middle:]]
 
 
-def _ending(piece: Piece) -> float:
+def _ending_cost(piece: Piece) -> float:
     return ENDINGS.get(piece.text[-1], ANYWHERE)

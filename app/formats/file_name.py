@@ -1,4 +1,7 @@
-"""The client's name for its recording, as the name of a file that is sent back: shown and encoded, never part of a path here."""
+"""Build the file names of downloads from client file names.
+
+They are never used as paths on the server.
+"""
 
 from __future__ import annotations
 
@@ -7,13 +10,17 @@ import unicodedata
 from pathlib import PurePosixPath
 
 STEM_BYTES = 180
-# Separators of any system, what Windows refuses in names, and everything that is not text: controls, direction marks, surrogates.
+# Characters that Windows forbids in file names.
 UNFIT = re.compile(r'[<>:"|?*]')
+# Unicode categories that are not visible text: control characters, direction marks, surrogates, line separators.
 HIDDEN = ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp")
 
 
 def download_name(label: str, identifier: str, extension: str) -> str:
-    """``label`` with another extension, or the identifier where it holds nothing usable."""
+    """Replace the extension of ``label``.
+
+    Without a usable stem, use the identifier.
+    """
     base = re.split(r"[/\\]", label)[-1]
     base = "".join(character for character in base if unicodedata.category(character) not in HIDDEN)
     stem = PurePosixPath(UNFIT.sub("_", base)).stem.strip(" .")

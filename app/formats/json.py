@@ -1,4 +1,4 @@
-"""JSON: the result as the ledger holds it."""
+"""JSON: the result as stored in the database."""
 
 from __future__ import annotations
 

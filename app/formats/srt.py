@@ -1,4 +1,7 @@
-"""SubRip: numbered cues with a comma before the milliseconds. It has no escapes, so what would be markup is split."""
+"""SubRip subtitles.
+
+The format has no escapes, so text that looks like markup is broken up.
+"""
 
 from __future__ import annotations
 
@@ -8,8 +11,8 @@ from collections.abc import Iterator
 from app.formats.cues import Cue, cues
 from app.formats.turns import items, line
 
-# Players take <i>, {\an8} and \N for markup, and an arrow for a time line. A zero-width space changes no glyph and ends that;
-# braces, which hide what is in them from the viewers of some, take their wide form.
+# Players read <i>, {\an8} and \N as markup, and an arrow as a time line. A zero-width space breaks these up invisibly.
+# Some players hide all text in braces, so braces are replaced by their full-width form.
 MARKUP = re.compile(r"(<(?=[a-zA-Z/])|--(?=>)|\\(?=[Nnh]))")
 WIDE_BRACES = str.maketrans("{}", "｛｝")
 ZERO_WIDTH_SPACE = "\u200b"
@@ -21,10 +24,12 @@ def write(result: str) -> Iterator[str]:
 
 
 def lead(speaker: str | None) -> str:
+    """The prefix of a speaker's first line."""
     return f"{speaker}: " if speaker else ""
 
 
 def moment(milliseconds: int) -> str:
+    """Format a time as ``01:02:03,456``."""
     seconds, rest = divmod(milliseconds, 1000)
     return f"{seconds // 3600:02}:{seconds // 60 % 60:02}:{seconds % 60:02},{rest:03}"
 

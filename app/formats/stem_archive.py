@@ -1,4 +1,7 @@
-"""The stems a task has kept, found on disk and opened for download; what is open stays whole, whatever the purge does."""
+"""Find a task's stems and stream them as a ZIP.
+
+A purge does not interrupt a download.
+"""
 
 from __future__ import annotations
 
@@ -19,14 +22,17 @@ CHUNK = 256 * 1024
 
 
 def keeps_stems(row: Task) -> bool:
-    """Whether the task was to leave files and has come to its good end."""
+    """Whether the task completed and was asked to keep stems."""
     params = json.loads(row.params)
     kept = row.task_type == BGM_SEPARATION or (params.get("is_separate_bgm") and params.get("save_file"))
     return bool(kept) and row.status == COMPLETED
 
 
 def found(cache: Path, row: Task) -> dict[str, Path]:
-    """Name → path of the files of the attempt that finished; empty once they are purged."""
+    """Map file names to paths for the claim that completed.
+
+    The result is empty once they are purged.
+    """
     folder = stems_of(cache, row.uuid, row.claim_no)
     try:
         return {path.name: path for path in sorted(folder.iterdir())}
@@ -35,18 +41,21 @@ def found(cache: Path, row: Task) -> dict[str, Path]:
 
 
 class Archive:
-    """A ZIP of files, made while it is sent: its length is known beforehand, and memory does not grow with it.
+    """A ZIP that is built while it is sent.
 
-    Nothing is compressed, since sound hardly is. Raises FileNotFoundError when a file has just been purged.
+    Its length is known in advance, and its memory use is constant. Files are stored uncompressed, as audio hardly
+    compresses. Raises FileNotFoundError when a file has just been purged.
     """
 
     def __init__(self, paths: dict[str, Path]) -> None:
-        self._open = ExitStack()
+        self._files = ExitStack()
         self._zip = ZipStream(sized=True)
         try:
             for name, path in paths.items():
-                file = self._open.enter_context(path.open("rb"))
-                self._zip.add(_chunks(file), name, size=os.fstat(file.fileno()).st_size)
+                file = self._files.enter_context(
+                    path.open("rb")
+                )  # all open from the start: a purge cannot cut the ZIP off
+                self._zip.add(_read_chunks(file), name, size=os.fstat(file.fileno()).st_size)
         except BaseException:
             self.close()
             raise
@@ -58,9 +67,9 @@ class Archive:
         yield from self._zip
 
     def close(self) -> None:
-        self._open.close()
+        self._files.close()
 
 
-def _chunks(file: BinaryIO) -> Iterator[bytes]:
+def _read_chunks(file: BinaryIO) -> Iterator[bytes]:
     while chunk := file.read(CHUNK):
         yield chunk

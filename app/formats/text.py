@@ -1,4 +1,4 @@
-"""Text as a display takes it: one line, measured in columns, divided where a line may end."""
+"""Clean text, measure it in display columns and find where lines may break."""
 
 from __future__ import annotations
 
@@ -9,35 +9,38 @@ from typing import Any
 
 import regex
 
-# Every kind of white space but the two that forbid a break; control characters are no text either.
+# White space except the two no-break spaces, and control characters.
 BLANK = re.compile(r"[^\S\u00a0\u202f]+|[\x00-\x1f\x7f-\x9f]+")
 LONE = re.compile("[\ud800-\udfff]")
-# What is divided inside a word keeps its accents and joiners, does not begin with a closing mark nor end with an opening one
-# (the strongest of the rules in Unicode's annex 14).
+# Where a word must be divided: never before a combining mark or a closing mark, never after an opening mark
+# (the strongest rules of Unicode Standard Annex 14).
 CLUSTER = regex.compile(r"[\p{Ps}\p{Pi}]{0,3}\X[\p{Pe}\p{Pf}\p{Po}ーぁぃぅぇぉっゃゅょァィゥェォッャュョ]{0,3}")
 
 
 def plain(text: Any) -> str:
-    """One line of valid Unicode, single spaces between words."""
+    """Normalize to one line of valid Unicode with single spaces."""
     return LONE.sub("\ufffd", BLANK.sub(" ", text)).strip() if isinstance(text, str) else ""
 
 
 def columns(text: str) -> int:
-    """How many columns of a fixed-width display it takes; ideographs take two."""
+    """Width in columns of a fixed-width display; ideographs take two."""
     if text.isascii():
         return len(text)
     return sum(2 if unicodedata.east_asian_width(character) in "WF" else 1 for character in text)
 
 
 def spans(text: str, room: int) -> Iterator[tuple[int, int]]:
-    """Where the pieces of ``text`` stand that a line may not divide: words, or characters of what is wider than ``room``."""
+    """Yield (start, end) of each unbreakable piece.
+
+    A piece is a word, or a character of a word wider than ``room``.
+    """
     for match in re.finditer("[^ ]+", text):
         if columns(match[0]) <= room:
             yield match.span()
             continue
         for cluster in CLUSTER.finditer(text, *match.span()):
-            yield from [cluster.span()] if columns(cluster[0]) <= room else _each(*cluster.span())
+            yield from [cluster.span()] if columns(cluster[0]) <= room else _characters(*cluster.span())
 
 
-def _each(start: int, end: int) -> Iterator[tuple[int, int]]:
+def _characters(start: int, end: int) -> Iterator[tuple[int, int]]:
     return ((position, position + 1) for position in range(start, end))

@@ -1,4 +1,7 @@
-"""Which moment belongs to which place in a segment's text: known at the words that have times, straight lines between them."""
+"""Map positions in a segment's text to times.
+
+Times are exact at words that have them, and interpolated between those.
+"""
 
 from __future__ import annotations
 
@@ -9,12 +12,15 @@ from typing import Any
 
 from app.formats.text import plain
 
-SEARCHED = 40
+SEARCHED = 40  # characters after the last word in which the next one is expected
 
 
 @dataclass(frozen=True)
 class Spoken:
-    """A word where it stands in the text: ``text[start:end]``; times in seconds, None where it has none."""
+    """A word at ``text[start:end]``.
+
+    Its times are in seconds, or None.
+    """
 
     start: int
     end: int
@@ -24,7 +30,10 @@ class Spoken:
 
 
 def located(text: str, words: list[dict[str, Any]]) -> list[Spoken]:
-    """The words in the text, in order; one that is not found there is left out."""
+    """Find the words in the text, in order.
+
+    Words that are not found are left out.
+    """
     found: list[Spoken] = []
     position = 0
     for word in words:
@@ -32,14 +41,17 @@ def located(text: str, words: list[dict[str, Any]]) -> list[Spoken]:
         place = text.find(form, position, position + len(form) + SEARCHED) if form else -1
         if place >= 0:
             position = place + len(form)
-            begins, ends = _moment(word.get("start")), _moment(word.get("end"))
+            begins, ends = _finite(word.get("start")), _finite(word.get("end"))
             speaker = plain(word.get("speaker")) or None
             found.append(Spoken(place, position, begins, ends, speaker))
     return found
 
 
 class Clock:
-    """The moments of a text's places. ``words`` whose times contradict their neighbours' count as words without."""
+    """Times of the positions in a text.
+
+    Word times that contradict the next word's are ignored.
+    """
 
     def __init__(self, length: int, start: float, end: float, words: list[Spoken]) -> None:
         self._places, self._moments = [0], [start]
@@ -48,27 +60,28 @@ class Clock:
         for word, following in zip(timed, [*timed[1:], None], strict=False):
             assert word.begins is not None and word.ends is not None
             if following is not None and following.ends is not None and word.ends >= following.ends:
-                continue  # as whoever could not time a word lets it last until the segment ends
-            if word.begins > start or word.start == 0:  # else nothing could be said of the text before it
+                continue  # an aligner that cannot time a word may let it last until the end of the segment
+            if word.begins > start or word.start == 0:  # else the text before it would take no time
                 self.known.add(word.start)
-                self._note(word.start, word.begins, end)
+                self._add_point(word.start, word.begins, end)
             if word.ends < end or word.end == length:
-                self._note(word.end, word.ends, end)
-        self._note(length, end, end)
+                self._add_point(word.end, word.ends, end)
+        self._add_point(length, end, end)
 
     def begin(self, place: int) -> float:
-        """When what begins at ``place`` is begun."""
-        return self._at(place, bisect_right(self._places, place) - 1)
+        """Time in seconds at which the text starting at ``place`` begins."""
+        return self._time_at(place, bisect_right(self._places, place) - 1)
 
     def end(self, place: int) -> float:
-        """When what ends before ``place`` has ended."""
-        return self._at(place, bisect_left(self._places, place))
+        """Time in seconds at which the text ending at ``place`` ends."""
+        return self._time_at(place, bisect_left(self._places, place))
 
-    def _note(self, place: int, moment: float, latest: float) -> None:
+    def _add_point(self, place: int, moment: float, latest: float) -> None:
         self._places.append(place)
+        # clamped: times never decrease, and stay inside the segment
         self._moments.append(min(max(moment, self._moments[-1]), max(latest, self._moments[0])))
 
-    def _at(self, place: int, index: int) -> float:
+    def _time_at(self, place: int, index: int) -> float:
         if self._places[index] == place:
             return self._moments[index]
         after = bisect_right(self._places, place)
@@ -76,6 +89,6 @@ class Clock:
         return early + (late - early) * (place - left) / (right - left)
 
 
-def _moment(value: Any) -> float | None:
+def _finite(value: Any) -> float | None:
     number = isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
     return float(value) if number else None

@@ -1,4 +1,4 @@
-"""Tab-separated values as Whisper writes them, whole milliseconds and the text, and the speaker in a column of its own."""
+"""Tab-separated values as Whisper writes them (times in milliseconds), plus a speaker column."""
 
 from __future__ import annotations
 
@@ -9,7 +9,10 @@ from app.formats.turns import items, line, milliseconds, turns
 
 
 def write(result: str) -> Iterator[str]:
-    """A transcript. A text holds neither tab nor newline, so no cell needs quotes."""
+    """Write a transcript.
+
+    The texts hold no tab or newline, so no cell needs quotes.
+    """
     yield "start\tend\ttext\tspeaker\n"
     for segment in items(result):
         for turn in turns(segment, sys.maxsize):
@@ -17,7 +20,7 @@ def write(result: str) -> Iterator[str]:
 
 
 def write_spans(result: str) -> Iterator[str]:
-    """Stretches of speech, which have no text."""
+    """Write speech segments, which have no text."""
     yield "start\tend\n"
     for span in items(result):
         yield f"{milliseconds(span['start'])}\t{milliseconds(span['end'])}\n"

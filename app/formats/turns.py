@@ -1,4 +1,4 @@
-"""A segment as its turns: what one speaker says without a break, in pieces that know when they are spoken."""
+"""Split a segment into speaker turns, made of unbreakable pieces with their times."""
 
 from __future__ import annotations
 
@@ -15,7 +15,10 @@ SKIPPED = re.compile(r"[\s,]*")
 
 
 class Piece(NamedTuple):
-    """What a line may not divide. ``start`` and ``end`` in milliseconds; ``timed`` when a word of its own begins with it."""
+    """An unbreakable piece of text.
+
+    Times are in milliseconds; ``timed`` is true when a word with its own time begins it.
+    """
 
     text: str
     width: int
@@ -27,7 +30,10 @@ class Piece(NamedTuple):
 
 
 def items(result: str) -> Iterator[dict[str, Any]]:
-    """The members of a JSON list, read one by one: those of a long transcript are never all in memory."""
+    """Decode a JSON list item by item.
+
+    A long transcript is never in memory as a whole.
+    """
     decode = json.JSONDecoder().raw_decode
     position = SKIPPED.match(result, result.index("[") + 1).end()  # type: ignore[union-attr]
     while result[position] != "]":
@@ -37,9 +43,12 @@ def items(result: str) -> Iterator[dict[str, Any]]:
 
 
 def turns(segment: dict[str, Any], room: int) -> list[list[Piece]]:
-    """The pieces of a segment, each at most ``room`` columns wide, divided where the speaker changes; none without text."""
+    """Split a segment at speaker changes into pieces of at most ``room`` columns.
+
+    A segment without text has no turns.
+    """
     found = [list(turn) for _, turn in groupby(_pieces(segment, room), key=lambda piece: piece.speaker)]
-    if found:  # the whole of a segment lasts as long as the segment
+    if found:  # the first and last turn extend to the segment's own times
         start, end = milliseconds(segment["start"]), milliseconds(segment["end"])
         found[0][0] = found[0][0]._replace(start=min(start, found[0][0].end))
         found[-1][-1] = found[-1][-1]._replace(end=max(end, found[-1][-1].start))
@@ -47,6 +56,7 @@ def turns(segment: dict[str, Any], room: int) -> list[list[Piece]]:
 
 
 def line(pieces: list[Piece]) -> str:
+    """Join pieces to a line of text."""
     return "".join(" " * (piece.spaced and number > 0) + piece.text for number, piece in enumerate(pieces))
 
 
@@ -58,9 +68,9 @@ def _pieces(segment: dict[str, Any], room: int) -> Iterator[Piece]:
     text = plain(segment["text"])
     words = located(text, segment.get("words") or [])
     clock = Clock(len(text), segment["start"], segment["end"], words)
-    speakers = _speakers(words, plain(segment.get("speaker")) or None)
+    speakers = _speaker_changes(words, plain(segment.get("speaker")) or None)
     for whole in spans(text, room):
-        for start, end in _cut(*whole, [place for place, _ in speakers]):
+        for start, end in _split_at(*whole, [place for place, _ in speakers]):
             said = text[start:end]
             begin, over = milliseconds(clock.begin(start)), milliseconds(clock.end(end))
             speaker = [name for place, name in speakers if place <= start][-1]
@@ -68,14 +78,17 @@ def _pieces(segment: dict[str, Any], room: int) -> Iterator[Piece]:
             yield Piece(said, columns(said), spaced, begin, over, start in clock.known, speaker)
 
 
-def _speakers(words: list[Spoken], otherwise: str | None) -> list[tuple[int, str | None]]:
-    """Each place where another begins to speak. A word that nobody was found for belongs to whoever spoke before it."""
+def _speaker_changes(words: list[Spoken], otherwise: str | None) -> list[tuple[int, str | None]]:
+    """List (position, speaker) of each speaker change.
+
+    A word without a speaker keeps the previous one.
+    """
     named = [word for word in words if word.speaker is not None]
     first = (0, named[0].speaker if named else otherwise)
     said = [first, *((word.start, word.speaker) for word in named)]
     return [first, *(now for before, now in zip(said, said[1:], strict=False) if now[1] != before[1])]
 
 
-def _cut(start: int, end: int, places: list[int]) -> Iterator[tuple[int, int]]:
+def _split_at(start: int, end: int, places: list[int]) -> Iterator[tuple[int, int]]:
     bounds = [start, *(place for place in places if start < place < end), end]
     return zip(bounds, bounds[1:], strict=False)

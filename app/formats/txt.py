@@ -1,4 +1,4 @@
-"""Plain text: a line for each segment, and for each speaker in it."""
+"""Plain text: one line per speaker turn of each segment."""
 
 from __future__ import annotations
 

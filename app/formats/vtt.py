@@ -1,4 +1,4 @@
-"""WebVTT (W3C): cues with their speaker as a voice and, inside them, the moment at which each word begins."""
+"""WebVTT (W3C) subtitles with speaker voices and word timestamps."""
 
 from __future__ import annotations
 
@@ -18,12 +18,16 @@ def write(result: str) -> Iterator[str]:
 
 
 def moment(milliseconds: int) -> str:
+    """Format a time as ``01:02:03.456``."""
     seconds, rest = divmod(milliseconds, 1000)
     return f"{seconds // 3600:02}:{seconds // 60 % 60:02}:{seconds % 60:02}.{rest:03}"
 
 
 def _text(cue: Cue) -> str:
-    """The lines, a timestamp before each word that has a time; those rise, and lie strictly inside the cue."""
+    """Format a cue's lines with word timestamps.
+
+    WebVTT requires them to ascend, strictly inside the cue.
+    """
     latest = cue.start
     lines = []
     for pieces in cue.lines:

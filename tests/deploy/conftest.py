@@ -1,4 +1,4 @@
-"""The deployment files, read as far as the tests need them."""
+"""Parse the deployment files as far as the tests need them."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Dockerfile:
 
     @property
     def copied(self) -> list[tuple[str, str]]:
-        """Each source with the target it goes to, relative to the work folder."""
+        """List each COPY source with its target, relative to the work folder."""
         pairs = []
         for text in self.all("COPY"):
             *sources, target = [word for word in text.split() if not word.startswith("--")]
@@ -49,7 +49,7 @@ def dockerfile() -> Dockerfile:
 
 @pytest.fixture(scope="session")
 def image(dockerfile: Dockerfile, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder that holds what the image's work folder would."""
+    """A folder with the contents of the image's work folder."""
     folder = tmp_path_factory.mktemp("image")
     for source, target in dockerfile.copied:
         if (ROOT / source).is_dir():
@@ -65,7 +65,10 @@ def compose(name: str) -> dict[str, Any]:
 
 
 def tool(name: str, package: str) -> str:
-    """A program from requirements-dev.txt or Debian; without it the test is skipped, in CI it fails."""
+    """Find a program of requirements-dev.txt or Debian.
+
+    Without it, skip the test, or fail in CI.
+    """
     beside = Path(sys.executable).parent / name
     found = str(beside) if beside.exists() else shutil.which(name, path="/usr/sbin:/usr/bin:/bin")
     if found is None:

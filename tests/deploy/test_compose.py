@@ -1,4 +1,4 @@
-"""The compose files follow the specification, name what exists, and hand the service variables that it reads."""
+"""The compose files are valid, refer to existing names, and pass only variables that the service reads."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def services() -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("name", FILES)
-def test_it_follows_the_specification(name: str) -> None:
+def test_compose_file_follows_the_specification(name: str) -> None:
     command = [tool("check-jsonschema", "requirements-dev.txt"), "--builtin-schema", "vendor.compose-spec"]
     done = subprocess.run([*command, str(ROOT / name)], capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
@@ -45,32 +45,30 @@ def test_commands_name_real_modules(services: dict[str, Any]) -> None:
     assert importlib.util.find_spec("workers.__main__")
 
 
-def test_the_service_reads_every_variable_it_is_handed(services: dict[str, Any]) -> None:
+def test_the_service_reads_every_variable_it_is_passed(services: dict[str, Any]) -> None:
     handed = {name for service in ("web", "worker") for name in services[service]["environment"]}
     assert {"CONFIG", "DB_URL", "HF_TOKEN"} <= handed <= READ
-    assert services["web"]["environment"].items() <= services["worker"]["environment"].items(), "one ledger for both"
-    assert "HF_TOKEN" not in services["web"]["environment"], "the web side downloads nothing"
+    assert services["web"]["environment"].items() <= services["worker"]["environment"].items(), "one database for both"
+    assert "HF_TOKEN" not in services["web"]["environment"], "the web process downloads no models"
 
 
 def test_the_published_port_is_the_one_the_image_serves(services: dict[str, Any], dockerfile: Dockerfile) -> None:
     (port,) = services["web"]["ports"]
     assert port.endswith(f":{dockerfile.all('EXPOSE')[0]}")
-    assert "127.0.0.1:" in port, "without a word from the operator only this machine reaches it"
+    assert "127.0.0.1:" in port, "by default only this machine can reach it"
 
 
-def test_the_default_ledger_lies_in_its_volume_and_postgres_has_the_documented_name(services: dict[str, Any]) -> None:
+def test_the_default_database_is_in_its_volume_and_postgres_has_the_documented_name(services: dict[str, Any]) -> None:
     default = re.search(r"\$\{DB_URL:-(.*)\}", services["web"]["environment"]["DB_URL"])
     assert default and default[1].startswith(f"sqlite:///{HOME}/ledger/")
     documented = re.search(r"DB_URL=postgresql://(\w+):\$POSTGRES_PASSWORD@(\w+)/(\w+)", (ROOT / FILES[0]).read_text())
     database = services["postgres"]
     environment = database["environment"]
     assert documented and documented.groups() == (environment["POSTGRES_USER"], "postgres", environment["POSTGRES_DB"])
-    assert database["profiles"] == ["postgres"], "not started where SQLite is the ledger"
+    assert database["profiles"] == ["postgres"], "not started when SQLite is used"
 
 
-def test_gpus_go_to_the_worker_alone_and_with_the_image_that_can_use_them(
-    services: dict[str, Any], dockerfile: Dockerfile
-) -> None:
+def test_only_the_worker_gets_gpus_and_it_runs_the_cuda_image(services: dict[str, Any], dockerfile: Dockerfile) -> None:
     more = compose(FILES[1])["services"]
     assert set(more) == {"web", "worker"} <= set(services)
     assert more["web"]["image"] == more["worker"]["image"] != services["web"]["image"]
@@ -79,4 +77,4 @@ def test_gpus_go_to_the_worker_alone_and_with_the_image_that_can_use_them(
     assert "deploy" not in more["web"]
     steps = " ".join(dockerfile.all("RUN"))
     for service in more.values():
-        assert f"{service['build']['args']['VARIANT']})" in steps, "a variant that the Dockerfile knows"
+        assert f"{service['build']['args']['VARIANT']})" in steps, "the Dockerfile has this variant"

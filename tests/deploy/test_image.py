@@ -1,4 +1,7 @@
-"""What the Dockerfile copies is enough to serve, and its commands do what they are for; no container engine is needed."""
+"""The files that the Dockerfile copies suffice to serve.
+
+Tested without a container engine.
+"""
 
 from __future__ import annotations
 
@@ -37,7 +40,7 @@ def in_json(text: str) -> list[str]:
     return words
 
 
-def test_hadolint_has_nothing_to_say() -> None:
+def test_hadolint_finds_nothing() -> None:
     done = subprocess.run(
         [tool("hadolint", "requirements-dev.txt"), str(ROOT / "Dockerfile")], capture_output=True, text=True
     )
@@ -57,7 +60,7 @@ def test_nothing_private_reaches_the_build() -> None:
     assert not {name for name in allowed if re.search(r"^\.|\.db|cache|tests", name)}
 
 
-def test_the_image_serves_and_its_probe_tells(dockerfile: Dockerfile, image: Path, tmp_path: Path) -> None:
+def test_the_image_serves_and_its_health_check_works(dockerfile: Dockerfile, image: Path, tmp_path: Path) -> None:
     environment = run_in(image, tmp_path, port := free_port())
     (command,), (probe,) = dockerfile.all("CMD"), dockerfile.all("HEALTHCHECK")
     check = [sys.executable, *in_json(probe)[1:]]
@@ -73,7 +76,7 @@ def test_the_image_serves_and_its_probe_tells(dockerfile: Dockerfile, image: Pat
             web.wait(30)
 
 
-def test_the_worker_could_start_in_the_image(image: Path, tmp_path: Path) -> None:
+def test_the_worker_can_start_in_the_image(image: Path, tmp_path: Path) -> None:
     command = [sys.executable, "-m", "workers.models", "check"]
     done = subprocess.run(
         command, cwd=image, env=run_in(image, tmp_path, 8000), capture_output=True, text=True, timeout=240
@@ -82,9 +85,7 @@ def test_the_worker_could_start_in_the_image(image: Path, tmp_path: Path) -> Non
     assert str(image / "models" / "mini" / "whisper") in done.stdout
 
 
-def test_its_environment_names_settings_and_its_folders_are_where_the_settings_look(
-    dockerfile: Dockerfile, image: Path
-) -> None:
+def test_environment_and_folders_match_the_settings(dockerfile: Dockerfile, image: Path) -> None:
     loaded = settings.load(dockerfile.environment, root=image)
     assert (loaded.server.host, loaded.server.port) == ("0.0.0.0", int(dockerfile.all("EXPOSE")[0]))
     assert dockerfile.all("WORKDIR") == [HOME]
@@ -93,7 +94,7 @@ def test_its_environment_names_settings_and_its_folders_are_where_the_settings_l
     assert [*inside, str(Path(loaded.db_url.removeprefix("sqlite:///")).parent)] == volumes
 
 
-def test_it_does_not_run_as_root(dockerfile: Dockerfile) -> None:
+def test_image_does_not_run_as_root(dockerfile: Dockerfile) -> None:
     user = dockerfile.all("USER")[-1]
     assert re.fullmatch(r"[1-9]\d*:[1-9]\d*", user)
     uid, gid = user.split(":")
@@ -102,10 +103,10 @@ def test_it_does_not_run_as_root(dockerfile: Dockerfile) -> None:
 
 
 @pytest.mark.parametrize(("variant", "index"), [("cpu", "whl/cpu"), ("cuda", ""), ("tpu", None)])
-def test_the_variant_chooses_the_index_of_torch(
+def test_the_variant_selects_the_package_index_of_torch(
     dockerfile: Dockerfile, tmp_path: Path, variant: str, index: str | None
 ) -> None:
-    """The RUN step itself, with programs in place of python and pip that say what they were asked."""
+    """Run the RUN step with stub programs for python and pip that print their arguments."""
     (step,) = (text for text in dockerfile.all("RUN") if "pip install" in text)
     script = re.sub(r"^--mount=\S+", "", step).replace("/opt/venv", str(tmp_path / "venv"))
     (tmp_path / "venv" / "bin").mkdir(parents=True)

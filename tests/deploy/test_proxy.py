@@ -1,4 +1,4 @@
-"""The nginx example in front of the real web side: uploads stream through, and its own errors have our shape."""
+"""The nginx example in front of the real service: uploads stream through, errors are JSON."""
 
 from __future__ import annotations
 
@@ -30,7 +30,10 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
 
 @pytest.fixture(scope="module")
 def proxy(service: Service, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """nginx with the example, on a free port and with a smaller limit; its address."""
+    """Run nginx with the example on a free port and a smaller limit.
+
+    Yield its address.
+    """
     nginx = tool("nginx", "Debian: nginx-light")
     folder, port = tmp_path_factory.mktemp("nginx"), free_port()
     changes = {
@@ -89,13 +92,13 @@ def test_an_upload_reaches_the_service_while_it_is_sent(proxy: str, service: Ser
 
 
 def written(cache: Path) -> int:
-    """Bytes in the largest file that is being written."""
+    """Size in bytes of the largest file being written."""
     return max(
         (file.stat().st_size for file in cache.rglob("*") if file.is_file() and file.name != "source"), default=0
     )
 
 
-def test_what_is_too_large_for_nginx_is_told_in_our_shape(proxy: str) -> None:
+def test_uploads_over_the_limit_of_nginx_get_a_json_error(proxy: str) -> None:
     answer = requests.post(f"{proxy}/transcription", files={"file": ("a", bytes(LIMIT * 1024 * 1024))}, timeout=60)
     assert answer.status_code == 413 and answer.headers["Content-Type"] == "application/json"
     assert answer.json() == {
@@ -105,20 +108,20 @@ def test_what_is_too_large_for_nginx_is_told_in_our_shape(proxy: str) -> None:
     }
 
 
-def test_errors_of_the_service_pass_as_they_are(proxy: str, service: Service) -> None:
+def test_errors_of_the_service_pass_unchanged(proxy: str, service: Service) -> None:
     assert (
         requests.get(f"{proxy}/task/x", timeout=30).json() == requests.get(f"{service.url}/task/x", timeout=30).json()
     )
 
 
-def test_the_example_lets_through_what_the_service_takes() -> None:
+def test_the_example_allows_the_largest_upload_of_the_service() -> None:
     (size,) = re.findall(r"client_max_body_size (\d+)m;", EXAMPLE.read_text())
     assert int(size) == Limits().max_upload_mb + 1
     assert f"server {Server().host}:{Server().port};" in EXAMPLE.read_text()
 
 
-def test_a_service_that_is_away_is_told_in_our_shape(proxy: str, service: Service) -> None:
-    """The last of this module: the service stays stopped."""
+def test_stopped_service_gives_a_json_error(proxy: str, service: Service) -> None:
+    """Last in this module, as it stops the service."""
     service.stop()
     answer = requests.get(f"{proxy}/task/x", timeout=30)
     assert answer.status_code == 503 and answer.headers["Retry-After"] == "5"

@@ -1,4 +1,4 @@
-"""The systemd units are valid and start what there is."""
+"""The systemd units are valid and start the processes of the Procfile."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ UNITS = sorted((ROOT / "deploy").glob("*.service"))
 
 
 @pytest.mark.parametrize("unit", UNITS, ids=lambda unit: unit.name)
-def test_systemd_accepts_it(unit: Path, tmp_path: Path) -> None:
+def test_systemd_accepts_the_unit(unit: Path, tmp_path: Path) -> None:
     analyze = tool("systemd-analyze", "Debian: systemd")
     here = unit.read_text().replace(f"{HOME}/.venv/bin", str(Path(sys.executable).parent)).replace(HOME, str(ROOT))
     (tmp_path / unit.name).write_text(here)
@@ -24,7 +24,7 @@ def test_systemd_accepts_it(unit: Path, tmp_path: Path) -> None:
     assert (done.returncode, done.stderr) == (0, "")
 
 
-def test_they_start_what_the_procfile_starts() -> None:
+def test_units_start_the_commands_of_the_procfile() -> None:
     started = [re.search(r"ExecStart=\S+/bin/(.*)", unit.read_text()) for unit in UNITS]
     procfile = [line.partition(": ")[2] for line in (ROOT / "Procfile").read_text().splitlines()]
     assert [found and found[1] for found in started] == procfile

@@ -1,4 +1,7 @@
-"""What is no good recording ends with the same reason at every endpoint, or as far as it goes and with a warning."""
+"""Bad recordings fail with the same error at every endpoint.
+
+Damaged ones give a partial result and a warning.
+"""
 
 from __future__ import annotations
 
@@ -78,7 +81,7 @@ def ended(service: Service, path: str, recording: bytes) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("medium", REFUSED)
-def test_it_fails_with_its_reason(service: Service, path: str, medium: str, tmp_path: Path) -> None:
+def test_bad_media_fails_with_its_error_code(service: Service, path: str, medium: str, tmp_path: Path) -> None:
     make, codes = REFUSED[medium]
     task = ended(service, path, make(tmp_path))
     assert task["status"] == "FAILED" and task["error_code"] in codes, task
@@ -87,13 +90,13 @@ def test_it_fails_with_its_reason(service: Service, path: str, medium: str, tmp_
     assert answer.status_code == 409
 
 
-def test_nothing_at_all_is_refused_at_once(service: Service, path: str) -> None:
+def test_empty_upload_is_refused(service: Service, path: str) -> None:
     answer = service.post(path, b"")
     assert answer.status_code == 422 and set(answer.json()["errors"]) == {"file"}
 
 
 @pytest.mark.parametrize("container", ["mp4", "wav"])
-def test_what_there_is_of_a_cut_off_recording_is_used_and_told(
+def test_cut_off_recording_gives_a_partial_result_and_a_warning(
     service: Service, path: str, container: str, tmp_path: Path
 ) -> None:
     whole = recordings.wav(tmp_path / "a.wav", SOUND).read_bytes()
@@ -103,12 +106,12 @@ def test_what_there_is_of_a_cut_off_recording_is_used_and_told(
     assert [warning.split(":")[0] for warning in task["warnings"]] == ["truncated_media"]
 
 
-def test_a_video_without_a_name_is_heard(service: Service, path: str, tmp_path: Path) -> None:
+def test_video_without_a_file_name_is_accepted(service: Service, path: str, tmp_path: Path) -> None:
     task = ended(service, path, recordings.video(tmp_path / "a.mp4", SOUND).read_bytes())
     assert task["status"] == "COMPLETED" and task["result"] and task["warnings"] == []
 
 
-def test_samples_that_are_no_numbers_end_in_finite_results(service: Service, path: str, tmp_path: Path) -> None:
+def test_nan_samples_give_finite_results(service: Service, path: str, tmp_path: Path) -> None:
     sound = SOUND.astype(np.float32) / 32768
     sound[::1000], sound[1::1000], sound[2::1000] = np.nan, np.inf, -np.inf
     answer = service.post(path, recordings.float_wav(tmp_path / "a.wav", sound).read_bytes())

@@ -1,4 +1,4 @@
-"""Separation through the real gunicorn and supervisor: a mixture in, two stems out, as files and as what is transcribed."""
+"""Music separation on the real processes: stems as downloads, and as input of a transcription."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def separate(service: Service, recording: Path, **params: str) -> str:
     return identifier
 
 
-def test_stems_come_as_zip_and_one_by_one(
+def test_stems_download_as_zip_and_one_by_one(
     service: Service, mixture: tuple[Path, mixtures.Sound, mixtures.Sound], tmp_path: Path
 ) -> None:
     recording, vocals, music = mixture
@@ -89,7 +89,7 @@ def test_vocals_are_transcribed_and_stems_kept(
     assert sorted(names) == ["instrumental.wav", "vocals.wav"]
 
 
-def test_stages_are_told(service: Service, mixture: tuple[Path, mixtures.Sound, mixtures.Sound]) -> None:
+def test_stages_are_reported(service: Service, mixture: tuple[Path, mixtures.Sound, mixtures.Sound]) -> None:
     identifier = service.submit(mixture[0], is_separate_bgm="true")
     seen = set()
     until(lambda: seen.add((task := service.task(identifier))["stage"]) or task["finished_at"], "ended", every=0.02)
@@ -100,7 +100,7 @@ def test_stages_are_told(service: Service, mixture: tuple[Path, mixtures.Sound, 
 @pytest.mark.parametrize(
     ("name", "code"), [("text.wav", "invalid_media"), ("mute.mp4", "no_audio"), ("list.m3u8", None)]
 )
-def test_bad_media_fails_with_its_reason_and_leaves_no_files(
+def test_bad_media_fails_with_its_error_code_and_leaves_no_files(
     service: Service, tmp_path: Path, name: str, code: str | None
 ) -> None:
     path = tmp_path / name
@@ -123,7 +123,7 @@ def test_refused_separations_leave_nothing_behind(service: Service) -> None:
     assert sorted(service.cache.iterdir()) == before
 
 
-def test_crash_in_the_middle_of_a_stem_leaves_nothing_of_it(own_service: Service, tmp_path: Path) -> None:
+def test_crash_while_writing_a_stem_leaves_no_partial_stem(own_service: Service, tmp_path: Path) -> None:
     sound = recordings.speech(SAMPLE)
     long = recordings.wav(tmp_path / "long.wav", np.tile(sound, 20))
     identifier = separate(own_service, long)
@@ -133,4 +133,6 @@ def test_crash_in_the_middle_of_a_stem_leaves_nothing_of_it(own_service: Service
         process.kill()
     done = own_service.finished(identifier)
     assert (done["status"], done["attempt"]) == ("COMPLETED", 2)
-    assert sorted(file.name for file in folder.iterdir()) == ["source", "stems-2"], "of the run that came to a result"
+    assert sorted(file.name for file in folder.iterdir()) == ["source", "stems-2"], (
+        "only the stems of the run that completed"
+    )

@@ -1,4 +1,4 @@
-"""Cancel and delete on the real processes: in the middle of a model call, with nothing left over and the device at work again."""
+"""Cancel and delete running tasks on the real processes: nothing is left over, the device serves the next task."""
 
 from __future__ import annotations
 
@@ -19,20 +19,23 @@ CANCELLED_WITHIN = 5.0
 
 @pytest.fixture(scope="module")
 def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    """One service for this module: every test leaves it with an empty queue."""
+    """One service for this module.
+
+    Every test leaves the queue empty.
+    """
     with running(tmp_path_factory.mktemp("cancelling")) as service:
         yield service
 
 
 @pytest.fixture(scope="module")
 def long(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Minutes of speech, which take the model far longer than a test waits."""
+    """Several minutes of speech, so that a task keeps running during a test."""
     sound = np.concatenate([recordings.speech(SAMPLE)] * 150)
     return recordings.wav(tmp_path_factory.mktemp("long") / "long.wav", sound)
 
 
 def started(service: Service, recording: Path) -> tuple[str, psutil.Process]:
-    """A task in the middle of its model calls, and the process at work on it."""
+    """Start a task; return its identifier and the process that runs the model."""
     identifier = service.submit(recording, beam_size="10")
     until(lambda: service.task(identifier)["stage"] == "transcribe", "task is being transcribed")
     (process,) = service.device_processes()
@@ -64,7 +67,7 @@ def test_running_task_is_cancelled_and_the_device_serves_the_next(shared: Servic
     assert cancel(shared, identifier).status_code == 409
 
 
-def test_waiting_task_is_cancelled_at_once_and_what_runs_goes_on(shared: Service, long: Path) -> None:
+def test_cancelling_a_queued_task_leaves_the_running_one_alone(shared: Service, long: Path) -> None:
     busy, process = started(shared, long)
     waiting = shared.submit()
     assert shared.task(waiting)["queue_position"] == 1
@@ -77,7 +80,7 @@ def test_waiting_task_is_cancelled_at_once_and_what_runs_goes_on(shared: Service
     assert shared.task(waiting)["status"] == "CANCELLED"
 
 
-def test_cancels_at_many_moments_end_in_one_state_each(shared: Service) -> None:
+def test_cancel_at_any_moment_gives_one_final_state(shared: Service) -> None:
     shared.finished(shared.submit())
     for delay in (0.0, 0.05, 0.2, 0.5, 1.0):
         identifier = shared.submit()
@@ -89,7 +92,7 @@ def test_cancels_at_many_moments_end_in_one_state_each(shared: Service) -> None:
     assert shared.finished(shared.submit())["status"] == "COMPLETED"
 
 
-def test_running_task_is_deleted_with_all_that_belongs_to_it(shared: Service, long: Path) -> None:
+def test_running_task_is_deleted_with_its_row_and_files(shared: Service, long: Path) -> None:
     identifier, process = started(shared, long)
     assert requests.delete(f"{shared.url}/task/{identifier}", timeout=30).status_code == 204
     assert requests.get(f"{shared.url}/task/{identifier}", timeout=30).status_code == 404
@@ -99,7 +102,7 @@ def test_running_task_is_deleted_with_all_that_belongs_to_it(shared: Service, lo
     assert list((shared.cache / "incoming").iterdir()) == []
 
 
-def test_finished_task_is_deleted_and_its_result_was_a_file_before(shared: Service) -> None:
+def test_finished_task_is_deleted_after_its_result_was_downloaded(shared: Service) -> None:
     identifier = shared.submit()
     shared.finished(identifier)
     address = f"{shared.url}/task/{identifier}"

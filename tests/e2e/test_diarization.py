@@ -1,4 +1,4 @@
-"""A conversation of three voices over HTTP: every segment says who speaks."""
+"""Diarize a conversation of three speakers over HTTP."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from tests.service import MINI, Service
 CONVERSATION = MINI / "samples" / "voices3.ogg"
 
 
-def test_three_voices_are_told_apart(service: Service) -> None:
+def test_three_speakers_are_distinguished(service: Service) -> None:
     done = service.finished(service.submit(CONVERSATION, is_diarize="true", speaker_embeddings="true"))
     assert (done["status"], done["warnings"]) == ("COMPLETED", [])
     speakers = {segment["speaker"] for segment in done["result"]}
@@ -18,13 +18,13 @@ def test_three_voices_are_told_apart(service: Service) -> None:
     assert done["task_params"]["is_diarize"] is True
 
 
-def test_fewer_speakers_are_named_when_the_client_says_so(service: Service) -> None:
+def test_number_of_speakers_can_be_set(service: Service) -> None:
     done = service.finished(service.submit(CONVERSATION, is_diarize="true", num_speakers="2"))
     assert len({segment["speaker"] for segment in done["result"]}) == 2
     assert done["speaker_embeddings"] is None
 
 
-def test_undiarized_segments_name_nobody(service: Service) -> None:
+def test_segments_without_diarization_have_no_speaker(service: Service) -> None:
     done = service.finished(service.submit(num_speakers="2"))
     assert {segment["speaker"] for segment in done["result"]} == {None}
     assert done["warnings"] == ["num_speakers has no effect: is_diarize is off."]

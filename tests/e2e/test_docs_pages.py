@@ -1,4 +1,4 @@
-"""The pages in a real browser that reaches nothing but this server: they render, and a task can be started from them."""
+"""The documentation pages work in a real browser without internet access."""
 
 from __future__ import annotations
 
@@ -40,13 +40,13 @@ def browser(tmp_path: Path) -> Iterator[webdriver.Chrome]:
 
 
 def severe(browser: webdriver.Chrome) -> list[str]:
-    """What the browser complains of, except that the policy kept ReDoc from fetching its logo from a CDN."""
+    """List the browser's errors, except for ReDoc's logo, which the policy blocks."""
     complaints = [entry["message"] for entry in browser.get_log("browser") if entry["level"] == "SEVERE"]
     return [text for text in complaints if not ("/redoc/logo-mini" in text and "Content Security Policy" in text)]
 
 
 def reached(browser: webdriver.Chrome) -> set[str]:
-    """Every address asked for and not stopped by the page's policy; data and chrome addresses stay in the browser."""
+    """List the addresses requested and not blocked by the page's policy, except data: and chrome: URLs."""
     messages = [json.loads(entry["message"])["message"] for entry in browser.get_log("performance")]
     events = [(message["method"], message["params"]) for message in messages]
     asked = {e["requestId"]: e["request"]["url"] for name, e in events if name == "Network.requestWillBeSent"}
@@ -60,7 +60,7 @@ def reached(browser: webdriver.Chrome) -> set[str]:
 def visible(
     browser: webdriver.Chrome, css: str, condition: Callable[[WebElement], Any] = lambda found: True
 ) -> WebElement:
-    """The first shown element of ``css`` that fulfils ``condition``, as soon as there is one."""
+    """Wait for the first visible element of ``css`` that meets ``condition``."""
 
     def look() -> WebElement | None:
         found = browser.find_elements(By.CSS_SELECTOR, css)

@@ -1,4 +1,4 @@
-"""A recording fetched by URL becomes the same transcript as the upload, whatever dies on the way."""
+"""A recording downloaded by URL gives the same transcript as an upload, also after crashes."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SOUND = SAMPLE.read_bytes()
 
 @pytest.fixture(scope="module")
 def fetching(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    """A service on the mini models that may fetch from 127.0.0.2, one of this machine's own addresses."""
+    """A service that may download from 127.0.0.2, one of this machine's own addresses."""
     folder = tmp_path_factory.mktemp("fetching")
     values = yaml.safe_load((MINI / "config.yaml").read_text())
     values["models"]["path"] = str(MINI)
@@ -29,7 +29,7 @@ def fetching(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
 
 
 class Halting:
-    """Sends half of the recording, and the rest only once ``go`` is set."""
+    """Send half of the recording, and the rest when ``go`` is set."""
 
     def __init__(self) -> None:
         self.go = False
@@ -80,7 +80,7 @@ def test_url_gives_the_same_transcript_as_the_upload(fetching: Service) -> None:
     assert "downloaded" in logs and "secret" not in logs
 
 
-def test_download_holds_neither_the_device_nor_the_api(fetching: Service, halting: Source) -> None:
+def test_download_blocks_neither_the_device_nor_the_api(fetching: Service, halting: Source) -> None:
     waiting = submit(fetching, halting.url)
     downloading(fetching, waiting, halting)
     assert fetching.finished(fetching.submit())["status"] == "COMPLETED"
@@ -91,7 +91,7 @@ def test_download_holds_neither_the_device_nor_the_api(fetching: Service, haltin
     assert fetching.finished(waiting)["status"] == "COMPLETED"
 
 
-def test_bad_source_fails_only_its_own_task(fetching: Service) -> None:
+def test_bad_url_fails_only_its_own_task(fetching: Service) -> None:
     def answer(path: str) -> Iterable[bytes]:
         pages = {"/inside": redirect(f"{fetching.url}/health/live"), "/missing": answered(b"", "404 Not Found")}
         yield pages.get(path, answered(b"no sound at all"))
@@ -103,7 +103,7 @@ def test_bad_source_fails_only_its_own_task(fetching: Service) -> None:
         ]
     assert [task["error_code"] for task in failed] == ["blocked_address", "download_failed", "invalid_media"]
     assert "404 Not Found" in failed[1]["error"]
-    assert fetching.log("web.log").count("/health/live") == seen  # nobody was led to it
+    assert fetching.log("web.log").count("/health/live") == seen  # no request reached it
     answer_to_inside = requests.post(
         f"{fetching.url}/transcription", data={"file_url": f"{fetching.url}/health/live"}, timeout=30
     )

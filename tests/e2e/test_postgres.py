@@ -1,4 +1,4 @@
-"""The same service on PostgreSQL: woken by NOTIFY, through a restart of the database server."""
+"""The service on PostgreSQL: NOTIFY wakes it, and it survives a restart of the database server."""
 
 from __future__ import annotations
 

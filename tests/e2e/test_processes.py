@@ -1,4 +1,7 @@
-"""Processes start, refuse to start, and stop; nothing is left running. How they die is tests/faults' concern."""
+"""Processes start, refuse to start, and stop without leftovers.
+
+For crashes see tests/faults.
+"""
 
 from __future__ import annotations
 
@@ -72,14 +75,14 @@ def test_ctrl_c_leaves_no_process_behind(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("module", ["workers", "wsgi"])
-def test_unreachable_ledger_refuses_to_start_in_one_sentence(tmp_path: Path, module: str) -> None:
+def test_unavailable_database_refuses_to_start_in_one_line(tmp_path: Path, module: str) -> None:
     address = f"postgresql://me:secret@127.0.0.1:{free_port()}/speech"
     environment = Service(tmp_path, db_url=address).environment
     done = subprocess.run(
         [sys.executable, "-m", module], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=PATIENCE
     )
     assert done.returncode == 1
-    assert "cannot start: the ledger does not answer" in done.stderr
+    assert "cannot start: the database is not available" in done.stderr
     assert "Traceback" not in done.stderr and "secret" not in done.stderr
 
 

@@ -1,4 +1,4 @@
-"""The main job through the real gunicorn and supervisor: a recording in, a timed transcript out."""
+"""Transcription on the real processes: a recording gives a transcript with times."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ FIELDS = {
 }  # fmt: skip
 
 
-def test_service_answers_with_what_was_said(service: Service) -> None:
+def test_transcript_matches_the_reference(service: Service) -> None:
     done = service.finished(service.submit())
     assert set(done) == FIELDS
     assert (done["status"], done["task_type"], done["result_type"]) == ("COMPLETED", "transcription", "json")
@@ -71,7 +71,7 @@ def test_parameters_reach_the_run(service: Service) -> None:
     assert done["task_params"]["model_size"] == "mini"
 
 
-def test_what_has_no_effect_is_reported(service: Service) -> None:
+def test_parameters_without_effect_are_reported(service: Service) -> None:
     done = service.finished(service.submit(num_speakers="2", best_of="3", hf_token="hf_secret"))
     told = " ".join(done["warnings"])
     assert all(name in told for name in ("num_speakers", "best_of", "hf_token"))
@@ -79,7 +79,7 @@ def test_what_has_no_effect_is_reported(service: Service) -> None:
     assert "hf_secret" not in service.log("web.log") + service.log("worker.log")
 
 
-def test_two_uploads_at_once_are_both_done(service: Service, tmp_path: Path) -> None:
+def test_two_uploads_at_once_both_complete(service: Service, tmp_path: Path) -> None:
     half = recordings.wav(tmp_path / "half.wav", recordings.speech(SAMPLE)[: 6 * recordings.RATE])
     first, second = service.submit(), service.submit(half)
     whole, part = service.finished(first), service.finished(second)
@@ -106,7 +106,7 @@ def test_progress_rises_and_names_its_stage(service: Service) -> None:
     ("name", "code"),
     [("text.wav", "invalid_media"), ("mute.mp4", "no_audio"), ("list.m3u8", None)],
 )
-def test_bad_media_fails_with_its_reason(
+def test_bad_media_fails_with_its_error_code(
     service: Service, tmp_path: Path, endpoint: str, name: str, code: str | None
 ) -> None:
     path = tmp_path / name
@@ -138,14 +138,14 @@ def test_refused_transcriptions_leave_nothing_behind(service: Service) -> None:
     assert list((service.cache / "incoming").iterdir()) == []
 
 
-def test_ten_thousand_character_file_name_is_a_label(service: Service) -> None:
+def test_file_name_of_ten_thousand_characters_is_accepted(service: Service) -> None:
     files = {"file": ("x" * 10_000 + ".flac", SAMPLE.read_bytes())}
     answer = requests.post(f"{service.url}/transcription", files=files, timeout=60)
     assert answer.status_code == 201
     assert service.finished(answer.json()["identifier"])["status"] == "COMPLETED"
 
 
-def test_web_process_never_loads_the_heavy_side(service: Service) -> None:
+def test_web_process_never_loads_the_speech_libraries(service: Service) -> None:
     service.finished(service.submit())
     assert service.web is not None
     for process in [psutil.Process(service.web.pid), *psutil.Process(service.web.pid).children()]:

@@ -1,4 +1,4 @@
-"""/vad through the real gunicorn and supervisor: a recording in, the times at which somebody speaks out."""
+"""Voice activity detection on the real processes."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ REFERENCE = json.loads(TALK.with_suffix(".json").read_text())
 
 
 def searched(service: Service, recording: Path | bytes, **params: str) -> dict[str, Any]:
-    """The task of /vad over ``recording``, once it has ended."""
+    """Run /vad over ``recording``; return the finished task."""
     answer = service.post("/vad", recording, params=params)
     assert answer.status_code == 201, answer.text
     return service.finished(answer.json()["identifier"])
@@ -46,7 +46,7 @@ def test_silence_holds_no_speech(service: Service, tmp_path: Path) -> None:
     assert (done["status"], done["result"]) == ("COMPLETED", [])
 
 
-def test_sound_that_is_no_number_ends_in_a_result(service: Service, tmp_path: Path) -> None:
+def test_nan_samples_give_a_result(service: Service, tmp_path: Path) -> None:
     sound = recordings.speech(TALK).astype(np.float32) / 32768
     sound[::1000], sound[1::1000] = np.nan, np.inf
     done = searched(service, recordings.float_wav(tmp_path / "a.wav", sound))
@@ -54,7 +54,7 @@ def test_sound_that_is_no_number_ends_in_a_result(service: Service, tmp_path: Pa
     assert all(0 <= stretch["start"] < stretch["end"] <= done["audio_duration"] for stretch in done["result"])
 
 
-def test_cut_off_recording_is_searched_as_far_as_it_goes_with_a_warning(service: Service, tmp_path: Path) -> None:
+def test_cut_off_recording_gives_a_partial_result_and_a_warning(service: Service, tmp_path: Path) -> None:
     index_first = {"movflags": "faststart"}
     path = recordings.encoded(tmp_path / "a.mp4", recordings.speech(TALK), "aac", "mp4", options=index_first)
     whole = path.read_bytes()

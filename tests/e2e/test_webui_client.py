@@ -1,4 +1,4 @@
-"""A client written for the backend of Whisper-WebUI works here as it is; status words alone are upper case."""
+"""Clients of the Whisper-WebUI backend work unchanged, except that statuses are upper case."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from tests.service import MINI, PATIENCE, ROOT, SAMPLES, Service
 TALK, OVER_MUSIC = SAMPLES / "short.flac", SAMPLES / "conversation-over-music.ogg"
 SAID = json.loads(TALK.with_suffix(".json").read_text())["text"]
 POLL_SECONDS = 0.2
-# Every parameter of that backend at its default; None is what such a client leaves out.
+# Every parameter of that backend at its default; None means that the client omits it.
 WHISPER: dict[str, Any] = {
     "model_size": "large-v2", "lang": None, "is_translate": False, "beam_size": 5, "log_prob_threshold": -1.0,
     "no_speech_threshold": 0.6, "compute_type": "float16", "best_of": 5, "patience": 1.0,
@@ -49,7 +49,7 @@ SEPARATION: dict[str, Any] = {
 DIARIZATION: dict[str, Any] = {"is_diarize": False, "diarization_device": "cuda", "hf_token": ""}
 EVERYTHING = {**WHISPER, **VAD, **SEPARATION, **DIARIZATION}
 ENDPOINTS = {"/transcription": EVERYTHING, "/vad": VAD, "/bgm-separation": SEPARATION}
-# What the mini models hear best; the rest of the client's parameters stays at its defaults.
+# Parameters that suit the mini models; the others keep their defaults.
 WINDOW = {"chunk_length": 4}
 
 each_endpoint = pytest.mark.parametrize("path", ENDPOINTS)
@@ -58,7 +58,7 @@ each_slash = pytest.mark.parametrize("slash", ["", "/"])
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    """A server whose operator allows the model that such clients name."""
+    """A server that allows the model those clients request."""
     folder = tmp_path_factory.mktemp("webui")
     config = yaml.safe_load((MINI / "config.yaml").read_text())
     config["models"]["path"] = str(MINI)
@@ -73,7 +73,10 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
 
 
 def sent(server: Service, path: str, recording: Path, params: dict[str, Any]) -> str:
-    """The identifier that the answer names; whatever else it says is what such a client expects."""
+    """Submit a recording.
+
+    Check the response that such a client expects, and return the identifier.
+    """
     with recording.open("rb") as file:
         answer = requests.post(
             f"{server.url}{path}", params=params, files={"file": (recording.name, file, "audio/mpeg")}, timeout=60
@@ -86,7 +89,7 @@ def sent(server: Service, path: str, recording: Path, params: dict[str, Any]) ->
 
 
 def polled(server: Service, identifier: str, slash: str = "") -> dict[str, Any]:
-    """The loop of the seed: ask until it is COMPLETED, stop when it FAILED."""
+    """Poll as those clients do, until COMPLETED or FAILED."""
     deadline = time.monotonic() + 2 * PATIENCE
     while time.monotonic() < deadline:
         answer = requests.get(f"{server.url}/task/{identifier}{slash}", timeout=30)
@@ -100,7 +103,7 @@ def polled(server: Service, identifier: str, slash: str = "") -> dict[str, Any]:
 
 
 def wrong(task: dict[str, Any]) -> float:
-    """The share of words that were heard wrongly."""
+    """The word error rate."""
     return float(jiwer.wer(SAID, " ".join(segment["text"] for segment in task["result"])))
 
 
@@ -120,7 +123,7 @@ def test_transcription_with_every_parameter_as_a_query_parameter(server: Service
     assert (task["task_type"], task["result_type"], task["language"]) == ("transcription", "json", "en")
 
 
-def test_what_changes_nothing_is_told(server: Service) -> None:
+def test_parameters_without_effect_are_reported(server: Service) -> None:
     task = polled(server, sent(server, "/transcription", TALK, {**EVERYTHING, "hf_token": "hf_secret"}))
     told = {"uvr_device", "diarization_device", "hf_token", "uvr_model_size", "segment_size", "max_initial_timestamp"}
     assert warned_of(task) == told | {"compute_type"}
@@ -130,7 +133,7 @@ def test_what_changes_nothing_is_told(server: Service) -> None:
 
 
 @each_slash
-def test_the_text_is_what_was_said(server: Service, slash: str) -> None:
+def test_the_text_matches_the_reference(server: Service, slash: str) -> None:
     asked = {**EVERYTHING, **WINDOW, "word_timestamps": True, "lang": "english"}
     task = polled(server, sent(server, f"/transcription{slash}", TALK, asked), slash)
     assert wrong(task) <= 0.1
@@ -139,7 +142,7 @@ def test_the_text_is_what_was_said(server: Service, slash: str) -> None:
         assert segment["words"] and all({"word", "start", "end", "probability"} <= set(w) for w in segment["words"])
 
 
-def test_speakers_vocals_and_speech_only_all_at_once(server: Service) -> None:
+def test_diarization_separation_and_vad_together(server: Service) -> None:
     asked = {
         "is_diarize": True,
         "is_separate_bgm": True,
@@ -163,7 +166,7 @@ def test_voice_activity(server: Service, slash: str) -> None:
 
 
 @each_slash
-def test_separation_and_the_download_of_its_stems(server: Service, slash: str) -> None:
+def test_separation_and_download_of_the_stems(server: Service, slash: str) -> None:
     identifier = sent(server, f"/bgm-separation{slash}", TALK, SEPARATION)
     task = polled(server, identifier, slash)
     assert task["result_type"] == "filepath" and {"instrumental_hash", "vocal_hash"} <= set(task["result"])
@@ -177,7 +180,7 @@ def test_separation_and_the_download_of_its_stems(server: Service, slash: str) -
 
 
 def stems(server: Service, identifier: str, slash: str = "") -> dict[str, bytes]:
-    """Name → content of what the ZIP holds."""
+    """Download the ZIP; map file names to contents."""
     answer = requests.get(f"{server.url}/task/file/{identifier}{slash}", timeout=60)
     assert answer.headers["Content-Type"] == "application/zip" and answer.history == []
     with zipfile.ZipFile(io.BytesIO(answer.content)) as archive:
@@ -187,7 +190,7 @@ def stems(server: Service, identifier: str, slash: str = "") -> dict[str, bytes]
 
 @each_endpoint
 @pytest.mark.parametrize("place", ["query", "form"])
-def test_the_shipped_configuration_refuses_nothing_of_it(path: str, place: str, tmp_path: Path) -> None:
+def test_the_default_configuration_accepts_every_parameter(path: str, place: str, tmp_path: Path) -> None:
     environment = {
         "CONFIG": str(ROOT / "config.yaml"),
         "CACHE_DIR": str(tmp_path / "cache"),

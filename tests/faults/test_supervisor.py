@@ -196,7 +196,7 @@ def test_readiness_names_the_reason_when_no_process_comes_up(tmp_path: Path) -> 
         service.start_web()
         service.start_worker(ready=False)
         ready = f"{service.url}/health/ready"
-        until(lambda: "dies before it is ready" in requests.get(ready, timeout=10).text, "readiness says so")
+        until(lambda: "No device process can start" in requests.get(ready, timeout=10).text, "readiness says so")
         answer = requests.get(ready, timeout=10)
         assert answer.status_code == 503 and "cpu-0: " in answer.json()["message"]
         assert "workers.load_timeout" in answer.json()["message"] and int(answer.headers["Retry-After"]) > 0

@@ -1,1 +1,1 @@
-"""Recordings as samples: decode, resample, cut into windows, write stems."""
+"""Audio processing: decode, resample, cut into windows, write stems."""

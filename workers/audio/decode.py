@@ -1,4 +1,4 @@
-"""The recording's sound for speech models: all of it at once, 16 kHz mono float32."""
+"""Decode a whole recording for the speech models: 16 kHz mono float32."""
 
 from __future__ import annotations
 
@@ -14,9 +14,10 @@ Samples = NDArray[np.float32]
 
 
 def decode(run: Run[Params]) -> Samples:
-    """The recording's sound: shape (samples,), float32 in [-1, 1] at 16 kHz, finite.
+    """Decode the whole recording.
 
-    Raises SpeechError: invalid_media, unsupported_media, no_audio, too_long.
+    Returns samples of shape (samples,), float32 in [-1, 1] at 16 kHz, finite. Raises SpeechError: invalid_media,
+    unsupported_media, no_audio, too_long.
     """
     with media.opened(run) as recording:
         gathered = Gathered(recording.declared)
@@ -27,7 +28,10 @@ def decode(run: Run[Params]) -> Samples:
 
 
 class Gathered:
-    """Mono samples at 16 kHz in a buffer that grows in place: an hour takes 230 MB once, not twice."""
+    """A sample buffer that grows in place.
+
+    A list of blocks would take twice the memory when joined: an hour is 230 MB.
+    """
 
     def __init__(self, expected_seconds: float | None) -> None:
         self._buffer = np.empty(int(max(0.0, expected_seconds or 60.0) * SAMPLE_RATE) + SAMPLE_RATE, np.float32)
@@ -41,6 +45,6 @@ class Gathered:
         self._filled = needed
 
     def samples(self) -> Samples:
-        """What was added; nothing can be added afterwards."""
+        """Return all samples; nothing can be added afterwards."""
         self._buffer.resize(self._filled, refcheck=False)
         return self._buffer

@@ -1,4 +1,4 @@
-"""Sound in windows of bounded length that overlap, and what was made of each window joined again without a seam."""
+"""Cut audio into overlapping windows, and crossfade the processed windows together again."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ Sound = NDArray[np.float32]
 
 
 def windows(blocks: Iterable[Sound], length: int, overlap: int) -> Iterator[tuple[Sound, bool]]:
-    """``(window, is_last)``: ``length`` samples, ``overlap`` of them into the one before; the last is shorter.
+    """Yield ``(window, is_last)``, each of ``length`` samples and overlapping the one before by ``overlap``.
 
-    ``blocks`` and windows have shape (channels, samples).
+    The last window may be shorter. ``blocks`` and windows have shape (channels, samples).
     """
     pending: list[Sound] = []
     held = 0
     for block in blocks:
         pending.append(block)
         held += block.shape[1]
-        while held > length:  # not before more has come: only then is this window not the last
+        while held > length:  # only when more than a window is there: otherwise this could be the last one
             whole = np.concatenate(pending, axis=1)
             yield whole[:, :length], False
             pending = [whole[:, length - overlap :]]
@@ -30,10 +30,11 @@ def windows(blocks: Iterable[Sound], length: int, overlap: int) -> Iterator[tupl
 
 
 def joined(parts: Iterable[tuple[Sound, bool]], overlap: int) -> Iterator[Sound]:
-    """The parts one after the other, each faded into the next over the ``overlap`` samples that both cover.
+    """Join the parts, crossfading each into the next over their ``overlap`` common samples.
 
-    Parts have shape (..., samples); what is yielded is as long as what ``windows`` was given.
+    Parts have shape (..., samples); the output is as long as the input of ``windows``.
     """
+    # + 0.5: the fade-in is the mirror image of the fade-out, and both add up to 1
     rising = (np.arange(overlap, dtype=np.float32) + 0.5) / max(1, overlap)
     ending: Sound | None = None
     for part, last in parts:
@@ -42,5 +43,5 @@ def joined(parts: Iterable[tuple[Sound, bool]], overlap: int) -> Iterator[Sound]
         if last:
             yield part
         else:
-            ending = part[..., part.shape[-1] - overlap :].copy()
+            ending = part[..., part.shape[-1] - overlap :].copy()  # a view would keep the whole part in memory
             yield part[..., : part.shape[-1] - overlap]

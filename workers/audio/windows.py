@@ -1,4 +1,7 @@
-"""Choose the windows to decode: of bounded length, cut in pauses or around speech."""
+"""Choose the windows to transcribe.
+
+They are cut at quiet places, or around the speech that Silero VAD finds.
+"""
 
 from __future__ import annotations
 
@@ -13,24 +16,27 @@ from workers.stages.vad import speech
 
 Windows = list[tuple[float, float]]
 
-FRAME = SAMPLE_RATE // 50
+FRAME = SAMPLE_RATE // 50  # 20 ms
 SMOOTHING_FRAMES = 9
 SHORTEST_SECONDS = 0.1
 FAINTEST = 10 ** (-70 / 20)  # peak, of full scale: far below the noise of any microphone
 
 
 def audible_windows(samples: Samples, params: TranscriptionParams) -> Windows:
-    """(start, end) in seconds of what to decode, without windows of silence.
+    """List the (start, end) in seconds of the windows to transcribe.
 
-    ``samples`` are float32 at 16 kHz.
+    Silent windows are left out. ``samples`` are float32 at 16 kHz, shape (samples,).
     """
     longest = float(params.chunk_length)
     windows = speech_windows(samples, params, longest) if params.vad_filter else quiet_windows(samples, longest)
-    return [window for window in windows if _audible(samples, window)]
+    return [window for window in windows if _is_audible(samples, window)]
 
 
 def quiet_windows(samples: Samples, longest: float) -> Windows:
-    """Cut the whole recording into windows of at most ``longest`` seconds, at the quietest place of each last third."""
+    """Cut the recording into windows of at most ``longest`` seconds.
+
+    Each cut is at the quietest frame of the last third of the longest possible window.
+    """
     frames = len(samples) // FRAME
     most = int(longest * SAMPLE_RATE) // FRAME
     energy = _energy(samples, frames)
@@ -43,7 +49,10 @@ def quiet_windows(samples: Samples, longest: float) -> Windows:
 
 
 def speech_windows(samples: Samples, options: VadOptions, longest: float) -> Windows:
-    """Windows of at most ``longest`` seconds that hold all speech, in the recording's time."""
+    """Group speech into windows of at most ``longest`` seconds.
+
+    Silero VAD finds the speech; times are those of the recording.
+    """
     windows: Windows = []
     for start, end in speech(samples, options, longest):
         if windows and end - windows[-1][0] <= longest:
@@ -53,14 +62,18 @@ def speech_windows(samples: Samples, options: VadOptions, longest: float) -> Win
     return windows
 
 
-def _audible(samples: Samples, window: tuple[float, float]) -> bool:
-    """Whether the window has sound; decoders invent words for silence."""
+def _is_audible(samples: Samples, window: tuple[float, float]) -> bool:
+    """Whether a window is audible; Whisper invents words for silence."""
     piece = samples[int(window[0] * SAMPLE_RATE) : int(window[1] * SAMPLE_RATE)]
+    # max and -min, as abs() would copy the samples
     return len(piece) >= SHORTEST_SECONDS * SAMPLE_RATE and bool(max(np.max(piece), -np.min(piece)) > FAINTEST)
 
 
 def _energy(samples: Samples, frames: int) -> Any:
-    """Mean square of each 20 ms frame, smoothed over 180 ms: a pause between words, not a zero within one."""
+    """Smoothed energy: the mean square of each 20 ms frame, averaged over 180 ms.
+
+    Without smoothing, cuts would fall into short gaps within a word instead of pauses between words.
+    """
     framed = samples[: frames * FRAME].reshape(frames, FRAME)
     energy = np.einsum("ij,ij->i", framed, framed) / FRAME
     return np.convolve(energy, np.ones(SMOOTHING_FRAMES) / SMOOTHING_FRAMES, mode="same") if frames else energy

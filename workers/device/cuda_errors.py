@@ -1,6 +1,8 @@
-"""What an exception says about the device: memory that ran out can be had again, any other CUDA error stays in the process.
+"""Classify exceptions of the device libraries.
 
-CUDA reports a kernel's failure at some later call, and every call after it fails, too (CUDA Runtime API, "sticky" errors).
+After an out-of-memory error the process can go on; any other CUDA error is cleared only by a new process. CUDA
+reports a kernel's failure at some later call, and all calls after that fail, too ("sticky" errors, CUDA Runtime API).
+The libraries raise plain RuntimeErrors, so only the message tells them apart.
 """
 
 from __future__ import annotations
@@ -10,15 +12,19 @@ STICKY = ("cuda error", "cuda failed with error", "cudnn error", "cudnn_status_"
 
 
 def out_of_memory(error: BaseException) -> bool:
+    """Whether memory ran out, which freeing some can cure."""
     return isinstance(error, MemoryError) or any(words in str(error).lower() for words in OUT_OF_MEMORY)
 
 
 def sticky(error: BaseException) -> bool:
-    """Whether nothing but a new process can use the device again."""
+    """Whether the device is unusable for this process from now on."""
     return not out_of_memory(error) and any(words in str(error).lower() for words in STICKY)
 
 
 def pass_on(error: BaseException) -> None:
-    """Raise it again where it says something of the device, and not of the model that was to be loaded."""
+    """Re-raise an error of the device.
+
+    Return for one that concerns the model being loaded.
+    """
     if out_of_memory(error) or sticky(error):
         raise error

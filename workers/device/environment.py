@@ -1,4 +1,4 @@
-"""What the speech libraries read from the environment when they are imported."""
+"""Environment variables that the speech libraries read when they are imported."""
 
 from __future__ import annotations
 
@@ -9,12 +9,15 @@ from workers.models import hub
 
 
 def prepare_environment(slot: Slot) -> None:
-    """Set what libraries read at import; to be called before any of them is imported, in the device process."""
-    os.environ["PYANNOTE_METRICS_ENABLED"] = "0"
+    """Set the libraries' environment variables.
+
+    Call it in the device process, before importing any of them.
+    """
+    os.environ["PYANNOTE_METRICS_ENABLED"] = "0"  # telemetry is disabled
     hub.prepare_environment()
-    os.environ["HF_HUB_DISABLE_PROGRESS_BARS"] = "1"  # this process writes a log
+    os.environ["HF_HUB_DISABLE_PROGRESS_BARS"] = "1"  # standard error is a log file here
     os.environ["DO_NOT_TRACK"] = "1"
-    os.environ["TOKENIZERS_PARALLELISM"] = "false"
+    os.environ["TOKENIZERS_PARALLELISM"] = "false"  # the threads belong to the models
     if slot.cuda_index is not None:
         os.environ["CUDA_VISIBLE_DEVICES"] = visible_device(slot.cuda_index, os.environ.get("CUDA_VISIBLE_DEVICES"))
     if slot.threads:
@@ -22,6 +25,6 @@ def prepare_environment(slot: Slot) -> None:
 
 
 def visible_device(index: int, visible: str | None) -> str:
-    """The ``index``-th of the devices that are visible already, so that an operator's own choice holds."""
+    """The ``index``-th device of CUDA_VISIBLE_DEVICES, so that an operator's own selection is respected."""
     names = [name.strip() for name in (visible or "").split(",") if name.strip()]
     return names[index] if index < len(names) else str(index)

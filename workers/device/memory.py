@@ -1,7 +1,7 @@
-"""Give memory that was freed back to the system while a task still runs.
+"""Return freed memory to the system while a task runs.
 
-glibc's malloc keeps what lies between blocks in use, and a batch's small result often lies behind the batch's large
-buffers. Half an hour of audio has left 3.4 GB of holes around 0.35 GB in use; ``malloc_trim`` returns their pages.
+glibc's malloc keeps free memory that lies below a block in use, and a batch's small result often lies above the batch's
+large buffers. Half an hour of audio left 3.4 GB of holes around 0.35 GB in use; ``malloc_trim`` returns their pages.
 """
 
 from __future__ import annotations
@@ -13,21 +13,27 @@ from collections.abc import Callable
 import psutil
 
 GROWTH = 256 * 2**20  # bytes
-PAUSE = 50  # times as long as the last trim took
+PAUSE = 50  # × the duration of the last trim: trimming takes at most 2 % of the time
 
 
 class Heap:
-    """Ask with ``trim_grown`` as often as you like: it trims where the process has grown, and seldom."""
+    """Trim the heap when it has grown.
+
+    ``trim_grown`` is cheap enough to call often.
+    """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._process = psutil.Process()
-        self._trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # glibc alone has it
+        self._trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # glibc only
         self._not_before = clock()
         self._smallest = self._resident()
 
     def trim_grown(self) -> bool:
-        """Trim when the process is ``GROWTH`` larger than at its smallest since the last trim; whether it was done."""
+        """Trim if the process is ``GROWTH`` larger than its minimum since the last trim.
+
+        Return whether it did.
+        """
         began, resident = self._clock(), self._resident()
         self._smallest = min(self._smallest, resident)
         if self._trim is None or resident - self._smallest < GROWTH or began < self._not_before:

@@ -1,4 +1,4 @@
-"""Which slots this machine offers: one per GPU, or CPU slots that share the cores."""
+"""List this machine's slots: one per GPU, or CPU slots that share the cores."""
 
 from __future__ import annotations
 
@@ -10,7 +10,11 @@ from workers.device.protocol import Slot
 
 
 def list_slots(workers: Workers, gpus: int | None = None) -> list[Slot]:
-    """One Slot per process to be. ``gpus`` is counted when not given. Raises SettingsError when ``cuda`` has no GPU."""
+    """List one Slot per device process.
+
+    Raises SettingsError for ``cuda`` without a GPU.
+    ``gpus`` is the number of GPUs; it is counted when not given.
+    """
     if workers.device != "cpu":
         found = count_gpus() if gpus is None else gpus
         if found:
@@ -22,19 +26,28 @@ def list_slots(workers: Workers, gpus: int | None = None) -> list[Slot]:
 
 
 def separation_device(separation: BgmSeparation, slot: Slot) -> str:
-    """Where ``slot`` separates: on its own device, or on the CPU if config.yaml says so. Raises SettingsError."""
+    """The device on which ``slot`` runs separation.
+
+    Raises SettingsError for ``cuda`` on a CPU slot.
+    """
     if separation.device == "cuda" and slot.device != "cuda":
         raise SettingsError("bgm_separation.device is cuda, but the models run on the CPU here; use auto or cpu")
     return slot.device if separation.device == "auto" else separation.device
 
 
 def count_gpus() -> int:
-    """CUDA devices that CTranslate2 can use, CUDA_VISIBLE_DEVICES respected."""
-    import ctranslate2
+    """Count the CUDA devices that CTranslate2 can use.
+
+    CUDA_VISIBLE_DEVICES limits them.
+    """
+    import ctranslate2  # imported here: not needed with device: cpu
 
     return int(ctranslate2.get_cuda_device_count())
 
 
 def cores() -> int:
-    """Cores this process may use, which in a container may be fewer than the machine has."""
+    """Count the cores this process may use.
+
+    In a container they can be fewer than the machine has.
+    """
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

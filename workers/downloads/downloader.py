@@ -1,8 +1,10 @@
-"""Download recordings that clients named by URL: a few at once, one thread each, before a device claims the task.
+"""Download recordings by URL, a few at once.
 
-One thread reads and writes the database; it also watches the downloads and aborts those that are slow, cancelled or cut
-off by a stop. The download threads only fetch (workers/downloads/fetch.py). They are daemon threads, so that a name server
-that does not answer cannot delay the end of the process.
+A device can claim such a task only after its download.
+
+One thread uses the database; it also watches the downloads and aborts them when they are slow or cancelled, or when the
+service stops. Each download runs in a thread of its own (workers/downloads/fetch.py): a daemon thread, so that a DNS
+server that does not answer cannot delay the exit of the process.
 """
 
 from __future__ import annotations
@@ -30,15 +32,18 @@ from workers.downloads.fetch import MEBIBYTE, Bounds, Fetch
 
 log = logging.getLogger(__name__)
 
-TICK_SECONDS = 0.1
-LOOK_SECONDS = 2.0
-REPORT_SECONDS = 1.0
-LEDGER_PAUSE_SECONDS = 1.0
+TICK_SECONDS = 0.1  # between checks of the running downloads
+LOOK_SECONDS = 2.0  # between looks for queued downloads, unless a notification comes first
+REPORT_SECONDS = 1.0  # between progress reports of a download
+DATABASE_PAUSE_SECONDS = 1.0
 GOODBYE_SECONDS = 1.0
 
 
 class Download:
-    """One recording on its way, in a thread of its own; ``error`` is set when the thread has ended without it."""
+    """One running download in its own thread.
+
+    ``error`` is set when it has failed.
+    """
 
     def __init__(self, held: Held, fetch: Fetch) -> None:
         self.held = held
@@ -65,10 +70,9 @@ class Download:
             while where is not None and where.tb_next is not None:
                 where = where.tb_next
             at = f"{where.tb_frame.f_code.co_filename}:{where.tb_lineno}" if where else "an unknown place"
-            # never the exception's text, which may hold the URL with its secrets
-            log.error("task %s: unforeseen %s at %s while downloading", self.held.uuid, type(error).__name__, at)
-            say = "Something unforeseen happened on the server; its log says what."
-            self.error = SpeechError("internal_error", say)
+            # not the exception's text, which may hold the URL with its secrets
+            log.error("task %s: unexpected %s at %s while downloading", self.held.uuid, type(error).__name__, at)
+            self.error = SpeechError("internal_error", "Internal error; see the server log.")
 
 
 class Fetching:
@@ -92,66 +96,68 @@ class Fetching:
         self._thread.start()
 
     def stop(self) -> None:
-        """End what runs, and give it back for the next start to begin again."""
+        """Abort running downloads and release their tasks, so that the next start retries them."""
         self._stopping.set()
-        self._thread.join(2 * GOODBYE_SECONDS)
+        self._thread.join(2 * GOODBYE_SECONDS)  # it waits half of that for the downloads, then updates the database
 
     def _serve(self) -> None:
         while not self._stopping.wait(TICK_SECONDS):
-            self._guarded(self._tick)
+            self._run_step(self._tick)
         for running in self._running.values():
             running.fetch.abort(SpeechError("download_failed", "The service stopped."))
         deadline = self._clock() + GOODBYE_SECONDS
         for running in self._running.values():
             running.join(max(0.0, deadline - self._clock()))
-        self._guarded(self._release)
+        self._run_step(self._release_all)
         database.close()
 
-    def _guarded(self, step: Callable[[], None]) -> None:
-        """Do ``step``; trouble with the ledger, or what nobody foresaw, must not end the thread."""
+    def _run_step(self, step: Callable[[], None]) -> None:
+        """Run ``step``; log its errors, which must not end the thread."""
         try:
             database.connect(reuse_if_open=True)
             step()
         except (DatabaseError, InterfaceError) as error:
-            log.error("ledger unavailable for downloads, asked again soon: %s", error)
+            log.error("database unavailable for downloads, retrying in %.0f s: %s", DATABASE_PAUSE_SECONDS, error)
             database.close()
-            self._stopping.wait(LEDGER_PAUSE_SECONDS)
+            self._stopping.wait(DATABASE_PAUSE_SECONDS)
         except Exception:
-            log.exception("fetching: unforeseen trouble, going on")
-            self._stopping.wait(LEDGER_PAUSE_SECONDS)
+            log.exception("downloads: unexpected error, continuing")
+            self._stopping.wait(DATABASE_PAUSE_SECONDS)
 
     def _tick(self) -> None:
         for running in self._running.values():
             running.fetch.watch()
         for running in [each for each in self._running.values() if each.ended]:
-            self._settle(running)
-            del self._running[running.held.uuid]  # only now: a verdict stays until the ledger has taken it
+            self._write_outcome(running)
+            del self._running[running.held.uuid]  # last: if the database fails, the next tick tries again
             self._next_look = 0.0
         for running in self._running.values():
             self._report(running)
         if self._watch.changed() or self._clock() >= self._next_look:
             self._next_look = self._clock() + LOOK_SECONDS
-            self._look()
+            self._renew_and_start()
 
-    def _look(self) -> None:
-        """Keep the leases, drop what is no longer ours, and begin what waits."""
+    def _renew_and_start(self) -> None:
+        """Renew the leases, abort downloads whose task is gone, start waiting ones."""
         held = downloads.renew(self.name)
         for identifier, running in self._running.items():
             if identifier not in held and not running.ended:
-                running.fetch.abort(SpeechError("download_failed", "The task is no longer waiting for its recording."))
-        while len(self._running) < self._settings.fetch.parallel and self._begin():
+                running.fetch.abort(SpeechError("download_failed", "The task no longer needs its recording."))
+        while len(self._running) < self._settings.fetch.parallel and self._start_next():
             pass
         downloads.forget()
 
-    def _begin(self) -> bool:
+    def _start_next(self) -> bool:
         claimed = downloads.claim(self.name)
         if claimed is None:
             return False
         held, url = claimed
-        if held.uuid not in self._running:  # else the lease ran out while the ledger was away, and is ours again
+        if (
+            held.uuid not in self._running
+        ):  # else its lease expired while the database was down, and this claim renewed it
             folder = folder_of(self._settings.cache.path, held.uuid)
             self._running[held.uuid] = Download(held, Fetch(url, folder, self._bounds, self._gate))
-            log.info("task %s: download begun", held.uuid)
+            log.info("task %s: download started", held.uuid)
         return True
 
     def _report(self, running: Download) -> None:
@@ -159,24 +165,26 @@ class Fetching:
             running.reported = self._clock()
             downloads.report(running.held, running.fetch.fraction)
 
-    def _settle(self, running: Download) -> None:
+    def _write_outcome(self, running: Download) -> None:
         held, error = running.held, running.error
         if error is None:
-            word, ours = f"downloaded, {running.fetch.received} bytes", downloads.ready(held)
+            outcome, ours = f"downloaded, {running.fetch.received} bytes", downloads.ready(held)
         else:
-            word, ours = f"download failed ({error.code})", downloads.fail(held, error.code, error.message)
-        log.info("task %s %s%s", held.uuid, word, "" if ours else ", but nobody waits for it: nothing written")
+            outcome, ours = f"download failed ({error.code})", downloads.fail(held, error.code, error.message)
+        log.info(
+            "task %s %s%s", held.uuid, outcome, "" if ours else "; ignored, as this process no longer holds the task"
+        )
         if tasks.get(held.uuid) is None or (ours and error is not None):
             shutil.rmtree(folder_of(self._settings.cache.path, held.uuid), ignore_errors=True)
 
-    def _release(self) -> None:
+    def _release_all(self) -> None:
         for running in [each for each in self._running.values() if each.ended and each.error is None]:
-            self._settle(running)
+            self._write_outcome(running)
         downloads.release(self.name)
 
 
 def bounds(settings: Settings) -> Bounds:
-    """The limits of a download, from the settings."""
+    """Build the limits of a download from the settings."""
     fetch, limits = settings.fetch, settings.limits
     return Bounds(
         most_bytes=limits.max_upload_mb * MEBIBYTE,

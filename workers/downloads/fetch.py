@@ -1,12 +1,12 @@
-"""Download one recording to cache/<identifier>/source: from checked addresses only, with limits on bytes, time and space.
+"""Download one recording to cache/<identifier>/source, with limits on addresses, bytes, time and disk space.
 
-Downloads run in threads of the supervisor (workers/downloads/downloader.py). A web thread would be blocked for minutes and its
-download lost with its process; a device process would block its device. After a crash, the committed row says what is still
-to be downloaded.
+Downloads run in threads of the supervisor (workers/downloads/downloader.py). In the web process, they would block a thread
+for minutes and be lost with the process; in a device process, they would block the device. After a crash, the task's row
+says what still has to be downloaded.
 
-urllib3's connections are used one by one, without its pools, for three reasons: they connect to the very address that was
-checked while Host, SNI and the certificate keep the name; they ignore proxies; and their socket is accessible, so that
-``abort`` can end even a server that sends one byte of a header at a time.
+Single urllib3 connections are used instead of its pools, for three reasons. They connect to the address that was checked,
+while Host, SNI and the certificate check use the name. They ignore proxies. Their socket is accessible, so ``abort`` works
+even on a server that sends its headers one byte at a time.
 """
 
 from __future__ import annotations
@@ -41,14 +41,17 @@ MOST_REDIRECTS = 5
 HEADERS = {
     "User-Agent": "speech-api",
     "Accept": "audio/*, video/*, */*;q=0.5",
-    "Accept-Encoding": "identity",  # what came compressed might unfold without end
+    "Accept-Encoding": "identity",  # a compressed answer could be a decompression bomb
     "Connection": "close",
 }
 
 
 @dataclass(frozen=True)
 class Bounds:
-    """How much a download may take: bytes, free bytes to leave, seconds, and bytes that every ``window`` seconds must bring."""
+    """Limits of a download.
+
+    Its size, the free disk space to leave, its duration in seconds, and the bytes required per ``window`` seconds.
+    """
 
     most_bytes: int
     floor_bytes: int
@@ -58,7 +61,7 @@ class Bounds:
 
 
 class Fetch:
-    """One download. ``run`` does it; ``watch`` and ``abort`` are for another thread, which ticks meanwhile."""
+    """One download: call ``run`` in its own thread, ``watch`` and ``abort`` from another."""
 
     def __init__(
         self, url: str, folder: Path, bounds: Bounds, gate: Gate, clock: Callable[[], float] = time.monotonic
@@ -79,56 +82,69 @@ class Fetch:
 
     @property
     def fraction(self) -> float:
-        """How much of the announced length has come; 0 while none is known."""
+        """Received share of the Content-Length, 0–1.
+
+        0 while it is unknown.
+        """
         return min(1.0, self.received / self.total) if self.total else 0.0
 
     def run(self) -> None:
-        """Leave the recording, durable, at ``folder``/source. Raises SpeechError, and leaves nothing then."""
+        """Download to ``folder``/source, durably.
+
+        Raises SpeechError and leaves no file then.
+        """
         part = self._folder / f"{SOURCE}.{uuid.uuid4().hex[:8]}.part"
         try:
             self._folder.mkdir(exist_ok=True)
-            for stale in self._folder.glob(f"{SOURCE}.*.part"):  # of a process that was killed
+            for stale in self._folder.glob(f"{SOURCE}.*.part"):  # left by a killed process
                 stale.unlink(missing_ok=True)
             with part.open("wb") as file:
                 self._receive(file)
                 file.flush()
                 os.fsync(file.fileno())
-            self._go_on()
+            self._raise_if_aborted()
             part.rename(self._folder / SOURCE)
-            for folder in (self._folder, self._folder.parent):
+            for folder in (self._folder, self._folder.parent):  # the task's folder itself may be new
                 sync_folder(folder)
         except Exception as error:
-            told = self._aborted or http_response.told(error)
-            if told is error:
+            reported = self._aborted or http_response.told(error)
+            if reported is error:
                 raise
-            raise told from error
+            raise reported from error
         finally:
             part.unlink(missing_ok=True)
 
     def watch(self) -> None:
-        """Abort when it takes too long altogether, or brought too little in the last window."""
+        """Abort the download when it takes too long or is too slow."""
         now = self._clock()
         if now - self._began > self._bounds.seconds:
-            self.abort(http_response.failed(f"The download was not complete after {self._bounds.seconds:.0f} s."))
+            self.abort(
+                http_response.failed(
+                    f"The download was not complete after {self._bounds.seconds:.0f} s (fetch.timeout)."
+                )
+            )
         elif now - self._window_began > self._bounds.window:
-            brought = self.received - self._window_received
-            if brought < self._bounds.least_per_window:
+            arrived = self.received - self._window_received
+            if arrived < self._bounds.least_per_window:
                 self.abort(
-                    http_response.failed(f"The server sent only {brought} bytes in {self._bounds.window:.0f} s.")
+                    http_response.failed(f"The server sent only {arrived} bytes in {self._bounds.window:.0f} s.")
                 )
             self._window_began, self._window_received = now, self.received
 
     def abort(self, error: SpeechError) -> None:
-        """Make ``run`` raise ``error``, whatever it waits for; a connection that is just being made has CONNECT_SECONDS."""
+        """Make ``run`` raise ``error`` at once.
+
+        Only a connection attempt may last its CONNECT_SECONDS.
+        """
         with self._lock:
             self._aborted = self._aborted or error
             connected = self._connection.sock if self._connection else None
             for waiting in {self._socket, connected} - {None}:
-                with contextlib.suppress(OSError):  # TLS has taken its place, or it is closed already
-                    # the base class's: a TLS socket's own would forget that it is one
+                with contextlib.suppress(OSError):  # wrapped in TLS meanwhile, or closed already
+                    # The base class's shutdown: SSLSocket's own drops the TLS state that the reading thread still uses.
                     socket.socket.shutdown(waiting, socket.SHUT_RDWR)  # type: ignore[arg-type]
 
-    def _go_on(self) -> None:
+    def _raise_if_aborted(self) -> None:
         if self._aborted is not None:
             raise self._aborted
 
@@ -136,7 +152,7 @@ class Fetch:
         target = parse(self._url)
         for hop in range(MOST_REDIRECTS + 1):
             try:
-                with contextlib.closing(self._answer(target, self._admitted(target, hop))) as response:
+                with contextlib.closing(self._request(target, self._check_target(target, hop))) as response:
                     if response.status not in http_response.REDIRECTS:
                         self._store(response, file)
                         return
@@ -145,7 +161,7 @@ class Fetch:
                 self._close()
         raise http_response.failed(f"The URL redirects more than {MOST_REDIRECTS} times.")
 
-    def _admitted(self, target: Target, hop: int) -> list[str]:
+    def _check_target(self, target: Target, hop: int) -> list[str]:
         try:
             return self._gate.admit(target)
         except SpeechError as error:
@@ -153,20 +169,24 @@ class Fetch:
                 raise
             raise http_response.after_redirect(error) from error
 
-    def _answer(self, target: Target, addresses: list[str]) -> BaseHTTPResponse:
-        """The head of the answer from the first address that takes the connection."""
+    def _request(self, target: Target, addresses: list[str]) -> BaseHTTPResponse:
+        """Send the request to the first address that accepts a connection.
+
+        Return the response.
+        """
         for number, address in enumerate(addresses):
             try:
                 connection = self._connect(target, address)
                 break
-            except OSError as error:  # urllib3's own are HTTPErrors
+            except OSError as error:  # urllib3 raises HTTPError, caught below
+                # a TLS error is final: another address of the host would not be more trustworthy
                 if number == len(addresses) - 1 or isinstance(error, ssl.SSLError):
                     raise
             except HTTPError:
                 if number == len(addresses) - 1:
                     raise
             finally:
-                self._go_on()
+                self._raise_if_aborted()
         headers = {"Host": target.authority, **HEADERS}
         connection.request("GET", target.path, headers=headers, preload_content=False, decode_content=False)
         return connection.getresponse()
@@ -183,7 +203,7 @@ class Fetch:
         with self._lock:
             self._connection = connection
         connection.connect()
-        connection.timeout = self._bounds.window  # urllib3 sets it anew for the request and the answer
+        connection.timeout = self._bounds.window  # urllib3 applies it to the request and the response
         with self._lock:
             self._socket = connection.sock
         return connection
@@ -199,9 +219,9 @@ class Fetch:
         if self.total is not None and self.total > self._bounds.most_bytes:
             raise self._too_large()
         self._check_room(self.total or 0)
-        checked = 0
+        checked = 0  # bytes received at the last check; other writers may fill the disk meanwhile
         while chunk := response.read1(CHUNK, decode_content=False):
-            self._go_on()
+            self._raise_if_aborted()
             self.received += len(chunk)
             if self.received > self._bounds.most_bytes:
                 raise self._too_large()
@@ -209,15 +229,15 @@ class Fetch:
                 checked = self.received
                 self._check_room(0)
             file.write(chunk)
-        self._go_on()
+        self._raise_if_aborted()
         if self.received == 0:
             raise http_response.failed("The server sent an empty file.")
 
     def _check_room(self, incoming: int) -> None:
         if shutil.disk_usage(self._folder).free - incoming < self._bounds.floor_bytes:
-            raise http_response.failed("The server has no room for this recording.")
+            raise http_response.failed("There is not enough disk space on the server for this recording.")
 
     def _too_large(self) -> SpeechError:
         return http_response.failed(
-            f"The recording is larger than the {self._bounds.most_bytes // MEBIBYTE} MB that are accepted."
+            f"The recording is larger than the limit of {self._bounds.most_bytes // MEBIBYTE} MB."
         )

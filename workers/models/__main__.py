@@ -1,4 +1,4 @@
-"""python -m workers.models list | pull NAME … | check: for the person who runs the service, also without internet."""
+"""List, download and check models."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ MEGABYTE = 1_000_000
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """The exit status: 0, or 1 when something could not be had or a start could not serve."""
+    """Run the command; return 1 when a download or the check failed, else 0."""
     parser = argparse.ArgumentParser(prog="python -m workers.models", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True, metavar="list | pull | check")
-    commands.add_parser("list", help="which models clients may name, where they come from, which are on disk")
-    pull = commands.add_parser("pull", help="download models into the models folder, resuming what was cut off")
-    pull.add_argument("names", nargs="+", metavar="NAME", help="as list shows it, such as large-v3 or align:de")
-    commands.add_parser("check", help="what a start of the service on this machine would be able to do")
+    commands.add_parser("list", help="list the models that clients may choose, their source, and which are on disk")
+    pull = commands.add_parser("pull", help="download models into the models folder; resumes interrupted downloads")
+    pull.add_argument("names", nargs="+", metavar="NAME", help="as shown by list, such as large-v3 or align:de")
+    commands.add_parser("check", help="check whether the service could start on this machine")
     asked = parser.parse_args(arguments)
     hub.prepare_environment()
     loaded = settings.load()
@@ -34,18 +34,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def named(names: Sequence[str], loaded: Settings) -> list[Model]:
-    """The models of these names. Raises SettingsError for one that is not allowed here."""
+    """Look up models by name. Raises SettingsError for an unknown one."""
     known = {model.name: model for model in models(loaded)}
     for name in names:
         if name not in known:
-            raise SettingsError(
-                f"{name!r} is not a model of this configuration; there are {', '.join(known)}. "
-                "Others are allowed by naming them in config.yaml."
-            )
+            raise SettingsError(f"Unknown model {name!r}. Available: {', '.join(known)}. Add others to config.yaml.")
     return [known[name] for name in dict.fromkeys(names)]
 
 
 def pull_all(wanted: list[Model], loaded: Settings) -> int:
+    """Download models; return 1 when one failed, after trying the others."""
     failed = 0
     for model in wanted:
         try:
@@ -62,6 +60,6 @@ if __name__ == "__main__":
     try:
         sys.exit(main())
     except SettingsError as error:
-        sys.exit(f"cannot go on: {error}")
+        sys.exit(f"error: {error}")
     except KeyboardInterrupt:
         sys.exit(130)

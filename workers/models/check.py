@@ -1,4 +1,7 @@
-"""Say what a start on this machine would be able to do; nothing is changed, loaded or downloaded for it."""
+"""Check whether the service can start on this machine.
+
+Nothing is changed, loaded or downloaded.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +31,10 @@ MEBIBYTE = 1024 * 1024
 
 @dataclass(frozen=True)
 class Finding:
-    """One fact about this machine; a FAIL stands in the way of a start that serves."""
+    """One line of the report.
+
+    With a FAIL, the service cannot start or cannot run tasks.
+    """
 
     verdict: str
     subject: str
@@ -36,35 +42,35 @@ class Finding:
 
 
 def report(settings: Settings) -> tuple[list[str], int]:
-    """The lines to print, and the exit status: 1 when a start could not serve."""
-    findings = list(_findings(settings))
+    """Return the lines to print and the exit status: 1 when a check failed."""
+    findings = list(_run_checks(settings))
     lines = [f"{finding.verdict:<5} {finding.subject:<9} {finding.text}" for finding in findings]
     failed = [finding.subject for finding in findings if finding.verdict == FAIL]
-    verdict = f"A start here could not serve: {', '.join(failed)}." if failed else "A start here would serve."
+    verdict = f"The service cannot run here: {', '.join(failed)}." if failed else "The service can run here."
     return [*lines, "", verdict], 1 if failed else 0
 
 
-def _findings(settings: Settings) -> Iterator[Finding]:
-    yield from _devices(settings)
-    yield from _models(settings)
-    yield _token(settings)
-    yield _ledger(settings.db_url)
-    yield from _cache(settings)
+def _run_checks(settings: Settings) -> Iterator[Finding]:
+    yield from _check_devices(settings)
+    yield from _check_models(settings)
+    yield _check_token(settings)
+    yield _check_database(settings.db_url)
+    yield from _check_folders(settings)
 
 
-def _devices(settings: Settings) -> Iterator[Finding]:
+def _check_devices(settings: Settings) -> Iterator[Finding]:
     try:
         found = slots.list_slots(settings.workers)
     except SettingsError as error:
         yield Finding(FAIL, "device", str(error))
         return
     for slot in found:
-        yield _slot(slot, settings)
+        yield _check_slot(slot, settings)
     if found[0].device == "cuda":
-        yield _torch()
+        yield _check_torch()
 
 
-def _slot(slot: Slot, settings: Settings) -> Finding:
+def _check_slot(slot: Slot, settings: Settings) -> Finding:
     import ctranslate2
 
     offered = ", ".join(sorted(ctranslate2.get_supported_compute_types(slot.device, slot.cuda_index or 0)))
@@ -76,49 +82,55 @@ def _slot(slot: Slot, settings: Settings) -> Finding:
     return Finding(verdict, "device", text)
 
 
-def _torch() -> Finding:
+def _check_torch() -> Finding:
     import torch
 
     if torch.cuda.is_available():
         return Finding(OK, "device", f"PyTorch {torch.__version__} uses {torch.cuda.get_device_name(0)}")
-    return Finding(FAIL, "device", f"PyTorch {torch.__version__} cannot use the GPU, so nothing but whisper would run")
+    return Finding(FAIL, "device", f"PyTorch {torch.__version__} cannot use the GPU; only whisper would run")
 
 
-def _models(settings: Settings) -> Iterator[Finding]:
-    wanted = [model for model in models(settings) if _configured(model, settings)]
+def _check_models(settings: Settings) -> Iterator[Finding]:
+    wanted = [model for model in models(settings) if _is_configured(model, settings)]
     missing = [model for model in wanted if located(model, settings) is None]
-    obstacle = _hub() if missing else None
+    obstacle = _find_hub_problem() if missing else None
     for model in wanted:
-        yield _model(model, obstacle, settings)
+        yield _check_model(model, obstacle, settings)
 
 
-def _configured(model: Model, settings: Settings) -> bool:
-    """Whether config.yaml names it; whisperx's own aligners come when a recording first needs one."""
+def _is_configured(model: Model, settings: Settings) -> bool:
+    """Whether config.yaml names the model.
+
+    Other aligners are downloaded on first use.
+    """
     return model.kind in (WHISPER, SEPARATE, DIARIZE) or model.name.partition(":")[2] in settings.align.models
 
 
-def _model(model: Model, obstacle: str | None, settings: Settings) -> Finding:
+def _check_model(model: Model, obstacle: str | None, settings: Settings) -> Finding:
     found = located(model, settings)
     if found is not None:
         return Finding(OK, "model", f"{model.name}: {in_words(size(found))} in {found}")
     if model.kind == DIARIZE:
-        return _gated(model, obstacle, settings)
+        return _explain_gated(model, obstacle, settings)
     if obstacle is None:
-        return Finding(NOTE, "model", f"{model.name}: not on disk; it would be downloaded when first needed")
+        return Finding(NOTE, "model", f"{model.name}: not on disk; would be downloaded on first use")
     default = model.name == settings.whisper.model_size
     return Finding(FAIL if default else NOTE, "model", f"{model.name}: not on disk, and {obstacle}")
 
 
-def _gated(model: Model, obstacle: str | None, settings: Settings) -> Finding:
-    """What is missing until speakers can be named; transcripts come without."""
+def _explain_gated(model: Model, obstacle: str | None, settings: Settings) -> Finding:
+    """Say how to get the diarization model.
+
+    Without it, transcripts have no speakers.
+    """
     accept = f"accept the conditions on {' and '.join(pages(model))}"
     needs = f"the account of HF_TOKEN must {accept}" if settings.hf_token else f"{accept} and set HF_TOKEN"
     reached = f", and {obstacle}" if obstacle else ""
-    return Finding(NOTE, "model", f"{model.name}: not on disk{reached}; to have speakers named, {needs}")
+    return Finding(NOTE, "model", f"{model.name}: not on disk{reached}; for diarization, {needs}")
 
 
-def _hub() -> str | None:
-    """What stands between this machine and the hub; None when it answers."""
+def _find_hub_problem() -> str | None:
+    """Why the hub cannot be reached; None when it answers."""
     import requests
     from huggingface_hub import constants
 
@@ -131,42 +143,42 @@ def _hub() -> str | None:
     return None
 
 
-def _token(settings: Settings) -> Finding:
+def _check_token(settings: Settings) -> Finding:
     if settings.hf_token:
         return Finding(OK, "HF_TOKEN", "set")
-    return Finding(NOTE, "HF_TOKEN", "not set; models that ask for consent cannot be downloaded")
+    return Finding(NOTE, "HF_TOKEN", "not set; gated models cannot be downloaded")
 
 
-def _ledger(url: str) -> Finding:
+def _check_database(url: str) -> Finding:
     parts = urlsplit(url)
-    where = f"{parts.scheme}://{parts.hostname or ''}{parts.path}"  # no user, no password
+    where = f"{parts.scheme}://{parts.hostname or ''}{parts.path}"  # without user and password
     try:
         connection.probe(url)
     except SettingsError as error:
-        return Finding(FAIL, "ledger", str(error))
+        return Finding(FAIL, "database", str(error))
     except (DatabaseError, InterfaceError) as error:
-        return Finding(FAIL, "ledger", f"{where} does not answer: {' '.join(str(error).split())}")
-    return Finding(OK, "ledger", where)
+        return Finding(FAIL, "database", f"{where} is not available: {' '.join(str(error).split())}")
+    return Finding(OK, "database", where)
 
 
-def _cache(settings: Settings) -> Iterator[Finding]:
+def _check_folders(settings: Settings) -> Iterator[Finding]:
     for subject, path in (("cache", settings.cache.path), ("models", settings.models.path)):
-        place = _nearest(path)
+        place = _nearest_existing(path)
         free = shutil.disk_usage(place).free
         room = f"{path}, {in_words(free)} free"
         writable = os.access(place, os.W_OK | os.X_OK)
         if subject == "models":
             yield Finding(
-                OK if writable else NOTE, subject, room if writable else f"{room}; not writable, no downloads"
+                OK if writable else NOTE, subject, room if writable else f"{room}; not writable, so downloads fail"
             )
         elif not writable:
-            yield Finding(FAIL, subject, f"{path} cannot be written")
+            yield Finding(FAIL, subject, f"{path} is not writable")
         elif free < settings.limits.min_free_mb * MEBIBYTE:
-            yield Finding(FAIL, subject, f"{room}; below limits.min_free_mb every recording is refused")
+            yield Finding(FAIL, subject, f"{room}; less than limits.min_free_mb, so every recording would be refused")
         else:
             yield Finding(OK, subject, room)
 
 
-def _nearest(path: Path) -> Path:
-    """The folder itself, or the one in which it would be made."""
+def _nearest_existing(path: Path) -> Path:
+    """The folder, or its closest parent that exists."""
     return next(folder for folder in (path, *path.parents) if folder.exists())

@@ -1,4 +1,4 @@
-"""The table that ``list`` prints: every model by name, its size on disk, its place."""
+"""Print the models as a table: name, size on disk, place."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ HEADER = ("name", "on disk", "place")
 
 
 def lines(settings: Settings) -> tuple[list[str], int]:
-    """The lines of the table, and the exit status."""
+    """Return the lines of the table and the exit status."""
     path = settings.models.path
-    rows = [HEADER, *(_row(model, settings) for model in models(settings))]
+    rows = [HEADER, *(_format_row(model, settings) for model in models(settings))]
     widths = [max(len(row[column]) for row in rows) for column in (0, 1)]
     table = [f"{name:<{widths[0]}}  {held:>{widths[1]}}  {place}" for name, held, place in rows]
-    space = f", {in_words(shutil.disk_usage(path).free)} free" if path.is_dir() else ", not made yet"
-    return [f"Models in {path}{space}. * marks what a client gets that names none.", "", *table], 0
+    space = f", {in_words(shutil.disk_usage(path).free)} free" if path.is_dir() else ", not created yet"
+    return [f"Models in {path}{space}. * marks the defaults.", "", *table], 0
 
 
-def _row(model: Model, settings: Settings) -> tuple[str, str, str]:
+def _format_row(model: Model, settings: Settings) -> tuple[str, str, str]:
     found = located(model, settings)
     names = (settings.whisper.model_size, f"{SEPARATE}:{settings.bgm_separation.model_size}")
     default = model.kind == DIARIZE or model.name in names
@@ -29,10 +29,14 @@ def _row(model: Model, settings: Settings) -> tuple[str, str, str]:
 
 
 def size(place: Path) -> int:
-    """Bytes of a file, or of all files under a folder; where they are links, of what these point at."""
+    """Size in bytes of a file or folder.
+
+    Symbolic links count as their targets.
+    """
     files = [place] if place.is_file() else [file for file in place.rglob("*") if file.is_file()]
     return sum(file.stat().st_size for file in files)
 
 
 def in_words(count: int) -> str:
+    """Format a number of bytes as MB or GB."""
     return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{count / 1e6:.1f} MB"

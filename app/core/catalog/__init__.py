@@ -1,1 +1,1 @@
-"""The models that this server allows, their names on the hubs and their places on disk."""
+"""The models this server allows: their hub names and locations on disk."""

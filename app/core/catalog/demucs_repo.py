@@ -1,4 +1,7 @@
-"""Folders of demucs' models, read without demucs: bags (.yaml) that name signatures, and a file of weights for each of those."""
+"""Read folders of demucs models without importing demucs.
+
+A folder holds bags (.yaml), which list model signatures, and one file of weights per signature.
+"""
 
 from __future__ import annotations
 
@@ -6,35 +9,38 @@ from pathlib import Path
 
 import yaml
 
-WEIGHTS = (".th", ".safetensors")  # a repo of one's own; the hub's
+WEIGHTS = (".th", ".safetensors")  # of local repos and of the hub
 
 
 def chosen(folder: Path, name: str) -> str | None:
-    """What ``name`` means there: the bag or signature of that name, or the only one; None when that is not clear."""
+    """The bag or signature called ``name``, or else the only one.
+
+    Return None when it is ambiguous.
+    """
     bags = {path.stem for path in folder.glob("*.yaml")}
-    signatures = set(_weights(folder))
+    signatures = set(_list_weights(folder))
     if name in bags | signatures:
         return name
-    there = bags or signatures
-    return next(iter(there)) if len(there) == 1 else None
+    candidates = bags or signatures
+    return next(iter(candidates)) if len(candidates) == 1 else None
 
 
 def complete(folder: Path, name: str) -> bool:
-    """Whether all weights are there of what ``name`` means in the folder."""
-    model, there = chosen(folder, name), _weights(folder)
+    """Whether the folder holds all weights of model ``name``."""
+    model, present = chosen(folder, name), _list_weights(folder)
     if model is None:
         return False
     bag = folder / f"{model}.yaml"
-    return all(signature in there for signature in _signatures(bag)) if bag.exists() else model in there
+    return all(signature in present for signature in _read_signatures(bag)) if bag.exists() else model in present
 
 
-def _weights(folder: Path) -> set[str]:
+def _list_weights(folder: Path) -> set[str]:
     return {path.stem.split("-")[0] for path in folder.iterdir() if path.suffix in WEIGHTS}
 
 
-def _signatures(bag: Path) -> list[str]:
+def _read_signatures(bag: Path) -> list[str]:
     try:
-        named = yaml.safe_load(bag.read_text(encoding="utf-8"))
-        return [str(signature) for signature in named["models"]]
+        content = yaml.safe_load(bag.read_text(encoding="utf-8"))
+        return [str(signature) for signature in content["models"]]
     except (yaml.YAMLError, UnicodeDecodeError, KeyError, TypeError):
-        return [""]  # names no weights that could be there
+        return [""]  # a signature that no file has: a broken bag is never complete

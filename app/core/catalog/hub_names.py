@@ -1,11 +1,12 @@
-"""What the model names that libraries know stand for on the hubs; tests hold these tables to the libraries.
+"""Hub repositories and files behind the model names of the libraries.
 
-The web side imports none of those libraries, and still says which models there are and which of them are on disk.
+Tests compare these tables with the libraries.
+The web process imports none of those libraries, but must list the models and say which are on disk.
 """
 
 from __future__ import annotations
 
-# faster-whisper's sizes: repositories of CTranslate2 weights
+# faster-whisper sizes → repositories of CTranslate2 weights
 WHISPER = {
     "tiny.en": "Systran/faster-whisper-tiny.en",
     "tiny": "Systran/faster-whisper-tiny",
@@ -28,7 +29,7 @@ WHISPER = {
     "turbo": "mobiuslabsgmbh/faster-whisper-large-v3-turbo",
 }
 
-# whisperx's aligner for each language: a torchaudio bundle or a repository
+# language → whisperx aligner: a torchaudio bundle or a hub repository
 ALIGNERS = {
     "en": "WAV2VEC2_ASR_BASE_960H",
     "fr": "VOXPOPULI_ASR_BASE_10K_FR",
@@ -73,7 +74,7 @@ ALIGNERS = {
     "id": "cahya/wav2vec2-large-xlsr-indonesian",
 }
 
-# demucs' models: repositories of a bag (.yaml) and its weights
+# demucs models → repositories of a bag (.yaml) and its weights
 DEMUCS = {
     "htdemucs": "adefossez/HTDemucs",
     "htdemucs_ft": "adefossez/HTDemucs-ft",
@@ -85,7 +86,7 @@ DEMUCS = {
     "mdx_extra_q": "adefossez/Demucs-mdx_extra_q",
 }
 
-# pyannote's pipelines: the repositories that each loads beside its own
+# pyannote pipelines → the other repositories that each of them loads
 PIPELINES: dict[str, tuple[str, ...]] = {
     "pyannote/speaker-diarization-community-1": (),
     "pyannote/speaker-diarization-3.1": (
@@ -94,11 +95,11 @@ PIPELINES: dict[str, tuple[str, ...]] = {
         "pyannote/speaker-diarization-community-1",
     ),
 }
-# what belongs to them and gives nothing away before the conditions on its own page are accepted
+# parts of those pipelines that can be downloaded only after accepting the conditions on their own pages
 GATED = frozenset({"pyannote/speaker-diarization-community-1", "pyannote/segmentation-3.0"})
 PAGES = "https://huggingface.co/"
 
-# torchaudio's bundles for speech recognition: the file's name at BUNDLES_URL and in models/
+# torchaudio speech recognition bundles → file name, both at BUNDLES_URL and in models/
 BUNDLES = {
     "WAV2VEC2_ASR_BASE_10M": "wav2vec2_fairseq_base_ls960_asr_ll10m.pth",
     "WAV2VEC2_ASR_BASE_100H": "wav2vec2_fairseq_base_ls960_asr_ls100.pth",

@@ -1,8 +1,8 @@
-"""Read a client's URL, and decide whether its host's addresses may be connected to; what is read here is what is requested.
+"""Parse client URLs and decide which addresses may be connected to (SSRF protection).
 
-A URL is parsed once, strictly, into a ``Target``, and the request is made from its parts: no second parser can see another
-host in it. ``Gate.admit`` returns the addresses that it has judged, for the caller to connect to; a name is never looked up
-again for the connection (DNS rebinding).
+A URL is parsed once, strictly, into a ``Target``, and the request is built from its parts, so no second parser can read
+another host in it. ``Gate.admit`` returns the addresses that it has checked, and the caller connects to those: the name
+is not resolved again for the connection, which would allow DNS rebinding.
 """
 
 from __future__ import annotations
@@ -22,13 +22,14 @@ from app.core.errors import SpeechError
 PORTS = {"http": 80, "https": 443}
 MOST_CHARACTERS = 8000
 LABEL_LENGTH = 1024
+# Parsers disagree about backslashes and control characters; U+FFFD and surrogates are text that was not UTF-8.
 FORBIDDEN = re.compile(r"[\x00-\x1f\x7f\\\ud800-\udfff\ufffd]")
 HOST_NAME = re.compile(r"(?!-)[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63})*", re.ASCII)
 BRACKETED = re.compile(r"\[[0-9a-fA-F:.]+\](:[0-9]*)?", re.ASCII)
-LOOKS_NUMERIC = re.compile(r"(.*\.)?([0-9]+|0x[0-9a-f]*)", re.ASCII)  # what inet_aton might take for an address
+LOOKS_NUMERIC = re.compile(r"(.*\.)?([0-9]+|0x[0-9a-f]*)", re.ASCII)  # what inet_aton might parse as an address
 KEPT_IN_PATHS = "/%:@!$&'()*+,;=~-._[]"
 
-# IANA's special-purpose registries, and what clouds answer on inside (168.63.129.16 is Azure's).
+# IANA special-purpose address registry, and the internal address of Azure (168.63.129.16).
 CLOSED_V4 = [
     ipaddress.IPv4Network(network)
     for network in (
@@ -36,26 +37,32 @@ CLOSED_V4 = [
         "192.0.2.0/24 192.88.99.0/24 192.168.0.0/16 198.18.0.0/15 198.51.100.0/24 203.0.113.0/24 224.0.0.0/4 240.0.0.0/4"
     ).split()
 ]
-# Everything outside 2000::/3 is closed: loopback, mapped and compatible IPv4, local, multicast, reserved. Inside it: protocol
-# assignments with Teredo, documentation, 6to4.
+# Everything outside 2000::/3 is closed: loopback, IPv4-mapped and IPv4-compatible, local, multicast, reserved addresses.
+# Closed inside it: protocol assignments (Teredo among them), documentation, 6to4.
 UNICAST_V6 = ipaddress.IPv6Network("2000::/3")
 CLOSED_V6 = [ipaddress.IPv6Network(n) for n in "2001::/23 2001:db8::/32 2002::/16 3fff::/20".split()]
-NAT64 = ipaddress.IPv6Network("64:ff9b::/96")  # how networks without IPv4 reach IPv4: judged by the address inside
+NAT64 = ipaddress.IPv6Network("64:ff9b::/96")  # RFC 6052: holds an IPv4 address, and that one is checked
 
 Resolve = Callable[[str, int], list[str]]
 
 
 class UnresolvedError(SpeechError):
-    """The host's name could not be turned into an address; ``surely`` when the name service said that there is none."""
+    """The host name has no known address.
+
+    ``surely`` is true when DNS says that it does not exist.
+    """
 
     def __init__(self, host: str, surely: bool) -> None:
-        super().__init__("download_failed", f"The host {host} cannot be found.")
+        super().__init__("download_failed", f"The host name {host} cannot be resolved.")
         self.surely = surely
 
 
 @dataclass(frozen=True)
 class Target:
-    """An http or https URL in parts; ``host`` in lower case, ``path`` with the query, in ASCII as it goes over the wire."""
+    """A parsed http(s) URL.
+
+    ``host`` is in lower case, ``path`` includes the query; both are in ASCII, as sent.
+    """
 
     scheme: str
     host: str
@@ -78,75 +85,87 @@ class Target:
 
     @property
     def label(self) -> str:
-        """What the recording is called: the last part of the path, or else the host."""
+        """The recording's name: the last part of the path, or else the host."""
         name = unquote(self.path.partition("?")[0].rpartition("/")[2], errors="replace").replace("\0", "")
         return (name or self.host)[:LABEL_LENGTH]
 
 
 def parse(url: str) -> Target:
-    """The parts of an http(s) URL. Raises SpeechError with a sentence that repeats nothing of the URL."""
+    """Parse an http(s) URL.
+
+    Raises SpeechError; its message never quotes the URL, which may hold secrets.
+    """
     if len(url) > MOST_CHARACTERS:
-        raise _unusable(f"The URL is longer than {MOST_CHARACTERS} characters.")
+        raise _invalid_url(f"The URL is longer than {MOST_CHARACTERS} characters.")
     if FORBIDDEN.search(url) or url != url.strip():
-        raise _unusable("The URL must not contain control characters or backslashes, nor begin or end with a space.")
+        raise _invalid_url("The URL must not contain control characters or backslashes, or start or end with a space.")
     try:
         parts = urlsplit(url)
         port = parts.port
     except ValueError as error:
-        raise _unusable("The URL has no readable host and port.") from error
+        raise _invalid_url("The URL has no readable host and port.") from error
     if parts.scheme not in PORTS:
-        raise blocked("Only http:// and https:// are fetched.")
+        raise blocked("Only http:// and https:// URLs are supported.")
     if "@" in parts.netloc:
-        raise _unusable("The URL must not contain a user name or password.")
+        raise _invalid_url("The URL must not contain a user name or password.")
     if port == 0:
-        raise _unusable("The URL has no readable host and port.")
+        raise _invalid_url("The URL has no readable host and port.")
     path = quote(parts.path or "/", safe=KEPT_IN_PATHS)
     if parts.query:
         path += "?" + quote(parts.query, safe=KEPT_IN_PATHS + "?")
-    return Target(parts.scheme, _host(parts.netloc, parts.hostname), port or PORTS[parts.scheme], path)
+    return Target(parts.scheme, _parse_host(parts.netloc, parts.hostname), port or PORTS[parts.scheme], path)
 
 
-def _host(netloc: str, name: str | None) -> str:
-    """A name in ASCII, or an address as ``ipaddress`` writes it."""
-    if not name or "%" in netloc:
-        raise _unusable("The URL has no readable host and port.")
+def _parse_host(netloc: str, name: str | None) -> str:
+    """Normalize a host to an ASCII name or an address."""
+    if not name or "%" in netloc:  # an encoded host, or the zone of a link-local IPv6 address
+        raise _invalid_url("The URL has no readable host and port.")
     if netloc.startswith("["):
-        return _literal(name if BRACKETED.fullmatch(netloc) else "")
+        return _parse_address(name if BRACKETED.fullmatch(netloc) else "")
     try:
         host = name if name.isascii() else idna.encode(name, uts46=True).decode("ascii")
     except idna.IDNAError as error:
-        raise _unusable("The URL's host is not a valid name.") from error
-    host = host.lower().removesuffix(".")
+        raise _invalid_url("The URL's host is not a valid name.") from error
+    host = host.lower().removesuffix(".")  # an absolute name, which ends with a dot, is the same host
     if LOOKS_NUMERIC.fullmatch(host):
-        return _literal(host)
+        return _parse_address(host)
     if len(host) > 253 or not HOST_NAME.fullmatch(host):
-        raise _unusable("The URL's host is not a valid name.")
+        raise _invalid_url("The URL's host is not a valid name.")
     return host
 
 
-def _literal(text: str) -> str:
+def _parse_address(text: str) -> str:
+    """Parse an address strictly.
+
+    The C library would accept ``127.1`` and ``0x7f000001`` as 127.0.0.1.
+    """
     try:
         return str(ipaddress.ip_address(text))
     except ValueError as error:
-        raise blocked("A numeric host must be an address in its usual form.") from error
+        raise blocked("A numeric host must be an IP address in standard notation.") from error
 
 
 def is_literal(host: str) -> bool:
+    """Whether the host is an IP address, or could be read as one."""
     return ":" in host or LOOKS_NUMERIC.fullmatch(host) is not None
 
 
 def resolve(host: str, port: int) -> list[str]:
-    """Every address of ``host``, in the system's order of preference. Raises UnresolvedError."""
+    """Resolve ``host`` to its addresses, in the system's order of preference.
+
+    Raises UnresolvedError.
+    """
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except (socket.gaierror, UnicodeError) as error:
         surely = isinstance(error, UnicodeError) or error.errno in (socket.EAI_NONAME, socket.EAI_NODATA)
         raise UnresolvedError(host, surely) from error
+    # dict keys: unique, and in order
     return list(dict.fromkeys(str(entry[4][0]) for entry in found))
 
 
 class Gate:
-    """The rule of what may be connected to: public addresses, and what the operator's ``fetch.allow`` names."""
+    """Allow connections to public addresses and to the entries of ``fetch.allow``."""
 
     def __init__(self, allow: Iterable[str] = (), resolve: Resolve = resolve) -> None:
         entries = [allowed(entry) for entry in allow]
@@ -155,29 +174,38 @@ class Gate:
         self._resolve = resolve
 
     def admit(self, target: Target) -> list[str]:
-        """The addresses to connect to. Raises SpeechError ``blocked_address`` when a single one of them is closed."""
+        """Return the addresses to connect to.
+
+        Raises SpeechError ``blocked_address`` when any of them is closed.
+        """
         addresses = [target.host] if is_literal(target.host) else self._resolve(target.host, target.port)
         if not addresses:
             raise UnresolvedError(target.host, surely=True)
-        if target.host not in self._hosts and not all(self._open(address) for address in addresses):
-            raise blocked(f"The host {target.host} has an address that is neither public nor allowed by the operator.")
+        if target.host not in self._hosts and not all(self._is_open(address) for address in addresses):
+            raise blocked(
+                f"The host {target.host} has an address that is neither public nor allowed by the operator (fetch.allow)."
+            )
         return addresses
 
-    def _open(self, address: str) -> bool:
+    def _is_open(self, address: str) -> bool:
         ip = ipaddress.ip_address(address)
         return any(ip in network for network in self._networks) or (is_public(ip) and not is_own(address))
 
 
 def allowed(entry: str) -> Any:
-    """An entry of ``fetch.allow``: a network, an address, or a host's name. Raises ValueError with a sentence."""
+    """Parse an entry of ``fetch.allow``: a network, an address or a host name.
+
+    Raises ValueError.
+    """
     if "/" in entry or is_literal(entry):
         return ipaddress.ip_network(entry)
     if not HOST_NAME.fullmatch(entry.lower()):
-        raise ValueError(f"{entry!r:.60} is neither a network nor a host's name")
+        raise ValueError(f"{entry!r:.60} is neither a network nor a host name")
     return entry.lower()
 
 
 def is_public(ip: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
+    """Whether the address is in the public internet."""
     if isinstance(ip, ipaddress.IPv6Address) and ip in NAT64:
         ip = ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF)
     if isinstance(ip, ipaddress.IPv4Address):
@@ -186,22 +214,24 @@ def is_public(ip: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
 
 
 def is_own(address: str) -> bool:
-    """Whether the address is this machine's, where services may listen that no firewall keeps from it.
+    """Whether the address belongs to this machine, whose own services are behind no firewall.
 
-    The kernel answers to one of its own addresses from that address; connecting a datagram socket sends nothing.
+    For a connection to one of its own addresses the kernel uses the same address as source. Connecting a datagram socket
+    sends no packet.
     """
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     with socket.socket(family, socket.SOCK_DGRAM) as probe:
         try:
             probe.connect((address, 9))
-        except OSError:  # no way leads there
+        except OSError:  # no route
             return False
         return bool(probe.getsockname()[0] == address)
 
 
-def blocked(sentence: str) -> SpeechError:
-    return SpeechError("blocked_address", sentence)
+def blocked(message: str) -> SpeechError:
+    """Create the error for an address that is not allowed."""
+    return SpeechError("blocked_address", message)
 
 
-def _unusable(sentence: str) -> SpeechError:
-    return SpeechError("download_failed", sentence)
+def _invalid_url(message: str) -> SpeechError:
+    return SpeechError("download_failed", message)

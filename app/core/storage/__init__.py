@@ -1,1 +1,1 @@
-"""Recordings and stems on disk: paths, durable writes, free space, removal."""
+"""Recordings and stems on disk: paths and removal."""

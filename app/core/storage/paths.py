@@ -1,4 +1,4 @@
-"""Where recordings lie below cache/; both sides ask here, and nothing a client sends takes part."""
+"""Paths below cache/, built from identifiers only, never from client input."""
 
 from __future__ import annotations
 
@@ -12,20 +12,25 @@ PARTIAL = ".partial"
 
 
 def folder_of(cache: Path, identifier: str) -> Path:
+    """The folder of a task."""
     return cache / identifier
 
 
 def source_of(cache: Path, identifier: str) -> Path:
+    """The recording of a task."""
     return folder_of(cache, identifier) / SOURCE
 
 
 def stems_of(cache: Path, identifier: str, claim_no: int) -> Path:
-    """The folder of the stems written under claim ``claim_no``; an earlier, late run writes to its own."""
+    """The stems folder of one claim.
+
+    A run of an earlier claim that is still writing uses another folder.
+    """
     return folder_of(cache, identifier) / f"{STEMS}-{claim_no}"
 
 
 def sync_folder(folder: Path) -> None:
-    """Make the names in ``folder`` durable, as fsync does a file's content."""
+    """Fsync a folder: fsync of a file does not make its name durable."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(descriptor)

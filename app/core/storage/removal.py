@@ -1,4 +1,7 @@
-"""Take files out of cache/ so that nobody sees half of a folder, and whoever has one of them open reads on to its end."""
+"""Remove files from cache/ atomically.
+
+Downloads that have a file open can finish.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,10 @@ TRASH = ".trash"
 
 
 def remove_folder(cache: Path, identifier: str) -> bool:
-    """Remove the folder of a task; False when there is none. What a crash leaves of it is swept as abandoned."""
+    """Remove a task's folder.
+
+    Return False when it has none. The purge deletes what a crash leaves of it.
+    """
     incoming = cache / INCOMING
     incoming.mkdir(parents=True, exist_ok=True)
     trash = incoming / f"{uuid.uuid4().hex}{TRASH}"
@@ -20,12 +26,12 @@ def remove_folder(cache: Path, identifier: str) -> bool:
         folder_of(cache, identifier).rename(trash)
     except FileNotFoundError:
         return False
-    shutil.rmtree(trash, ignore_errors=True)  # out of sight already; the sweep comes back for what resists
+    shutil.rmtree(trash, ignore_errors=True)  # renamed already; the purge retries what could not be deleted
     return True
 
 
 def remove_partial(cache: Path, identifier: str) -> None:
-    """Remove what a run has written into the folder of a task; the recording stays."""
+    """Remove everything but the recording from a task's folder."""
     folder = folder_of(cache, identifier)
     for path in folder.iterdir() if folder.is_dir() else ():
         if path.name == SOURCE:

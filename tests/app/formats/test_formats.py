@@ -1,4 +1,4 @@
-"""Results as files: other programs read back every cue, whatever the text; lines are short and times are the words' own."""
+"""Result files: other programs read back every cue of any text, with short lines and the right times."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ SPEAKERS = st.sampled_from([None, "SPEAKER_00", "SPEAKER_01"])
 
 
 def written(form: str, segments: list[dict[str, Any]], task_type: str = "transcription") -> str:
-    # as the ledger holds it: lone surrogates, which a database would not take, arrive as escapes
+    # as stored in the database: lone surrogates are escaped, as a database rejects them
     return "".join(writers(task_type)[form](json.dumps(segments)))
 
 
@@ -71,7 +71,7 @@ def said(
 
 
 def timed(text: str, start: float = 0.0, each: float = 0.3, gap: float = 0.1, speaker: str | None = None) -> Any:
-    """The words of ``text``, one after the other."""
+    """Make timed words of ``text``."""
     return [
         {"word": word, "start": start + n * (each + gap), "end": start + n * (each + gap) + each, "speaker": speaker}
         for n, word in enumerate(text.split())
@@ -80,7 +80,10 @@ def timed(text: str, start: float = 0.0, each: float = 0.3, gap: float = 0.1, sp
 
 @st.composite
 def transcripts(draw: st.DrawFn, shortest: float = 0.0) -> list[dict[str, Any]]:
-    """Segments in order; words with times, without, with wrong ones, or none at all; speakers here and there."""
+    """Generate ordered segments.
+
+    Their words have right, wrong or no times; some have no words, some have speakers.
+    """
     segments, start = [], 0.0
     for tokens in draw(st.lists(st.lists(WORDS, max_size=30), max_size=6)):
         end = start + draw(st.floats(shortest, shortest + 30))
@@ -100,7 +103,7 @@ def transcripts(draw: st.DrawFn, shortest: float = 0.0) -> list[dict[str, Any]]:
 
 
 def unmarked(text: str) -> str:
-    """What a viewer of SRT takes it for."""
+    """Remove what an SRT player reads as markup."""
     return text.replace(ZERO_WIDTH_SPACE, "").replace("｛", "{").replace("｝", "}")
 
 
@@ -113,7 +116,7 @@ def spoken(segments: list[dict[str, Any]]) -> str:
 
 
 def played(path: Path, form: str) -> list[tuple[int, int, str]]:
-    """What FFmpeg shows: start and duration in milliseconds, and the text, in which braces hide what is in them."""
+    """Read subtitles with FFmpeg: start and duration in milliseconds, and the text, without text in braces."""
     shown = []
     with av.open(str(path), format=form) as container:
         for packet in container.demux(container.streams.subtitles[0]):
@@ -124,7 +127,7 @@ def played(path: Path, form: str) -> list[tuple[int, int, str]]:
 
 @settings(max_examples=150, deadline=None)
 @given(transcripts())
-def test_srt_is_read_back_whatever_is_said(segments: list[dict[str, Any]]) -> None:
+def test_srt_is_read_back_for_any_text(segments: list[dict[str, Any]]) -> None:
     text = written("srt", segments)
     cues = list(srt.parse(text, ignore_errors=False))
     assert [cue.index for cue in cues] == list(range(1, len(cues) + 1))
@@ -137,7 +140,7 @@ def test_srt_is_read_back_whatever_is_said(segments: list[dict[str, Any]]) -> No
         assert len(lines) <= LINES and all(columns(unmarked(line)) <= COLUMNS for line in lines)
 
 
-def test_a_line_is_short_though_only_its_words_know_the_speaker() -> None:
+def test_lines_are_short_when_only_words_have_speakers() -> None:
     words = timed("a" * 41, speaker="SPEAKER_00")
     (cue,) = srt.parse(written("srt", [said("a" * 41, words=words)]))
     assert all(columns(line) <= COLUMNS for line in cue.content.split("\n"))
@@ -149,18 +152,18 @@ def overlapping(segments: list[dict[str, Any]]) -> bool:
 
 @settings(max_examples=150, deadline=None)
 @given(transcripts())
-def test_vtt_is_read_back_whatever_is_said(segments: list[dict[str, Any]]) -> None:
+def test_vtt_is_read_back_for_any_text(segments: list[dict[str, Any]]) -> None:
     text = written("vtt", segments)
     cues = list(webvtt.from_buffer(io.BytesIO(text.encode("utf-8"))))
     assert text.count(" --> ") == len(cues)
     assert [cue.start_in_seconds for cue in cues] == sorted(cue.start_in_seconds for cue in cues)
     for cue in cues:
         body = STAMP.sub("", re.sub(r"^<v SPEAKER_0\d>", "", cue.raw_text))
-        assert not re.search("[<>]", body), "what is said is never markup"
+        assert not re.search("[<>]", body), "text is never markup"
         lines = unescaped(body).split("\n")
         assert 1 <= len(lines) <= LINES and all(columns(line) <= COLUMNS for line in lines)
         stamps = [cue.start, *(stamp[1:-1] for stamp in STAMP.findall(cue.raw_text)), cue.end]
-        assert stamps == sorted(set(stamps)), "they rise, strictly inside the cue"
+        assert stamps == sorted(set(stamps)), "ascending, strictly inside the cue"
     if not overlapping(segments):
         bodies = "".join(re.sub(r"<[^>]*>", "", cue.raw_text) for cue in cues)
         assert letters(unescaped(bodies)) == spoken(segments)
@@ -172,7 +175,7 @@ def unescaped(text: str) -> str:
 
 @settings(max_examples=100, deadline=None)
 @given(transcripts())
-def test_tsv_and_txt_keep_a_line_a_turn(segments: list[dict[str, Any]]) -> None:
+def test_tsv_and_txt_have_one_line_per_turn(segments: list[dict[str, Any]]) -> None:
     rows = list(csv.DictReader(io.StringIO(written("tsv", segments)), delimiter="\t", quoting=csv.QUOTE_NONE))
     assert letters("".join(row["text"] for row in rows)) == spoken(segments)
     assert all(
@@ -196,11 +199,14 @@ def test_ffmpeg_shows_the_same_cues(
     with av.open(str(path), format=demuxer) as container:
         (stream,) = container.streams.subtitles
         shown = [(packet.pts, packet.duration) for packet in container.demux(stream) if packet.size]
-    assert shown == announced(text), "it shows what is said twice in a row at one moment once"
+    assert shown == announced(text), "FFmpeg shows repeated cues once"
 
 
 def announced(text: str) -> list[tuple[int, int]]:
-    """Start and duration of each cue in milliseconds, by the file's own time lines; of two in a row that are equal, one."""
+    """Parse start and duration of each cue in milliseconds.
+
+    Repeated cues count once.
+    """
     blocks = [block[block.index(":") - 2 :] for block in text.split("\n\n") if " --> " in block]
     found = []
     for block, _ in groupby(blocks):
@@ -215,15 +221,15 @@ def milliseconds(moment: str) -> int:
 
 
 @pytest.mark.parametrize("said_words", ["Yes & no, <b>bold</b> <i> a --> b", "{\\an8}up {x} \\N down", "7\n\n8"])
-def test_ffmpeg_shows_the_text_of_srt_as_it_was_said(tmp_path: Path, said_words: str) -> None:
+def test_ffmpeg_shows_the_text_of_srt_unchanged(tmp_path: Path, said_words: str) -> None:
     ((start, duration, shown),) = played(saved(tmp_path, "srt", said_words), "srt")
     assert (start, duration) == (1000, 2000)
-    assert "{" not in shown, "it would hide what follows"
+    assert "{" not in shown, "it would hide the text after it"
     assert unmarked(shown.replace("\\N", " ")) == f"SPEAKER_00: {' '.join(said_words.split())}"
 
 
 @pytest.mark.parametrize("said_words", ["Yes & no, <b>bold</b> <i> a --> b", "&lt; &amp;lt;", "7\n\n8"])
-def test_ffmpeg_shows_the_text_of_vtt_as_it_was_said(tmp_path: Path, said_words: str) -> None:
+def test_ffmpeg_shows_the_text_of_vtt_unchanged(tmp_path: Path, said_words: str) -> None:
     ((start, duration, shown),) = played(saved(tmp_path, "vtt", said_words), "webvtt")
     assert (start, duration, shown) == (1000, 2000, " ".join(said_words.split()))
 
@@ -234,7 +240,7 @@ def saved(folder: Path, form: str, text: str) -> Path:
     return path
 
 
-def test_lines_are_even_and_end_where_sentences_do() -> None:
+def test_lines_are_even_and_end_with_sentences() -> None:
     text = (
         "Hello and thanks for coming, today we will talk about the weather, the trains, and whatever else "
         "comes up in the next few minutes of this meeting. Then we go home."
@@ -246,7 +252,7 @@ def test_lines_are_even_and_end_where_sentences_do() -> None:
     ]
 
 
-def test_line_is_not_a_column_wider_than_it_may_be() -> None:
+def test_line_is_at_most_42_columns() -> None:
     four_words = "abcdefghij " * 4  # 43 columns
     cues = list(srt.parse(written("srt", [said(four_words * 2, 0, 12)])))
     assert {len(line) for cue in cues for line in cue.content.split("\n")} == {21}
@@ -265,10 +271,10 @@ def test_cues_begin_and_end_with_their_words() -> None:
     assert [round(cue.start.total_seconds(), 3) for cue in cues] == [4.0, *(round(start, 3) for start in starts[1:])]
 
 
-def test_words_without_times_are_placed_between_their_neighbours() -> None:
+def test_words_without_times_are_interpolated() -> None:
     text = "In 2014 we began " + "and went on and on " * 5
     words = timed(text, 10.0)
-    words[1] |= {"start": 10.0, "end": 29.0}  # what stands for a number that the aligner could not hear
+    words[1] |= {"start": 10.0, "end": 29.0}  # as an aligner times digits, which it cannot align
     del words[2]["start"], words[2]["end"]
     cues = list(srt.parse(written("srt", [said(text, 10.0, 30.0, words)])))
     times = [time.total_seconds() for cue in cues for time in (cue.start, cue.end)]
@@ -277,15 +283,15 @@ def test_words_without_times_are_placed_between_their_neighbours() -> None:
     assert cues[1].start.total_seconds() == pytest.approx(words[second]["start"], abs=0.001)
 
 
-def test_text_without_any_word_is_divided_by_its_length() -> None:
+def test_text_without_words_is_timed_by_length() -> None:
     first, second = srt.parse(written("srt", [said("four " * 32, 0, 8)]))
     assert first.end.total_seconds() == pytest.approx(second.start.total_seconds(), abs=0.1)
     assert first.end.total_seconds() == pytest.approx(4.0, abs=0.1)
 
 
-def test_another_speaker_is_another_cue() -> None:
+def test_speaker_change_starts_a_new_cue() -> None:
     words = [*timed("yes of course", 0, speaker="SPEAKER_00"), *timed("not at all", 2, speaker="SPEAKER_01")]
-    words[1]["speaker"] = None  # nobody was found for it: it belongs to who spoke before
+    words[1]["speaker"] = None  # without a speaker, it belongs to the previous one
     segment = said("yes of course not at all", 0, 3.5, words, "SPEAKER_00")
     assert [cue.content for cue in srt.parse(written("srt", [segment]))] == [
         "SPEAKER_00: yes of course",
@@ -300,18 +306,18 @@ def test_another_speaker_is_another_cue() -> None:
     ]
 
 
-def test_words_before_the_first_that_somebody_was_found_for_are_his() -> None:
+def test_words_before_the_first_speaker_get_that_speaker() -> None:
     words = [*timed("yes"), *timed("of course", 1, speaker="SPEAKER_01")]
     assert written("txt", [said("yes of course", 0, 2, words)]) == "SPEAKER_01: yes of course\n"
 
 
-def test_vtt_says_when_each_word_begins() -> None:
+def test_vtt_has_word_timestamps() -> None:
     segment = said("hello <you> there", 1.0, 2.1, timed("hello <you> there", 1.0))
     assert "hello <00:00:01.400>&lt;you&gt; <00:00:01.800>there" in written("vtt", [segment])
-    assert "<" not in written("vtt", [said("hello you", 1.0, 2.0)]), "a guess is no word time"
+    assert "<" not in written("vtt", [said("hello you", 1.0, 2.0)]), "interpolated times are not word times"
 
 
-def test_long_silence_within_a_segment_keeps_later_words_off_the_screen() -> None:
+def test_long_pause_within_a_segment_starts_a_new_cue() -> None:
     words = [*timed("hello", 0), *timed("monday", 20)]
     first, second = srt.parse(written("srt", [said("hello monday", 0, 20.3, words)]))
     assert (first.end.total_seconds(), second.start.total_seconds()) == (0.3, 20.0)
@@ -325,7 +331,7 @@ def test_text_without_spaces_breaks_between_characters_only(alphabet: str) -> No
             assert not unicodedata.combining(line[0]) and line[0] not in "\u200d。" and line[-1] != "\u200d"
 
 
-def test_overlapping_segments_come_in_the_order_of_their_start() -> None:
+def test_cues_of_overlapping_segments_are_ordered_by_start() -> None:
     long, short = said("word " * 60, 0, 60), said("meanwhile", 10, 11)
     starts = [cue.start for cue in srt.parse(written("srt", [long, short]))]
     assert starts == sorted(starts) and len(starts) == 5
@@ -338,16 +344,16 @@ def test_silence_is_an_empty_file() -> None:
     assert written("srt", [said("  \n ", 0, 1)]) == ""
 
 
-def test_json_is_the_result_itself() -> None:
+def test_json_is_the_unchanged_result() -> None:
     segments = [said("“ä” 字", 0, 1)]
     assert json.loads(written("json", segments)) == segments
 
 
-def test_speech_times_are_json_or_tsv() -> None:
+def test_vad_results_are_json_or_tsv() -> None:
     assert set(writers("vad")) == {"json", "tsv"}
     assert written("tsv", [{"start": 0.25, "end": 1.5}], "vad") == "start\tend\n250\t1500\n"
     assert set(writers("bgm-separation")) == {"json"}
 
 
-def test_times_beyond_a_day_are_written_in_hours() -> None:
+def test_times_over_a_day_are_written_in_hours() -> None:
     assert written("srt", [said("late", 360_000.5, 360_001)]).splitlines()[1] == "100:00:00,500 --> 100:00:01,000"

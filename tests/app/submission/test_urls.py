@@ -140,7 +140,7 @@ def test_what_the_operator_allows_is_accepted(web_with: Callable[..., Flask]) ->
         ("https://media.example/\0secret", "control"),
         ("https://media.example/\ud800", "control"),
         ("https://media.example/" + "secret" * 2000, "longer"),
-        ("https://missing.example/?secret", "missing.example cannot be found"),
+        ("https://missing.example/?secret", "missing.example cannot be resolved"),
     ],
 )
 def test_unusable_url_is_refused_in_a_sentence_that_does_not_repeat_it(web: Flask, url: str, says: str) -> None:

@@ -1,4 +1,7 @@
-"""Any recording by its content, within limits; everything else by name of what is wrong with it."""
+"""Decode any recording by content, within limits.
+
+Other files fail with a specific error.
+"""
 
 from __future__ import annotations
 
@@ -46,7 +49,7 @@ def refused(run: Run) -> str:
         ("aac", "adts", "a.aac"),
     ],
 )
-def test_common_formats_keep_their_length_and_sound(
+def test_common_formats_keep_length_and_content(
     make_run: MakeRun, tmp_path: Path, codec: str, container: str, name: str
 ) -> None:
     sound = recordings.speech(SAMPLE)
@@ -59,7 +62,7 @@ def test_common_formats_keep_their_length_and_sound(
     assert run.warnings == []
 
 
-def test_wav_is_decoded_sample_by_sample(make_run: MakeRun, tmp_path: Path) -> None:
+def test_wav_is_decoded_exactly(make_run: MakeRun, tmp_path: Path) -> None:
     sound = recordings.speech(SAMPLE)
     samples = decode(make_run(recordings.wav(tmp_path / "a.wav", sound)))
     np.testing.assert_allclose(samples, sound / 32768, atol=1e-4)
@@ -80,7 +83,7 @@ def test_stereo_is_mixed_down(make_run: MakeRun, tmp_path: Path) -> None:
     np.testing.assert_allclose(samples, sound / 32768, atol=1e-3)
 
 
-def test_sound_of_a_video_is_found(make_run: MakeRun, tmp_path: Path) -> None:
+def test_audio_of_a_video_is_decoded(make_run: MakeRun, tmp_path: Path) -> None:
     sound = recordings.speech(SAMPLE)[: 5 * SAMPLE_RATE]
     samples = decode(make_run(recordings.video(tmp_path / "video", sound)))
     assert len(samples) / SAMPLE_RATE == pytest.approx(5, abs=0.2)
@@ -91,7 +94,7 @@ def test_video_named_mp3_is_decoded_by_content(make_run: MakeRun, tmp_path: Path
     assert len(decode(make_run(recordings.video(tmp_path / "video.mp3", sound))))
 
 
-def test_video_without_sound_is_no_audio(make_run: MakeRun, tmp_path: Path) -> None:
+def test_video_without_audio_fails_with_no_audio(make_run: MakeRun, tmp_path: Path) -> None:
     assert refused(make_run(recordings.video(tmp_path / "mute.mp4", None))) == "no_audio"
 
 
@@ -120,7 +123,7 @@ def test_random_bytes_and_archives_are_invalid(make_run: MakeRun, tmp_path: Path
         "v=0\no=- 0 0 IN IP4 127.0.0.1\ns=x\nc=IN IP4 127.0.0.1\nt=0 0\nm=audio 5004 RTP/AVP 0\n",
     ],
 )
-def test_playlists_never_open_what_they_name(make_run: MakeRun, tmp_path: Path, playlist: str) -> None:
+def test_playlists_never_open_the_files_they_list(make_run: MakeRun, tmp_path: Path, playlist: str) -> None:
     (tmp_path / "beside.flac").write_bytes(SAMPLE.read_bytes())
     (tmp_path / "a.wav").write_text(playlist.format(target=SAMPLE))
     assert refused(make_run(tmp_path / "a.wav")) in ("unsupported_media", "invalid_media")
@@ -132,7 +135,7 @@ def test_mp4_without_its_index_is_invalid(make_run: MakeRun, tmp_path: Path) -> 
     assert refused(make_run(tmp_path / "a.mp4")) == "invalid_media"
 
 
-def test_cut_off_mp4_gives_what_there_is_and_a_warning(make_run: MakeRun, tmp_path: Path) -> None:
+def test_cut_off_mp4_gives_a_partial_recording_and_a_warning(make_run: MakeRun, tmp_path: Path) -> None:
     path = recordings.encoded(
         tmp_path / "a.mp4", recordings.speech(SAMPLE), "aac", "mp4", options={"movflags": "faststart"}
     )
@@ -144,7 +147,7 @@ def test_cut_off_mp4_gives_what_there_is_and_a_warning(make_run: MakeRun, tmp_pa
     assert [warning.split(":")[0] for warning in run.warnings] == ["truncated_media"]
 
 
-def test_cut_off_wav_says_how_much_is_missing(make_run: MakeRun, tmp_path: Path) -> None:
+def test_cut_off_wav_warns_with_both_lengths(make_run: MakeRun, tmp_path: Path) -> None:
     path = recordings.wav(tmp_path / "a.wav", recordings.speech(SAMPLE))
     whole = path.read_bytes()
     path.write_bytes(whole[: len(whole) // 2])
@@ -155,7 +158,7 @@ def test_cut_off_wav_says_how_much_is_missing(make_run: MakeRun, tmp_path: Path)
 
 
 @pytest.mark.parametrize("length", [0, 0x7FFF_FFFF, 0xFFFF_FFFF], ids=hex)
-def test_wav_from_a_pipe_states_no_length_and_is_whole(make_run: MakeRun, tmp_path: Path, length: int) -> None:
+def test_wav_from_a_pipe_without_a_length_is_complete(make_run: MakeRun, tmp_path: Path, length: int) -> None:
     path = recordings.wav(tmp_path / "a.wav", recordings.speech(SAMPLE))
     whole, stated = path.read_bytes(), length.to_bytes(4, "little")
     path.write_bytes(whole[:4] + stated + whole[8:40] + stated + whole[44:])
@@ -164,13 +167,13 @@ def test_wav_from_a_pipe_states_no_length_and_is_whole(make_run: MakeRun, tmp_pa
     assert run.warnings == []
 
 
-def test_one_hertz_and_a_thousand_channels_are_refused_before_they_grow(make_run: MakeRun, tmp_path: Path) -> None:
+def test_extreme_rates_and_channel_counts_are_refused(make_run: MakeRun, tmp_path: Path) -> None:
     assert refused(make_run(recordings.wav(tmp_path / "slow.wav", recordings.silence(0.2), rate=1))) == "invalid_media"
     wide = recordings.wav(tmp_path / "wide.wav", recordings.silence(0.01), channels=1000)
     assert refused(make_run(wide)) == "invalid_media"
 
 
-def test_longer_than_the_limit_is_too_long_before_anything_is_decoded(
+def test_declared_length_over_the_limit_is_refused_before_decoding(
     make_run: MakeRun, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("workers.audio.media.Recording.blocks", None)
@@ -180,7 +183,7 @@ def test_longer_than_the_limit_is_too_long_before_anything_is_decoded(
     assert refused(run) == "too_long"
 
 
-def test_hidden_length_is_stopped_while_decoding(make_run: MakeRun, tmp_path: Path) -> None:
+def test_undeclared_length_over_the_limit_is_stopped_while_decoding(make_run: MakeRun, tmp_path: Path) -> None:
     endless = recordings.encoded(tmp_path / "a.mkv", recordings.silence(60), "aac", "matroska", options={"live": "1"})
     run = make_run(endless)
     run.settings = dataclasses.replace(
@@ -189,16 +192,16 @@ def test_hidden_length_is_stopped_while_decoding(make_run: MakeRun, tmp_path: Pa
     assert refused(run) == "too_long"
 
 
-def test_nan_and_infinity_become_sound(make_run: MakeRun, tmp_path: Path) -> None:
+def test_nan_and_infinity_become_finite_samples(make_run: MakeRun, tmp_path: Path) -> None:
     sound = (recordings.speech(SAMPLE) / 32768).astype(np.float32)
     sound[1000], sound[2000:2010], sound[3000] = np.nan, np.inf, 1e30
     samples = decode(make_run(recordings.float_wav(tmp_path / "a.wav", sound)))
     assert np.isfinite(samples).all() and abs(samples).max() <= 1.0
 
 
-def test_no_samples_is_invalid(make_run: MakeRun, tmp_path: Path) -> None:
+def test_recording_without_samples_is_invalid(make_run: MakeRun, tmp_path: Path) -> None:
     assert refused(make_run(recordings.wav(tmp_path / "a.wav", recordings.silence(0)))) == "invalid_media"
 
 
-def test_a_recording_that_has_gone_is_told_as_such(make_run: MakeRun, tmp_path: Path) -> None:
+def test_missing_upload_fails_with_upload_missing(make_run: MakeRun, tmp_path: Path) -> None:
     assert refused(make_run(tmp_path / "gone")) == "upload_missing"

@@ -1,4 +1,4 @@
-"""A recording's sound in blocks, at the rate and with the channels that a model wants."""
+"""Decode in blocks at a given sample rate and channel count."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ def sound(run: Run, rate: int, channels: int) -> mixtures.Sound:
         return np.concatenate(list(recording.blocks(rate, channels)), axis=1)
 
 
-def test_stereo_keeps_its_channels_at_its_own_rate(make_run: MakeRun, tmp_path: Path) -> None:
+def test_stereo_is_unchanged_at_its_own_rate(make_run: MakeRun, tmp_path: Path) -> None:
     made = np.stack([tone(440, 0.5), tone(1000, 0.25)])
     back = sound(make_run(mixtures.stereo_wav(tmp_path / "a.wav", made, RATE)), RATE, 2)
     assert back.shape == made.shape
     assert abs(back - made).max() < 1e-4
 
 
-def test_another_rate_keeps_time_and_level(make_run: MakeRun, tmp_path: Path) -> None:
+def test_resampling_keeps_length_and_level(make_run: MakeRun, tmp_path: Path) -> None:
     made = np.stack([tone(440, 0.5), tone(1000, 0.25)])
     back = sound(make_run(mixtures.stereo_wav(tmp_path / "a.wav", made, RATE)), 16_000, 2)
     wanted = np.stack([tone(440, 0.5, rate=16_000), tone(1000, 0.25, rate=16_000)])
@@ -41,7 +41,7 @@ def test_another_rate_keeps_time_and_level(make_run: MakeRun, tmp_path: Path) ->
     assert mixtures.level(back[:, inner] - wanted[:, inner], wanted[:, inner]) < -50
 
 
-def test_one_channel_is_on_both_as_loud_as_it_was(make_run: MakeRun, tmp_path: Path) -> None:
+def test_mono_is_copied_to_both_channels_at_its_own_level(make_run: MakeRun, tmp_path: Path) -> None:
     made = tone(440, 0.5)[None]
     back = sound(make_run(mixtures.stereo_wav(tmp_path / "a.wav", made, RATE)), RATE, 2)
     np.testing.assert_array_equal(back[0], back[1])
@@ -55,7 +55,7 @@ def test_two_channels_become_their_mean(make_run: MakeRun, tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize("channels", [3, 6])
-def test_more_channels_are_mixed_into_two_without_overflow(make_run: MakeRun, tmp_path: Path, channels: int) -> None:
+def test_surround_is_mixed_to_stereo_without_clipping(make_run: MakeRun, tmp_path: Path, channels: int) -> None:
     made = np.repeat(tone(440, 0.99)[None], channels, axis=0)
     back = sound(make_run(mixtures.stereo_wav(tmp_path / "a.wav", made, RATE)), RATE, 2)
     assert back.shape == (2, RATE) and 0.5 < abs(back).max() <= 1.0
@@ -72,7 +72,7 @@ def test_progress_and_seconds_follow_the_blocks(make_run: MakeRun, tmp_path: Pat
     assert recording.seconds == pytest.approx(3, abs=0.001)
 
 
-def test_what_the_reader_does_wrong_is_not_the_recordings_fault(make_run: MakeRun, tmp_path: Path) -> None:
+def test_errors_of_the_caller_are_not_reported_as_bad_media(make_run: MakeRun, tmp_path: Path) -> None:
     run = make_run(recordings.wav(tmp_path / "a.wav", recordings.silence(1)))
     with pytest.raises(MemoryError), media.opened(run) as recording:
         for _ in recording.blocks(RATE, 2):

@@ -1,4 +1,4 @@
-"""Sound cut into overlapping windows and joined again is the same sound, however it arrives."""
+"""Cutting audio into overlapping windows and joining them gives the same audio."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def in_blocks(sound: Sound, size: int) -> Iterator[Sound]:
 
 @pytest.mark.parametrize("size", [1, 7, 100, 1000])
 @pytest.mark.parametrize("samples", [1, 19, 99, 100, 101, 180, 181, 457])
-def test_what_is_cut_and_joined_is_unchanged(samples: int, size: int) -> None:
+def test_cut_and_joined_audio_is_unchanged(samples: int, size: int) -> None:
     sound = noise(samples)
     parts = ((window.copy(), last) for window, last in windows(in_blocks(sound, size), LENGTH, OVERLAP))
     back = np.concatenate(list(joined(parts, OVERLAP)), axis=1)
@@ -32,7 +32,7 @@ def test_what_is_cut_and_joined_is_unchanged(samples: int, size: int) -> None:
 
 
 @pytest.mark.parametrize("samples", [1, 100, 101, 457])
-def test_windows_are_bounded_overlap_and_end_once(samples: int) -> None:
+def test_windows_have_the_right_length_and_overlap_and_one_is_last(samples: int) -> None:
     sound = noise(samples)
     cut = list(windows(in_blocks(sound, 33), LENGTH, OVERLAP))
     assert [last for _, last in cut] == [False] * (len(cut) - 1) + [True]
@@ -42,18 +42,18 @@ def test_windows_are_bounded_overlap_and_end_once(samples: int) -> None:
         np.testing.assert_array_equal(before[:, -OVERLAP:], after[:, :OVERLAP])
 
 
-def test_seam_fades_from_one_window_into_the_next() -> None:
+def test_windows_are_crossfaded() -> None:
     parts = [(np.ones((1, LENGTH), np.float32), False), (np.zeros((1, LENGTH), np.float32), True)]
     seam = np.concatenate(list(joined(iter(parts), OVERLAP)), axis=1)[0]
     steps = np.diff(seam)
     assert seam[0] == 1 and seam[-1] == 0 and (steps <= 0).all() and abs(steps).max() < 2 / OVERLAP
 
 
-def test_nothing_gives_nothing() -> None:
+def test_empty_input_gives_no_windows() -> None:
     assert list(joined(windows(iter([]), LENGTH, OVERLAP), OVERLAP)) == []
 
 
-def test_no_more_than_a_window_and_a_block_is_held() -> None:
+def test_memory_is_bounded_by_a_window_and_a_block() -> None:
     taken = 0
 
     def blocks() -> Iterator[Sound]:

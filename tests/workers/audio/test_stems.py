@@ -1,4 +1,4 @@
-"""Stems are written as they come, play everywhere, and are on disk either whole or not at all."""
+"""Stems are written as a stream, are playable, and appear on disk complete or not at all."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def test_lossless_stems_hold_every_sample_of_both_channels(tmp_path: Path, file_
     assert abs(other + sound).max() < 2**-15
 
 
-def test_mp3_plays_as_long_and_begins_where_the_recording_does(tmp_path: Path) -> None:
+def test_mp3_has_the_length_and_start_of_the_recording(tmp_path: Path) -> None:
     time = np.arange(2 * RATE) / RATE
     left, right = np.sin(2 * np.pi * 440 * time), 0.5 * np.sin(2 * np.pi * 1000 * time)
     sound = (0.3 * np.stack([left, right])).astype(np.float32)
@@ -49,7 +49,7 @@ def test_mp3_plays_as_long_and_begins_where_the_recording_does(tmp_path: Path) -
     assert mixtures.si_sdr(back[:, RATE // 10 : -RATE // 10], sound[:, RATE // 10 : -RATE // 10]) > 25
 
 
-def test_what_is_beyond_full_scale_is_clipped_and_never_wraps(tmp_path: Path) -> None:
+def test_samples_beyond_full_scale_are_clipped(tmp_path: Path) -> None:
     write(tmp_path / "stems-1", "wav", np.full((2, 1000), 1.5, np.float32))
     assert mixtures.heard(tmp_path / "stems-1" / "vocals.wav")[0].min() > 0.99
     assert mixtures.heard(tmp_path / "stems-1" / "instrumental.wav")[0].max() < -0.99
@@ -67,7 +67,7 @@ def test_finished_files_are_described_by_content(tmp_path: Path) -> None:
         assert (file["size"], file["sha256"]) == (len(content), hashlib.sha256(content).hexdigest())
 
 
-def test_files_appear_only_when_all_are_whole(tmp_path: Path) -> None:
+def test_files_appear_only_when_all_are_complete(tmp_path: Path) -> None:
     with stems.writing(tmp_path / "stems-1", NAMES, "wav", RATE, 2) as writers:
         for writer in writers.values():
             writer.write(noise(0.1))
@@ -75,7 +75,7 @@ def test_files_appear_only_when_all_are_whole(tmp_path: Path) -> None:
     assert sorted(path.name for path in tmp_path.iterdir()) == ["stems-1"]
 
 
-def test_they_are_synced_before_they_appear(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_files_are_synced_before_they_appear(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     synced: list[str] = []
 
     def noted(path: Path) -> None:
@@ -98,14 +98,14 @@ def test_failure_leaves_nothing_behind(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_full_disk_is_told_as_such_and_leaves_nothing_behind(tmp_path: Path) -> None:
+def test_full_disk_is_reported_and_leaves_nothing_behind(tmp_path: Path) -> None:
     with pytest.raises(SpeechError) as caught, stems.writing(tmp_path / "stems-1", NAMES, "wav", RATE, 2):
         raise OSError(errno.ENOSPC, "No space left on device")
     assert caught.value.code == "insufficient_storage"
     assert list(tmp_path.iterdir()) == []
 
 
-def test_leftovers_of_a_crash_are_written_over(tmp_path: Path) -> None:
+def test_leftovers_of_a_crash_are_overwritten(tmp_path: Path) -> None:
     for name in ("stems-1", "stems-1.partial"):
         (tmp_path / name).mkdir()
         (tmp_path / name / "old.wav").touch()

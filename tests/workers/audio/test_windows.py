@@ -1,4 +1,4 @@
-"""Windows cover the whole recording, are never too long, and are cut where it is quiet."""
+"""Windows cover the recording, respect the maximum length, and are cut at quiet places."""
 
 from __future__ import annotations
 
@@ -30,20 +30,20 @@ def test_windows_cover_everything_and_are_never_too_long(longest: float, seconds
     assert all(a[1] == b[0] for a, b in zip(windows, windows[1:], strict=False))
 
 
-def test_cuts_fall_into_pauses() -> None:
+def test_cuts_are_in_pauses() -> None:
     samples = sample()
     for _, cut in quiet_windows(samples, 8.0)[:-1]:
         around = samples[int((cut - 0.02) * SAMPLE_RATE) : int((cut + 0.04) * SAMPLE_RATE)]
         assert abs(around).max() < 0.02
 
 
-def test_speech_windows_are_on_the_recordings_own_timeline() -> None:
+def test_speech_windows_use_times_of_the_recording() -> None:
     late = np.concatenate([np.zeros(10 * SAMPLE_RATE, np.float32), sample()])
     (first, *_) = speech_windows(late, VAD, 8.0)
     assert first[0] == pytest.approx(10.4, abs=0.4)
 
 
-def test_speech_windows_leave_silence_out_and_stay_short() -> None:
+def test_speech_windows_skip_silence_and_respect_the_maximum() -> None:
     gap = np.zeros(40 * SAMPLE_RATE, np.float32)
     windows = speech_windows(np.concatenate([sample(), gap, sample()]), VAD, 8.0)
     assert all(end - start <= 8.0 for start, end in windows)

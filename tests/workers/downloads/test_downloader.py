@@ -1,4 +1,4 @@
-"""The supervisor's downloads: a few at once, over when the task is, begun again when the process was lost."""
+"""The supervisor's downloads: limited in number, aborted with their task, retried after a crash."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ Serving = Callable[..., Any]
 
 @pytest.fixture
 def serving(ledger: str, tmp_path: Path) -> Serving:
-    """Runs Fetching on an empty ledger until the block ends; ``fetch`` settings may differ, and who resolves names."""
+    """Run Fetching on an empty database, with other ``fetch`` settings or another resolver."""
 
     @contextmanager
     def serve(resolve: Any = None, **fetch: Any) -> Iterator[Fetching]:
@@ -72,11 +72,11 @@ def ended(identifier: str) -> Task:
 
 
 def slowly(path: str) -> Iterable[bytes]:
-    """1 MB announced, a little at once, then kilobyte after kilobyte."""
+    """Announce 1 MB and send it one kilobyte at a time."""
     return dripping(answered(b"x" * 300_000, length=1_000_000), 0.05, b"x" * 1000)
 
 
-def test_recording_is_there_before_a_device_may_claim_the_task(serving: Serving, tmp_path: Path) -> None:
+def test_task_can_be_claimed_only_after_its_download(serving: Serving, tmp_path: Path) -> None:
     with source(answered(SOUND)) as server, serving():
         identifier = submitted(f"{server.url}/a.wav?sig=1")
         done = ended(identifier)
@@ -87,7 +87,7 @@ def test_recording_is_there_before_a_device_may_claim_the_task(serving: Serving,
     assert server.requests[0].startswith("GET /a.wav?sig=1 ")
 
 
-def test_progress_shows_while_it_comes(serving: Serving) -> None:
+def test_progress_is_reported_during_a_download(serving: Serving) -> None:
     with source(slowly) as server, serving():
         identifier = submitted(server.url)
         until(lambda: row(identifier).progress > 0.02, "progress")
@@ -96,7 +96,7 @@ def test_progress_shows_while_it_comes(serving: Serving) -> None:
         assert tasks.claim("device") is None
 
 
-def test_no_more_than_allowed_run_at_once_and_all_have_their_turn(serving: Serving) -> None:
+def test_parallel_downloads_are_limited_and_all_complete(serving: Serving) -> None:
     most = 0
 
     def answer(path: str) -> Iterable[bytes]:
@@ -117,10 +117,10 @@ def test_no_more_than_allowed_run_at_once_and_all_have_their_turn(serving: Servi
     [
         (answered(b"no", "404 Not Found"), "download_failed", "404 Not Found"),
         (redirect("http://10.0.0.1/?secret"), "blocked_address", "redirects"),
-        (answered(b"x" * 3_000_000), "download_failed", "larger than the 2 MB"),
+        (answered(b"x" * 3_000_000), "download_failed", "larger than the limit of 2 MB"),
     ],
 )
-def test_failure_ends_the_task_with_a_sentence_and_leaves_nothing(
+def test_failed_download_fails_the_task_and_leaves_no_files(
     serving: Serving, tmp_path: Path, answer: bytes, code: str, says: str
 ) -> None:
     with source(answer) as server, serving():
@@ -131,15 +131,18 @@ def test_failure_ends_the_task_with_a_sentence_and_leaves_nothing(
     assert not (tmp_path / "cache" / identifier).exists()
 
 
-def test_name_that_resolves_anew_is_blocked(serving: Serving) -> None:
-    """At the submission it was public; now it leads to this machine."""
+def test_name_that_now_resolves_to_this_machine_is_blocked(serving: Serving) -> None:
+    """The name was public at submission.
+
+    Now it resolves to this machine.
+    """
     with source(answered(SOUND)) as server, serving(lambda host, port: ["127.0.0.1"], allow=()):
         failed = ended(submitted(f"http://media.example:{server.port}/"))
         assert (failed.status, failed.error_code) == (FAILED, "blocked_address")
         assert server.requests == []
 
 
-def test_too_slow_a_stream_frees_its_place(serving: Serving) -> None:
+def test_slow_download_is_aborted_and_frees_its_slot(serving: Serving) -> None:
     def answer(path: str) -> Iterable[bytes]:
         return dripping(answered(b"", length=1000), 0.2) if path == "/slow" else [answered(SOUND)]
 
@@ -150,10 +153,10 @@ def test_too_slow_a_stream_frees_its_place(serving: Serving) -> None:
 
 
 @pytest.mark.parametrize("how", ["cancelled", "deleted"])
-def test_task_that_is_over_ends_its_download(serving: Serving, tmp_path: Path, how: str) -> None:
+def test_cancelled_or_deleted_task_aborts_its_download(serving: Serving, tmp_path: Path, how: str) -> None:
     with source(slowly) as server, serving(parallel=1):
         identifier = submitted(f"{server.url}/?secret")
-        until(lambda: server.open == 1, "download begun")
+        until(lambda: server.open == 1, "download started")
         if how == "cancelled":
             Task.update(status=CANCELLED, finished_at=1.0).where(Task.uuid == identifier).execute()
         else:
@@ -163,15 +166,15 @@ def test_task_that_is_over_ends_its_download(serving: Serving, tmp_path: Path, h
         if how == "cancelled":
             assert (ended(identifier).status, row(identifier).error) == (CANCELLED, None)
         server.answer = lambda path: [answered(SOUND)]
-        assert ended(submitted(server.url)).error is None  # the place is free again
+        assert ended(submitted(server.url)).error is None  # the slot is free again
         assert not list((tmp_path / "cache" / identifier).glob("source*"))
 
 
-def test_stop_gives_back_what_is_unfinished_and_a_start_begins_it_again(serving: Serving, tmp_path: Path) -> None:
+def test_stop_releases_unfinished_downloads_and_a_start_retries_them(serving: Serving, tmp_path: Path) -> None:
     with source(slowly) as server:
         with serving():
             identifier = submitted(server.url)
-            until(lambda: server.open == 1, "download begun")
+            until(lambda: server.open == 1, "download started")
             began = time.monotonic()
         assert time.monotonic() - began < promptly(3)
         left = row(identifier)
@@ -183,7 +186,7 @@ def test_stop_gives_back_what_is_unfinished_and_a_start_begins_it_again(serving:
     assert (tmp_path / "cache" / identifier / "source").read_bytes() == SOUND
 
 
-def test_download_of_a_lost_process_is_begun_again_when_its_lease_is_over(serving: Serving, tmp_path: Path) -> None:
+def test_download_of_a_killed_process_is_retried_when_its_lease_expires(serving: Serving, tmp_path: Path) -> None:
     with source(answered(SOUND)) as server:
         identifier = submitted(server.url)
         assert downloads.claim("killed") is not None
@@ -201,7 +204,7 @@ def test_download_of_a_lost_process_is_begun_again_when_its_lease_is_over(servin
 def test_long_download_keeps_its_lease(serving: Serving) -> None:
     with source(slowly) as server, serving():
         identifier = submitted(server.url)
-        until(lambda: server.open == 1, "download begun")
+        until(lambda: server.open == 1, "download started")
         for _ in range(3):
             expires = row(identifier).lease_expires
             until(lambda expires=expires: row(identifier).lease_expires > expires, "the lease is renewed")
@@ -209,7 +212,7 @@ def test_long_download_keeps_its_lease(serving: Serving) -> None:
         assert row(identifier).stage == "download"
 
 
-def test_verdict_waits_for_a_ledger_that_is_away(serving: Serving, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_outcome_is_written_when_the_database_is_back(serving: Serving, monkeypatch: pytest.MonkeyPatch) -> None:
     real, refusals = downloads.ready, iter(range(3))
 
     def away(held: Any) -> bool:
@@ -223,7 +226,7 @@ def test_verdict_waits_for_a_ledger_that_is_away(serving: Serving, monkeypatch: 
     assert len(server.requests) == 1
 
 
-def test_unforeseen_trouble_ends_neither_the_thread_nor_tells_the_url(
+def test_unexpected_error_neither_ends_the_thread_nor_shows_the_url(
     serving: Serving, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     with source(answered(SOUND)) as server, serving(lambda host, port: {}["https://x/?secret"]):  # type: ignore[misc]
@@ -237,7 +240,7 @@ def test_unforeseen_trouble_ends_neither_the_thread_nor_tells_the_url(
     assert "secret" not in caplog.text
 
 
-def test_odd_headers_do_not_bring_the_url_into_the_log(
+def test_malformed_headers_do_not_put_the_url_into_the_log(
     serving: Serving, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from app.core.logs import configure_logging
@@ -250,4 +253,4 @@ def test_odd_headers_do_not_bring_the_url_into_the_log(
         said = capfd.readouterr().err
     finally:
         logging.root.handlers[:] = handlers
-    assert "download begun" in said and "secret" not in said
+    assert "download started" in said and "secret" not in said

@@ -1,4 +1,4 @@
-"""A download goes only where it was checked, takes only what it may, ends when it must, and leaves nothing when it fails."""
+"""Downloads use checked addresses only, respect their limits, and leave no files when they fail."""
 
 from __future__ import annotations
 
@@ -38,11 +38,11 @@ def folder(tmp_path: Path) -> Path:
 def cache(folder: Path) -> Iterator[None]:
     folder.parent.mkdir()
     yield
-    assert not list(folder.glob("*.part")), "a partial download was left"
+    assert not list(folder.glob("*.part")), "a partial download is left"
 
 
 def fetch(url: str, folder: Path, resolve: dict[str, list[str]] | None = None, **bounds: Any) -> Fetch:
-    """Download ``url`` while another thread watches, as the supervisor's does."""
+    """Download ``url`` while another thread calls ``watch``, as in the supervisor."""
     gate = Gate(HERE, lambda host, port: (resolve or {})[host])
     fetching = Fetch(url, folder, replace(BOUNDS, **bounds), gate)
     done = threading.Event()
@@ -60,7 +60,10 @@ def fetch(url: str, folder: Path, resolve: dict[str, list[str]] | None = None, *
 
 
 def failure(url: str, folder: Path, code: str = "download_failed", **kwargs: Any) -> str:
-    """The sentence with which the download fails; nothing may be left of it."""
+    """Return the message of a failed download.
+
+    Check that it leaves no file.
+    """
     with pytest.raises(SpeechError) as failed:
         fetch(url, folder, **kwargs)
     assert failed.value.code == code, failed.value
@@ -69,7 +72,7 @@ def failure(url: str, folder: Path, code: str = "download_failed", **kwargs: Any
     return failed.value.message
 
 
-def test_recording_is_stored_as_it_was_sent(folder: Path) -> None:
+def test_recording_is_stored_unchanged(folder: Path) -> None:
     with source(answered(SOUND, Content_Type="audio/wav")) as server:
         fetched = fetch(f"{server.url}/a/b%20c.wav?sig=1%2B2", folder)
     assert (folder / "source").read_bytes() == SOUND
@@ -77,7 +80,7 @@ def test_recording_is_stored_as_it_was_sent(folder: Path) -> None:
     assert [path.name for path in folder.iterdir()] == ["source"]
 
 
-def test_request_names_the_host_asks_for_no_compression_and_carries_nothing_else(folder: Path) -> None:
+def test_request_has_the_host_no_compression_and_no_other_headers(folder: Path) -> None:
     with source(answered(SOUND)) as server:
         fetch(f"http://media.example:{server.port}/a.wav?sig=x", folder, {"media.example": ["127.0.0.1"]})
     line, *headers = server.requests[0].split("\r\n")
@@ -89,7 +92,7 @@ def test_request_names_the_host_asks_for_no_compression_and_carries_nothing_else
 
 
 @pytest.mark.parametrize("size", [1, 262_144, 700_000])
-def test_recording_of_unannounced_length_is_stored_too(folder: Path, size: int) -> None:
+def test_recording_without_content_length_is_stored(folder: Path, size: int) -> None:
     chunks = b"".join(
         f"{len(part):x}\r\n".encode() + part + b"\r\n"
         for part in (SOUND[start : start + 50_000] for start in range(0, size, 50_000))
@@ -104,7 +107,7 @@ def test_recording_of_unannounced_length_is_stored_too(folder: Path, size: int) 
     assert (folder / "source").read_bytes() == SOUND[:size]
 
 
-def test_file_is_durable_under_its_name_when_it_is_done(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_file_and_its_name_are_synced_at_the_end(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     events: list[tuple[str, str, int]] = []
     fsync, rename = os.fsync, Path.rename
 
@@ -126,7 +129,7 @@ def test_file_is_durable_under_its_name_when_it_is_done(folder: Path, monkeypatc
     assert rest == [("rename", "source", 0), ("fsync", "task", 0), ("fsync", "cache", 0)]
 
 
-def test_what_a_killed_download_left_is_removed(folder: Path) -> None:
+def test_leftovers_of_a_killed_download_are_removed(folder: Path) -> None:
     folder.mkdir()
     (folder / "source.0badcafe.part").write_bytes(b"half")
     with source(answered(SOUND)) as server:
@@ -134,12 +137,12 @@ def test_what_a_killed_download_left_is_removed(folder: Path) -> None:
     assert [path.name for path in folder.iterdir()] == ["source"]
 
 
-def test_connection_goes_to_the_address_that_was_checked_and_the_name_is_asked_once(folder: Path) -> None:
+def test_connection_uses_the_checked_address_and_resolves_the_name_once(folder: Path) -> None:
     asked: list[str] = []
 
     def resolve(host: str, port: int) -> list[str]:
         asked.append(host)
-        return ["127.0.0.2"] if len(asked) == 1 else ["127.0.0.3"]  # a name that resolves anew
+        return ["127.0.0.2"] if len(asked) == 1 else ["127.0.0.3"]  # another address at the second lookup
 
     with source(answered(SOUND), host="127.0.0.2") as server:
         url = f"http://media.example:{server.port}/"
@@ -148,7 +151,7 @@ def test_connection_goes_to_the_address_that_was_checked_and_the_name_is_asked_o
     assert (folder / "source").read_bytes() == SOUND
 
 
-def test_name_that_leads_inside_by_now_is_blocked_without_a_connection(folder: Path) -> None:
+def test_name_with_a_private_address_is_blocked_without_a_connection(folder: Path) -> None:
     with source(answered(SOUND)) as server:
         url = f"http://media.example:{server.port}/?secret"
         with pytest.raises(SpeechError) as blocked:
@@ -157,7 +160,7 @@ def test_name_that_leads_inside_by_now_is_blocked_without_a_connection(folder: P
         assert server.requests == []
 
 
-def test_environment_names_no_proxy(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_proxy_variables_are_ignored(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with source(answered(b"from a proxy")) as proxy, source(answered(SOUND)) as server:
         for name in ("http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
             monkeypatch.setenv(name, proxy.url)
@@ -201,7 +204,7 @@ def test_sixth_redirect_is_not_followed(folder: Path) -> None:
         *("file:///etc/passwd", "gopher://127.0.0.1:{port}/", "ftp://127.0.0.1/", "http://inside.example:{port}/"),
     ],
 )
-def test_redirect_inside_is_blocked_and_no_connection_is_made(folder: Path, location: str) -> None:
+def test_redirect_to_a_private_address_is_blocked_without_a_connection(folder: Path, location: str) -> None:
     with source(answered(SOUND)) as inside:
         with source(redirect(location.format(port=inside.port)), host="127.0.0.2") as server:
             names = {"media.example": "127.0.0.2", "localhost": "127.0.0.1", "inside.example": "127.0.0.1"}
@@ -214,7 +217,7 @@ def test_redirect_inside_is_blocked_and_no_connection_is_made(folder: Path, loca
 
 
 @pytest.mark.parametrize("location", ["http://me:secret@127.0.0.1/", "http://[", "", "http://h\\x/", "http://%6c/"])
-def test_redirect_to_what_is_no_usable_url_fails(folder: Path, location: str) -> None:
+def test_redirect_to_an_invalid_url_fails(folder: Path, location: str) -> None:
     with source(redirect(location)) as server:
         failure(server.url, folder)
     assert len(server.requests) == 1
@@ -235,31 +238,31 @@ def test_redirect_to_what_is_no_usable_url_fails(folder: Path, location: str) ->
         (answered(b"x", Content_Encoding="identity, br"), "compressed"),
         (answered(b"x" * 100, length=101), "before the recording was complete"),
         (answered(b"5\r\nab", length=None, Transfer_Encoding="chunked"), "before the recording was complete"),
-        (answered(b"zz\r\nab", length=None, Transfer_Encoding="chunked"), "broke off"),
-        (answered(b"x", length=3 * MEBIBYTE), "larger than the 2 MB"),
-        (answered(b"x" * (2 * MEBIBYTE + 1), length=None), "larger than the 2 MB"),
-        (b"", "broke off"),
-        (b"SSH-2.0-OpenSSH_9.2\r\n", "broke off"),
-        (b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * 1000 + b"\r\n", "broke off"),
-        (b"HTTP/1.1 200 OK\r\nX: " + b"y" * 100_000 + b"\r\n\r\n", "broke off"),
+        (answered(b"zz\r\nab", length=None, Transfer_Encoding="chunked"), "connection was lost"),
+        (answered(b"x", length=3 * MEBIBYTE), "larger than the limit of 2 MB"),
+        (answered(b"x" * (2 * MEBIBYTE + 1), length=None), "larger than the limit of 2 MB"),
+        (b"", "The connection"),
+        (b"SSH-2.0-OpenSSH_9.2\r\n", "The connection"),
+        (b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * 1000 + b"\r\n", "The connection"),
+        (b"HTTP/1.1 200 OK\r\nX: " + b"y" * 100_000 + b"\r\n\r\n", "The connection"),
     ],
     ids=lambda value: ascii(value)[:40],
 )
-def test_answer_that_is_no_recording_fails_with_a_plain_sentence(folder: Path, answer: bytes, says: str) -> None:
+def test_response_that_is_not_a_recording_fails(folder: Path, answer: bytes, says: str) -> None:
     with source(answer) as server:
         assert says in failure(f"{server.url}/?secret", folder)
 
 
-def test_compressed_file_without_an_encoding_is_stored_as_it_is(folder: Path) -> None:
+def test_compressed_file_without_content_encoding_is_stored_unchanged(folder: Path) -> None:
     bomb = gzip.compress(bytes(50_000_000))
     with source(answered(bomb, Content_Type="application/gzip")) as server:
         fetch(server.url, folder)
     assert (folder / "source").read_bytes() == bomb
 
 
-def test_endless_stream_ends_at_the_limit(folder: Path) -> None:
+def test_endless_stream_is_aborted_at_the_size_limit(folder: Path) -> None:
     with source(lambda path: dripping(answered(b"", length=None), 0, b"x" * 65536)) as server:
-        assert "larger than the 2 MB" in failure(server.url, folder)
+        assert "larger than the limit of 2 MB" in failure(server.url, folder)
 
 
 HEADERS = b"HTTP/1.1 200 OK\r\n"
@@ -280,7 +283,7 @@ SLOW = {
 
 
 @pytest.mark.parametrize("kind", SLOW)
-def test_stream_that_is_too_slow_ends(folder: Path, kind: str) -> None:
+def test_slow_stream_is_aborted(folder: Path, kind: str) -> None:
     with source(SLOW[kind]) as server:
         began = time.monotonic()
         said = failure(server.url, folder, window=0.4)
@@ -288,7 +291,7 @@ def test_stream_that_is_too_slow_ends(folder: Path, kind: str) -> None:
     assert time.monotonic() - began < promptly(10)
 
 
-def test_pause_within_the_window_is_borne(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_pause_shorter_than_the_window_is_allowed(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def answer(path: str) -> Iterable[bytes]:
         time.sleep(0.8)
         yield answered(SOUND)[:5000]
@@ -301,7 +304,7 @@ def test_pause_within_the_window_is_borne(folder: Path, monkeypatch: pytest.Monk
     assert (folder / "source").read_bytes() == SOUND
 
 
-def test_endless_redirects_of_a_slow_server_end(folder: Path) -> None:
+def test_endless_redirects_of_a_slow_server_are_aborted(folder: Path) -> None:
     def answer(path: str) -> Iterable[bytes]:
         time.sleep(0.3)
         yield redirect("/")
@@ -310,13 +313,13 @@ def test_endless_redirects_of_a_slow_server_end(folder: Path) -> None:
         assert "bytes in" in failure(server.url, folder, window=0.5)
 
 
-def test_stream_that_keeps_the_rate_ends_at_the_time_limit(folder: Path) -> None:
+def test_stream_at_the_minimum_rate_is_aborted_at_the_time_limit(folder: Path) -> None:
     with source(lambda path: dripping(answered(b"", length=None), 0.02, b"x" * 100)) as server:
         assert "not complete after 1 s" in failure(server.url, folder, seconds=1, window=0.5, least_per_window=100)
 
 
 @pytest.mark.parametrize("kind", SLOW)
-def test_abort_ends_it_at_once_whatever_it_waits_for(folder: Path, kind: str) -> None:
+def test_abort_takes_effect_at_once(folder: Path, kind: str) -> None:
     with source(SLOW[kind]) as server:
         fetching = Fetch(server.url, folder, BOUNDS, Gate(HERE))
         raised: list[BaseException] = []
@@ -336,7 +339,7 @@ def test_abort_ends_it_at_once_whatever_it_waits_for(folder: Path, kind: str) ->
         assert not thread.is_alive() and raised == [told]
 
 
-def test_abort_is_seen_between_two_pieces_too(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_abort_takes_effect_between_two_chunks(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def gone(*arguments: Any) -> None:
         raise OSError(errno.ENOTCONN, "Transport endpoint is not connected")
 
@@ -347,7 +350,7 @@ def test_abort_is_seen_between_two_pieces_too(folder: Path, monkeypatch: pytest.
     assert time.monotonic() - began < promptly(5)
 
 
-def test_abort_before_it_begins_makes_no_connection(folder: Path) -> None:
+def test_abort_before_the_start_makes_no_connection(folder: Path) -> None:
     with source(answered(SOUND)) as server:
         fetching = Fetch(server.url, folder, BOUNDS, Gate(HERE))
         fetching.abort(SpeechError("download_failed", "Enough."))
@@ -356,25 +359,25 @@ def test_abort_before_it_begins_makes_no_connection(folder: Path) -> None:
     assert server.requests == [] and not (folder / "source").exists()
 
 
-def test_free_space_floor_counts_what_was_announced(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_free_space_check_includes_the_content_length(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     usage = shutil.disk_usage(folder.parent)
     monkeypatch.setattr(shutil, "disk_usage", lambda path: usage._replace(free=1_000_000))
     with source(answered(SOUND)) as server:
         fetch(server.url, folder, floor_bytes=300_000)
         (folder / "source").unlink()
-        assert "no room" in failure(server.url, folder, floor_bytes=300_001)
+        assert "not enough disk space" in failure(server.url, folder, floor_bytes=300_001)
 
 
-def test_free_space_floor_is_watched_while_it_is_written(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_free_space_is_checked_while_writing(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     usage = shutil.disk_usage(folder.parent)
     free = iter([10**9, 10**9])
     monkeypatch.setattr(shutil, "disk_usage", lambda path: usage._replace(free=next(free, 0)))
     with source(lambda path: dripping(answered(b"", length=None), 0, b"x" * 65536)) as server:
-        assert "no room" in failure(server.url, folder, floor_bytes=1, most_bytes=10**9)
+        assert "not enough disk space" in failure(server.url, folder, floor_bytes=1, most_bytes=10**9)
     assert next(free, None) is None
 
 
-def test_full_disk_is_told(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_full_disk_is_reported(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     real = Path.open
 
     def full(path: Path, *arguments: Any, **kwargs: Any) -> Any:
@@ -392,7 +395,7 @@ def test_full_disk_is_told(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Non
 
 @pytest.fixture
 def authority(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> trustme.CA:
-    """A certificate authority that the system trusts."""
+    """A certificate authority trusted by the system."""
     authority = trustme.CA()
     authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
     monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.pem"))
@@ -424,7 +427,7 @@ def test_https_of_an_address_is_verified_against_the_address(folder: Path, autho
     assert (folder / "source").read_bytes() == SOUND
 
 
-def test_certificate_of_an_unknown_authority_is_refused(folder: Path) -> None:
+def test_certificate_of_an_untrusted_authority_is_refused(folder: Path) -> None:
     with source(answered(SOUND), context=tls(trustme.CA().issue_cert("127.0.0.1"))) as server:
         assert "certificate" in failure(server.url, folder)
         assert server.requests == []
@@ -432,11 +435,11 @@ def test_certificate_of_an_unknown_authority_is_refused(folder: Path) -> None:
 
 def test_plain_answer_to_https_is_refused(folder: Path) -> None:
     with source(answered(SOUND)) as server:
-        assert "secure" in failure(server.url.replace("http:", "https:"), folder)
+        assert "TLS connection" in failure(server.url.replace("http:", "https:"), folder)
 
 
-def test_silent_tls_server_ends_and_can_be_aborted(folder: Path) -> None:
-    with source(lambda path: dripping(b"", 5)) as server:  # it waits for a request and says no TLS
+def test_silent_tls_server_times_out_and_can_be_aborted(folder: Path) -> None:
+    with source(lambda path: dripping(b"", 5)) as server:  # never answers the TLS handshake
         began = time.monotonic()
         failure(server.url.replace("http:", "https:"), folder, window=0.4)
         assert time.monotonic() - began < promptly(10)

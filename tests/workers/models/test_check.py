@@ -29,7 +29,7 @@ def failing(settings: Settings) -> str:
     """The one line of the report that says FAIL; the exit status says it too."""
     lines, status = check.report(settings)
     (line,) = (line for line in lines if line.startswith(check.FAIL))
-    assert status == 1 and lines[-1].startswith("A start here could not serve")
+    assert status == 1 and lines[-1].startswith("The service cannot run here")
     return line
 
 
@@ -45,7 +45,7 @@ def megabytes(folder: str) -> str:
 def test_mini_models_on_a_processor_would_serve(here: Settings) -> None:
     lines, status = check.report(here)
     report = "\n".join(lines)
-    assert status == 0 and lines[-1] == "A start here would serve."
+    assert status == 0 and lines[-1] == "The service can run here."
     assert "cpu 0" in report and "int8, int8_float32" in report and "compute_type int8 runs as int8" in report
     assert f"mini: {megabytes('whisper')} in {MINI / 'whisper'}" in report and "align:en: " in report
     assert "diarize:diarization: " in report and str(MINI / "diarization") in report
@@ -110,42 +110,42 @@ def test_a_compute_type_the_device_lacks_is_noted(here: Settings) -> None:
     assert "compute_type int8_float16 runs as int8" in only(settings, "note  device")
 
 
-def test_a_ledger_that_does_not_answer_fails_without_its_password(here: Settings) -> None:
+def test_unavailable_database_fails_and_the_password_is_not_shown(here: Settings) -> None:
     line = failing(dataclasses.replace(here, db_url="postgresql://user:secret@127.0.0.1:9/speech"))
-    assert "127.0.0.1/speech does not answer" in line and "secret" not in line
+    assert "127.0.0.1/speech is not available" in line and "secret" not in line
 
 
-def test_a_ledger_that_is_no_database_fails(here: Settings, tmp_path: Path) -> None:
+def test_a_file_that_is_not_a_database_fails(here: Settings, tmp_path: Path) -> None:
     (tmp_path / "records.db").write_text("this is no database, though it is long enough to look like a file of one")
-    assert "ledger" in failing(here)
+    assert "database" in failing(here)
 
 
-def test_a_ledger_in_a_folder_that_is_not_there_fails(here: Settings, tmp_path: Path) -> None:
+def test_a_database_in_a_missing_folder_fails(here: Settings, tmp_path: Path) -> None:
     assert "cannot be written" in failing(dataclasses.replace(here, db_url=f"sqlite:///{tmp_path}/nowhere/records.db"))
 
 
-def test_a_ledger_in_use_is_read_without_touching_it(here: Settings, tmp_path: Path) -> None:
-    with sqlite3.connect(tmp_path / "records.db") as ledger:
-        ledger.execute("PRAGMA journal_mode=wal")
-        ledger.execute("CREATE TABLE held (x)")
+def test_a_database_in_use_is_left_unchanged(here: Settings, tmp_path: Path) -> None:
+    with sqlite3.connect(tmp_path / "records.db") as opened:
+        opened.execute("PRAGMA journal_mode=wal")
+        opened.execute("CREATE TABLE held (x)")
         assert check.report(here)[1] == 0
-        assert ledger.execute("SELECT name FROM sqlite_master").fetchall() == [("held",)]
+        assert opened.execute("SELECT name FROM sqlite_master").fetchall() == [("held",)]
 
 
 def test_too_little_room_fails(here: Settings) -> None:
     full = dataclasses.replace(here, limits=Limits(min_free_mb=10**9))
-    assert "every recording is refused" in failing(full)
+    assert "every recording would be refused" in failing(full)
 
 
 def test_a_cache_below_a_file_fails(here: Settings, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    assert "cannot be written" in failing(
+    assert "is not writable" in failing(
         dataclasses.replace(here, cache=dataclasses.replace(here.cache, path=tmp_path / "file" / "cache"))
     )
 
 
 @pytest.mark.parametrize(("token", "said"), [("", "not set"), ("hf_secret", "set")])
-def test_the_token_is_told_of_and_never_shown(here: Settings, token: str, said: str) -> None:
+def test_the_token_is_reported_but_not_shown(here: Settings, token: str, said: str) -> None:
     report = "\n".join(check.report(dataclasses.replace(here, hf_token=token))[0])
     assert f"HF_TOKEN  {said}" in report and "hf_secret" not in report
 
@@ -174,5 +174,5 @@ def test_the_command_prints_and_exits(monkeypatch: pytest.MonkeyPatch, capsys: p
     assert "mini *" in capsys.readouterr().out
     monkeypatch.setenv("DB_URL", "postgresql://user:secret@127.0.0.1:9/speech")
     assert command.main(["check"]) == 1
-    assert "could not serve: ledger" in capsys.readouterr().out
+    assert "cannot run here: database" in capsys.readouterr().out
     assert app_settings.load().db_url.startswith("postgresql")

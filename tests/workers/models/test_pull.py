@@ -234,7 +234,8 @@ def test_without_network_it_says_how_else(tmp_path: Path, environment: dict[str,
 
 
 @pytest.mark.parametrize(
-    ("name", "said"), [("unknown", "'nothing-by-this-name' is neither a folder"), ("evil/repo", "not a model of this")]
+    ("name", "said"),
+    [("unknown", "'nothing-by-this-name' is neither a folder"), ("evil/repo", "Unknown model 'evil/repo'")],
 )
 def test_only_what_is_configured_is_pulled(hub: Hub, tmp_path: Path, name: str, said: str) -> None:
     done = pull(tmp_path, hub, name)

@@ -1,4 +1,4 @@
-"""Clients may name what the operator configured and what lies under models/, and nothing else."""
+"""Clients may choose configured models and folders under models/, nothing else."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def allowed(weights: Path, model_size: str, **models: str) -> dict[str, str]:
     return whisper_models(Settings(models=Models(weights), whisper=Whisper(model_size, models)))
 
 
-def test_default_model_and_configured_ones_are_named(tmp_path: Path) -> None:
+def test_default_and_configured_models_are_listed(tmp_path: Path) -> None:
     assert allowed(tmp_path, "large-v3", fast="tiny") == {"large-v3": "large-v3", "fast": "tiny"}
 
 
@@ -36,7 +36,7 @@ def test_folders_with_weights_are_found_and_others_are_not(weights: Path) -> Non
     }
 
 
-def test_folder_that_has_a_configured_name_is_listed_once(weights: Path) -> None:
+def test_folder_with_a_configured_name_is_listed_once(weights: Path) -> None:
     assert allowed(weights, "best", best="own") == {"best": "own", "second": str(weights / "second")}
     assert set(allowed(weights, "own")) == {"own", "second"}
 
@@ -48,7 +48,7 @@ def test_place_is_a_folder_under_models_or_something_on_a_hub(weights: Path) -> 
     assert as_folder("Systran/faster-whisper-tiny", settings) is None
 
 
-def test_separation_models_are_those_configured_and_folders_with_weights(tmp_path: Path) -> None:
+def test_separation_models_are_configured_ones_and_folders_with_weights(tmp_path: Path) -> None:
     for name in ("own", "mine"):
         (tmp_path / name).mkdir()
         (tmp_path / name / "abc-12345678.th").touch()

@@ -1,4 +1,4 @@
-"""What the web side says of models is what the libraries themselves know."""
+"""The tables of model names match the libraries."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ def test_bundles_are_those_of_torchaudio() -> None:
         for name in pipelines.__all__
         if isinstance(bundle := getattr(pipelines, name), pipelines.Wav2Vec2ASRBundle)
     }
-    del known["MMS_FA"]  # it knows no words, and lies elsewhere
+    del known["MMS_FA"]  # for forced alignment only, and at another URL
     assert known == hub_names.BUNDLES
 
 
-def test_bundles_lie_where_torchaudio_fetches_them() -> None:
+def test_bundle_urls_are_those_of_torchaudio() -> None:
     from unittest.mock import patch
 
     from torchaudio import pipelines

@@ -1,4 +1,7 @@
-"""URLs are read strictly, and only what is public, or what the operator allows, may be connected to."""
+"""URLs are parsed strictly.
+
+Only public or explicitly allowed addresses may be connected to.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +32,7 @@ def resolving(*found: str) -> Gate:
 
 
 def code(url: str, gate: Gate | None = None) -> str | None:
-    """The code with which the URL is refused, or None."""
+    """The error code for the URL, or None."""
     try:
         (gate or Gate()).admit(parse(url))
     except SpeechError as error:
@@ -39,20 +42,20 @@ def code(url: str, gate: Gate | None = None) -> str | None:
 
 
 @pytest.mark.parametrize("address", INSIDE)
-def test_address_inside_is_blocked_in_a_url_and_behind_a_name(address: str) -> None:
+def test_private_address_is_blocked_in_a_url_and_behind_a_name(address: str) -> None:
     assert code("http://media.example/a.wav", resolving(address)) == "blocked_address"
     literal = f"[{address}]" if ":" in address else address
     assert code(f"http://{literal}/a.wav") in ({"blocked_address"} if "%" not in address else {"download_failed"})
 
 
 @pytest.mark.parametrize("address", [*PUBLIC, "64:ff9b::8.8.8.8"])
-def test_public_address_is_admitted_and_returned(address: str) -> None:
+def test_public_address_is_allowed_and_returned(address: str) -> None:
     assert resolving(address).admit(parse("http://media.example/a.wav")) == [address]
     literal = f"[{address}]" if ":" in address else address
     assert Gate().admit(parse(f"http://{literal}/")) == [str(ipaddress.ip_address(address))]
 
 
-def test_one_address_inside_blocks_all() -> None:
+def test_one_private_address_blocks_the_host() -> None:
     assert code("http://media.example/", resolving("8.8.8.8", "10.0.0.1")) == "blocked_address"
     assert code("http://media.example/", resolving("8.8.8.8", "2a00::1")) is None
 
@@ -65,7 +68,7 @@ def test_one_address_inside_blocks_all() -> None:
         *("[::ffff:7f00:1]", "[0:0:0:0:0:ffff:127.0.0.1]", "[::1]", "[v1.x]"),
     ],
 )
-def test_no_spelling_of_an_address_gets_by(host: str) -> None:
+def test_no_notation_of_a_private_address_is_accepted(host: str) -> None:
     never = Gate(resolve=lambda host, port: pytest.fail(f"{host} was looked up"))
     assert code(f"http://{host}/a.wav", never) == "blocked_address"
 
@@ -98,7 +101,7 @@ def test_own_address_is_blocked_even_when_it_is_public(monkeypatch: pytest.Monke
         *("javascript:alert(1)", "unix:/run/x", "subfile,,start,0,end,0,,:http://x/", "http+unix://x/", "/etc/passwd"),
     ],
 )
-def test_only_http_is_fetched(url: str) -> None:
+def test_only_http_and_https_are_accepted(url: str) -> None:
     assert code(url) == "blocked_address"
 
 
@@ -137,12 +140,12 @@ def test_only_http_is_fetched(url: str) -> None:
     ],
     ids=ascii,
 )
-def test_url_that_cannot_be_read_with_certainty_is_refused(url: str) -> None:
+def test_ambiguous_url_is_refused(url: str) -> None:
     assert code(url, resolving("8.8.8.8")) == "download_failed"
 
 
 @pytest.mark.parametrize("netloc", ["[::1]x", "x[::1]", "[::1]:80:80", "[[::1]]", "[::1", "::1]"])
-def test_odd_brackets_are_refused(netloc: str) -> None:
+def test_malformed_brackets_are_refused(netloc: str) -> None:
     assert code(f"http://{netloc}/", resolving("8.8.8.8")) is not None
 
 
@@ -162,14 +165,14 @@ def test_odd_brackets_are_refused(netloc: str) -> None:
         ("http://my_host.example./", "my_host.example", "/"),
     ],
 )
-def test_url_becomes_what_goes_over_the_wire(url: str, authority: str, path: str) -> None:
+def test_url_is_encoded_for_the_request(url: str, authority: str, path: str) -> None:
     target = parse(url)
     assert (target.authority, target.path) == (authority, path)
     assert parse(target.url) == target
     assert target.path.isascii()
 
 
-def test_what_is_shown_holds_no_query() -> None:
+def test_shown_url_has_no_query() -> None:
     target = parse("https://h.example/rooms/Gespr%C3%A4ch%201.wav?sig=secret")
     assert target.shown == "https://h.example/rooms/Gespr%C3%A4ch%201.wav"
     assert target.label == "Gespräch 1.wav"
@@ -178,7 +181,7 @@ def test_what_is_shown_holds_no_query() -> None:
     assert parse("https://h/" + "a" * 5000).label == "a" * 1024
 
 
-def test_name_that_does_not_exist_is_told_from_a_name_service_that_is_away(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_name_is_distinguished_from_a_dns_failure(monkeypatch: pytest.MonkeyPatch) -> None:
     for number, surely in ((socket.EAI_NONAME, True), (socket.EAI_AGAIN, False)):
 
         def failing(*arguments: object, number: int = number, **kwargs: object) -> None:
@@ -193,7 +196,7 @@ def test_name_that_does_not_exist_is_told_from_a_name_service_that_is_away(monke
         resolving().admit(parse("http://media.example/"))
 
 
-def test_operator_may_allow_networks_addresses_and_hosts() -> None:
+def test_networks_addresses_and_hosts_can_be_allowed() -> None:
     gate = Gate(["10.20.0.0/16", "192.168.7.7", "Media.Lab", "fd00::/8"], lambda host, port: [found[host]])
     found = {"a": "10.20.3.4", "b": "10.21.0.1", "media.lab": "172.16.0.1", "x.media.lab": "172.16.0.1", "c": "fd00::5"}
     admitted = [host for host in found if code(f"http://{host}/", gate) is None]
@@ -206,6 +209,6 @@ def test_operator_may_allow_networks_addresses_and_hosts() -> None:
 @pytest.mark.parametrize(
     "entry", ["", "10.0.0.1/8", "10.0.0.0/33", "a b", "http://h/", "h:80", "1.2.3", "*.lab", "[::1]"]
 )
-def test_entry_that_allows_nothing_clear_is_refused(entry: str) -> None:
+def test_invalid_entry_of_fetch_allow_is_refused(entry: str) -> None:
     with pytest.raises(ValueError, match=r"."):
         Gate([entry])
