@@ -68,7 +68,10 @@ def serve(connection: Connection, *arguments: Any) -> None:
 
 def obey(stage: str, prompt: str | None) -> None:
     for path in sorted(Path(os.environ[FOLDER]).glob("*.order")):
-        wanted = json.loads(path.read_text())
+        try:
+            wanted = json.loads(path.read_text())
+        except FileNotFoundError:  # called off meanwhile
+            continue
         if wanted["stage"] == stage and wanted["prompt"] in (None, prompt) and _counted(path, wanted["times"]):
             if wanted["act"] == HOLD:
                 while path.exists():
