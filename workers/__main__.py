@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 
-from peewee import DatabaseError
+from peewee import Database, DatabaseError
 
 from app.core import settings
 from app.core.db import connection, downloads
+from app.core.db.tasks import LEASE_SECONDS
 from app.core.errors import SettingsError
 from app.core.logs import configure_logging
+from workers.device import main as device
 from workers.device import slots
 from workers.downloads.downloader import Fetching
 from workers.supervisor import lock, purge
@@ -18,14 +21,19 @@ from workers.supervisor.loop import Supervisor
 LEDGER_PATIENCE = 2.0  # shorter than a web request's: while it waits, no process that dies is seen
 
 
-def main() -> None:
+def main(
+    serve: Callable[..., None] = device.serve,
+    lease_seconds: float = LEASE_SECONDS,
+    prepare: Callable[[Database], None] | None = None,
+) -> None:
+    """Run the supervisor with its downloads and its purge until a signal stops it; the parameters are for tests."""
     configure_logging()
     loaded = settings.load()
     loaded.cache.path.mkdir(parents=True, exist_ok=True)
     served = slots.list_slots(loaded.workers)
     for slot in served:
         slots.separation_device(loaded.bgm_separation, slot)
-    connection.connect(loaded.db_url, LEDGER_PATIENCE)
+    connection.connect(loaded.db_url, LEDGER_PATIENCE, prepare)
     held = lock.hold()
     if held is not None:
         downloads.release_all()
@@ -33,7 +41,7 @@ def main() -> None:
     fetching = Fetching(loaded)
     fetching.start()
     try:
-        Supervisor(loaded, served, alone=held is not None).run()
+        Supervisor(loaded, served, alone=held is not None, serve=serve, lease_seconds=lease_seconds).run()
     finally:
         fetching.stop()
         scheduler.shutdown(wait=False)

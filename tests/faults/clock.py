@@ -7,27 +7,18 @@ from pathlib import Path
 
 from peewee import Database, SqliteDatabase
 
-from app.core.db import connection
-
 EPOCH = 2440587.5  # 1970-01-01 as a Julian day
 NAME = "clock"
 
 
-def install(folder: Path) -> None:
-    """From now on, every SQLite ledger that is opened goes by the machine's clock plus what stands in ``folder``."""
-    unopened = connection._unopened
-
-    def adjustable(url: str, patience: float = connection.BUSY_TIMEOUT) -> Database:
-        opened = unopened(url, patience)
-        if isinstance(opened, SqliteDatabase):
-            opened.register_function(lambda _now: _julianday(folder), "julianday", 1)
-        return opened
-
-    connection._unopened = adjustable
+def install(folder: Path, database: Database) -> None:
+    """Let ``database``, if it is SQLite, go by the machine's clock plus the seconds that stand in ``folder``."""
+    if isinstance(database, SqliteDatabase):
+        database.register_function(lambda _now: _julianday(folder), "julianday", 1)
 
 
 def jump(folder: Path, seconds: float) -> None:
-    """Set the clock of every ledger opened with ``install``."""
+    """Set the clock of every database that was prepared by ``install``."""
     half_written = folder / f"{NAME}.new"
     half_written.write_text(str(seconds))
     half_written.replace(folder / NAME)

@@ -12,14 +12,14 @@ import resource
 import signal
 import time
 from collections.abc import Callable
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from workers.device import main
-from workers.device.run import Run
-from workers.models.cache import WarmModels
+from workers.device.protocol import Job, Loading, Message, Progress
 
 FOLDER = "FAULTS"
 ALWAYS = 10**6
@@ -37,25 +37,32 @@ def happened(path: Path) -> int:
     return len(list(path.parent.glob(f"{path.name}.*")))
 
 
-def serve(*arguments: Any) -> None:
-    """The device process as it is, but for two places where it looks for orders."""
-    enter, init = Run.enter, WarmModels.__init__
+class Obedient:
+    """The Pipe of a device process: what it says of a stage or a model is passed on, and then an order for it is obeyed."""
 
-    def entering(run: Run, stage: str, until: float) -> None:
-        enter(run, stage, until)
-        obey(stage, run.params.get("initial_prompt"))
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._prompt: str | None = None
+        self._stage: str | None = None
 
-    def initiated(models: WarmModels, *args: Any, tell: Callable[[str | None], None], **kwargs: Any) -> None:
-        def telling(model: str | None) -> None:
-            tell(model)
-            if model is not None:
+    def recv(self) -> Job:
+        job: Job = self._connection.recv()
+        self._prompt, self._stage = job.params.get("initial_prompt"), None
+        return job
+
+    def send(self, message: Message) -> None:
+        self._connection.send(message)
+        match message:
+            case Loading(str(model)):
                 obey(f"load {model}", None)
+            case Progress(stage) if stage != self._stage:
+                self._stage = stage
+                obey(stage, self._prompt)
 
-        init(models, *args, tell=telling, **kwargs)
 
-    Run.enter = entering  # type: ignore[method-assign]
-    WarmModels.__init__ = initiated  # type: ignore[method-assign,assignment]
-    main.serve(*arguments)
+def serve(connection: Connection, *arguments: Any) -> None:
+    """The device process as it is, on a Pipe that looks for orders."""
+    main.serve(Obedient(connection), *arguments)  # type: ignore[arg-type]
 
 
 def obey(stage: str, prompt: str | None) -> None:

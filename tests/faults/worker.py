@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import os
+from functools import partial
 from pathlib import Path
 
+from app.core.db.tasks import LEASE_SECONDS
 from tests.faults import clock, injection
 from workers.__main__ import main
-from workers.device import main as device_main
-from workers.supervisor import lease_watch, process
 
 if __name__ == "__main__":
-    # DeviceProcess looks its target up here; the process itself imports workers.device.main anew and finds the real one
-    process.serving = type("Injected", (), {"serve": injection.serve, "DEVICE_LOST": device_main.DEVICE_LOST})  # type: ignore[assignment]
-    lease_watch.LEASE_SECONDS = float(os.environ.get("LEASE_SECONDS", lease_watch.LEASE_SECONDS))  # type: ignore[attr-defined]
-    clock.install(Path(os.environ[injection.FOLDER]))
-    main()
+    main(
+        serve=injection.serve,
+        lease_seconds=float(os.environ.get("LEASE_SECONDS", LEASE_SECONDS)),
+        prepare=partial(clock.install, Path(os.environ[injection.FOLDER])),
+    )

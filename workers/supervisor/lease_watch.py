@@ -21,8 +21,11 @@ class LeaseWatch:
     ``alone``: nobody else can serve this ledger, so whoever holds something in it is dead.
     """
 
-    def __init__(self, alone: bool, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, alone: bool, clock: Callable[[], float] = time.monotonic, seconds: float = LEASE_SECONDS
+    ) -> None:
         self._alone = alone
+        self._seconds = seconds
         self._clock = clock
         self._since: dict[Lease, float] = {}
         self._last_look = clock()
@@ -34,7 +37,7 @@ class LeaseWatch:
             self._since.clear()  # we were stopped, or the ledger was away: nobody could be seen renewing
         self._last_look = now
         self._since = {lease: self._since.get(lease, now) for lease in held}
-        return [lease for lease, since in self._since.items() if now - since > LEASE_SECONDS or self._dead(lease)]
+        return [lease for lease, since in self._since.items() if now - since > self._seconds or self._dead(lease)]
 
     def _dead(self, lease: Lease) -> bool:
         return self._alone or provably_dead(lease.claim.holder)

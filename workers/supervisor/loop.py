@@ -15,9 +15,10 @@ from peewee import DatabaseError, InterfaceError
 from app.core.db import heartbeats, leases, tasks
 from app.core.db.connection import database
 from app.core.db.notify import Watch
-from app.core.db.tasks import Claim, Task
+from app.core.db.tasks import LEASE_SECONDS, Claim, Task
 from app.core.settings import Settings
 from app.core.storage.paths import source_of
+from workers.device import main
 from workers.device.protocol import Failure, Job, Message, Outcome, Progress, Ready, Slot
 from workers.supervisor.identity import own_name
 from workers.supervisor.lease_watch import LeaseWatch
@@ -34,17 +35,26 @@ LEDGER_PAUSE_SECONDS = 1.0
 
 
 class Supervisor:
-    """The loop that serves the device processes of this machine. ``alone``: no other supervisor can serve this ledger."""
+    """The loop that serves the device processes of this machine. ``alone``: no other supervisor can serve this ledger.
+
+    ``serve`` is what each device process runs; a lease that stands still for ``lease_seconds`` is lost.
+    """
 
     def __init__(
-        self, settings: Settings, slots: list[Slot], alone: bool, clock: Callable[[], float] = time.monotonic
+        self,
+        settings: Settings,
+        slots: list[Slot],
+        alone: bool,
+        clock: Callable[[], float] = time.monotonic,
+        serve: Callable[..., None] = main.serve,
+        lease_seconds: float = LEASE_SECONDS,
     ) -> None:
         self.name = own_name()
         self._settings = settings
         self._clock = clock
         self._watch = Watch()
-        self._leases = LeaseWatch(alone, clock)
-        self._pool = Pool(settings, slots, clock)
+        self._leases = LeaseWatch(alone, clock, lease_seconds)
+        self._pool = Pool(settings, slots, clock, serve)
         self._unsettled: list[tuple[Claim, Verdict]] = []
         self._stop_by: float | None = None
         self._hurried = False

@@ -9,6 +9,7 @@ from multiprocessing.connection import wait
 from typing import Any
 
 from app.core.settings import Settings
+from workers.device import main
 from workers.device.protocol import Slot
 from workers.supervisor.process import GOODBYE_SECONDS, DeviceProcess
 
@@ -21,10 +22,17 @@ STARTS_WITH_MODELS = 2
 class Pool:
     """The processes, and the slots that have none at the moment."""
 
-    def __init__(self, settings: Settings, slots: list[Slot], clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        slots: list[Slot],
+        clock: Callable[[], float] = time.monotonic,
+        serve: Callable[..., None] = main.serve,
+    ) -> None:
         self.processes: list[DeviceProcess] = []
         self._settings = settings
         self._clock = clock
+        self._serve = serve
         self._vacant = dict.fromkeys(slots, 0.0)
         self._failed_starts = dict.fromkeys(slots, 0)
         self._causes: dict[Slot, str] = {}
@@ -42,7 +50,7 @@ class Pool:
                     log.error("%s starts without models from now on", _device(slot))
                     self._bare.add(slot)
                 preload = self._settings.workers.preload and slot not in self._bare
-                self.processes.append(DeviceProcess(slot, self._settings, preload, self._clock))
+                self.processes.append(DeviceProcess(slot, self._settings, preload, self._clock, self._serve))
 
     def wait(self, seconds: float) -> None:
         """Until a process says something or dies, at most ``seconds``."""

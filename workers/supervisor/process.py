@@ -26,7 +26,12 @@ class DeviceProcess:
     """The process of one slot, its Pipe, the claim it works on, and since when it does what."""
 
     def __init__(
-        self, slot: Slot, settings: Settings, preload: bool, clock: Callable[[], float] = time.monotonic
+        self,
+        slot: Slot,
+        settings: Settings,
+        preload: bool,
+        clock: Callable[[], float] = time.monotonic,
+        serve: Callable[..., None] = main.serve,
     ) -> None:
         context = multiprocessing.get_context("spawn")  # CUDA does not survive a fork
         self.slot = slot
@@ -35,7 +40,7 @@ class DeviceProcess:
         self.connection, theirs = context.Pipe()
         arguments = (theirs, slot, settings, os.getpid(), preload)
         self.name = f"{slot.device}-{slot.number}"
-        self.process = context.Process(target=main.serve, args=arguments, name=self.name, daemon=True)
+        self.process = context.Process(target=serve, args=arguments, name=self.name, daemon=True)
         self.process.start()
         theirs.close()  # so that the Pipe ends when the process does
         self.started = clock()

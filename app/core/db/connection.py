@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -26,14 +26,16 @@ BUSY_TIMEOUT = 10.0
 PRAGMAS = {"journal_mode": "wal", "synchronous": "full", "foreign_keys": 1}
 
 
-def connect(url: str, patience: float = BUSY_TIMEOUT) -> Database:
+def connect(url: str, patience: float = BUSY_TIMEOUT, prepare: Callable[[Database], None] | None = None) -> Database:
     """Bind the models to ``url``, apply what migrations are missing, and return the open database.
 
-    ``patience``: seconds that a writer waits for another one on SQLite.
+    ``patience``: seconds that a writer waits for another one on SQLite. ``prepare`` is called before the first connection.
 
     Raises SettingsError when the address cannot be used; what the driver says of an unreachable server passes through.
     """
     opened = _unopened(url, patience)
+    if prepare is not None:
+        prepare(opened)
     database.initialize(opened)
     migrate(opened)
     return opened
