@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from urllib.parse import urlsplit
 
 from peewee import DatabaseError, InterfaceError
@@ -15,6 +13,7 @@ from app.core.catalog.catalog import DIARIZE, SEPARATE, WHISPER, Model, located,
 from app.core.db import connection
 from app.core.errors import SettingsError
 from app.core.settings import Settings
+from app.core.storage.space import MEBIBYTE, find_existing, has_space, read_free_bytes
 from workers.device import slots
 from workers.device.protocol import Slot
 from workers.models import hub
@@ -23,7 +22,6 @@ from workers.models.listing import in_words, size
 
 OK, NOTE, FAIL = "ok", "note", "FAIL"
 HUB_SECONDS = 5.0
-MEBIBYTE = 1024 * 1024
 
 
 @dataclass(frozen=True)
@@ -151,9 +149,8 @@ def _ledger(url: str) -> Finding:
 
 def _cache(settings: Settings) -> Iterator[Finding]:
     for subject, path in (("cache", settings.cache.path), ("models", settings.models.path)):
-        place = _nearest(path)
-        free = shutil.disk_usage(place).free
-        room = f"{path}, {in_words(free)} free"
+        place = find_existing(path)
+        room = f"{path}, {in_words(read_free_bytes(path))} free"
         writable = os.access(place, os.W_OK | os.X_OK)
         if subject == "models":
             yield Finding(
@@ -161,12 +158,7 @@ def _cache(settings: Settings) -> Iterator[Finding]:
             )
         elif not writable:
             yield Finding(FAIL, subject, f"{path} cannot be written")
-        elif free < settings.limits.min_free_mb * MEBIBYTE:
+        elif not has_space(path, settings.limits.min_free_mb * MEBIBYTE):
             yield Finding(FAIL, subject, f"{room}; below limits.min_free_mb every recording is refused")
         else:
             yield Finding(OK, subject, room)
-
-
-def _nearest(path: Path) -> Path:
-    """The folder itself, or the one in which it would be made."""
-    return next(folder for folder in (path, *path.parents) if folder.exists())
