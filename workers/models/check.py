@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from peewee import DatabaseError, InterfaceError
 
-from app.core.catalog.catalog import DIARIZE, SEPARATE, WHISPER, Model, located, models, pages
+from app.core.catalog.catalog import DIARIZE, SEPARATE, WHISPER, Model, bundle_file, located, models, pages
 from app.core.db import connection
 from app.core.errors import SettingsError
 from app.core.settings import Settings
@@ -97,6 +97,8 @@ def _configured(model: Model, settings: Settings) -> bool:
 
 def _model(model: Model, obstacle: str | None, settings: Settings) -> Finding:
     found = located(model, settings)
+    if found is not None and bundle_file(model) is not None and not hub.is_intact(found):
+        return Finding(FAIL, "model", f"{model.name}: {found} is damaged; remove it, then pull {model.name} again")
     if found is not None:
         return Finding(OK, "model", f"{model.name}: {in_words(size(found))} in {found}")
     if model.kind == DIARIZE:
