@@ -6,6 +6,7 @@ import hashlib
 import json
 import re
 import threading
+import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -25,6 +26,7 @@ class Hub:
         self.gated: set[str] = set()
         self.members: set[str] = set()  # tokens with access to gated repositories
         self.damaged: set[str] = set()
+        self.held: set[str] = set()  # files whose second half waits until they are taken out
         self.cuts: dict[str, int] = {}  # file name → number of its responses to cut off
         self.ranges: list[tuple[str, str | None]] = []  # file name and Range header of every GET
         hub = self
@@ -102,8 +104,12 @@ class Answering(BaseHTTPRequestHandler):
             self.owner.cuts[name] -= 1
             self.wfile.write(content[start : start + CUT_AFTER])
             self.close_connection = True
-        else:
-            self.wfile.write(content[start:])
+            return
+        middle = (start + len(content)) // 2
+        self.wfile.write(content[start:middle])
+        while name in self.owner.held:
+            time.sleep(0.01)
+        self.wfile.write(content[middle:])
 
     def _refuse(self, status: int, code: str) -> None:
         self.send_response(status)

@@ -11,9 +11,9 @@ from werkzeug.exceptions import ServiceUnavailable
 
 from app.core.db import heartbeats
 from app.core.settings import Settings
+from app.core.storage.space import MEBIBYTE, has_space
 from app.current import get_settings
 from app.openapi import documented_errors
-from app.submission.uploads import has_space
 
 blueprint = Blueprint("Health", __name__, url_prefix="/health", description="For probes and load balancers.")
 
@@ -57,6 +57,6 @@ def _find_space_problem(settings: Settings) -> str | None:
     floor = settings.limits.min_free_mb
     return (
         None
-        if has_space(settings.cache.path, floor)
+        if has_space(settings.cache.path, floor * MEBIBYTE)
         else f"Less than {floor} MB of disk space is free for recordings (limits.min_free_mb)."
     )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shutil
 import tempfile
 from pathlib import Path
 from typing import IO, Any
@@ -15,11 +14,12 @@ from werkzeug.datastructures import FileStorage
 from werkzeug.exceptions import BadRequest, HTTPException
 from werkzeug.formparser import FormDataParser
 
-from app.core.storage.paths import INCOMING, SOURCE, sync_folder
+from app.core.storage.durable import sync_file, sync_folder
+from app.core.storage.paths import INCOMING, SOURCE
+from app.core.storage.space import MEBIBYTE, has_space
 from app.current import get_settings
 
 LABEL_LENGTH = 1024
-MEBIBYTE = 1024 * 1024
 UNKNOWN_FIELD = "There is no such file field; send the recording as 'file'."
 NO_RECORDING = "Send the recording as multipart form field 'file', or its URL as 'file_url'."
 
@@ -65,15 +65,9 @@ class UploadRequest(Request):
 
 
 def check_space(folder: Path, floor_mb: int, incoming: int = 0) -> None:
-    """Answer 507 before a single byte is stored when ``incoming`` more bytes would pass the free-space floor."""
-    if not has_space(folder, floor_mb, incoming):
+    """Answer 507 when ``incoming`` more bytes in ``folder`` would leave less than ``floor_mb`` MB free."""
+    if not has_space(folder, floor_mb * MEBIBYTE, incoming):
         raise InsufficientStorage
-
-
-def has_space(folder: Path, floor_mb: int, incoming: int = 0) -> bool:
-    """Whether ``incoming`` more bytes in ``folder`` leave the free-space floor alone."""
-    folder.mkdir(parents=True, exist_ok=True)
-    return shutil.disk_usage(folder).free - incoming >= floor_mb * MEBIBYTE
 
 
 def received(request: Request) -> FileStorage:
@@ -98,8 +92,7 @@ def reject(errors: dict[str, list[str]]) -> Any:
 def keep(upload: FileStorage, folder: Path) -> None:
     """Move the upload to ``folder``/source; it is on disk, name and content, when this returns."""
     part: Any = upload.stream
-    part.flush()
-    os.fsync(part.fileno())
+    sync_file(part)
     part.close()
     folder.mkdir()
     Path(part.name).rename(folder / SOURCE)

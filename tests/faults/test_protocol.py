@@ -157,7 +157,7 @@ def purging_live_tasks(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def removing_every_attempts_files(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cleanup, "remove", lambda cache, claim: remove_partial(cache, claim.uuid))
+    monkeypatch.setattr(cleanup, "remove_claim_files", lambda cache, claim: remove_partial(cache, claim.uuid))
 
 
 def committing_before_storing(monkeypatch: pytest.MonkeyPatch) -> None:

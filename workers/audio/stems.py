@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import errno
 import hashlib
-import os
 import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -19,7 +18,9 @@ from av.audio.resampler import AudioResampler
 from numpy.typing import NDArray
 
 from app.core.errors import SpeechError
-from app.core.storage.paths import PARTIAL
+from app.core.storage.durable import sync_file, sync_folder
+from app.core.storage.paths import partial_of
+from app.core.storage.removal import remove_stems
 
 Sound = NDArray[np.float32]
 
@@ -97,10 +98,8 @@ def writing(
     folder: Path, names: Sequence[str], file_format: str, rate: int, channels: int
 ) -> Iterator[dict[str, StemWriter]]:
     """Writers by name of stem. ``folder`` appears, durable and whole, when the block ends well; otherwise nothing is left."""
-    partial = folder.with_name(folder.name + PARTIAL)
-    for stale in (partial, folder):  # of this very attempt, which is only begun again after its process died
-        if stale.exists():
-            shutil.rmtree(stale)
+    remove_stems(folder)  # a claim runs again only after its process died
+    partial = partial_of(folder)
     partial.mkdir()
     writers: dict[str, StemWriter] = {}
     try:
@@ -110,10 +109,11 @@ def writing(
         for writer in writers.values():
             writer.finish()
         for path in partial.iterdir():
-            _sync(path)
-        _sync(partial)
+            with path.open("rb") as file:
+                sync_file(file)
+        sync_folder(partial)
         partial.rename(folder)
-        _sync(folder.parent)
+        sync_folder(folder.parent)
     except BaseException as error:
         for writer in writers.values():
             with contextlib.suppress(av.error.FFmpegError):  # the disk may be full: what failed first is what is told
@@ -136,11 +136,3 @@ def _sha256(path: Path) -> str:
         while chunk := file.read(CHUNK):
             digest.update(chunk)
     return digest.hexdigest()
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

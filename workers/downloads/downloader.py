@@ -28,7 +28,8 @@ from app.core.errors import SpeechError
 from app.core.net.addresses import Gate, Resolve, resolve
 from app.core.settings import Settings
 from app.core.storage.paths import folder_of
-from workers.downloads.fetch import MEBIBYTE, Bounds, Fetch
+from app.core.storage.space import MEBIBYTE
+from workers.downloads.fetch import Bounds, Fetch
 
 log = logging.getLogger(__name__)
 

@@ -12,8 +12,6 @@ even on a server that sends its headers one byte at a time.
 from __future__ import annotations
 
 import contextlib
-import os
-import shutil
 import socket
 import ssl
 import threading
@@ -30,10 +28,11 @@ from urllib3.response import BaseHTTPResponse
 
 from app.core.errors import SpeechError
 from app.core.net.addresses import Gate, Target, parse
-from app.core.storage.paths import SOURCE, sync_folder
+from app.core.storage.durable import sync_file, sync_folder
+from app.core.storage.paths import SOURCE
+from app.core.storage.space import MEBIBYTE, has_space
 from workers.downloads import http_response
 
-MEBIBYTE = 1024 * 1024
 CHUNK = 256 * 1024
 SPACE_CHECK_BYTES = 8 * MEBIBYTE
 CONNECT_SECONDS = 10.0
@@ -100,8 +99,7 @@ class Fetch:
                 stale.unlink(missing_ok=True)
             with part.open("wb") as file:
                 self._receive(file)
-                file.flush()
-                os.fsync(file.fileno())
+                sync_file(file)
             self._raise_if_aborted()
             part.rename(self._folder / SOURCE)
             for folder in (self._folder, self._folder.parent):  # the task's folder itself may be new
@@ -234,7 +232,7 @@ class Fetch:
             raise http_response.failed("The server sent an empty file.")
 
     def _check_room(self, incoming: int) -> None:
-        if shutil.disk_usage(self._folder).free - incoming < self._bounds.floor_bytes:
+        if not has_space(self._folder, self._bounds.floor_bytes, incoming):
             raise http_response.failed("There is not enough disk space on the server for this recording.")
 
     def _too_large(self) -> SpeechError:

@@ -155,6 +155,9 @@ class WarmModels:
             raise SpeechError("model_not_available", say)
         wanted = Model(ALIGN, f"{ALIGN}:{language}", place)
         folder = as_folder(place, self._settings) or self._fetched(wanted, say)
+        if bundle_file(wanted) is not None and not hub.is_intact(folder):  # torch loads it without looking at checksums
+            damaged = f"The alignment model for language {language!r} is damaged. Remove {folder} on the server."
+            raise SpeechError("model_not_available", damaged)
         try:
             with contextlib.redirect_stdout(sys.stderr):
                 model: tuple[Any, dict[str, Any]] = load_align_model(

@@ -6,18 +6,17 @@ Nothing is changed, loaded or downloaded.
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from urllib.parse import urlsplit
 
 from peewee import DatabaseError, InterfaceError
 
-from app.core.catalog.catalog import DIARIZE, SEPARATE, WHISPER, Model, located, models, pages
+from app.core.catalog.catalog import DIARIZE, SEPARATE, WHISPER, Model, bundle_file, located, models, pages
 from app.core.db import connection
 from app.core.errors import SettingsError
 from app.core.settings import Settings
+from app.core.storage.space import MEBIBYTE, find_existing, has_space, read_free_bytes
 from workers.device import slots
 from workers.device.protocol import Slot
 from workers.models import hub
@@ -26,7 +25,6 @@ from workers.models.listing import in_words, size
 
 OK, NOTE, FAIL = "ok", "note", "FAIL"
 HUB_SECONDS = 5.0
-MEBIBYTE = 1024 * 1024
 
 
 @dataclass(frozen=True)
@@ -108,6 +106,8 @@ def _is_configured(model: Model, settings: Settings) -> bool:
 
 def _check_model(model: Model, obstacle: str | None, settings: Settings) -> Finding:
     found = located(model, settings)
+    if found is not None and bundle_file(model) is not None and not hub.is_intact(found):
+        return Finding(FAIL, "model", f"{model.name}: {found} is damaged; remove it, then pull {model.name} again")
     if found is not None:
         return Finding(OK, "model", f"{model.name}: {in_words(size(found))} in {found}")
     if model.kind == DIARIZE:
@@ -163,9 +163,8 @@ def _check_database(url: str) -> Finding:
 
 def _check_folders(settings: Settings) -> Iterator[Finding]:
     for subject, path in (("cache", settings.cache.path), ("models", settings.models.path)):
-        place = _nearest_existing(path)
-        free = shutil.disk_usage(place).free
-        room = f"{path}, {in_words(free)} free"
+        place = find_existing(path)
+        room = f"{path}, {in_words(read_free_bytes(path))} free"
         writable = os.access(place, os.W_OK | os.X_OK)
         if subject == "models":
             yield Finding(
@@ -173,12 +172,7 @@ def _check_folders(settings: Settings) -> Iterator[Finding]:
             )
         elif not writable:
             yield Finding(FAIL, subject, f"{path} is not writable")
-        elif free < settings.limits.min_free_mb * MEBIBYTE:
+        elif not has_space(path, settings.limits.min_free_mb * MEBIBYTE):
             yield Finding(FAIL, subject, f"{room}; less than limits.min_free_mb, so every recording would be refused")
         else:
             yield Finding(OK, subject, room)
-
-
-def _nearest_existing(path: Path) -> Path:
-    """The folder, or its closest parent that exists."""
-    return next(folder for folder in (path, *path.parents) if folder.exists())

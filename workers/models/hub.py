@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import logging
 import os
 import zipfile
-from collections.abc import Callable
+import zlib
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +16,7 @@ from app.core.catalog import hub_names
 from app.core.catalog.catalog import ALIGN, DIARIZE, NETWORK, SEPARATE, WHISPER, Model, bundle_file, parts, repository
 from app.core.errors import SpeechError
 from app.core.settings import Settings
+from app.core.storage.durable import sync_file, sync_folder
 
 log = logging.getLogger(__name__)
 
@@ -28,6 +32,9 @@ WHISPER_FILES = (
 )
 WEIGHTS = (("model", ".safetensors"), ("pytorch_model", ".bin"))
 PICKLE = b"\x80\x02"
+# the last record of a zip archive: its signature, and the bytes that follow in one without a comment
+END_RECORD, END_RECORD_REST = b"PK\x05\x06", 18
+LOCKS = ".locks"  # where huggingface_hub keeps its own
 
 
 def prepare_environment() -> None:
@@ -67,34 +74,82 @@ def _fetch_repository(repo: str, kind: str, settings: Settings) -> Path:
 
 def _fetch_bundle(name: str, settings: Settings) -> Path:
     target = settings.models.path / name
-    if not target.exists():
-        settings.models.path.mkdir(parents=True, exist_ok=True)
-        part = target.with_name(f"{name}.part")
-        _fetch_file(hub_names.BUNDLES_URL + name, part)
-        if not _intact(part):
-            raise _damaged(part)
-        part.rename(target)
+    if target.exists():
+        if not is_intact(target):
+            raise _damaged(target)
+        return target
+    with _lock(settings.models.path / LOCKS / f"{name}.lock"):
+        if not target.exists():  # another process may have fetched it while this one waited
+            _download_bundle(target)
     return target
 
 
-def _fetch_file(url: str, part: Path) -> None:
-    """The rest of ``url`` onto the end of ``part``."""
+def _download_bundle(target: Path) -> None:
+    part = target.with_name(f"{target.name}.part")
+    size = _fetch_file(hub_names.BUNDLES_URL + target.name, part)
+    if size not in (None, part.stat().st_size) or not is_intact(part):
+        raise _damaged(part)
+    with part.open("rb") as file:
+        sync_file(file)
+    part.rename(target)
+    sync_folder(target.parent)
+
+
+@contextlib.contextmanager
+def _lock(path: Path) -> Iterator[None]:
+    """Hold the lock file ``path`` against other processes; the kernel releases it when its holder dies."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            log.info("waiting for another process that downloads %s", path.stem)
+            fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def _fetch_file(url: str, part: Path) -> int | None:
+    """Append to ``part`` what is missing of ``url``; return the size that the server announces, if it does."""
     import requests
     from huggingface_hub.file_download import http_get
 
-    length = requests.head(url, allow_redirects=True, timeout=30).headers.get("Content-Length")
+    head = requests.head(url, headers={"Accept-Encoding": "identity"}, allow_redirects=True, timeout=30)
+    length = head.headers.get("Content-Length") if head.ok else None
+    size = int(length) if length else None
     with part.open("ab") as file:
-        size = int(length) if length else None
+        if size is not None and file.tell() > size:
+            log.warning("%s is longer than the file on the server; starting again", part)
+            file.seek(0)
+            file.truncate()
         http_get(url, file, resume_size=file.tell(), expected_size=size, displayed_filename=part.stem)
+    return size
 
 
-def _intact(file: Path) -> bool:
-    """torchaudio publishes no checksums, but PyTorch's archives hold one for each tensor; before 2020 they were pickles."""
-    if not zipfile.is_zipfile(file):
-        with file.open("rb") as content:
-            return content.read(len(PICKLE)) == PICKLE
-    with zipfile.ZipFile(file) as archive:
-        return archive.testzip() is None
+def is_intact(file: Path) -> bool:
+    """Whether a bundle is complete and nothing more.
+
+    torchaudio publishes no checksums, but PyTorch's archives hold one for each tensor. They pass also where bytes
+    stand before or after the archive, so its two ends are checked as well. Bundles from before 2020 are pickles,
+    of which only the beginning can be checked.
+    """
+    with file.open("rb") as content:
+        start = content.read(len(PICKLE))
+    if start == PICKLE:
+        return True
+    try:
+        with zipfile.ZipFile(file) as archive:
+            return _fills(archive, file) and archive.testzip() is None
+    except (zipfile.BadZipFile, zlib.error, EOFError):
+        return False
+
+
+def _fills(archive: zipfile.ZipFile, file: Path) -> bool:
+    """Whether the archive, which PyTorch writes without a comment, starts and ends where the file does."""
+    if min((member.header_offset for member in archive.infolist()), default=-1) != 0:
+        return False
+    with file.open("rb") as content:
+        content.seek(-len(END_RECORD) - END_RECORD_REST, os.SEEK_END)
+        return content.read(len(END_RECORD)) == END_RECORD
 
 
 def _wanted_whisper(listed: list[str]) -> list[str]:
@@ -146,7 +201,7 @@ def _check_blob(file: Path) -> None:
 def _damaged(file: Path) -> SpeechError:
     file.unlink()
     return _sentence(
-        f"{file.name} has a wrong checksum: it was damaged on its way. It has been removed; pull it again."
+        f"{file.name} is damaged: its size or checksum is wrong. It has been removed; pull the model again."
     )
 
 

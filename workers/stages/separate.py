@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import shutil
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -17,7 +16,9 @@ from numpy.typing import NDArray
 
 from app.core.errors import SpeechError
 from app.core.params import SeparationOptions
-from app.core.storage.paths import PARTIAL, stems_of
+from app.core.storage.paths import stems_of
+from app.core.storage.removal import remove_stems
+from app.core.storage.space import MEBIBYTE, has_space
 from workers.audio import media
 from workers.audio.decode import SAMPLE_RATE, Gathered, Samples
 from workers.audio.overlap import joined, windows
@@ -72,18 +73,14 @@ def _files(
     run: Run[SeparationOptions], recording: media.Recording, separator: Any
 ) -> AbstractContextManager[dict[str, StemWriter]]:
     for claim_no in range(1, run.job.claim_no):  # files left by a crash of the machine
-        earlier = stems_of(run.settings.cache.path, run.job.uuid, claim_no)
-        for stale in (earlier, earlier.with_name(earlier.name + PARTIAL)):
-            if stale.exists():
-                shutil.rmtree(stale)
+        remove_stems(stems_of(run.settings.cache.path, run.job.uuid, claim_no))
     rate, channels = separator.samplerate, separator.audio_channels
     _check_space(run, (recording.declared or 0.0) * rate * channels * BYTES_PER_SAMPLE * len(STEMS))
     return writing(_folder(run), STEMS, run.params.stem_format, rate, channels)
 
 
 def _check_space(run: Run[SeparationOptions], needed: float) -> None:
-    limit, cache = run.settings.limits.min_free_mb * 2**20, run.settings.cache.path
-    if shutil.disk_usage(cache).free - needed < limit:
+    if not has_space(run.settings.cache.path, run.settings.limits.min_free_mb * MEBIBYTE, needed):
         raise SpeechError(
             "insufficient_storage", "The server has no room for the stems of this recording; try again later."
         )

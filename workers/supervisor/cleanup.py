@@ -1,23 +1,38 @@
-"""Remove the files of an attempt that came to no result; those of any other attempt are not touched."""
+"""Remove the files that a run leaves behind. What cannot be removed is logged and left to the purge."""
 
 from __future__ import annotations
 
 import logging
-import shutil
 from pathlib import Path
 
+from app.core.db import tasks
+from app.core.db.states import CANCELLED
 from app.core.db.tasks import Claim
-from app.core.storage.paths import PARTIAL, stems_of
+from app.core.storage.paths import stems_of
+from app.core.storage.removal import remove_folder, remove_partial, remove_stems
 
 log = logging.getLogger(__name__)
 
 
-def remove(cache: Path, claim: Claim) -> None:
-    """Call it once nothing runs for the claim any more."""
-    folder = stems_of(cache, claim.uuid, claim.claim_no)
-    for left in (folder, folder.with_name(folder.name + PARTIAL)):
-        try:
-            if left.exists():
-                shutil.rmtree(left)
-        except OSError as error:  # the purge comes back for it
-            log.warning("task %s: %s cannot be removed: %s", claim.uuid, left.name, error.strerror)
+def remove_claim_files(cache: Path, claim: Claim) -> None:
+    """Remove the stems of one claim, once nothing runs for it; those of other claims stay."""
+    try:
+        remove_stems(stems_of(cache, claim.uuid, claim.claim_no))
+    except OSError as error:
+        _log_failure(claim.uuid, error)
+
+
+def remove_unwanted_files(cache: Path, uuid: str) -> None:
+    """Remove the files of a task that was cancelled or deleted; any other task keeps them."""
+    row = tasks.get(uuid)
+    try:
+        if row is None:
+            remove_folder(cache, uuid)
+        elif row.status == CANCELLED:
+            remove_partial(cache, uuid)
+    except OSError as error:
+        _log_failure(uuid, error)
+
+
+def _log_failure(uuid: str, error: OSError) -> None:
+    log.warning("task %s: files cannot be removed, the purge will try again: %s", uuid, error)

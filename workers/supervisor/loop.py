@@ -10,7 +10,15 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from peewee import DatabaseError, InterfaceError
+from peewee import (
+    DatabaseError,
+    DataError,
+    IntegrityError,
+    InterfaceError,
+    InternalError,
+    NotSupportedError,
+    ProgrammingError,
+)
 
 from app.core.db import heartbeats, leases, tasks
 from app.core.db.connection import database
@@ -34,6 +42,8 @@ BEAT_SECONDS = 5.0
 LOOK_SECONDS = 2.0
 LEDGER_PAUSE_SECONDS = 1.0
 UNREADABLE = "The stored parameters of this task cannot be read; see the server log."
+REFUSALS = (DataError, IntegrityError, InternalError, NotSupportedError, ProgrammingError)
+UNWRITABLE = Failure("internal_error", "Internal error; see the server log.", [], None, {})
 
 
 class Supervisor:
@@ -123,7 +133,12 @@ class Supervisor:
         process.stage = message.stage
         if self._clock() >= self._ledger_again:  # progress may be lost, a result may not
             with self._ledger_trouble():
-                tasks.report(process.claim, message.stage, message.progress, **message.facts)
+                try:
+                    tasks.report(process.claim, message.stage, message.progress, **message.facts)
+                except Exception as error:
+                    if _is_outage(error):
+                        raise
+                    log.exception("task %s: its progress cannot be written", process.claim.uuid)
 
     def _bury(self, process: DeviceProcess) -> None:
         """A process is gone: its task goes back to the queue, and counts one loss if the process had begun it."""
@@ -158,25 +173,41 @@ class Supervisor:
             self._ledger_again = self._clock() + LEDGER_PAUSE_SECONDS
 
     def _serve_ledger(self) -> None:
+        """Beat first: a verdict that takes long, or cannot be written, must not cost the leases of other tasks."""
         database.connect(reuse_if_open=True)
-        settled = bool(self._unsettled)
-        while self._unsettled:
-            settle(self._settings, *self._unsettled[0])
-            del self._unsettled[0]  # only now: a verdict stays until the ledger has taken it
         if self._clock() >= self._next_beat:
             self._beat()
+        settled = bool(self._unsettled)
+        self._settle_all()
         if self._watch.changed() or settled or self._clock() >= self._next_look:
             self._next_look = self._clock() + LOOK_SECONDS
             self._end_lost()
             if self._stop_by is None:
                 self._dispatch()
 
+    def _settle_all(self) -> None:
+        """Write every verdict down; one that cannot be written fails its own task. In an outage all of them stay."""
+        while self._unsettled:
+            claim, verdict = self._unsettled[0]
+            try:
+                settle(self._settings, claim, verdict)
+            except Exception as error:
+                if _is_outage(error):
+                    raise
+                log.exception("task %s: the result cannot be written", claim.uuid)
+                if verdict is not UNWRITABLE:
+                    self._unsettled[0] = claim, UNWRITABLE
+                    continue
+            del self._unsettled[0]  # only now: a verdict stays until the database has taken it
+
     def _beat(self) -> None:
-        """Say that we live, keep what we hold, take over what others lost."""
+        """Send the heartbeat, renew our leases, take over the tasks of dead supervisors."""
         self._next_beat = self._clock() + BEAT_SECONDS
         heartbeats.beat(self.name, self._pool.states())
-        known = {(p.claim.uuid, p.claim.claim_no) for p in self._pool.processes if p.claim is not None}
-        if leases.renew(self.name) > len(known):  # its answer to a claim was lost: nobody runs what we keep
+        running = [process.claim for process in self._pool.processes if process.claim is not None]
+        ended = [claim for claim, _ in self._unsettled]
+        known = {(claim.uuid, claim.claim_no) for claim in [*running, *ended]}
+        if leases.renew(self.name) > len(known):  # the answer to a claim was lost: no process runs what we hold
             give_back_unknown(self._settings, self.name, known)
         recover(self._settings, self._leases.lost(leases.leases_of_others(self.name)))
 
@@ -217,11 +248,16 @@ class Supervisor:
         return Job(row.uuid, row.claim_no, row.task_type, params, warnings, str(source))
 
     def _end(self) -> None:
-        self._pool.end(self._hurried)
+        """Give back what still runs before any idle process is waited for: the time that a stop may take is limited."""
+        self._unsettled += [(claim, None) for claim in self._pool.kill_busy()]
         with self._ledger_trouble():
             database.connect(reuse_if_open=True)
-            running = [(process.claim, None) for process in self._pool.processes if process.claim is not None]
-            for claim, verdict in [*self._unsettled, *running]:
-                settle(self._settings, claim, verdict)
+            self._settle_all()
             heartbeats.leave(self.name)
+        self._pool.end(self._hurried)
         log.info("supervisor %s stopped", self.name)
+
+
+def _is_outage(error: Exception) -> bool:
+    """Whether the database is unavailable, rather than refusing what it was given, such as a NUL in a text."""
+    return isinstance(error, DatabaseError | InterfaceError) and not isinstance(error, REFUSALS)

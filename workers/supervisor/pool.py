@@ -8,6 +8,7 @@ from collections.abc import Callable
 from multiprocessing.connection import wait
 from typing import Any
 
+from app.core.db.tasks import Claim
 from app.core.settings import Settings
 from workers.device import main
 from workers.device.protocol import Slot
@@ -90,10 +91,29 @@ class Pool:
                 states.append(_state(slot, "down", None) | {"cause": self._causes[slot]})
         return states
 
+    def kill_busy(self) -> list[Claim]:
+        """Kill all processes that run a task, and return their claims."""
+        busy = [process for process in self.processes if process.claim is not None]
+        self._kill(busy)
+        return [process.claim for process in busy if process.claim is not None]
+
     def end(self, hurried: bool) -> None:
-        """End all processes; an idle one may go by itself unless it is ``hurried``."""
-        for process in self.processes:
-            process.finish(0.0 if hurried else GOODBYE_SECONDS)
+        """Kill all processes; unless ``hurried``, idle ones get GOODBYE_SECONDS together to end by themselves."""
+        leaving = [] if hurried else [process for process in self.processes if process.idle]
+        for process in leaving:
+            process.hang_up()
+        deadline = time.monotonic() + GOODBYE_SECONDS
+        for process in leaving:
+            process.process.join(max(0.0, deadline - time.monotonic()))
+        self._kill(self.processes)
+        self.processes = []
+
+    def _kill(self, processes: list[DeviceProcess]) -> None:
+        """Signal all of them before waiting for the first."""
+        for process in processes:
+            process.process.kill()
+        for process in processes:
+            process.kill()
 
 
 def _state(slot: Slot, state: str, pid: int | None) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from app.core.params import Params
 from app.core.settings import Settings
 from workers.device import main
 from workers.device.protocol import Failure, Job, Loading, Message, Progress, Ready, Slot
+from workers.supervisor.inbox import Inbox
 
 GOODBYE_SECONDS = 2.0
 REAPED_SECONDS = 10.0
@@ -39,6 +40,7 @@ class DeviceProcess:
         self._limits = settings.workers
         self._clock = clock
         self.connection, theirs = context.Pipe()
+        self._inbox = Inbox(self.connection)
         arguments = (theirs, slot, settings, os.getpid(), preload)
         self.name = f"{slot.device}-{slot.number}"
         self.process = context.Process(target=serve, args=arguments, name=self.name, daemon=True)
@@ -77,13 +79,8 @@ class DeviceProcess:
         self.claim = self.job = self.stage = None
 
     def messages(self) -> list[Message]:
-        """What has arrived, without waiting; a Pipe that has ended holds nothing more."""
-        arrived: list[Message] = []
-        try:
-            while self.connection.poll():
-                arrived.append(self.connection.recv())
-        except (EOFError, OSError):
-            pass
+        """Return what has arrived completely, without waiting."""
+        arrived: list[Message] = self._inbox.read()
         for message in arrived:
             self._note(message)
         return arrived
@@ -130,12 +127,9 @@ class DeviceProcess:
         self.process.join(REAPED_SECONDS)
         self.connection.close()
 
-    def finish(self, patience: float = GOODBYE_SECONDS) -> None:
-        """Let an idle process go by itself for up to ``patience`` seconds, which it does when its Pipe ends; end any other."""
-        if self.idle and patience:
-            self.connection.close()
-            self.process.join(patience)
-        self.kill()
+    def hang_up(self) -> None:
+        """End the Pipe, upon which an idle process ends by itself."""
+        self.connection.close()
 
     def cause_of_death(self) -> str:
         code = self.process.exitcode

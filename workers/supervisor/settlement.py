@@ -10,7 +10,7 @@ from app.core.db import leases, tasks
 from app.core.db.tasks import Claim
 from app.core.settings import Settings
 from workers.device.protocol import Failure, Outcome
-from workers.supervisor import cleanup, leftovers
+from workers.supervisor import cleanup
 
 log = logging.getLogger(__name__)
 
@@ -41,10 +41,10 @@ def settle(settings: Settings, claim: Claim, verdict: Verdict) -> None:
         ours = tasks.fail(claim, verdict.code, verdict.message, verdict.warnings, verdict.duration, **verdict.facts)
         word = f"failed ({verdict.code})"
     if not isinstance(verdict, Outcome):
-        cleanup.remove(settings.cache.path, claim)
+        cleanup.remove_claim_files(settings.cache.path, claim)
     log.info("task %s %s", claim.uuid, word if ours else "was no longer ours when it ended: nothing written")
     if not ours:
-        leftovers.discard(settings.cache.path, claim.uuid)
+        cleanup.remove_unwanted_files(settings.cache.path, claim.uuid)
 
 
 def recover(settings: Settings, lost: list[leases.Lease]) -> None:
@@ -53,7 +53,7 @@ def recover(settings: Settings, lost: list[leases.Lease]) -> None:
         became = leases.take_over(lease, "The service stopped while it ran this task.", settings.workers.retry_pause)
         if became:
             log.warning("task %s %s: %s is gone", lease.claim.uuid, became, lease.claim.holder)
-            cleanup.remove(settings.cache.path, lease.claim)
+            cleanup.remove_claim_files(settings.cache.path, lease.claim)
 
 
 def give_back_unknown(settings: Settings, holder: str, known: set[tuple[str, int]]) -> None:
@@ -64,5 +64,5 @@ def give_back_unknown(settings: Settings, holder: str, known: set[tuple[str, int
 
 def abandon(cache: Path, claim: Claim) -> None:
     """Clear away after a run that was ended because its task had been taken from it."""
-    cleanup.remove(cache, claim)
-    leftovers.discard(cache, claim.uuid)
+    cleanup.remove_claim_files(cache, claim)
+    cleanup.remove_unwanted_files(cache, claim.uuid)

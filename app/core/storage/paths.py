@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 INCOMING = "incoming"
@@ -29,10 +28,6 @@ def stems_of(cache: Path, identifier: str, claim_no: int) -> Path:
     return folder_of(cache, identifier) / f"{STEMS}-{claim_no}"
 
 
-def sync_folder(folder: Path) -> None:
-    """Fsync a folder: fsync of a file does not make its name durable."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+def partial_of(stems: Path) -> Path:
+    """The folder in which ``stems`` is written until it is complete."""
+    return stems.with_name(stems.name + PARTIAL)

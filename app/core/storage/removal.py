@@ -9,7 +9,7 @@ import shutil
 import uuid
 from pathlib import Path
 
-from app.core.storage.paths import INCOMING, SOURCE, folder_of
+from app.core.storage.paths import INCOMING, SOURCE, folder_of, partial_of
 
 TRASH = ".trash"
 
@@ -28,6 +28,13 @@ def remove_folder(cache: Path, identifier: str) -> bool:
         return False
     shutil.rmtree(trash, ignore_errors=True)  # renamed already; the purge retries what could not be deleted
     return True
+
+
+def remove_stems(stems: Path) -> None:
+    """Remove the folder of one claim's stems, complete or still being written. Raises OSError."""
+    for folder in (stems, partial_of(stems)):
+        if folder.exists():
+            shutil.rmtree(folder)
 
 
 def remove_partial(cache: Path, identifier: str) -> None:

@@ -7,6 +7,7 @@ import io
 import json
 import logging
 import os
+import shutil
 import tempfile
 import tracemalloc
 import uuid
@@ -240,8 +241,8 @@ def test_upload_that_would_pass_the_free_space_floor_is_answered_with_507(limite
 def test_announced_size_counts_against_the_floor(
     limited: Limited, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    usage = uploads.shutil.disk_usage(tmp_path)
-    monkeypatch.setattr(uploads.shutil, "disk_usage", lambda path: usage._replace(free=2 * MEBIBYTE))
+    usage = shutil.disk_usage(tmp_path)
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: usage._replace(free=2 * MEBIBYTE))
     web = limited(min_free_mb=1)
     submitted(web, recording=b"x" * 1000)
     refused(post(web, recording=b"x" * (MEBIBYTE + 1)), 507)

@@ -70,19 +70,22 @@ class Inside:
         if one.script is not None:
             yield from self._scripted(state, number, one.script, one.slots)
             return
-        settled = False
+        unsettled = False
         for slot, work in enumerate(one.slots):
             if work is not None and work.phase in VERDICTS:
-                settled = True
+                unsettled = True
                 script = Script("settle", (work.claim, work.phase))
                 yield from self._scripted(state, number, script, put(one.slots, slot, None))
+                if work.phase == OUTCOME:  # as for a NUL in its text, or an error while it is settled
+                    refused = one._replace(slots=put(one.slots, slot, work._replace(phase=FAILURE)))
+                    yield Step(f"{one.holder}: the result is refused", FAULT, state.supervisor(number, refused))
         if one.ending:
             if not any(one.slots):
                 yield Step(f"{one.holder} has stopped", GOOD, state.supervisor(number, Supervisor(DEAD, *one[1:3])))
             return
-        yield from self._beat(state, number, settled)
+        yield from self._beat(state, number)
         yield from self._held(state, number)
-        if None in one.slots and not settled:
+        if None in one.slots and not unsettled:
             yield from self._claim(state, number)
 
     def _scripted(self, state: State, number: int, script: Script, slots: tuple[Work | None, ...]) -> Iterator[Step]:
@@ -100,14 +103,17 @@ class Inside:
                 onward = Supervisor(DEAD, one.holder, (None,) * len(slots))
             yield Step(f"{label}, but the answer is lost", FAULT, touched.supervisor(number, onward), going.touch)
 
-    def _beat(self, state: State, number: int, settled: bool) -> Iterator[Step]:
-        """Supervisor._beat: renew, give back what is kept and not known, take over what others lost."""
+    def _beat(self, state: State, number: int) -> Iterator[Step]:
+        """Supervisor._beat: renew, give back what is kept and not known, take over what others lost.
+
+        It comes before verdicts are settled, and counts their claims as known.
+        """
         one = state.supervisors[number]
         touch = self._ledger(state.rows, leases.renew, one.holder)
         renewed = state._replace(rows=touch.rows).aged(self._identifiers, touch)
         yield Step(f"{one.holder}: renew → {touch.answer}", GOOD, renewed, touch)
         known = tuple(sorted((work.claim.uuid, work.claim.claim_no) for work in one.slots if work))
-        if touch.answer > len(known) and not settled:
+        if touch.answer > len(known):
             yield from self._scripted(renewed, number, Script("give back", (one.holder, known)), one.slots)
         if lost := self._lost(state, one):  # and much may happen before it acts on what it has seen
             seen = state.supervisor(number, one._replace(script=Script("recover", lost)))

@@ -18,7 +18,7 @@ from app.core.settings import Cache, Settings, Tasks
 from app.core.storage import removal
 from tests.faults.protocol.snapshots import Folder, Rows, Seen, Snapshots, Touch
 from workers.device.protocol import Failure, Outcome
-from workers.supervisor import cleanup, leftovers, purge, settlement
+from workers.supervisor import cleanup, purge, settlement
 
 VERDICTS = OUTCOME, FAILURE, LOST, NOTHING = ("outcome", "failure", "lost", "nothing")
 
@@ -70,10 +70,13 @@ class Stepper:
         replaced = {
             (settlement, "tasks"): self._rows_of(tasks, "complete", "fail", "requeue", "held"),
             (settlement, "leases"): self._rows_of(leases, "lose", "take_over"),
-            (settlement, "cleanup"): SimpleNamespace(remove=self._file(cleanup, "remove")),
-            (leftovers, "tasks"): self._rows_of(tasks, "get"),
-            (leftovers, "remove_folder"): self._remove_folder,
-            (leftovers, "remove_partial"): self._file(removal, "remove_partial"),
+            (settlement, "cleanup"): SimpleNamespace(
+                remove_claim_files=self._file(cleanup, "remove_claim_files"),
+                remove_unwanted_files=cleanup.remove_unwanted_files,
+            ),
+            (cleanup, "tasks"): self._rows_of(tasks, "get"),
+            (cleanup, "remove_folder"): self._remove_folder,
+            (cleanup, "remove_partial"): self._file(removal, "remove_partial"),
             (purge, "retention"): self._rows_of(
                 retention, "purgeable", "purged", "forgettable", "forget", "keeps_files"
             ),

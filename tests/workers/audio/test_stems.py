@@ -78,10 +78,11 @@ def test_files_appear_only_when_all_are_complete(tmp_path: Path) -> None:
 def test_files_are_synced_before_they_appear(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     synced: list[str] = []
 
-    def noted(path: Path) -> None:
+    def noted(descriptor: int) -> None:
+        path = Path(f"/proc/self/fd/{descriptor}").readlink()
         synced.append(f"{path.name}:{(tmp_path / 'stems-1').exists()}")
 
-    monkeypatch.setattr(stems, "_sync", noted)
+    monkeypatch.setattr("os.fsync", noted)
     write(tmp_path / "stems-1", "wav", noise(0.1))
     before, after = synced[:-1], synced[-1]
     assert set(before) == {"vocals.wav:False", "instrumental.wav:False", "stems-1.partial:False"}

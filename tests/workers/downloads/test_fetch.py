@@ -19,10 +19,11 @@ import trustme
 
 from app.core.errors import SpeechError
 from app.core.net.addresses import Gate
+from app.core.storage.space import MEBIBYTE
 from tests.service import promptly
 from tests.sources import answered, dripping, redirect, source
 from workers.downloads import http_response
-from workers.downloads.fetch import MEBIBYTE, Bounds, Fetch
+from workers.downloads.fetch import Bounds, Fetch
 
 SOUND = os.urandom(700_000)
 BOUNDS = Bounds(most_bytes=2 * MEBIBYTE, floor_bytes=0, seconds=60, window=30, least_per_window=1000)

@@ -7,6 +7,7 @@ import io
 import os
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,8 +19,9 @@ from app.core.catalog.catalog import Model, diarization_model, located
 from app.core.errors import SpeechError
 from app.core.settings import Align, Diarization, Models, Settings, Whisper
 from tests.hub import Hub
-from tests.service import MINI, ROOT
+from tests.service import MINI, ROOT, until
 from tests.workers.conftest import SLOT
+from workers.models import check
 from workers.models import hub as model_hub
 from workers.models.cache import WarmModels
 
@@ -186,7 +188,7 @@ def test_what_came_before_giving_up_is_kept_for_the_next_pull(large: Hub, tmp_pa
 def test_a_wrong_checksum_is_refused_and_removed(hub: Hub, tmp_path: Path, damaged: str) -> None:
     hub.damaged.add(damaged)
     done = pull(tmp_path, hub, "mini")
-    assert done.returncode == 1 and "wrong checksum" in done.stderr
+    assert done.returncode == 1 and "is damaged" in done.stderr
     kept = {path.resolve().name for path in (tmp_path / "models").rglob("*") if path.is_file()}
     hub.damaged.clear()
     assert pull(tmp_path, hub, "mini").returncode == 0
@@ -198,7 +200,7 @@ def test_a_file_damaged_on_disk_is_found(hub: Hub, tmp_path: Path) -> None:
     assert pull(tmp_path, hub, "mini").returncode == 0
     largest = max(blobs(tmp_path), key=lambda blob: blob.stat().st_size)
     largest.write_bytes(b"x" + largest.read_bytes()[1:])
-    assert "wrong checksum" in pull(tmp_path, hub, "mini").stderr
+    assert "is damaged" in pull(tmp_path, hub, "mini").stderr
 
 
 @pytest.mark.parametrize(("token", "said"), [("", "HF_TOKEN is not set"), ("hf_stranger", "HF_TOKEN is set")])
@@ -250,6 +252,25 @@ def weights(count: int) -> bytes:
     return content.getvalue()
 
 
+FETCH = """
+import logging, sys
+from pathlib import Path
+from app.core.catalog import hub_names
+from app.core.catalog.catalog import Model
+from app.core.settings import Models, Settings
+from workers.models import hub
+logging.basicConfig(level="INFO")
+hub_names.BUNDLES_URL = sys.argv[1]
+hub.fetch(Model("align", "align:en", sys.argv[2]), Settings(models=Models(Path(sys.argv[3]))))
+"""
+
+
+def fetching(hub: Hub, models: Path) -> subprocess.Popen[str]:
+    """A process of its own that fetches the bundle into ``models``."""
+    command = [sys.executable, "-c", FETCH, f"{hub.url}/bundles/", BUNDLE.place, str(models)]
+    return subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True)
+
+
 class TestBundles:
     """torchaudio's bundles come from another place, as single files."""
 
@@ -265,7 +286,7 @@ class TestBundles:
         settings = settings_of(mini, tmp_path)
         path = model_hub.fetch(BUNDLE, settings)
         assert [asked for _, asked in served.ranges] == [None, f"bytes={CHUNK}-", f"bytes={2 * CHUNK}-"]
-        assert path.read_bytes() == weights(4_000_000) and [*path.parent.iterdir()] == [path]
+        assert path.read_bytes() == weights(4_000_000) and [*path.parent.glob("*.pt*")] == [path]
         loaded = torch.hub.load_state_dict_from_url(f"https://nowhere.invalid/{name}", str(settings.models.path))
         assert len(loaded["weight"]) == 4_000_000
 
@@ -278,6 +299,52 @@ class TestBundles:
         served.files[f"/bundles/{hub_names.BUNDLES[BUNDLE.place]}"] = (
             content if damage == "inside" else b"<html>busy</html>"
         )
-        with pytest.raises(SpeechError, match="wrong checksum"):
+        with pytest.raises(SpeechError, match="is damaged"):
             model_hub.fetch(BUNDLE, settings_of(mini, tmp_path))
-        assert not any((tmp_path / "models").iterdir())
+        assert not list((tmp_path / "models").glob("*.pt*"))
+
+    def test_two_processes_fetch_it_once(self, served: Hub, tmp_path: Path) -> None:
+        name = hub_names.BUNDLES[BUNDLE.place]
+        served.files[f"/bundles/{name}"] = weights(800_000)
+        served.held.add(name)
+        first = fetching(served, tmp_path / "models")
+        until(lambda: len(served.ranges) == 1, "the first one receives it")
+        second = fetching(served, tmp_path / "models")
+        errors: list[str] = []
+        reading = threading.Thread(target=lambda: errors.extend(iter(second.stderr.readline, "")), daemon=True)
+        reading.start()
+        until(
+            lambda: len(served.ranges) == 2 or "waiting for another process" in "".join(errors), "the second one came"
+        )
+        served.held.clear()
+        assert (first.wait(60), second.wait(60)) == (0, 0), errors
+        assert (tmp_path / "models" / name).read_bytes() == weights(800_000)
+        assert served.ranges == [(name, None)]
+
+    def test_a_part_that_has_become_too_long_is_fetched_anew(self, served: Hub, mini: Settings, tmp_path: Path) -> None:
+        name = hub_names.BUNDLES[BUNDLE.place]
+        served.files[f"/bundles/{name}"] = weights(10)
+        settings = settings_of(mini, tmp_path)
+        settings.models.path.mkdir()
+        (settings.models.path / f"{name}.part").write_bytes(weights(10) * 2)
+        assert model_hub.fetch(BUNDLE, settings).read_bytes() == weights(10)
+
+    @pytest.mark.parametrize(
+        "content",
+        [weights(10) * 2, weights(10) + b"x", b"x" + weights(10), weights(10)[:-1], b"", weights(10)[:-100]],
+        ids=["twice", "longer", "shifted", "shorter", "empty", "without its end"],
+    )
+    def test_a_damaged_one_on_disk_is_noticed_everywhere(
+        self, served: Hub, mini: Settings, tmp_path: Path, content: bytes
+    ) -> None:
+        settings = dataclasses.replace(settings_of(mini, tmp_path), align=Align({"en": BUNDLE.place}))
+        settings.models.path.mkdir()
+        path = settings.models.path / hub_names.BUNDLES[BUNDLE.place]
+        path.write_bytes(content)
+        (line,) = (line for line in check.report(settings)[0] if "align:en" in line)
+        assert line.startswith(check.FAIL) and f"{path} is damaged" in line
+        with pytest.raises(SpeechError, match="is damaged"):
+            WarmModels(SLOT, settings).aligner("en")
+        with pytest.raises(SpeechError, match="is damaged"):
+            model_hub.fetch(BUNDLE, settings)
+        assert not path.exists()

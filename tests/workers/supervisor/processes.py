@@ -1,0 +1,27 @@
+"""What a device process runs in place of workers.device.main.serve, so that a test decides how it behaves."""
+
+from __future__ import annotations
+
+import os
+import signal
+import struct
+import time
+from multiprocessing.connection import Connection
+from typing import Any
+
+from workers.device.protocol import Job, Progress, Ready
+
+
+def ignore_end(connection: Connection, *_: Any) -> None:
+    """Be ready, and go on when the Pipe ends."""
+    connection.send(Ready())
+    time.sleep(600)
+
+
+def send_half(connection: Connection, *_: Any) -> None:
+    """Take a job, begin it, stop in the middle of sending its result."""
+    connection.send(Ready())
+    job: Job = connection.recv()
+    connection.send(Progress("transcribe", 0.5))
+    os.write(connection.fileno(), struct.pack("!i", 1_000_000) + job.uuid.encode())
+    os.kill(os.getpid(), signal.SIGSTOP)

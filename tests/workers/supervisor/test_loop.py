@@ -1,0 +1,241 @@
+"""One verdict that goes wrong is that task's alone; the heartbeat comes first; a stop gives back before it waits."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from peewee import DataError, OperationalError
+
+from app.core.db import heartbeats, tasks
+from app.core.db.states import COMPLETED, FAILED, IN_PROGRESS, QUEUED
+from app.core.db.tasks import Claim
+from app.core.settings import Cache, Settings, Workers
+from app.core.storage import removal
+from tests.app.rows import claimed, queued, row
+from tests.service import until
+from tests.workers.clock import Clock
+from tests.workers.supervisor import processes
+from workers.device.protocol import Failure, Outcome, Slot
+from workers.supervisor.loop import Supervisor
+
+SLOT = Slot(0, "cpu", None, 1)
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    return Settings(cache=Cache(path=tmp_path / "cache"), workers=Workers(task_timeout=60.0))
+
+
+@pytest.fixture
+def supervisor(settings: Settings, ledger: str) -> Supervisor:
+    return Supervisor(settings, [], alone=False)
+
+
+def running(supervisor: Supervisor, count: int = 1) -> list[Claim]:
+    """Claims of as many new tasks."""
+    for _ in range(count):
+        queued()
+    return [claimed(supervisor.name) for _ in range(count)]
+
+
+def outcome(text: str = "[]", **facts: Any) -> Outcome:
+    return Outcome("json", text, [], 1.0, facts)
+
+
+def status(claim: Claim) -> str:
+    return str(row(claim.uuid).status)
+
+
+def refuse(claim: Claim, error: Exception) -> Callable[..., bool]:
+    """tasks.complete, but for one claim."""
+    complete = tasks.complete
+
+    def refusing(held: Claim, *arguments: Any, **facts: Any) -> bool:
+        if held == claim:
+            raise error
+        return complete(held, *arguments, **facts)
+
+    return refusing
+
+
+@pytest.mark.parametrize("text", ["a NUL: \0", "half a pair: \ud800"])
+def test_text_that_cannot_be_stored_fails_its_own_task_alone(
+    supervisor: Supervisor, text: str, ledger: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    first, bad, last = running(supervisor, 3)
+    supervisor._unsettled = [(first, outcome()), (bad, outcome(text)), (last, outcome())]
+    supervisor._serve_ledger()
+    storable = ledger.startswith("sqlite") and "\0" in text
+    assert [status(first), status(last)] == [COMPLETED] * 2
+    assert status(bad) == (COMPLETED if storable else FAILED)
+    if not storable:
+        assert (row(bad.uuid).error_code, row(bad.uuid).error) == (
+            "internal_error",
+            "Internal error; see the server log.",
+        )
+        assert f"task {bad.uuid}" in caplog.text and "Traceback" in caplog.text
+    assert not supervisor._unsettled
+
+
+def test_a_verdict_that_is_refused_fails_and_is_not_tried_again(
+    supervisor: Supervisor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bad, good = running(supervisor, 2)
+    monkeypatch.setattr(tasks, "complete", refuse(bad, DataError("no")))
+    supervisor._unsettled = [(bad, outcome()), (good, outcome())]
+    supervisor._serve_ledger()
+    assert (status(bad), row(bad.uuid).error_code, status(good)) == (FAILED, "internal_error", COMPLETED)
+
+
+def test_an_outage_keeps_every_verdict(supervisor: Supervisor, monkeypatch: pytest.MonkeyPatch) -> None:
+    first, second = running(supervisor, 2)
+    supervisor._unsettled = [(first, outcome()), (second, outcome())]
+    with monkeypatch.context() as outage:
+        outage.setattr(tasks, "complete", refuse(first, OperationalError("database is locked")))
+        with pytest.raises(OperationalError):
+            supervisor._serve_ledger()
+    assert (status(first), status(second), len(supervisor._unsettled)) == (IN_PROGRESS, IN_PROGRESS, 2)
+    supervisor._serve_ledger()
+    assert (status(first), status(second)) == (COMPLETED, COMPLETED)
+
+
+def test_the_heartbeat_comes_before_verdicts_and_keeps_their_claims(
+    supervisor: Supervisor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (claim,) = running(supervisor)
+    supervisor._unsettled = [(claim, outcome())]
+    with monkeypatch.context() as outage:
+        outage.setattr(tasks, "complete", refuse(claim, OperationalError("database is locked")))
+        with pytest.raises(OperationalError):
+            supervisor._serve_ledger()
+    assert [worker.name for worker in heartbeats.fresh()] == [supervisor.name]
+    assert status(claim) == IN_PROGRESS, "a result that waits to be written is not given back"
+    supervisor._serve_ledger()
+    assert status(claim) == COMPLETED
+
+
+def test_progress_that_is_refused_is_lost_and_nothing_else(
+    supervisor: Supervisor, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def refused(*_: Any, **__: Any) -> bool:
+        raise ValueError("A string literal cannot contain NUL (0x00) characters.")
+
+    (claim,) = running(supervisor)
+    monkeypatch.setattr(tasks, "report", refused)
+    process = type("Process", (), {"claim": claim, "stage": None})()
+    supervisor._report(process, processes.Progress("transcribe", 0.5))  # type: ignore[arg-type]
+    assert f"task {claim.uuid}: its progress" in caplog.text
+
+
+@pytest.fixture
+def broken_disk(monkeypatch: pytest.MonkeyPatch, ledger: str) -> None:
+    def fail(*_: Any, **__: Any) -> None:
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr(removal.shutil, "rmtree", fail)
+    monkeypatch.setattr(Path, "rename", fail)
+    monkeypatch.setattr(Path, "iterdir", fail)
+
+
+@pytest.mark.usefixtures("broken_disk")
+def test_files_that_cannot_be_removed_stop_no_verdict(
+    supervisor: Supervisor, settings: Settings, caplog: pytest.LogCaptureFixture
+) -> None:
+    deleted, cancelled, failed, good = running(supervisor, 4)
+    for claim in (deleted, cancelled, failed):
+        (settings.cache.path / claim.uuid / f"stems-{claim.claim_no}").mkdir(parents=True)
+    tasks.delete(deleted.uuid)
+    tasks.cancel(cancelled.uuid)
+    wrong = Failure("invalid_media", "It cannot be decoded.", [], 1.0, {})
+    supervisor._unsettled = [(deleted, outcome()), (cancelled, outcome()), (failed, wrong), (good, outcome())]
+    supervisor._serve_ledger()
+    assert (status(failed), status(good)) == (FAILED, COMPLETED)
+    assert all(f"task {claim.uuid}: files cannot be removed" in caplog.text for claim in (deleted, cancelled, failed))
+
+
+@pytest.mark.usefixtures("broken_disk")
+def test_at_the_end_too_every_task_is_given_back(supervisor: Supervisor) -> None:
+    deleted, kept = running(supervisor, 2)
+    tasks.delete(deleted.uuid)
+    supervisor._unsettled = [(deleted, outcome()), (kept, None)]
+    supervisor._end()
+    assert (row(kept.uuid).status, row(kept.uuid).crashes) == (QUEUED, 0)
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def half_sent(settings: Settings, ledger: str, clock: Clock) -> Iterator[Supervisor]:
+    supervisor = Supervisor(settings, [SLOT], alone=False, clock=clock, serve=processes.send_half)
+    yield supervisor
+    supervisor._pool.end(hurried=True)
+
+
+def tick_until(supervisor: Supervisor, done: Callable[[], object], what: str) -> None:
+    """In a thread: a loop that is blocked must fail the test, and not hang it."""
+    over = threading.Event()
+
+    def tick() -> None:
+        while not over.is_set():
+            supervisor._tick()
+
+    thread = threading.Thread(target=tick, daemon=True)
+    thread.start()
+    try:
+        until(done, what)
+    finally:
+        over.set()
+    thread.join(10)
+    assert not thread.is_alive(), "the loop is blocked"
+
+
+@pytest.mark.parametrize("ledger_url", ["sqlite"], indirect=True)
+def test_a_half_sent_result_does_not_block_the_loop(half_sent: Supervisor, clock: Clock) -> None:
+    identifier = queued()
+    tick_until(half_sent, lambda: row(identifier).stage == "transcribe", "it runs")
+    (process,) = half_sent._pool.processes
+    until(lambda: Path(f"/proc/{process.process.pid}/stat").read_text().split()[2] == "T", "it has stopped half-way")
+    beaten = heartbeats.fresh()[0].heartbeat_at
+    clock.now += 10
+    tick_until(half_sent, lambda: heartbeats.fresh()[0].heartbeat_at > beaten, "another heartbeat")
+    assert row(identifier).status == IN_PROGRESS
+    clock.now += 60
+    tick_until(half_sent, lambda: row(identifier).status == FAILED, "its time is over")
+    assert row(identifier).error_code == "timeout"
+    assert not process.process.is_alive()
+
+
+@pytest.mark.parametrize("ledger_url", ["sqlite"], indirect=True)
+def test_a_stop_gives_back_before_it_waits_and_waits_once(
+    settings: Settings, ledger: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slots = [replace(SLOT, number=number) for number in range(4)]
+    supervisor = Supervisor(settings, slots, alone=False, serve=processes.ignore_end)
+    tick_until(supervisor, lambda: [p.ready for p in supervisor._pool.processes] == [True] * 4, "all are ready")
+    identifier = queued()
+    tick_until(supervisor, lambda: row(identifier).status == IN_PROGRESS, "one is busy")
+    seen: list[tuple[str, int, int]] = []
+    waited: list[float] = []
+    end = supervisor._pool.end
+
+    def ending(hurried: bool) -> None:
+        alive = sum(process.process.is_alive() for process in supervisor._pool.processes)
+        seen.append((row(identifier).status, row(identifier).crashes, alive))
+        for process in supervisor._pool.processes:
+            join = process.process.join
+            monkeypatch.setattr(process.process, "join", lambda seconds, join=join: (waited.append(seconds), join(0.1)))
+        end(hurried)
+
+    monkeypatch.setattr(supervisor._pool, "end", ending)
+    supervisor._end()
+    assert seen == [(QUEUED, 0, 3)]
+    assert waited[0] > waited[1] > waited[2], "the later ones have only what the first left"
+    assert not supervisor._pool.processes
