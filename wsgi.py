@@ -13,4 +13,4 @@ try:
 except SettingsError as error:
     sys.exit(f"cannot start: {error}")
 except DatabaseError as error:
-    sys.exit(f"cannot start: the ledger does not answer: {error}")
+    sys.exit(f"cannot start: the database is not available: {error}")

@@ -35,7 +35,7 @@ def live() -> Any:
 @blueprint.response(200, Health, example={"status": "ok"})
 @documented_errors(blueprint, 503)
 def ready() -> Any:
-    """Answer 200 when the ledger answers, a worker's heartbeat is fresh, and there is room for uploads."""
+    """Answer 200 when the database answers, a worker's heartbeat is fresh, and there is room for uploads."""
     reason = _no_worker(heartbeats.fresh()) or _no_room(get_settings())
     if reason:
         raise ServiceUnavailable(reason, retry_after=RETRY_SECONDS)
@@ -45,12 +45,12 @@ def ready() -> Any:
 def _no_worker(workers: list[heartbeats.Worker]) -> str | None:
     """Why no task could run now; None when one could, or could soon."""
     if not workers:
-        return f"No worker has been heard of for {heartbeats.FRESH_SECONDS:.0f} s; start one with: python -m workers"
+        return f"No worker heartbeat for {heartbeats.FRESH_SECONDS:.0f} s; start one with: python -m workers"
     devices = [device for each in workers for device in json.loads(each.devices)]
     if not devices or any(device["state"] != "down" for device in devices):
         return None
     causes = sorted({f"{device['device']}: {device['cause']}" for device in devices})
-    return f"Every device process dies before it is ready ({'; '.join(causes)}); the worker's log says more."
+    return f"Every device process dies before it is ready ({'; '.join(causes)}); see the worker's log."
 
 
 def _no_room(settings: Settings) -> str | None:

@@ -12,9 +12,9 @@ from app.api.query import QueryBlueprint
 from app.core.db import tasks
 from app.formats import MIMETYPES, writers
 from app.formats.file_name import download_name
+from app.http_errors import reject
 from app.openapi import documented_errors
 from app.schemas.result import ResultParameters, documented_formats
-from app.submission.uploads import reject
 
 blueprint = QueryBlueprint("Result", __name__, description="Results as files.")
 

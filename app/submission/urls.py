@@ -11,6 +11,7 @@ from typing import Any
 from app.core.errors import SpeechError
 from app.core.net.addresses import Gate, Target, UnresolvedError, is_literal, parse
 from app.core.settings import Fetch
+from app.http_errors import reject
 from app.submission import uploads
 
 LOOKUP_SECONDS = 3.0
@@ -42,7 +43,7 @@ def admit(target: Target, fetch: Fetch) -> None:
     if isinstance(verdict, UnresolvedError) and not verdict.surely:
         return
     if isinstance(verdict, SpeechError):
-        uploads.reject({"file_url": [_said(verdict)]})
+        reject({"file_url": [_said(verdict)]})
     if verdict is not None:
         raise verdict
 
@@ -70,7 +71,7 @@ def _looked_up(gate: Gate, target: Target) -> Exception | None:
 def _admitted(gate: Gate, target: Target) -> Exception | None:
     try:
         gate.admit(target)
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - raised again in the thread that asked
         return error
     return None
 
