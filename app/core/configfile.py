@@ -1,4 +1,4 @@
-"""Read one YAML file into dataclasses, strictly: whatever is wrong is told with the file, the line and the key."""
+"""Read one YAML file into dataclasses, strictly: every error names the file, the line and the key."""
 
 from __future__ import annotations
 
