@@ -17,6 +17,7 @@ from app.core.logs import configure_logging
 from app.core.settings import Settings
 from app.current import DEFAULTS, SETTINGS
 from app.schemas.transcription import TranscriptionParameters, server_defaults
+from app.submission.admission import limit_submissions
 from app.submission.uploads import UploadRequest, discard_parts
 
 MEBIBYTE = 1024 * 1024
@@ -53,6 +54,7 @@ def create_app(settings: Settings) -> Flask:
     app.extensions[DEFAULTS] = _load_defaults(app, settings)
     cross_site.protect(app)
     _prepare_requests(app)
+    limit_submissions(app, {blueprint.name for blueprint in submissions})
     _trust_proxies(app, settings.server.trusted_proxies)
     return app
 

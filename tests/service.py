@@ -15,6 +15,7 @@ from typing import Any
 
 import psutil
 import requests
+import yaml
 
 ROOT = Path(__file__).resolve().parent.parent
 MINI = ROOT / "models" / "mini"
@@ -38,6 +39,17 @@ def until(condition: Callable[[], Any], what: str, patience: float = PATIENCE, e
             return answer
         time.sleep(every)
     raise AssertionError(f"not within {patience:.0f} s: {what}")
+
+
+def write_config(folder: Path, **sections: Any) -> Path:
+    """A config.yaml in ``folder`` with ``sections`` beside those of the mini models."""
+    config = yaml.safe_load((MINI / "config.yaml").read_text())
+    config["models"]["path"] = str(MINI)
+    for section, values in sections.items():
+        config[section] = config.get(section, {}) | values
+    path = folder / "config.yaml"
+    path.write_text(yaml.safe_dump(config))
+    return path
 
 
 class Service:

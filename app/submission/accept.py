@@ -9,23 +9,21 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from flask import g, request
+from flask import g, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_smorest import Blueprint
 from marshmallow import Schema, ValidationError
 from webargs.flaskparser import FlaskParser
 from werkzeug.datastructures import FileStorage
-from werkzeug.exceptions import TooManyRequests
 
 from app.api.query import query
 from app.core.db import tasks
 from app.core.net.addresses import parse
 from app.core.storage.paths import folder_of
 from app.current import get_settings
+from app.http_errors import reject
 from app.schemas.parameters import Parameters
 from app.submission import uploads, urls
-
-RETRY_SECONDS = 30
 
 
 class ParametersParser(FlaskParser):
@@ -55,7 +53,7 @@ class ParametersParser(FlaskParser):
 
     def handle_error(self, error: ValidationError, req: Any, schema: Any, **kwargs: Any) -> Any:
         messages = error.messages.get("query", error.messages) if isinstance(error.messages, dict) else {}
-        uploads.reject(messages)
+        reject(messages)
 
 
 class SubmissionBlueprint(Blueprint):
@@ -73,18 +71,16 @@ def _nothing_said(value: str, schema: Schema, name: str) -> str | None:
 def submit(task_type: str, params: dict[str, Any], warnings: Sequence[str] = ()) -> ResponseReturnValue:
     """Queue the request's recording as a task, with what it warns of so far, and return the answer of POST.
 
-    Answers 422 without exactly one non-empty file or usable URL, 429 when the queue is full, 507 when the disk is.
+    Answers 422 without exactly one non-empty file or usable URL, 507 when the disk is full.
     """
     settings = get_settings()
     link = parse(g.file_url) if g.file_url else None
     upload = None if link else uploads.received(request)
-    if tasks.queued() >= settings.limits.max_queued:
-        raise TooManyRequests("The queue is full; try again later.", retry_after=RETRY_SECONDS)
     stored = {name: None if value == math.inf else value for name, value in params.items() if name != "hf_token"}
     identifier = str(uuid.uuid4())
     if upload is not None:
         _keep(upload, folder_of(settings.cache.path, identifier))
-        # When the commit fails, nobody knows on which side of it: the folder stays, and the purge removes it if no row came.
+        # When the commit fails, the row may exist or not: the folder stays, and the purge removes it if there is no row.
         tasks.submit(identifier, task_type, stored, uploads.label(upload), list(warnings))
     elif link is not None:
         uploads.check_space(settings.cache.path, settings.limits.min_free_mb)
@@ -93,7 +89,7 @@ def submit(task_type: str, params: dict[str, Any], warnings: Sequence[str] = ())
         tasks.submit(identifier, task_type, stored, link.label, list(warnings), source_url=link.url)
     name = task_type.replace("-", " ").capitalize()
     answer = {"identifier": identifier, "status": "QUEUED", "message": f"{name} task has queued"}
-    return answer, 201, {"Location": f"/task/{identifier}"}
+    return answer, 201, {"Location": url_for("Task.show", identifier=identifier)}
 
 
 def _keep(upload: FileStorage, folder: Path) -> None:

@@ -79,7 +79,7 @@ def test_an_upload_reaches_the_service_while_it_is_sent(proxy: str, service: Ser
     port = int(proxy.rsplit(":", 1)[1])
     with socket.create_connection(("127.0.0.1", port), timeout=60) as client:
         head = (
-            "POST /transcription HTTP/1.1\r\nHost: x\r\nContent-Type: multipart/form-data; boundary=x\r\n"
+            "POST /transcription HTTP/1.1\r\nHost: localhost\r\nContent-Type: multipart/form-data; boundary=x\r\n"
             f"Content-Length: {len(form + end)}\r\n\r\n"
         )
         client.sendall(head.encode() + form)
