@@ -65,5 +65,5 @@ def _stems(row: Task) -> dict[str, Path]:
 
 
 def _gone() -> NoReturn:
-    """For the moment in which a purge has told the ledger, but not yet whoever read the row before."""
+    """Answer 410 when a purge removed the files after this request had read the row."""
     raise Gone("The files of this task have been removed.")
