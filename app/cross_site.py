@@ -21,13 +21,13 @@ PREFLIGHT_SECONDS = "600"
 def protect(app: Flask) -> None:
     """Refuse foreign names in ``Host`` with 400 and foreign pages with 403; answer those of ``server.cors_origins``."""
     server = get_settings(app).server
-    names = own_names(server)
+    names = list_own_names(server)
     app.before_request(lambda: _check_host(names))
     app.before_request(lambda: _check_origin(server))
     app.after_request(lambda response: _allow_origin(response, server))
 
 
-def own_names(server: Server) -> frozenset[str]:
+def list_own_names(server: Server) -> frozenset[str]:
     """The names by which requests may address this server, in lower case; a leading dot stands for all names below."""
     machine = socket.gethostname().lower()
     names = {"localhost", ".localhost", machine, f"{machine}.local", server.host, *server.allowed_hosts}
