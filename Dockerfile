@@ -42,5 +42,6 @@ VOLUME ["/srv/speech/models", "/srv/speech/cache", "/srv/speech/ledger"]
 HEALTHCHECK --interval=30s --timeout=5s --start-period=20s \
     CMD ["python", "-c", "import os, urllib.request as u; u.urlopen('http://127.0.0.1:%s/health/live' % os.environ['PORT'], timeout=4)"]
 
-# gunicorn's heartbeat file belongs into memory: on a busy disk its workers would be taken for dead.
+# gunicorn's heartbeat file belongs in memory: on a busy disk its workers would be taken for dead.
+# A stop lets uploads end (server.graceful_timeout, 60 s): docker stop --time 75. Docker itself waits 10 s and kills.
 CMD ["gunicorn", "-c", "gunicorn.conf.py", "--worker-tmp-dir", "/dev/shm", "wsgi:app"]

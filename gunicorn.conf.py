@@ -1,5 +1,6 @@
-"""gunicorn: a few processes with threads; one slow upload holds one thread and nobody else."""
+"""gunicorn: a few processes with threads; slow clients wait without one, or hold at most half of them (app/server)."""
 
+import os
 import sys
 
 from app.core import settings
@@ -10,14 +11,18 @@ try:
 except SettingsError as error:
     sys.exit(f"cannot start: {error}")
 
+HONCHO_SECONDS = 4  # honcho kills what still runs 5 s after a Ctrl-C
+
 bind = f"{_settings.server.host}:{_settings.server.port}"
 workers = _settings.server.processes
-worker_class = "gthread"
+worker_class = "app.server.worker.PatientWorker"
 threads = _settings.server.threads
-graceful_timeout = 4
+graceful_timeout = _settings.server.graceful_timeout
+if "HONCHO_PROCESS_NAME" in os.environ:
+    graceful_timeout = min(graceful_timeout, HONCHO_SECONDS)
 keepalive = 5
 limit_request_line = 8190  # prompts may travel in the query
 control_socket_disable = True  # two instances would fight over the one in the home folder
+logger_class = "app.server.logs.EscapingLogger"
 accesslog = "-"
-# The path only: a query string may hold a token.
 access_log_format = '%(h)s "%(m)s %(U)s" %(s)s %(b)s bytes %(M)s ms'

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from flask import Flask, request
-from flask.typing import ResponseReturnValue
 from marshmallow import ValidationError
+from werkzeug.middleware.proxy_fix import ProxyFix
 
-from app import openapi
+from app import cross_site, openapi
 from app.api import bgm_separation, docs, errors, files, health, models, results, tasks, transcription, vad
 from app.core.configfile import place
 from app.core.db import connection
@@ -16,6 +16,7 @@ from app.core.params import TranscriptionParams
 from app.core.settings import Settings
 from app.current import DEFAULTS, SETTINGS
 from app.schemas.transcription import TranscriptionParameters
+from app.submission.admission import limit_submissions
 from app.submission.uploads import UploadRequest, discard_parts
 
 MEBIBYTE = 1024 * 1024
@@ -28,7 +29,7 @@ class SpeechFlask(Flask):
 
 
 def create_app(settings: Settings) -> Flask:
-    """The WSGI application on ``settings``; opens the ledger. Raises SettingsError when the settings cannot be used."""
+    """The WSGI application on ``settings``; opens the database. Raises SettingsError for settings that cannot be used."""
     configure_logging()
     app = SpeechFlask(__name__)
     app.extensions[SETTINGS] = settings
@@ -50,7 +51,10 @@ def create_app(settings: Settings) -> Flask:
     app.register_blueprint(docs.blueprint)
     errors.register(app, api)
     app.extensions[DEFAULTS] = _load_defaults(app, settings)
-    _connect_requests(app)
+    cross_site.protect(app)
+    _prepare_requests(app)
+    limit_submissions(app, {blueprint.name for blueprint in submissions})
+    _trust_proxies(app, settings.server.trusted_proxies)
     return app
 
 
@@ -65,18 +69,25 @@ def _load_defaults(app: Flask, settings: Settings) -> TranscriptionParams:
     return defaults
 
 
-def _connect_requests(app: Flask) -> None:
+def _prepare_requests(app: Flask) -> None:
     @app.before_request
-    def bound_body() -> None:
+    def limit_body() -> None:
         if request.mimetype != "multipart/form-data":  # any other body is parsed in memory
             request.max_content_length = FORM_FIELDS_BYTES
 
     @app.before_request
-    def open_ledger() -> ResponseReturnValue | None:
+    def open_database() -> None:
         if request.endpoint != "Health.live":
             connection.ensure()
-        return None
 
     @app.teardown_request
     def clean_up(error: BaseException | None) -> None:
         discard_parts(request.environ)
+
+
+def _trust_proxies(app: Flask, count: int) -> None:
+    """Take the client's address, the scheme, the host and the prefix from the headers of the last ``count`` proxies."""
+    if count:
+        app.wsgi_app = ProxyFix(  # type: ignore[method-assign]
+            app.wsgi_app, x_for=count, x_proto=count, x_host=count, x_prefix=count
+        )

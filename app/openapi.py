@@ -36,11 +36,12 @@ MESSAGES: dict[int, tuple[str, dict[str, list[str]] | None]] = {
         "The request cannot be accepted.",
         {"threshold": ["Must be greater than or equal to 0 and less than or equal to 1."]},
     ),
+    408: ("The request's body arrived at less than 1 kB/s for 30 s.", None),
     429: ("The queue is full; try again later.", None),
     503: ("The database is temporarily unavailable; try again.", None),
     507: ("The server has no room for this recording; try again later.", None),
 }
-SUBMISSION_ERRORS = (400, 413, 422, 429, 503, 507)
+SUBMISSION_ERRORS = (400, 408, 413, 422, 429, 503, 507)
 
 View = Callable[..., Any]
 

@@ -15,6 +15,7 @@ from typing import Any
 
 import psutil
 import requests
+import yaml
 
 ROOT = Path(__file__).resolve().parent.parent
 MINI = ROOT / "models" / "mini"
@@ -66,6 +67,17 @@ def promptly(seconds: float) -> float:
     running = int(Path("/proc/loadavg").read_text().split()[3].split("/")[0])
     waiting = max(running, os.getloadavg()[0]) / (os.cpu_count() or 1)
     return seconds * max(2.0, 1.0 + waiting)
+
+
+def write_config(folder: Path, **sections: Any) -> Path:
+    """A config.yaml in ``folder`` with ``sections`` beside those of the mini models."""
+    config = yaml.safe_load((MINI / "config.yaml").read_text())
+    config["models"]["path"] = str(MINI)
+    for section, values in sections.items():
+        config[section] = config.get(section, {}) | values
+    path = folder / "config.yaml"
+    path.write_text(yaml.safe_dump(config))
+    return path
 
 
 class Service:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib.util import find_spec
 from pathlib import Path
 
-from flask import Blueprint, Response, make_response, redirect, render_template, send_from_directory
+from flask import Blueprint, Response, make_response, redirect, render_template, send_from_directory, url_for
 from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import NotFound
 
@@ -21,7 +21,7 @@ DAY = 86400
 
 @blueprint.get("/")
 def index() -> ResponseReturnValue:
-    return redirect("/docs")
+    return redirect(url_for("docs.swagger"))
 
 
 @blueprint.get("/docs")

@@ -7,16 +7,18 @@ import logging
 from http import HTTPStatus
 from typing import Any
 
-from flask import Flask
+from flask import Flask, Response, current_app, json, request
 from flask_smorest import Api
-from peewee import DatabaseError, InterfaceError
+from peewee import DatabaseError, InterfaceError, OperationalError
 from werkzeug.exceptions import HTTPException, ServiceUnavailable
 
 from app.core.db.connection import database
-from app.submission.uploads import InsufficientStorage
+from app.http_errors import InsufficientStorage
 
 log = logging.getLogger(__name__)
 RETRY_SECONDS = 5
+UNAVAILABLE = "The database is temporarily unavailable; try again."
+INTERNAL = "Internal error; see the server log."
 
 
 class SpeechApi(Api):
@@ -25,31 +27,44 @@ class SpeechApi(Api):
     def handle_http_exception(self, error: HTTPException) -> Any:
         data: dict[str, Any] = getattr(error, "data", None) or {}
         code = error.code or 500
+        message = INTERNAL if code == HTTPStatus.INTERNAL_SERVER_ERROR else data.get("message") or error.description
         payload = {
             "code": code,
             "status": HTTPStatus(code).phrase,
-            "message": data.get("message") or error.description or HTTPStatus(code).description,
+            "message": message or HTTPStatus(code).description,
         }
         if data.get("errors"):
             payload["errors"] = data["errors"]
         headers = {name: value for name, value in error.get_headers() if name != "Content-Type"}
         return payload, code, headers
 
+    def _openapi_json(self) -> Response:
+        """The document, whose addresses begin with the prefix under which a proxy serves it."""
+        document = self.spec.to_dict() | {"servers": [{"url": request.script_root or "/"}]}
+        return current_app.response_class(json.dumps(document, indent=2, sort_keys=False), mimetype="application/json")
+
 
 def register(app: Flask, api: SpeechApi) -> None:
-    """Translate what the disk and the ledger say into 507 and 503."""
+    """Answer 507 when the disk is full and 503 while the database cannot be used; other errors are bugs, and 500."""
 
-    def of_the_disk(error: OSError) -> Any:
+    def handle_disk_error(error: OSError) -> Any:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             return api.handle_http_exception(InsufficientStorage())
         raise error
 
-    def of_the_ledger(error: Exception) -> Any:
-        log.error("ledger unavailable: %s", error)
+    def handle_unavailable(error: Exception) -> Any:
+        log.error("database unavailable: %s", error)
         database.close()  # the next request opens a fresh connection: this one may be gone for good
-        say = "The ledger does not answer at the moment; try again."
-        return api.handle_http_exception(ServiceUnavailable(say, retry_after=RETRY_SECONDS))
+        return api.handle_http_exception(ServiceUnavailable(UNAVAILABLE, retry_after=RETRY_SECONDS))
 
-    app.register_error_handler(OSError, of_the_disk)
-    app.register_error_handler(DatabaseError, of_the_ledger)
-    app.register_error_handler(InterfaceError, of_the_ledger)
+    def handle_database_error(error: DatabaseError) -> Any:
+        # SQLite raises the base class itself for a file that is damaged or no database; what is derived from it is about
+        # the statement: retrying it would fail again.
+        if type(error) is DatabaseError:
+            return handle_unavailable(error)
+        raise error
+
+    app.register_error_handler(OSError, handle_disk_error)
+    app.register_error_handler(OperationalError, handle_unavailable)
+    app.register_error_handler(InterfaceError, handle_unavailable)
+    app.register_error_handler(DatabaseError, handle_database_error)

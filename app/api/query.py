@@ -10,7 +10,7 @@ from marshmallow import Schema, ValidationError
 from webargs.flaskparser import FlaskParser
 from werkzeug.datastructures import MultiDict
 
-from app.submission.uploads import reject
+from app.http_errors import reject
 
 
 class QueryParser(FlaskParser):

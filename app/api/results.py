@@ -13,9 +13,9 @@ from app.core.db import renderings, results
 from app.core.db.tasks import Task
 from app.formats import MIMETYPES, VERSION, Writer, writers
 from app.formats.file_name import download_name
+from app.http_errors import reject
 from app.openapi import documented_errors
 from app.schemas.result import ResultParameters, documented_formats
-from app.submission.uploads import reject
 
 blueprint = QueryBlueprint("Result", __name__, description="Results as files.")
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 import json
 import logging
 from typing import Any
-from urllib.parse import urlencode
 
-from flask import Response, current_app
+from flask import Response, current_app, url_for
 from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import Conflict
 
@@ -113,4 +112,4 @@ def facts(row: tasks.Task, queue_position: int | None) -> dict[str, Any]:
 
 
 def _address(parameters: dict[str, Any]) -> str:
-    return f"/task?{urlencode(parameters)}"
+    return url_for("Task.list_tasks", **parameters)

@@ -44,12 +44,31 @@ def _limited(default: Any, **limits: Any) -> Any:
     return field(default=default, metadata=limits)
 
 
+def _check_host(entry: str) -> None:
+    """Raise ValueError for what is neither ``*``, a host name, an IP address, nor ``.name`` for all names below one."""
+    if not re.fullmatch(r"\*|\.?[A-Za-z0-9_](?:[A-Za-z0-9._-]*[A-Za-z0-9_])?|\[?[0-9A-Fa-f]*:[0-9A-Fa-f:.]*\]?", entry):
+        raise ValueError(f"{entry!r:.60} is not a host name; names stand without scheme, port and path")
+
+
+def _check_origin(entry: str) -> None:
+    """Raise ValueError for what no browser sends as ``Origin``."""
+    if not re.fullmatch(r"[a-z][a-z0-9+.-]*://[a-z0-9._\[\]:-]+", entry) or entry.endswith((":80", ":443")):
+        say = (
+            "an origin is scheme and host in lower case, and a port that is not the scheme's own: https://page.example"
+        )
+        raise ValueError(f"{entry!r:.60} is not an origin; {say}")
+
+
 @dataclass(frozen=True)
 class Server:
     host: str = "127.0.0.1"
     port: int = _limited(8000, least=1, most=65535)
     processes: int = _limited(2, least=1, most=64)
     threads: int = _limited(16, least=2, most=512)
+    graceful_timeout: int = _limited(60, least=1, most=3600)
+    allowed_hosts: tuple[str, ...] = _limited((), each=_check_host)
+    cors_origins: tuple[str, ...] = _limited((), each=_check_origin)
+    trusted_proxies: int = _limited(0, least=0, most=16)
 
 
 @dataclass(frozen=True)
@@ -117,6 +136,7 @@ class Limits:
     max_audio_hours: float = _limited(12.0, least=0.01, most=1000.0)
     max_queued: int = _limited(1000, least=1)
     min_free_mb: int = _limited(500, least=0)
+    min_upload_kb_per_second: float = _limited(1.0, least=0.0, most=1e6)
 
 
 @dataclass(frozen=True)
@@ -172,7 +192,7 @@ def load(environ: Mapping[str, str] | None = None, root: Path = ROOT) -> Setting
 
 
 def _dotenv(path: Path) -> dict[str, str]:
-    """The NAME=value lines of ``path``; what is not one is told by its line alone, as it may be a token."""
+    """The NAME=value lines of ``path``; of any other line the error names only the number, as it may hold a token."""
     values: dict[str, str] = {}
     if path.is_file():
         for line in parse_stream(io.StringIO(path.read_text(encoding="utf-8"))):

@@ -7,10 +7,9 @@ import uuid
 from collections.abc import Sequence
 from pathlib import Path
 
-from flask import request
+from flask import request, url_for
 from flask.typing import ResponseReturnValue
 from werkzeug.datastructures import FileStorage
-from werkzeug.exceptions import TooManyRequests
 
 from app.core.db import tasks
 from app.core.net.addresses import parse
@@ -19,19 +18,15 @@ from app.core.storage.paths import folder_of
 from app.current import get_settings
 from app.submission import uploads, urls
 
-RETRY_SECONDS = 30
-
 
 def submit(task_type: str, params: Params, file_url: str | None, warnings: Sequence[str] = ()) -> ResponseReturnValue:
     """Queue a task with the request's upload, or with the recording at ``file_url``.
 
-    Answers 422 without exactly one non-empty file or a usable URL, 429 when the queue is full, 507 when the disk is full.
+    Answers 422 without exactly one non-empty file or a usable URL, 507 when the disk is full.
     """
     settings = get_settings()
     link = parse(file_url) if file_url else None
     upload = None if link else uploads.received(request)
-    if tasks.queued() >= settings.limits.max_queued:
-        raise TooManyRequests("The queue is full; try again later.", retry_after=RETRY_SECONDS)
     stored = params.to_json()
     identifier = str(uuid.uuid4())
     if upload is not None:
@@ -45,7 +40,7 @@ def submit(task_type: str, params: Params, file_url: str | None, warnings: Seque
         tasks.submit(identifier, task_type, stored, link.label, list(warnings), source_url=link.url)
     name = task_type.replace("-", " ").capitalize()
     answer = {"identifier": identifier, "status": "QUEUED", "message": f"{name} task has queued"}
-    return answer, 201, {"Location": f"/task/{identifier}"}
+    return answer, 201, {"Location": url_for("Task.show", identifier=identifier)}
 
 
 def _keep(upload: FileStorage, folder: Path) -> None:

@@ -13,7 +13,8 @@ from webargs.flaskparser import FlaskParser
 from app.api.query import query
 from app.core.params import FILE_URL, P, Params
 from app.current import get_settings
-from app.submission import uploads, urls
+from app.http_errors import reject
+from app.submission import urls
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,7 @@ class ParametersParser(FlaskParser):
 
     def handle_error(self, error: ValidationError, req: Any, schema: Any, **kwargs: Any) -> Any:
         messages = error.messages.get("query", error.messages) if isinstance(error.messages, dict) else {}
-        uploads.reject(messages)
+        reject(messages)
 
 
 class SubmissionBlueprint(Blueprint):

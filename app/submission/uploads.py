@@ -9,24 +9,19 @@ from pathlib import Path
 from typing import IO, Any
 
 from flask import Request
-from flask_smorest import abort as abort_with_errors
 from werkzeug.datastructures import FileStorage
-from werkzeug.exceptions import BadRequest, HTTPException
+from werkzeug.exceptions import BadRequest
 from werkzeug.formparser import FormDataParser
 
 from app.core.storage.durable import sync_file, sync_folder
 from app.core.storage.paths import INCOMING, SOURCE
 from app.core.storage.space import MEBIBYTE, has_space
 from app.current import get_settings
+from app.http_errors import InsufficientStorage, reject
 
 LABEL_LENGTH = 1024
 UNKNOWN_FIELD = "There is no such file field; send the recording as 'file'."
 NO_RECORDING = "Send the recording as multipart form field 'file', or its URL as 'file_url'."
-
-
-class InsufficientStorage(HTTPException):
-    code = 507
-    description = "The server has no room for this recording; try again later."
 
 
 class ReadableForm(FormDataParser):
@@ -83,10 +78,6 @@ def received(request: Request) -> FileStorage:
     if upload.stream.seek(0, os.SEEK_END) == 0:
         reject({"file": ["The file is empty."]})
     return upload
-
-
-def reject(errors: dict[str, list[str]]) -> Any:
-    abort_with_errors(422, message="The request cannot be accepted.", errors=errors)
 
 
 def keep(upload: FileStorage, folder: Path) -> None:

@@ -14,6 +14,7 @@ from app.core.errors import SpeechError
 from app.core.net.addresses import Gate, Target, UnresolvedError, is_literal, parse
 from app.core.params import FILE_URL
 from app.core.settings import Fetch
+from app.http_errors import reject
 from app.submission import uploads
 
 LOOKUP_SECONDS = 3.0
@@ -30,7 +31,7 @@ def mistakes(url: str, files: Collection[str], fetch: Fetch) -> dict[str, list[s
     try:
         parse(url)
     except SpeechError as error:
-        return unknown | {"file_url": [_said(error)]}
+        return unknown | {"file_url": [_describe(error)]}
     return unknown
 
 
@@ -41,22 +42,22 @@ def admit(target: Target, fetch: Fetch) -> None:
     download asks again anyway, for the addresses that it connects to.
     """
     gate = Gate(fetch.allow)
-    verdict = _admitted(gate, target) if is_literal(target.host) else _looked_up(gate, target)
+    verdict = _find_objection(gate, target) if is_literal(target.host) else _check_name(gate, target)
     if isinstance(verdict, UnresolvedError) and not verdict.surely:
         return
     if isinstance(verdict, SpeechError):
-        uploads.reject({"file_url": [_said(verdict)]})
+        reject({"file_url": [_describe(verdict)]})
     if verdict is not None:
         raise verdict
 
 
-def _looked_up(gate: Gate, target: Target) -> Exception | None:
+def _check_name(gate: Gate, target: Target) -> Exception | None:
     """The verdict on a name, or None when it is not there in time; the system's look-up itself cannot be given a limit."""
     answer: queue.SimpleQueue[Exception | None] = queue.SimpleQueue()
 
     def look_up() -> None:
         try:
-            answer.put(_admitted(gate, target))
+            answer.put(_find_objection(gate, target))
         finally:
             _lookups.release()
 
@@ -70,15 +71,15 @@ def _looked_up(gate: Gate, target: Target) -> Exception | None:
         return None
 
 
-def _admitted(gate: Gate, target: Target) -> Exception | None:
+def _find_objection(gate: Gate, target: Target) -> Exception | None:
     try:
         gate.admit(target)
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - raised again in the thread that asked
         return error
     return None
 
 
-def _said(error: SpeechError) -> str:
+def _describe(error: SpeechError) -> str:
     return str(error) if error.code == "blocked_address" else error.message
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from app.core.settings import Server, Workers
 from tests.deploy.conftest import HOME, Dockerfile, compose, tool
 from tests.service import ROOT
 
@@ -50,6 +51,11 @@ def test_the_service_reads_every_variable_it_is_passed(services: dict[str, Any])
     assert {"CONFIG", "DB_URL", "HF_TOKEN"} <= handed <= READ
     assert services["web"]["environment"].items() <= services["worker"]["environment"].items(), "one database for both"
     assert "HF_TOKEN" not in services["web"]["environment"], "the web process downloads no models"
+
+
+def test_a_stop_waits_longer_than_the_service_takes_to_end(services: dict[str, Any]) -> None:
+    assert int(services["web"]["stop_grace_period"].removesuffix("s")) > Server().graceful_timeout
+    assert int(services["worker"]["stop_grace_period"].removesuffix("s")) > Workers().drain_timeout
 
 
 def test_the_published_port_is_the_one_the_image_serves(services: dict[str, Any], dockerfile: Dockerfile) -> None:

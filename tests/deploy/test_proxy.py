@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import socket
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import urljoin
 
 import pytest
 import requests
 
 from app.core.settings import Limits, Server
 from tests.deploy.conftest import tool
-from tests.service import ROOT, SAMPLE, Service, free_port, until
+from tests.service import ROOT, SAMPLE, Service, free_port, until, write_config
 
 EXAMPLE = ROOT / "deploy" / "nginx.conf"
 LIMIT = 2  # MB
@@ -30,13 +32,32 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
 
 @pytest.fixture(scope="module")
 def proxy(service: Service, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Run nginx with the example on a free port and a smaller limit.
+    with running_nginx(service, tmp_path_factory.mktemp("nginx"), {}) as url:
+        yield url
 
-    Yield its address.
-    """
-    nginx = tool("nginx", "Debian: nginx-light")
-    folder, port = tmp_path_factory.mktemp("nginx"), free_port()
+
+@pytest.fixture(scope="module")
+def prefixed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of the service under /speech/, as the comment in the example says; its queue holds one task."""
+    folder = tmp_path_factory.mktemp("prefixed")
+    config = write_config(folder, server={"trusted_proxies": 1}, limits={"max_queued": 1})
+    service = Service(folder, config=config)
+    service.start_web()
     changes = {
+        "location / {": "location /speech/ {",
+        "proxy_pass http://speech;": "proxy_pass http://speech/;",
+        'X-Forwarded-Prefix "";': "X-Forwarded-Prefix /speech;",
+    }
+    with running_nginx(service, tmp_path_factory.mktemp("nginx"), changes) as url:
+        yield f"{url}/speech/"
+    service.stop()
+
+
+@contextlib.contextmanager
+def running_nginx(service: Service, folder: Path, changes: dict[str, str]) -> Iterator[str]:
+    """nginx with the example and ``changes``, on a free port and with a smaller limit; its address."""
+    nginx, port = tool("nginx", "Debian: nginx-light"), free_port()
+    changes |= {
         "listen 80;": f"listen 127.0.0.1:{port};",
         "127.0.0.1:8000": f"127.0.0.1:{service.port}",
         "4097m": f"{LIMIT}m",
@@ -82,7 +103,7 @@ def test_an_upload_reaches_the_service_while_it_is_sent(proxy: str, service: Ser
     port = int(proxy.rsplit(":", 1)[1])
     with socket.create_connection(("127.0.0.1", port), timeout=60) as client:
         head = (
-            "POST /transcription HTTP/1.1\r\nHost: x\r\nContent-Type: multipart/form-data; boundary=x\r\n"
+            "POST /transcription HTTP/1.1\r\nHost: localhost\r\nContent-Type: multipart/form-data; boundary=x\r\n"
             f"Content-Length: {len(form + end)}\r\n\r\n"
         )
         client.sendall(head.encode() + form)
@@ -112,6 +133,36 @@ def test_errors_of_the_service_pass_unchanged(proxy: str, service: Service) -> N
     assert (
         requests.get(f"{proxy}/task/x", timeout=30).json() == requests.get(f"{service.url}/task/x", timeout=30).json()
     )
+
+
+def test_under_a_prefix_the_pages_find_all_they_need(prefixed: str) -> None:
+    for page in ("docs", "docs/", "redoc", ""):
+        answer = requests.get(urljoin(prefixed, page), timeout=30)
+        assert answer.status_code == 200 and answer.url.startswith(prefixed)
+        links = re.findall(r'"([^":,]*(?:\.js|\.css|\.json))"', answer.text)
+        assert len(links) >= 2
+        for link in links:
+            found = requests.get(urljoin(answer.url, link), timeout=30)
+            assert found.status_code == 200 and found.url.startswith(prefixed), link
+    document = requests.get(urljoin(prefixed, "openapi.json"), timeout=30).json()
+    assert [urljoin(prefixed, server["url"]) for server in document["servers"]] == [prefixed.rstrip("/")]
+
+
+def test_under_a_prefix_a_task_is_where_its_location_says(prefixed: str) -> None:
+    url = urljoin(prefixed, "transcription")
+    origin = {"Origin": prefixed.removesuffix("/speech/")}
+    answer = requests.post(url, files={"file": ("a.flac", SAMPLE.read_bytes())}, headers=origin, timeout=60)
+    assert answer.status_code == 201, answer.text
+    assert requests.get(urljoin(url, answer.headers["Location"]), timeout=30).json()["status"] == "QUEUED"
+    # The queue is full now: the refusal, which comes before the body is read, passes through nginx.
+    answer = requests.post(url, files={"file": ("a.flac", bytes(1_500_000))}, timeout=60)
+    assert answer.status_code == 429 and "queue is full" in answer.json()["message"]
+
+
+def test_headers_of_the_client_are_not_believed(prefixed: str) -> None:
+    forged = {"X-Forwarded-Prefix": "/evil", "X-Forwarded-Host": "evil.example"}
+    answer = requests.get(prefixed, headers=forged, allow_redirects=False, timeout=30)
+    assert (answer.status_code, answer.headers["Location"]) == (302, "/speech/docs")
 
 
 def test_the_example_allows_the_largest_upload_of_the_service() -> None:

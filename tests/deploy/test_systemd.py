@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from app.core.settings import Server, Workers
 from tests.deploy.conftest import HOME, tool
 from tests.service import ROOT
 
@@ -22,6 +23,11 @@ def test_systemd_accepts_the_unit(unit: Path, tmp_path: Path) -> None:
     (tmp_path / unit.name).write_text(here)
     done = subprocess.run([analyze, "verify", str(tmp_path / unit.name)], capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_a_stop_waits_longer_than_the_service_takes_to_end() -> None:
+    seconds = {unit.stem: int(re.findall(r"TimeoutStopSec=(\d+)", unit.read_text())[0]) for unit in UNITS}
+    assert seconds["speech-web"] > Server().graceful_timeout and seconds["speech-worker"] > Workers().drain_timeout
 
 
 def test_units_start_the_commands_of_the_procfile() -> None:

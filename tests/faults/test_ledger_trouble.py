@@ -19,7 +19,7 @@ GONE_SECONDS = 10.0
 
 def refused(answer: requests.Response) -> None:
     assert answer.status_code == 503, answer.text
-    assert int(answer.headers["Retry-After"]) > 0 and "ledger" in answer.json()["message"]
+    assert int(answer.headers["Retry-After"]) > 0 and "database" in answer.json()["message"]
 
 
 def test_fault_8_ledger_locked_a_finished_result_is_kept_until_it_can_be_written(tmp_path: Path) -> None:

@@ -61,7 +61,7 @@ def slow_upload(service: FaultyService) -> socket.socket:
     head = b'--b\r\nContent-Disposition: form-data; name="file"; filename="a.wav"\r\n\r\n'
     connection = socket.create_connection(("127.0.0.1", service.port), timeout=30)
     connection.sendall(
-        b"POST /transcription HTTP/1.1\r\nHost: here\r\nContent-Type: multipart/form-data; boundary=b\r\n"
+        b"POST /transcription HTTP/1.1\r\nHost: localhost\r\nContent-Type: multipart/form-data; boundary=b\r\n"
         b"Content-Length: 9000000\r\n\r\n" + head + b"x" * 200_000
     )
     until(lambda: list((service.cache / "incoming").glob("*.part")), "the upload has begun")

@@ -66,7 +66,7 @@ class Download:
             self.fetch.run()
         except SpeechError as error:
             self.error = error
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - the task fails, and its downloader goes on
             where = error.__traceback__
             while where is not None and where.tb_next is not None:
                 where = where.tb_next

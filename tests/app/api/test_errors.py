@@ -69,7 +69,7 @@ def test_errors_have_one_shape_whatever_is_accepted(
     assert "<html" not in answer.text and "Traceback" not in answer.text
 
 
-@pytest.mark.parametrize("error", [peewee.OperationalError, peewee.InterfaceError, peewee.InternalError])
+@pytest.mark.parametrize("error", [peewee.OperationalError, peewee.InterfaceError, peewee.DatabaseError])
 @pytest.mark.parametrize("call", ["get", "queued", "submit"])
 def test_ledger_that_does_not_answer_is_503_and_the_next_request_is_served(
     web: Flask, monkeypatch: pytest.MonkeyPatch, call: str, error: type[Exception]
@@ -84,6 +84,25 @@ def test_ledger_that_does_not_answer_is_503_and_the_next_request_is_served(
         assert "secret" not in refused(answer, 503)["message"]
         assert int(answer.headers["Retry-After"]) > 0
     assert web.test_client().get(f"/task/{identifier}").status_code == 200
+    submitted(web)
+
+
+@pytest.mark.parametrize(
+    "error", [peewee.IntegrityError, peewee.DataError, peewee.ProgrammingError, peewee.InternalError]
+)
+def test_statement_that_the_database_refuses_is_a_500_with_its_traceback_in_the_log(
+    web: Flask, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, error: type[Exception]
+) -> None:
+    def failing(*arguments: Any) -> Any:
+        raise error("UNIQUE constraint failed: a secret")
+
+    web.testing = False
+    with monkeypatch.context() as faulty:
+        faulty.setattr(tasks, "submit", failing)
+        answer = post(web)
+    assert refused(answer, 500)["message"] == "Internal error; see the server log."
+    assert "Retry-After" not in answer.headers
+    assert caplog.text.count(f"{error.__name__}: UNIQUE constraint failed") == 1 and "Traceback" in caplog.text
     submitted(web)
 
 

@@ -56,4 +56,4 @@ def test_not_ready_says_that_the_ledger_is_the_reason(web: Flask, monkeypatch: p
         raise OperationalError("connection refused")
 
     monkeypatch.setattr(connection.database.obj, "connect", unreachable)
-    assert "ledger" in refused(web.test_client().get("/health/ready"), 503)["message"]
+    assert "database" in refused(web.test_client().get("/health/ready"), 503)["message"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sys
 
 import pytest
 
@@ -24,6 +25,22 @@ def test_control_characters_are_escaped(code: int) -> None:
 def test_forged_line_stays_within_its_own() -> None:
     line = written("task %s", "x\n2026-01-01 00:00:00 INFO app: task y completed\x1b[2K")
     assert "\n" not in line and "\x1b" not in line
+
+
+@pytest.mark.parametrize("separator", ["\u2028", "\u2029"])
+def test_separators_of_unicode_are_escaped(separator: str) -> None:
+    assert written("a%sb", separator).endswith(f"a\\u{ord(separator):04x}b")
+
+
+def test_text_of_an_exception_forges_no_line_of_its_own() -> None:
+    try:
+        raise ValueError("bad name\n2026-01-01 00:00:00 ERROR app: forged\x1b[31m")
+    except ValueError:
+        record = logging.LogRecord("app.x", logging.ERROR, "x.py", 1, "failed", (), sys.exc_info())
+    first, *rest = OneLine(FORMAT).format(record).split("\n")
+    assert first.endswith("ERROR app.x: failed") and rest[0] == "  Traceback (most recent call last):"
+    assert all(line.startswith("  ") for line in rest)
+    assert any("forged\\x1b[31m" in line for line in rest)
 
 
 def test_ordinary_text_is_left_alone() -> None:

@@ -203,6 +203,14 @@ def test_refused_parameters_leave_nothing_of_the_upload(web: Flask) -> None:
     nothing_happened(web)
 
 
+def test_full_queue_reads_nothing_of_the_body(limited: Limited) -> None:
+    web = limited(max_queued=1)
+    submitted(web)
+    body = io.BytesIO(part("file", b"x" * MEBIBYTE, b"a.wav") + b"--x--" + LF)
+    refused(posted(web, b"", input_stream=body, content_length=len(body.getvalue())), 429)
+    assert body.tell() == 0
+
+
 def test_full_queue_takes_no_upload_until_a_task_is_claimed(limited: Limited) -> None:
     web = limited(max_queued=2)
     accepted = [submitted(web), submitted(web)]

@@ -1,0 +1,26 @@
+"""gunicorn's logs with control characters escaped; the access log shows the path as the client sent it."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from gunicorn.glogging import Logger
+
+from app.core.logs import OneLine
+
+
+class EscapingLogger(Logger):
+    """Every line of gunicorn's access and error log stays one line, whatever a client sent."""
+
+    def setup(self, cfg: Any) -> None:
+        super().setup(cfg)
+        for log in (self.error_log, self.access_log):
+            for handler in log.handlers:
+                if handler.formatter is not None:
+                    handler.setFormatter(OneLine(handler.formatter._fmt, handler.formatter.datefmt))
+
+    def atoms(self, resp: Any, req: Any, environ: dict[str, Any], request_time: timedelta) -> dict[str, Any]:
+        """gunicorn's atoms, with the path still percent-encoded. The query is left out: it may hold a token."""
+        atoms: dict[str, Any] = super().atoms(resp, req, environ, request_time)
+        return atoms | {"U": environ["RAW_URI"].partition("?")[0]}

@@ -1,0 +1,39 @@
+"""Decide whether a submission may begin, before any of its body is read."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from flask import Flask, request
+from werkzeug.exceptions import TooManyRequests
+
+from app.budget import ThreadBudget
+from app.core.db import tasks
+from app.current import get_settings
+
+UPLOAD_SHARE = 0.5
+QUEUE_RETRY_SECONDS = 30
+UPLOAD_RETRY_SECONDS = 5
+_HELD = "speech.upload_thread"
+
+
+def limit_submissions(app: Flask, blueprints: Collection[str]) -> None:
+    """Answer 429 to a POST to one of ``blueprints`` while the queue is full or too many threads are busy with others."""
+    budget = ThreadBudget(get_settings(app).server.threads, UPLOAD_SHARE)
+
+    @app.before_request
+    def admit_submission() -> None:
+        if request.method != "POST" or request.blueprint not in blueprints:
+            return
+        if not budget.take():
+            raise TooManyRequests(
+                "Too many uploads are in progress; try again later.", retry_after=UPLOAD_RETRY_SECONDS
+            )
+        request.environ[_HELD] = True
+        if tasks.queued() >= get_settings().limits.max_queued:
+            raise TooManyRequests("The queue is full; try again later.", retry_after=QUEUE_RETRY_SECONDS)
+
+    @app.teardown_request
+    def release_thread(error: BaseException | None) -> None:
+        if request.environ.pop(_HELD, False):
+            budget.give_back()

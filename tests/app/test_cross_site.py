@@ -1,0 +1,160 @@
+"""Pages of other sites neither read nor change anything through a visitor's browser; other clients notice nothing."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from flask import Flask
+from werkzeug.test import TestResponse
+
+from app.core.db import connection
+from app.core.settings import Settings
+from app.factory import create_app
+from tests.app.posting import refused, rows
+
+MakeApp = Callable[..., Flask]
+PAGE = "https://page.example"
+
+
+@pytest.fixture
+def served(mini_settings: Settings) -> Iterator[MakeApp]:
+    """Makes an app with the given settings of ``server``."""
+
+    def build(**server: Any) -> Flask:
+        app = create_app(replace(mini_settings, server=replace(mini_settings.server, **server)))
+        app.testing = True
+        return app
+
+    yield build
+    connection.database.close()
+
+
+def get(web: Flask, host: str, path: str = "/health/live") -> TestResponse:
+    return web.test_client().get(path, headers={"Host": host})
+
+
+@pytest.mark.parametrize(
+    "host",
+    ["localhost", "LOCALHOST:8000", "speech.localhost", "127.0.0.1:8000", "[::1]:8000", "192.168.7.9", "10.0.0.1:80"],
+)
+def test_localhost_and_every_address_are_served(web: Flask, host: str) -> None:
+    assert get(web, host).status_code == 200
+
+
+@pytest.mark.parametrize("bound", ["127.0.0.1", "0.0.0.0", "::"])
+def test_this_machines_name_is_served(served: MakeApp, bound: str) -> None:
+    web = served(host=bound)
+    assert get(web, f"{socket.gethostname()}:8000").status_code == 200
+    assert get(web, f"{socket.gethostname()}.local").status_code == 200
+
+
+@pytest.mark.parametrize("path", ["/health/live", "/docs", "/task", "/nothing", "/"])
+@pytest.mark.parametrize("host", ["evil.example", "localhost.evil.example", "127.0.0.1.evil.example:80", "::1]", "a/b"])
+def test_any_other_name_is_400_that_names_the_setting(web: Flask, host: str, path: str) -> None:
+    assert "server.allowed_hosts" in refused(get(web, host, path), 400)["message"]
+
+
+def test_host_that_is_shown_in_the_error_is_cut_and_escaped(web: Flask) -> None:
+    assert len(refused(get(web, "e" * 5000), 400)["message"]) < 400
+
+
+def test_listed_names_are_served(served: MakeApp) -> None:
+    web = served(allowed_hosts=("speech.example.org", ".lab"))
+    assert get(web, "Speech.example.org:443").status_code == get(web, "gpu.lab").status_code == 200
+    assert get(web, "localhost").status_code == 200
+    refused(get(web, "x.speech.example.org"), 400)
+
+
+def test_star_serves_every_name(served: MakeApp) -> None:
+    assert get(served(allowed_hosts=("*",)), "evil.example").status_code == 200
+
+
+def test_request_without_host_is_served(web: Flask) -> None:
+    assert web.test_client().get("/health/live", environ_overrides={"HTTP_HOST": ""}).status_code == 200
+
+
+def post(web: Flask, method: str = "POST", host: str = "localhost:8000", **headers: str) -> TestResponse:
+    """A request that an open service answers with 404."""
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    return web.test_client().open("/task/x/cancel", method=method, headers={"Host": host} | named)
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Origin": PAGE},
+        {"Origin": "null"},
+        {"Origin": "http://localhost:3000"},
+        {"Origin": "http://localhost:8000.evil.example"},
+        {"Sec_Fetch_Site": "cross-site"},
+        {"Sec_Fetch_Site": "same-site", "Origin": "http://localhost:3000"},
+        {"Sec_Fetch_Site": "cross-site", "Origin": "http://localhost:8000"},
+    ],
+    ids=str,
+)
+def test_change_asked_for_by_a_page_of_another_site_is_403(web: Flask, headers: dict[str, str]) -> None:
+    for method in ("POST", "DELETE", "PUT", "PATCH"):
+        assert "server.cors_origins" in refused(post(web, method, **headers), 403)["message"]
+    assert rows() == []
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {},
+        {"Origin": "http://localhost:8000"},
+        {"Origin": "https://localhost:8000"},
+        {"Sec_Fetch_Site": "same-origin", "Origin": "https://behind.a.proxy"},
+        {"Sec_Fetch_Site": "none"},
+    ],
+    ids=str,
+)
+def test_change_asked_for_by_curl_or_by_a_page_of_this_server_is_served(web: Flask, headers: dict[str, str]) -> None:
+    refused(post(web, **headers), 404)
+
+
+def test_behind_a_trusted_proxy_the_public_name_counts(served: MakeApp) -> None:
+    web = served(trusted_proxies=1, allowed_hosts=("speech.example.org",))
+    public = {"X_Forwarded_Host": "speech.example.org", "Origin": "https://speech.example.org"}
+    refused(post(web, host="10.0.0.5:8000", **public), 404)
+    refused(post(web, host="10.0.0.5:8000", **(public | {"Origin": PAGE})), 403)
+
+
+def test_without_a_trusted_proxy_its_headers_count_nothing(web: Flask) -> None:
+    answer = post(web, X_Forwarded_Host="page.example", Origin=PAGE)
+    refused(answer, 403)
+
+
+def test_reading_by_a_page_of_another_site_carries_no_permission(web: Flask) -> None:
+    answer = web.test_client().get("/health/live", headers={"Origin": PAGE})
+    assert answer.status_code == 200
+    assert not [name for name, _ in answer.headers if name.startswith("Access-Control")]
+
+
+def test_listed_page_may_read_and_change(served: MakeApp) -> None:
+    web = served(cors_origins=(PAGE,))
+    for answer in (
+        web.test_client().get("/health/live", headers={"Origin": PAGE}),
+        post(web, Origin=PAGE, Sec_Fetch_Site="cross-site"),
+    ):
+        assert answer.status_code in (200, 404)
+        assert answer.headers["Access-Control-Allow-Origin"] == PAGE
+        assert "Location" in answer.headers["Access-Control-Expose-Headers"]
+        assert "Origin" in answer.headers["Vary"]
+    refused(post(web, Origin="https://other.example"), 403)
+
+
+def test_preflight_of_a_listed_page_is_answered(served: MakeApp) -> None:
+    web = served(cors_origins=(PAGE,))
+    asked = {"Access_Control_Request_Method": "DELETE", "Access_Control_Request_Headers": "idempotency-key"}
+    answer = post(web, "OPTIONS", Origin=PAGE, **asked)
+    assert answer.status_code == 204 and answer.data == b""
+    assert answer.headers["Access-Control-Allow-Origin"] == PAGE
+    assert "DELETE" in answer.headers["Access-Control-Allow-Methods"]
+    assert answer.headers["Access-Control-Allow-Headers"] == "idempotency-key"
+    other = post(web, "OPTIONS", Origin="https://other.example", **asked)
+    assert "Access-Control-Allow-Origin" not in other.headers and "Access-Control-Allow-Methods" not in other.headers

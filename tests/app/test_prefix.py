@@ -1,0 +1,42 @@
+"""Every address in an answer begins with the prefix under which a trusted proxy serves the API."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+from flask import Flask
+
+from app.core.db import connection
+from app.core.settings import Settings
+from app.factory import create_app
+from tests.app.posting import post, submitted
+
+PREFIX = {"X-Forwarded-Prefix": "/speech"}
+
+
+@pytest.fixture
+def proxied(mini_settings: Settings) -> Iterator[Flask]:
+    app = create_app(replace(mini_settings, server=replace(mini_settings.server, trusted_proxies=1)))
+    app.testing = True
+    yield app
+    connection.database.close()
+
+
+def test_next_page_of_the_list(proxied: Flask) -> None:
+    submitted(proxied)
+    submitted(proxied)
+    client = proxied.test_client()
+    following = client.get("/task?limit=1", headers=PREFIX).get_json()["next"]
+    assert following.startswith("/speech/task?limit=1&cursor=")
+    assert client.get(following.removeprefix("/speech")).get_json()["next"] is None
+
+
+def test_redirect_to_the_pages(proxied: Flask) -> None:
+    assert proxied.test_client().get("/", headers=PREFIX).headers["Location"] == "/speech/docs"
+
+
+def test_prefix_counts_nothing_without_a_trusted_proxy(web: Flask) -> None:
+    assert web.test_client().get("/", headers=PREFIX).headers["Location"] == "/docs"
+    assert post(web).headers["Location"].startswith("/task/")
