@@ -87,7 +87,7 @@ def wait_until_ready(url: str, service: subprocess.Popen[bytes], log: Path) -> N
             if requests.get(f"{url}/health/ready", timeout=5).ok:
                 print("It is ready.\n", flush=True)
                 return
-        except requests.ConnectionError:
+        except (requests.ConnectionError, requests.Timeout):
             pass
         time.sleep(0.2)
     sys.exit(f"The service did not start; its log ends so:\n{''.join(log.read_text().splitlines(True)[-15:])}")
