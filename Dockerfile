@@ -11,16 +11,17 @@ ENV PATH=/opt/venv/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1
 
 WORKDIR /srv/speech
-COPY requirements.txt ./
-# torch from PyPI carries the CUDA libraries; PyTorch's own index has a build without them, and its "+cpu" counts as newer.
-RUN --mount=type=cache,target=/root/.cache/pip \
+COPY requirements.lock deploy/install.py ./
+# torch from PyPI needs the CUDA libraries; PyTorch's own index has builds without them, in the versions that the lock names.
+# The service cannot write beside its packages, so they are compiled here.
+RUN --mount=type=cache,target=/root/.cache \
     case "$VARIANT" in \
-        cpu) export PIP_EXTRA_INDEX_URL=https://download.pytorch.org/whl/cpu ;; \
-        cuda) ;; \
+        cpu) set -- --torch-index https://download.pytorch.org/whl/cpu ;; \
+        cuda) set -- ;; \
         *) echo "VARIANT is cpu or cuda, not $VARIANT" >&2; exit 1 ;; \
     esac \
     && python -m venv /opt/venv \
-    && /opt/venv/bin/pip install --disable-pip-version-check -r requirements.txt
+    && UV_LINK_MODE=copy UV_COMPILE_BYTECODE=1 /opt/venv/bin/python install.py "$@" requirements.lock
 
 # Volumes take the owner of the folders they are mounted over, so the folders are made here.
 RUN groupadd --gid 10001 speech \

@@ -7,7 +7,7 @@ READY := $(VENV)/.ready
 READY_DEV := $(VENV)/.ready-dev
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: demo serve test lint bench mini-models clean
+.PHONY: demo serve test test-fast lint bench lock mini-models clean
 
 demo: $(READY)  ## start the service, send a real recording through it, print the transcript
 	@exec $(BIN)/python demo.py
@@ -18,26 +18,42 @@ serve: $(READY)  ## the service on :8000 (PORT, CONFIG, DB_URL, CACHE_DIR overri
 test: $(READY_DEV)  ## everything, on the mini models
 	@$(BIN)/python -m pytest
 
+test-fast: $(READY_DEV)  ## the tests that start no service and run no model: under three minutes
+	@$(BIN)/python -m pytest -m "not slow and not storm"
+
 lint: $(READY_DEV)  ## ruff and mypy --strict
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
 
 bench: $(READY_DEV)  ## the figures of bench/README.md; takes minutes, on an idle machine
 	@$(BIN)/python -m bench
 
-$(READY): requirements.txt
-	@echo "Setting up $(VENV): Python packages, several GB, a few minutes the first time ..."
+$(BIN)/python:
 	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(None if (3, 10) <= v <= (3, 13) else "Python 3.10 to 3.13 is needed, this is %d.%d; try: make PYTHON=python3.12 demo" % v)'
-	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	@$(BIN)/python -m pip install -qq --disable-pip-version-check -r requirements.txt
+	@$(PYTHON) -m venv $(VENV)
+
+$(READY): requirements.lock | $(BIN)/python
+	@echo "Setting up $(VENV): several GB of Python packages, a minute or two the first time ..."
+	@$(BIN)/python deploy/install.py requirements.lock
 	@touch $@
 
-$(READY_DEV): requirements-dev.txt $(READY)
-	@echo "Setting up what the tests need ..."
-	@$(BIN)/python -m pip install -qq --disable-pip-version-check -r requirements-dev.txt
-	@touch $@
+# The lock for development holds that for the runtime, so both are in place afterwards.
+$(READY_DEV): requirements-dev.lock | $(BIN)/python
+	@echo "Setting up $(VENV), and what the tests need: several GB, a minute or two the first time ..."
+	@$(BIN)/python deploy/install.py requirements-dev.lock
+	@touch $(READY) $@
+
+# UPGRADE= keeps the locked versions where the ranges still allow them. uv keeps what it finds in the file that it writes, so the
+# lock for the runtime begins as a copy: both then hold the same versions.
+UPGRADE := --upgrade
+COMPILE := UV_CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/uv pip compile --quiet --universal --python-version 3.10 --generate-hashes
+lock: | $(BIN)/python  ## write both lock files anew from the ranges in requirements*.txt, with the newest versions
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check 'uv>=0.9,<1'
+	@$(COMPILE) $(UPGRADE) requirements-dev.txt -o requirements-dev.lock
+	@cp requirements-dev.lock requirements.lock
+	@$(COMPILE) requirements.txt -o requirements.lock
 
 mini-models: $(READY_DEV)  ## train, measure and describe models/mini from nothing (hours; wants espeak-ng and flite)
 	@$(BIN)/python models/mini/training
 
-clean:  ## remove the virtual environment and caches of tools; recordings and the ledger stay
+clean:  ## remove the virtual environment and caches of tools; recordings and the database stay
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache

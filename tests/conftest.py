@@ -17,6 +17,18 @@ from app.factory import create_app
 from tests.postgres import Postgres, find_postgres
 from tests.service import MINI, Service, running
 
+SLOW_FOLDERS = {"deploy", "e2e", "faults"}
+SLOW_FIXTURES = {"service", "own_service", "postgres", "models"}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark as ``slow`` what starts processes, a database server or a model; `make test-fast` leaves these out."""
+    for item in items:
+        assert isinstance(item, pytest.Function)
+        on_postgres = getattr(item, "callspec", None) and "postgresql" in item.callspec.params.values()
+        if on_postgres or SLOW_FIXTURES & set(item.fixturenames) or SLOW_FOLDERS & set(item.path.parts):
+            item.add_marker("slow")
+
 
 @pytest.fixture(scope="session")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
