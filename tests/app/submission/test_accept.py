@@ -144,7 +144,7 @@ def test_row_holds_every_parameter_with_defaults_filled_in(web: Flask) -> None:
     submitted(web, "?vad_filter=1")
     defaults = get_defaults(web)
     stored = json.loads(rows()[0].params)
-    assert set(stored) == set(defaults) - {"hf_token"}
+    assert set(stored) == set(vars(defaults)) - {"hf_token"}
     assert stored["max_speech_duration_s"] is None and stored["vad_filter"] is True
     assert json.loads(rows()[0].warnings) == []
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -109,7 +110,7 @@ def frames(stretches: list[tuple[float, float]]) -> Any:
 
 def test_higher_threshold_hears_less(found: Found, stretches: Path) -> None:
     assert (
-        seconds(found(stretches, threshold="0.97")) < seconds(found(stretches)) < seconds(found(stretches, threshold=0))
+        seconds(found(stretches, threshold=0.97)) < seconds(found(stretches)) < seconds(found(stretches, threshold=0))
     )
     assert found(stretches, threshold=1) == []
 
@@ -119,16 +120,16 @@ def test_short_speech_is_dropped(found: Found, stretches: Path) -> None:
     assert len(default) == 2 and long == default[:1]
 
 
-@pytest.mark.parametrize("longest", ["0.05", "0.5", "1.5", "3"])
-def test_long_speech_is_split_and_nothing_of_it_lost(found: Found, stretches: Path, longest: str) -> None:
+@pytest.mark.parametrize("longest", [0.05, 0.5, 1.5, 3])
+def test_long_speech_is_split_and_nothing_of_it_lost(found: Found, stretches: Path, longest: float) -> None:
     whole, split = found(stretches), found(stretches, max_speech_duration_s=longest)
     assert len(split) > len(whole)
-    assert max(end - start for start, end in split) <= float(longest) + 0.002
+    assert max(end - start for start, end in split) <= longest + 0.002
     assert seconds(split) == pytest.approx(seconds(whole), abs=0.2)
 
 
 def test_endless_speech_is_not_split(found: Found, stretches: Path) -> None:
-    assert found(stretches, max_speech_duration_s="inf") == found(stretches)
+    assert found(stretches, max_speech_duration_s=math.inf) == found(stretches)
 
 
 def test_shorter_silence_ends_speech(found: Found, stretches: Path) -> None:
