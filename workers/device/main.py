@@ -8,7 +8,6 @@ import logging
 import os
 import signal
 import sys
-import threading
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -16,13 +15,11 @@ from functools import partial
 from multiprocessing.connection import Connection
 from types import ModuleType
 
-from tqdm import tqdm
-
 from app.core.db.states import BGM_SEPARATION, TRANSCRIPTION, VAD
 from app.core.errors import SpeechError
 from app.core.logs import configure_logging
 from app.core.settings import Settings
-from workers.device import cuda_errors
+from workers.device import cuda_errors, patches
 from workers.device.environment import prepare_environment
 from workers.device.memory import Heap
 from workers.device.protocol import Failure, Loading, Outcome, Progress, Ready, Slot
@@ -48,7 +45,7 @@ def serve(connection: Connection, slot: Slot, settings: Settings, supervisor: in
         signal.signal(ignored, signal.SIG_IGN)
     configure_logging()
     prepare_environment(slot)
-    tqdm.set_lock(threading.RLock())  # its own is a named semaphore, which stays behind when this process is killed
+    patches.replace_tqdm_lock()
     models = WarmModels(slot, settings, tell=lambda model: connection.send(Loading(model)))
     pipelines = {kind: importlib.import_module(name) for kind, name in PIPELINES.items()}
     _set_threads(slot)
@@ -120,13 +117,13 @@ def _with_less(run: Run) -> Run:
 
 
 def as_speech_error(error: Exception) -> SpeechError:
-    """Any exception as a code and a sentence; what nobody foresaw is an internal_error, told in the log alone."""
+    """Return any exception as a SpeechError; the unexpected as internal_error, of which only the log says more."""
     if isinstance(error, SpeechError):
         return error
     if cuda_errors.out_of_memory(error):
         say = "The device ran out of memory; a smaller batch_size or model_size, or compute_type=int8, needs less."
         return SpeechError(OUT_OF_MEMORY, say)
-    return SpeechError("internal_error", "Something unforeseen happened on the server; its log says what.")
+    return SpeechError("internal_error", "Internal error; see the server log.")
 
 
 def _set_threads(slot: Slot) -> None:

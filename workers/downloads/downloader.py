@@ -68,7 +68,7 @@ class Download:
             at = f"{where.tb_frame.f_code.co_filename}:{where.tb_lineno}" if where else "an unknown place"
             # never the exception's text, which may hold the URL with its secrets
             log.error("task %s: unforeseen %s at %s while downloading", self.held.uuid, type(error).__name__, at)
-            say = "Something unforeseen happened on the server; its log says what."
+            say = "Internal error; see the server log."
             self.error = SpeechError("internal_error", say)
 
 

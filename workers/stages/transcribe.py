@@ -10,6 +10,7 @@ from faster_whisper import BatchedInferencePipeline
 from app.core.errors import SpeechError
 from workers.audio.decode import SAMPLE_RATE, Samples
 from workers.audio.windows import Windows, audible_windows
+from workers.device import patches
 from workers.device.run import Run
 from workers.models.cache import usable_compute_type
 from workers.stages.segments import Segment, finite
@@ -84,7 +85,7 @@ def _language(samples: Samples, model: Any, run: Run) -> str:
             run.warn(f"is_translate has no effect: model {run.params['model_size']} knows English only")
         return "en"
     if asked is None:
-        _look_through_whole_windows(model.feature_extractor)
+        patches.restore_feature_window(model.feature_extractor)
         detected: str = model.detect_language(
             samples,
             language_detection_segments=run.params["language_detection_segments"],
@@ -95,12 +96,6 @@ def _language(samples: Samples, model: Any, run: Run) -> str:
         say = f"Model {run.params['model_size']!r} does not know language {asked!r}."
         raise SpeechError("unsupported_language", say)
     return asked
-
-
-def _look_through_whole_windows(extractor: Any) -> None:
-    """Undo what sequential decoding leaves behind in a warm model: its chunk_length, also as the window of language detection."""
-    extractor.n_samples = extractor.chunk_length * extractor.sampling_rate
-    extractor.nb_max_frames = extractor.n_samples // extractor.hop_length
 
 
 def _options(model: Any, language: str, run: Run) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from faster_whisper.vad import VadOptions, get_speech_timestamps
 from numpy.typing import NDArray
 
 from workers.audio.decode import SAMPLE_RATE, Samples
+from workers.device import patches
 
 WINDOW = 512  # samples that Silero judges at once
 CONTEXT = 64  # samples before them that it sees too
@@ -91,4 +92,4 @@ def silero() -> Silero:
     return Silero(whole().session)
 
 
-faster_whisper.vad.get_vad_model = silero
+patches.replace_silero(silero)
