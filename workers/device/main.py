@@ -7,7 +7,6 @@ import logging
 import os
 import signal
 import sys
-import threading
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -15,13 +14,11 @@ from functools import partial
 from multiprocessing.connection import Connection
 from typing import Any
 
-from tqdm import tqdm
-
 from app.core.errors import SpeechError
 from app.core.logs import configure_logging
 from app.core.params import BgmSeparationParams, Params, TranscriptionParams
 from app.core.settings import Settings
-from workers.device import cuda_errors
+from workers.device import cuda_errors, patches
 from workers.device.environment import prepare_environment
 from workers.device.memory import Heap
 from workers.device.protocol import Failure, Job, Loading, Outcome, Progress, Ready, Slot
@@ -43,7 +40,7 @@ def serve(connection: Connection, slot: Slot, settings: Settings, supervisor: in
         signal.signal(ignored, signal.SIG_IGN)
     configure_logging()
     prepare_environment(slot)
-    tqdm.set_lock(threading.RLock())  # its own is a named semaphore, which stays behind when this process is killed
+    patches.replace_tqdm_lock()
     models = WarmModels(slot, settings, tell=lambda model: connection.send(Loading(model)))
     pipelines = load_pipelines()
     _set_threads(slot)
@@ -125,7 +122,7 @@ def as_speech_error(error: Exception) -> SpeechError:
     if cuda_errors.out_of_memory(error):
         say = "The device ran out of memory. Use a smaller batch_size or model_size, or compute_type=int8."
         return SpeechError(OUT_OF_MEMORY, say)
-    return SpeechError("internal_error", "An unexpected error occurred on the server; see the server log.")
+    return SpeechError("internal_error", "Internal error; see the server log.")
 
 
 def _set_threads(slot: Slot) -> None:

@@ -18,7 +18,7 @@ def load(folder: Path, name: str, device: str) -> Any:
 
 
 class _OfTheHub(Separator):  # type: ignore[misc]
-    """demucs reads this format from the hub alone, and asks it each time for what is new."""
+    """A Separator of demucs 4.1 for this format, which demucs itself asks the hub for at each load."""
 
     def _load_model(self) -> None:
         bag = yaml.safe_load((self._repo / f"{self._name}.yaml").read_text(encoding="utf-8"))

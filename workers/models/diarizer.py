@@ -4,35 +4,27 @@ from __future__ import annotations
 
 import logging
 import warnings
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 from app.core.catalog.catalog import as_folder, diarization_model, located, pages
 from app.core.errors import SpeechError
 from app.core.settings import Settings
-from workers.device import cuda_errors
+from workers.device import cuda_errors, patches
 from workers.models import hub
 
 log = logging.getLogger(__name__)
 
-MOST_CLUSTERED = 6000
-
 
 def load(settings: Settings, device: str) -> Any:
     """whisperx's DiarizationPipeline of ``diarization.model`` on ``device``. Raises SpeechError model_not_available."""
-    from huggingface_hub import hf_hub_download
-
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # a page on torchcodec, which decodes files; we hand over samples
-        import pyannote.audio.utils.hf_hub
         from whisperx.diarize import DiarizationPipeline
 
     own = as_folder(settings.diarization.model, settings)
     folder = own or _from_the_hub(settings)
-    # What came from the hub is complete; pyannote would ask there, at each load, whether there is something newer.
-    pyannote_hub: Any = pyannote.audio.utils.hf_hub
-    pyannote_hub.hf_hub_download = partial(hf_hub_download, local_files_only=own is None)
+    patches.keep_pyannote_offline(own is None)  # what came from the hub is complete
     try:
         pipeline = DiarizationPipeline(
             str(folder),
@@ -46,7 +38,7 @@ def load(settings: Settings, device: str) -> Any:
         log.warning("no diarization by %s: %s: %s", name, type(error).__name__, error)
         say = f"the diarization model {name!r} on this machine is broken: {error}"
         raise SpeechError("model_not_available", say) from error
-    bound_clustering(pipeline.model)
+    patches.bound_clustering(pipeline.model)
     return pipeline
 
 
@@ -58,24 +50,6 @@ def _from_the_hub(settings: Settings) -> Path:
     except SpeechError as error:
         log.warning("no diarization by %s: %s", model.place, error.message)
         raise SpeechError("model_not_available", _advice(settings, error)) from error
-
-
-def bound_clustering(pipeline: Any, most: int = MOST_CLUSTERED) -> None:
-    """Let ``pipeline`` (pyannote's) cluster at most ``most`` embeddings, evenly spaced; the others join the nearest cluster.
-
-    Clustering holds the distances of all pairs: a recording of twelve hours would take tens of gigabytes. Windows
-    overlap, so that hours still have every speaker many times in 6000 of them, which take 0.3 GB.
-    """
-    import numpy as np
-
-    every = pipeline.clustering.filter_embeddings
-
-    def some(*args: Any, **kwargs: Any) -> Any:
-        found = every(*args, **kwargs)
-        chosen = np.linspace(0, len(found[0]) - 1, min(most, len(found[0]))).round().astype(int)
-        return tuple(part[chosen] for part in found)
-
-    pipeline.clustering.filter_embeddings = some
 
 
 def _advice(settings: Settings, error: Exception) -> str:

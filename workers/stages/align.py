@@ -11,6 +11,7 @@ import whisperx.alignment
 
 from app.core.params import Params
 from workers.audio.decode import SAMPLE_RATE, Samples
+from workers.device import patches
 from workers.device.run import Run
 from workers.stages.segments import Segment, Word, finite
 from workers.stages.sentences import sentence_splitter
@@ -21,9 +22,7 @@ SHORTEST_SECONDS = 0.05
 Decode = Callable[[list[int]], str]
 
 
-# whisperx asks NLTK for its punkt_tab data, which would be downloaded; and data that we ship, NLTK refuses to read where
-# the checkout is group-writable or belongs to another user. The same splitter, made here, needs no file at all.
-whisperx.alignment.nltk_load = sentence_splitter
+patches.replace_sentence_splitter(sentence_splitter)
 
 
 def align(segments: list[Segment], samples: Samples, aligner: Any, decode: Decode, run: Run[Params]) -> list[Segment]:

@@ -11,6 +11,7 @@ from app.core.errors import SpeechError
 from app.core.params import TranscriptionParams, WhisperOptions
 from workers.audio.decode import SAMPLE_RATE, Samples
 from workers.audio.windows import Windows, audible_windows
+from workers.device import patches
 from workers.device.run import Run
 from workers.models.cache import usable_compute_type
 from workers.stages.segments import Segment, finite
@@ -85,7 +86,7 @@ def _language(samples: Samples, model: Any, run: Run[TranscriptionParams]) -> st
             run.warn(f"is_translate has no effect: model {params.model_size} supports English only")
         return "en"
     if asked is None:
-        _look_through_whole_windows(model.feature_extractor)
+        patches.restore_feature_window(model.feature_extractor)
         detected: str = model.detect_language(
             samples,
             language_detection_segments=params.language_detection_segments,
@@ -96,12 +97,6 @@ def _language(samples: Samples, model: Any, run: Run[TranscriptionParams]) -> st
         say = f"Model {params.model_size!r} does not support language {asked!r}."
         raise SpeechError("unsupported_language", say)
     return asked
-
-
-def _look_through_whole_windows(extractor: Any) -> None:
-    """Reset the feature extractor, in which sequential decoding leaves its chunk_length; language detection uses it too."""
-    extractor.n_samples = extractor.chunk_length * extractor.sampling_rate
-    extractor.nb_max_frames = extractor.n_samples // extractor.hop_length
 
 
 def _options(model: Any, language: str, run: Run[TranscriptionParams]) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from app.core.params import VadOptions
 from workers.audio.decode import SAMPLE_RATE, Samples
+from workers.device import patches
 
 WINDOW = 512  # samples that Silero judges at once
 CONTEXT = 64  # samples before them that it sees too
@@ -91,4 +92,4 @@ def silero() -> Silero:
     return Silero(whole().session)
 
 
-faster_whisper.vad.get_vad_model = silero
+patches.replace_silero(silero)

@@ -23,10 +23,10 @@ from tests import recordings
 from tests.service import MINI
 from tests.workers.conftest import SLOT
 from tests.workers.conversations import NAMES, error_rate, recording, truth, who_is_who
+from workers.device.patches import bound_clustering
 from workers.device.protocol import Job, Progress
 from workers.device.run import Run
 from workers.models.cache import WarmModels
-from workers.models.diarizer import bound_clustering
 from workers.stages import diarize
 
 Transcribed = Callable[..., tuple[list[dict[str, Any]], Run]]
