@@ -1,7 +1,7 @@
 """Tasks whose recording is still to be downloaded: QUEUED rows with a ``source_url``, which no device may claim.
 
-A downloader holds such a row by ``holder`` and a lease, as a supervisor holds a running task. The lease is shorter, because a
-download that is done twice does no harm. Whatever ends the download also forgets the URL, which may hold a secret.
+A downloader holds such a row by ``holder`` and a lease, as a supervisor holds a running task. The lease is shorter,
+because downloading twice does no harm. The URL, which may contain a secret, is cleared when the download ends.
 """
 
 from __future__ import annotations
@@ -22,17 +22,17 @@ SHARE = 0.1  # of the whole task's progress
 
 @dataclass(frozen=True)
 class Held:
-    """A download that ``holder`` has taken on."""
+    """A download that ``holder`` has claimed."""
 
     uuid: str
     holder: str
 
 
 def claim(holder: str) -> tuple[Held, str] | None:
-    """Take on the oldest download that nobody does, with its URL; None when there is none."""
+    """Claim the oldest free download and return it with its URL; None when there is none."""
     left = (Task.lease_expires < now()) | (Task.lease_expires > now() + 2 * LEASE_SECONDS)  # or the clock was set back
     pending = _pending() & (Task.holder.is_null() | left)
-    if oldest(pending).scalar() is None:  # a plain read: an idle look must not take the write lock
+    if oldest(pending).scalar() is None:  # A plain read: idle polling must not take the write lock.
         return None
     with write():
         task_id = locked(oldest(pending))
@@ -45,12 +45,12 @@ def claim(holder: str) -> tuple[Held, str] | None:
 
 
 def report(held: Held, fraction: float) -> bool:
-    """Write how much of the recording has come; False when the download is no longer this holder's."""
+    """Write the download's progress (0–1); False when it is no longer this holder's."""
     return _changed(Task.update(progress=_highest(fraction)).where(_ours(held)))
 
 
 def ready(held: Held) -> bool:
-    """The recording is on disk: let a device claim the task."""
+    """Let a device claim the task, now that its recording is stored."""
     with write():
         changed = _changed(Task.update(**_over(), progress=_highest(1.0)).where(_ours(held)))
         wake()
@@ -58,24 +58,24 @@ def ready(held: Held) -> bool:
 
 
 def fail(held: Held, code: str, message: str) -> bool:
-    """QUEUED → FAILED: the recording cannot be had."""
+    """QUEUED → FAILED: the recording cannot be downloaded."""
     failed = Task.update(**_over(), status=FAILED, error_code=code, error=message, finished_at=now())
     return _changed(failed.where(_ours(held)))
 
 
 def release(holder: str) -> int:
-    """Let go of all that ``holder`` has taken on, for the next one to begin at once."""
+    """Release all downloads of ``holder``, so that another downloader can start at once."""
     released = Task.update(holder=None, lease_expires=None, stage=None).where(_pending() & (Task.holder == holder))
     return int(released.execute())
 
 
 def release_all() -> int:
-    """Let go of every download, where it is certain that nobody is at work on one."""
+    """Release every download. Only where no downloader can be running."""
     return int(Task.update(holder=None, lease_expires=None, stage=None).where(_pending()).execute())
 
 
 def renew(holder: str) -> set[str]:
-    """Extend the leases of ``holder``'s downloads, and return which those are: one that was cancelled is not among them."""
+    """Extend the leases of ``holder``'s downloads and return their uuids; cancelled ones are missing."""
     ours = _pending() & (Task.holder == holder)
     held = {row.uuid for row in Task.select(Task.uuid).where(ours)}
     if held:
@@ -84,7 +84,7 @@ def renew(holder: str) -> set[str]:
 
 
 def forget() -> int:
-    """Remove the URLs of tasks that ended without a downloader: cancelled while they waited."""
+    """Clear the URLs of tasks that were cancelled while they waited."""
     rows = Task.select(Task.id, Task.status).where(Task.source_url.is_null(False))
     ended = [row.id for row in rows if row.status != QUEUED]
     return int(Task.update(source_url=None).where(Task.id.in_(ended)).execute()) if ended else 0

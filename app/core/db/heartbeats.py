@@ -1,4 +1,4 @@
-"""Heartbeats: which supervisors are alive and what devices they serve."""
+"""Heartbeats: which supervisors are alive and which devices they serve."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ FORGET_SECONDS = 3600.0
 
 
 class Worker(Model):
-    """One supervisor, by its ``name`` name; times in seconds since 1970 by the ledger's clock."""
+    """One supervisor. Times are seconds since 1970 by the database's clock."""
 
     name = CharField(max_length=128, primary_key=True)
     devices = TextField(default="[]")
@@ -27,7 +27,7 @@ class Worker(Model):
 
 
 def beat(name: str, devices: list[dict[str, Any]]) -> None:
-    """Say that ``name`` lives and what state its devices are in; forget those silent for an hour."""
+    """Write a heartbeat with the state of the devices; a new supervisor deletes those silent for an hour."""
     text = json.dumps(devices)
     if not Worker.update(devices=text, heartbeat_at=now()).where(Worker.name == name).execute():
         Worker.insert(name=name, devices=text, started_at=now(), heartbeat_at=now()).execute()
@@ -35,10 +35,13 @@ def beat(name: str, devices: list[dict[str, Any]]) -> None:
 
 
 def leave(name: str) -> None:
-    """Take ``name`` off the list at once, so that readiness does not wait for its heartbeat to grow old."""
+    """Delete a supervisor that stops, so that readiness does not wait for its heartbeat to expire."""
     Worker.delete().where(Worker.name == name).execute()
 
 
 def fresh() -> list[Worker]:
-    """The supervisors heard of within FRESH_SECONDS; a time to come was written before the ledger's clock was set back."""
+    """List supervisors with a heartbeat in the last FRESH_SECONDS.
+
+    A heartbeat in the future was written before the database's clock was set back.
+    """
     return list(Worker.select().where(Worker.heartbeat_at.between(now() - FRESH_SECONDS, now() + FRESH_SECONDS)))

@@ -1,7 +1,7 @@
-"""Attempts that came to nothing by no fault of the task's: run again after a pause, and the third loss ends it.
+"""Leases and lost attempts: a lost task runs again after a pause, and fails at its third loss.
 
-A supervisor renews the leases of the tasks it runs. Another one takes over only leases it knows to be lost
-(workers/supervisor/lease_watch.py), and only if they are unchanged: a holder that renews in between keeps its task.
+A supervisor renews the leases of the tasks that it runs. Another supervisor takes over only leases that are lost
+(workers/supervisor/lease_watch.py) and unchanged since: a holder that renews in between keeps its task.
 """
 
 from __future__ import annotations
@@ -21,35 +21,35 @@ OVER = "failed"
 
 @dataclass(frozen=True)
 class Lease:
-    """What a supervisor holds: the claim, and the moment up to which it has last renewed it."""
+    """A claim and the time at which its lease expires."""
 
     claim: Claim
     expires: float
 
 
 def renew(holder: str) -> int:
-    """Extend the leases of all that ``holder`` runs; the number of tasks it still holds."""
+    """Extend the leases of ``holder`` and return how many tasks it still holds."""
     held = (Task.holder == holder) & (Task.status == IN_PROGRESS)
     return int(Task.update(lease_expires=now() + LEASE_SECONDS).where(held).execute())
 
 
 def leases_of_others(holder: str) -> list[Lease]:
-    """What every other supervisor holds."""
+    """List the leases of all other supervisors."""
     running = (Task.status == IN_PROGRESS) & (Task.holder != holder)
     rows = Task.select(Task.uuid, Task.claim_no, Task.holder, Task.lease_expires).where(running)
     return [Lease(Claim(row.uuid, row.claim_no, str(row.holder)), float(row.lease_expires or 0.0)) for row in rows]
 
 
 def lose(claim: Claim, code: str, message: str, pause: float, **facts: Any) -> str | None:
-    """IN_PROGRESS → QUEUED, to be run again after ``pause`` seconds, twice as long the second time; the third time → FAILED.
+    """IN_PROGRESS → QUEUED after ``pause`` seconds, twice as long the second time; FAILED the third time.
 
-    Answers AGAIN or OVER, or None when the task is no longer this claim's.
+    Returns AGAIN or OVER, or None when the task is no longer this claim's.
     """
     return _lose(held_by(claim), code, message, pause, **facts)
 
 
 def take_over(lease: Lease, message: str, pause: float) -> str | None:
-    """The same for a task whose holder is dead; None when the holder has renewed its lease since, or ended the task."""
+    """Do the same for a dead holder's task; None when the holder has renewed its lease or ended the task."""
     return _lose(held_by(lease.claim) & (Task.lease_expires == lease.expires), "worker_crashed", message, pause)
 
 

@@ -1,4 +1,4 @@
-"""Notice that somebody wrote to the ledger, for next to nothing: PRAGMA data_version on SQLite, LISTEN on PostgreSQL."""
+"""Notice cheaply that the database has changed: PRAGMA data_version on SQLite, LISTEN on PostgreSQL."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from app.core.db.tasks import CHANNEL
 
 
 class Watch:
-    """Asks on this thread's connection whether another connection has committed since the last time it was asked."""
+    """Tells whether another connection has committed since the last call, on this thread's connection."""
 
     def __init__(self) -> None:
         self._connection: Any = None
@@ -34,7 +34,7 @@ class Watch:
             database.execute_sql(f"LISTEN {CHANNEL}")
         try:
             connection.poll()
-        except Exception as error:  # the driver's own: peewee translates only what goes through it
+        except Exception as error:  # The driver's own error: peewee translates only those of its own calls.
             raise OperationalError(str(error)) from error
         heard = bool(connection.notifies)
         connection.notifies.clear()

@@ -1,4 +1,4 @@
-"""The words a task row may hold; every transition between them is a conditional UPDATE in task.py."""
+"""The states and kinds of a task; tasks.py, leases.py and downloads.py move tasks between states."""
 
 from __future__ import annotations
 
@@ -21,4 +21,4 @@ TASK_TYPES = (TRANSCRIPTION, VAD, BGM_SEPARATION)
 Stage = Literal["download", "decode", "separate", "vad", "transcribe", "align", "diarize"]
 STAGES: tuple[Stage, ...] = get_args(Stage)
 
-MAX_ATTEMPTS = 3  # runs that may be lost by no fault of the task's
+MAX_ATTEMPTS = 3  # Runs that may be lost to crashes.

@@ -108,7 +108,7 @@ def queued() -> int:
 def claim(holder: str) -> Task | None:
     """QUEUED → IN_PROGRESS for the oldest task that is ready to run; None when there is none."""
     ready = (Task.status == QUEUED) & Task.source_url.is_null() & _pause_over()
-    if oldest(ready).scalar() is None:  # a plain read: an idle poll must not take the write lock
+    if oldest(ready).scalar() is None:  # A plain read: idle polling must not take the write lock.
         return None
     with write():
         task_id = locked(oldest(ready))
