@@ -28,5 +28,5 @@ def test_missing_model_fails_with_advice_and_others_keep_serving(tmp_path: Path)
         assert done["status"] == "COMPLETED" and done["result"]
         # whisperx's English aligner is missing, too: the transcript has no word times
         assert all(segment["words"] == [] for segment in done["result"])
-        assert any("no alignment model for language 'en'" in warning for warning in done["warnings"])
+        assert any("No alignment model for language 'en'" in warning for warning in done["warnings"])
         assert service.log("worker.log").count("died") == 0

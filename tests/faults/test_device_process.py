@@ -95,7 +95,7 @@ def test_promise_poison_is_contained(service: FaultyService) -> None:
     assert {(task["status"], task["attempt"]) for task in ended} == {("COMPLETED", 1)}
     task = service.finished(poison)
     assert (task["status"], task["error_code"], task["attempt"]) == ("FAILED", "worker_crashed", 3)
-    assert "tried 3 times" in task["error"]
+    assert "Giving up after 3 attempts." in task["error"]
     assert happened(order) == 3
 
 

@@ -38,7 +38,7 @@ def test_fault_8_ledger_locked_a_finished_result_is_kept_until_it_can_be_written
         other.execute("ROLLBACK")
         task = service.finished(identifier)
         assert (task["status"], task["attempt"]) == ("COMPLETED", 1)
-        service.says("ledger unavailable, asked again soon: database is locked")
+        service.says("database unavailable, trying again in 1 s: database is locked")
         assert service.finished(service.submit())["status"] == "COMPLETED"
         assert not list((service.cache / "incoming").iterdir()), "the refused upload left nothing"
 

@@ -149,7 +149,7 @@ class WarmModels:
     def _load_aligner(self, language: str) -> tuple[Any, dict[str, Any]]:
         from whisperx.alignment import load_align_model
 
-        say = f"There is no alignment model for language {language!r} on this machine, and none could be downloaded."
+        say = f"No alignment model for language {language!r} is on this server, and none could be downloaded."
         place = aligners(self._settings).get(language)
         if place is None:
             raise SpeechError("model_not_available", say)

@@ -1,4 +1,4 @@
-"""Bring a model from its hub into models/, where the loaders find it: resumed after a cut, checked by its checksums."""
+"""Download a model from its hub into models/, where the loaders find it: resumed after a cut, then checked."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def prepare_environment() -> None:
 
 
 def fetch(model: Model, settings: Settings) -> Path:
-    """All of ``model``, on disk: its folder, or its file. What is there already is only checked.
+    """Download ``model`` and return its folder or file; what is on disk already is only checked.
 
     Raises SpeechError model_not_available with a sentence that says what to do.
     """
@@ -206,7 +206,7 @@ def _damaged(file: Path) -> SpeechError:
 
 
 def _explained(model: Model, settings: Settings, get: Callable[[], Path]) -> Path:
-    """What ``get`` returns, tried again where a connection breaks; whatever else goes wrong as a sentence."""
+    """Call ``get``, again where a connection breaks; raise anything else as a SpeechError with advice."""
     import requests
     from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
 
@@ -214,7 +214,7 @@ def _explained(model: Model, settings: Settings, get: Callable[[], Path]) -> Pat
         try:
             return get()
         except requests.exceptions.ChunkedEncodingError:
-            log.warning("the connection broke while %s was coming; %d more tries", model.name, again)
+            log.warning("connection lost while downloading %s; %d more attempts", model.name, again)
         except LocalEntryNotFoundError as error:  # before its parents, which it shares with the next two
             raise _sentence(_unreachable(model, error.__cause__ or error)) from error
         except HfHubHTTPError as error:
@@ -223,7 +223,9 @@ def _explained(model: Model, settings: Settings, get: Callable[[], Path]) -> Pat
             raise _sentence(_unreachable(model, error)) from error
         except OSError as error:
             raise _sentence(f"{model.name} cannot be stored in {settings.models.path}: {error}.") from error
-    raise _sentence(f"The connection broke {TRIES} times. What has come is kept; pull {model.name} again to go on.")
+    raise _sentence(
+        f"The connection was lost {TRIES} times. What was received is kept; pull {model.name} again to go on."
+    )
 
 
 def _sentence(text: str) -> SpeechError:

@@ -1,4 +1,4 @@
-"""Claim tasks, hand each to an idle device process, watch over it, and write down what comes of it."""
+"""Claim tasks, hand each to an idle device process, watch it, and write the result down."""
 
 from __future__ import annotations
 
@@ -40,14 +40,14 @@ log = logging.getLogger(__name__)
 TICK_SECONDS = 0.05
 BEAT_SECONDS = 5.0
 LOOK_SECONDS = 2.0
-LEDGER_PAUSE_SECONDS = 1.0
+DATABASE_PAUSE_SECONDS = 1.0
 UNREADABLE = "The stored parameters of this task cannot be read; see the server log."
 REFUSALS = (DataError, IntegrityError, InternalError, NotSupportedError, ProgrammingError)
 UNWRITABLE = Failure("internal_error", "Internal error; see the server log.", [], None, {})
 
 
 class Supervisor:
-    """The loop that serves the device processes of this machine. ``alone``: no other supervisor can serve this ledger.
+    """The loop that serves the device processes of this machine. ``alone``: no other supervisor can use this database.
 
     ``serve`` is what each device process runs; a lease that stands still for ``lease_seconds`` is lost.
     """
@@ -70,16 +70,16 @@ class Supervisor:
         self._unsettled: list[tuple[Claim, Verdict]] = []
         self._stop_by: float | None = None
         self._hurried = False
-        self._next_beat = self._next_look = self._ledger_again = 0.0
+        self._next_beat = self._next_look = self._database_again = 0.0
 
     def stop(self, *_: Any) -> None:
-        """Signal handler: the first signal drains, the second ends at once. It only sets values; logging is unsafe here."""
+        """Handle a signal: the first one drains, the second ends at once. Only sets values: logging is unsafe here."""
         self._hurried = self._stop_by is not None
         patience = 0.0 if self._hurried else self._settings.workers.drain_timeout
         self._stop_by = self._clock() + patience
 
     def run(self) -> None:
-        """Serve until stopped; then give back what is unfinished, at its old place in the queue."""
+        """Serve until stopped; then return unfinished tasks to their places in the queue."""
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self.stop)
         log.info("supervisor %s serves %s", self.name, self._pool)
@@ -107,9 +107,9 @@ class Supervisor:
                 self._bury(process)
             elif (failure := process.overdue()) is not None:
                 self._give_up(process, failure)
-        if self._clock() >= self._ledger_again:
-            with self._ledger_trouble():
-                self._serve_ledger()
+        if self._clock() >= self._database_again:
+            with self._survive_outage():
+                self._serve_database()
 
     def _hear(self, process: DeviceProcess, message: Message) -> None:
         match message:
@@ -131,8 +131,8 @@ class Supervisor:
         if process.stage != message.stage:
             log.info("task %s: %s", process.claim.uuid, message.stage)
         process.stage = message.stage
-        if self._clock() >= self._ledger_again:  # progress may be lost, a result may not
-            with self._ledger_trouble():
+        if self._clock() >= self._database_again:  # progress may be lost, a result may not
+            with self._survive_outage():
                 try:
                     tasks.report(process.claim, message.stage, message.progress, **message.facts)
                 except Exception as error:
@@ -141,7 +141,7 @@ class Supervisor:
                     log.exception("task %s: its progress cannot be written", process.claim.uuid)
 
     def _bury(self, process: DeviceProcess) -> None:
-        """A process is gone: its task goes back to the queue, and counts one loss if the process had begun it."""
+        """Remove a dead process. Its task returns to the queue, and counts one loss if the process had begun it."""
         cause = process.cause_of_death()
         claim, job, begun = process.claim, process.job, process.begun
         self._pool.bury(process, cause)
@@ -152,7 +152,7 @@ class Supervisor:
             self._unsettled.append((claim, lost if begun else None))
 
     def _give_up(self, process: DeviceProcess, failure: Failure) -> None:
-        """Its time is over: nothing gentler than a kill ends a native call."""
+        """Kill a process past its deadline: nothing gentler ends a native call."""
         log.error("%s: %s", process.name, failure.message)
         if process.claim is not None:
             self._unsettled.append((process.claim, failure))
@@ -163,16 +163,16 @@ class Supervisor:
         self._next_beat = 0.0
 
     @contextlib.contextmanager
-    def _ledger_trouble(self) -> Iterator[None]:
-        """Let the loop go on when the ledger does not answer, and leave it alone for a moment."""
+    def _survive_outage(self) -> Iterator[None]:
+        """Let the loop go on in an outage of the database; the next try is after a pause."""
         try:
             yield
         except (DatabaseError, InterfaceError) as error:
-            log.error("ledger unavailable, asked again soon: %s", error)
+            log.error("database unavailable, trying again in %.0f s: %s", DATABASE_PAUSE_SECONDS, error)
             database.close()
-            self._ledger_again = self._clock() + LEDGER_PAUSE_SECONDS
+            self._database_again = self._clock() + DATABASE_PAUSE_SECONDS
 
-    def _serve_ledger(self) -> None:
+    def _serve_database(self) -> None:
         """Beat first: a verdict that takes long, or cannot be written, must not cost the leases of other tasks."""
         database.connect(reuse_if_open=True)
         if self._clock() >= self._next_beat:
@@ -212,9 +212,9 @@ class Supervisor:
         recover(self._settings, self._leases.lost(leases.leases_of_others(self.name)))
 
     def _end_lost(self) -> None:
-        """Kill what works on a task that is no longer ours, cancelled or deleted: nobody would take its result.
+        """Kill processes whose task was cancelled, deleted or taken over: its result would be discarded.
 
-        Nothing gentler would do: a process inside a model call hears neither a signal nor its Pipe.
+        A process inside a model call reacts neither to a signal nor to its Pipe.
         """
         busy = [(process, process.claim) for process in self._pool.processes if process.claim is not None]
         held = tasks.held(self.name) if busy else set()
@@ -250,7 +250,7 @@ class Supervisor:
     def _end(self) -> None:
         """Give back what still runs before any idle process is waited for: the time that a stop may take is limited."""
         self._unsettled += [(claim, None) for claim in self._pool.kill_busy()]
-        with self._ledger_trouble():
+        with self._survive_outage():
             database.connect(reuse_if_open=True)
             self._settle_all()
             heartbeats.leave(self.name)

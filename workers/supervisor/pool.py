@@ -1,4 +1,4 @@
-"""One device process for every slot: one that fell vacant gets a new process, later each time it fails to start."""
+"""Keep one device process in every slot; after each failed start, the next one waits longer."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Pool:
         return ", ".join(f"{slot.device}-{slot.number}" for slot in self._failed_starts)
 
     def fill(self) -> None:
-        """Start what is due. Where loading models ahead has failed twice, they are left to the tasks that want them."""
+        """Start the processes that are due; after two failed starts without preloading models."""
         for slot, due in list(self._vacant.items()):
             if self._clock() >= due:
                 del self._vacant[slot]
@@ -54,23 +54,23 @@ class Pool:
                 self.processes.append(DeviceProcess(slot, self._settings, preload, self._clock, self._serve))
 
     def wait(self, seconds: float) -> None:
-        """Until a process says something or dies, at most ``seconds``."""
+        """Wait until a process sends something or dies, at most ``seconds``."""
         wait([waited for p in self.processes for waited in (p.connection, p.process.sentinel)], seconds)
 
     def started(self, process: DeviceProcess) -> None:
-        """It is ready: its slot is in order again."""
+        """Note that a process is ready, and forget earlier failures of its slot."""
         self._failed_starts[process.slot] = 0
         self._causes.pop(process.slot, None)
 
     def replace(self, process: DeviceProcess, why: str) -> None:
-        """End a process that is of no more use, and start another one at once."""
+        """Kill a process and start another one at once."""
         process.kill()
         self.processes.remove(process)
         self._vacant[process.slot] = 0.0
         log.info("%s is replaced: %s", process.name, why)
 
     def bury(self, process: DeviceProcess, cause: str) -> None:
-        """Take out a process that is dead, or not to be waited for; the next one starts later if it never was ready."""
+        """Remove a process that died or hangs; if it never was ready, the next one starts later."""
         process.kill()
         self.processes.remove(process)
         failed = 0 if process.ready else self._failed_starts[process.slot] + 1

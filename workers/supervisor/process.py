@@ -1,4 +1,4 @@
-"""The supervisor's end of a device process: spawned, fed through its own Pipe, watched, and killed when its time is over."""
+"""The supervisor's end of a device process: start it, send it jobs, read its messages, kill it at its deadline."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ class DeviceProcess:
 
     @property
     def begun(self) -> bool:
-        """Whether it has said anything of the job it holds."""
+        """Whether it has reported anything about its job."""
         return self.stage is not None
 
     @property
@@ -69,7 +69,7 @@ class DeviceProcess:
         return "busy" if self.claim else "idle" if self.ready else "starting"
 
     def assign(self, claim: Claim, job: Job[Params]) -> None:
-        """Hand over a task. A process that dies at this very moment keeps the claim; its death is seen next."""
+        """Send it a task. If it dies at this moment it keeps the claim; its death is noticed next."""
         self.claim, self.job, self.stage = claim, job, None
         self._assigned, self._spent_loading, self._hours = self._clock(), 0.0, 0.0
         with contextlib.suppress(OSError):
@@ -98,7 +98,7 @@ class DeviceProcess:
                 self._hours = facts.get("audio_duration", 0.0) / SCALED_SECONDS
 
     def overdue(self) -> Failure | None:
-        """What its task, if it has one, has failed of, once loading a model or the run as a whole takes too long."""
+        """Return a Failure once loading a model, or the task as a whole, takes too long."""
         now, warnings = self._clock(), self.job.warnings if self.job else []
         if self._loading_since is not None:
             if now - self._loading_since <= self._limits.load_timeout:
@@ -112,7 +112,7 @@ class DeviceProcess:
         return Failure("timeout", say, warnings, now - self._assigned, {})
 
     def too_large(self) -> int | None:
-        """Its resident memory in MB where that is more than ``workers.max_rss``."""
+        """Return its resident memory in MB if that is more than ``workers.max_rss``."""
         if not self._limits.max_rss:
             return None
         try:
@@ -122,7 +122,7 @@ class DeviceProcess:
         return resident if resident > self._limits.max_rss else None
 
     def kill(self) -> None:
-        """End it now, whatever it does; a native call hears no other signal."""
+        """Kill it with SIGKILL: no other signal ends a native call."""
         self.process.kill()
         self.process.join(REAPED_SECONDS)
         self.connection.close()

@@ -1,4 +1,4 @@
-"""Write down what became of a task, and clear away what a run leaves that came to nothing."""
+"""Write the outcome of a run to the database, and remove the files of a run without a result."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Verdict = Outcome | Failure | None
 
 
 def settle(settings: Settings, claim: Claim, verdict: Verdict) -> None:
-    """Commit the verdict; None stands for a task that was handed over and never begun, or that a stop cut off."""
+    """Commit a verdict; None returns a task that was never begun, or that a stop interrupted, to the queue."""
     if isinstance(verdict, Outcome):
         ours = tasks.complete(
             claim,
@@ -48,7 +48,7 @@ def settle(settings: Settings, claim: Claim, verdict: Verdict) -> None:
 
 
 def recover(settings: Settings, lost: list[leases.Lease]) -> None:
-    """Take over what others held who are gone."""
+    """Take over the tasks of supervisors that are gone."""
     for lease in lost:
         became = leases.take_over(lease, "The service stopped while it ran this task.", settings.workers.retry_pause)
         if became:
@@ -57,12 +57,12 @@ def recover(settings: Settings, lost: list[leases.Lease]) -> None:
 
 
 def give_back_unknown(settings: Settings, holder: str, known: set[tuple[str, int]]) -> None:
-    """Give back what the ledger says ``holder`` runs, beyond what it knows of: claimed just before a connection broke."""
+    """Return to the queue what ``holder`` holds by the database and does not know of: its claim's answer was lost."""
     for uuid, claim_no in sorted(tasks.held(holder) - known):
         settle(settings, Claim(uuid, claim_no, holder), None)
 
 
 def abandon(cache: Path, claim: Claim) -> None:
-    """Clear away after a run that was ended because its task had been taken from it."""
+    """Remove the files of a run whose process was killed because the task was no longer ours."""
     cleanup.remove_claim_files(cache, claim)
     cleanup.remove_unwanted_files(cache, claim.uuid)

@@ -55,7 +55,7 @@ def take_over(lease: Lease, message: str, pause: float) -> str | None:
 
 def _lose(lost: Any, code: str, message: str, pause: float, **facts: Any) -> str | None:
     with write():
-        say = f"{message} It was tried {MAX_ATTEMPTS} times and is not tried again."
+        say = f"{message} Giving up after {MAX_ATTEMPTS} attempts."
         over = Task.update(status=FAILED, error_code=code, error=say, **facts, crashes=Task.crashes + 1, **ended())
         if changed(over.where(lost, Task.crashes >= MAX_ATTEMPTS - 1)):
             return OVER

@@ -63,7 +63,7 @@ class Inside:
             yield "writes stems", GOOD, WRITING, left | {stems + PARTIAL}
 
     def loop(self, state: State, number: int) -> Iterator[Step]:
-        """What Supervisor._serve_ledger, or at last _end, does next."""
+        """What Supervisor._serve_database, or at last _end, does next."""
         one = state.supervisors[number]
         if one.life != RUNNING:
             return

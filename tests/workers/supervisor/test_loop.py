@@ -69,7 +69,7 @@ def test_text_that_cannot_be_stored_fails_its_own_task_alone(
 ) -> None:
     first, bad, last = running(supervisor, 3)
     supervisor._unsettled = [(first, outcome()), (bad, outcome(text)), (last, outcome())]
-    supervisor._serve_ledger()
+    supervisor._serve_database()
     storable = ledger.startswith("sqlite") and "\0" in text
     assert [status(first), status(last)] == [COMPLETED] * 2
     assert status(bad) == (COMPLETED if storable else FAILED)
@@ -88,7 +88,7 @@ def test_a_verdict_that_is_refused_fails_and_is_not_tried_again(
     bad, good = running(supervisor, 2)
     monkeypatch.setattr(tasks, "complete", refuse(bad, DataError("no")))
     supervisor._unsettled = [(bad, outcome()), (good, outcome())]
-    supervisor._serve_ledger()
+    supervisor._serve_database()
     assert (status(bad), row(bad.uuid).error_code, status(good)) == (FAILED, "internal_error", COMPLETED)
 
 
@@ -98,9 +98,9 @@ def test_an_outage_keeps_every_verdict(supervisor: Supervisor, monkeypatch: pyte
     with monkeypatch.context() as outage:
         outage.setattr(tasks, "complete", refuse(first, OperationalError("database is locked")))
         with pytest.raises(OperationalError):
-            supervisor._serve_ledger()
+            supervisor._serve_database()
     assert (status(first), status(second), len(supervisor._unsettled)) == (IN_PROGRESS, IN_PROGRESS, 2)
-    supervisor._serve_ledger()
+    supervisor._serve_database()
     assert (status(first), status(second)) == (COMPLETED, COMPLETED)
 
 
@@ -112,10 +112,10 @@ def test_the_heartbeat_comes_before_verdicts_and_keeps_their_claims(
     with monkeypatch.context() as outage:
         outage.setattr(tasks, "complete", refuse(claim, OperationalError("database is locked")))
         with pytest.raises(OperationalError):
-            supervisor._serve_ledger()
+            supervisor._serve_database()
     assert [worker.name for worker in heartbeats.fresh()] == [supervisor.name]
     assert status(claim) == IN_PROGRESS, "a result that waits to be written is not given back"
-    supervisor._serve_ledger()
+    supervisor._serve_database()
     assert status(claim) == COMPLETED
 
 
@@ -153,7 +153,7 @@ def test_files_that_cannot_be_removed_stop_no_verdict(
     tasks.cancel(cancelled.uuid)
     wrong = Failure("invalid_media", "It cannot be decoded.", [], 1.0, {})
     supervisor._unsettled = [(deleted, outcome()), (cancelled, outcome()), (failed, wrong), (good, outcome())]
-    supervisor._serve_ledger()
+    supervisor._serve_database()
     assert (status(failed), status(good)) == (FAILED, COMPLETED)
     assert all(f"task {claim.uuid}: files cannot be removed" in caplog.text for claim in (deleted, cancelled, failed))
 

@@ -57,7 +57,7 @@ def test_third_loss_ends_a_task_and_says_so() -> None:
     assert [lost(claimed()) for _ in range(MAX_ATTEMPTS)] == [leases.AGAIN, leases.AGAIN, leases.OVER]
     ended = row(identifier)
     assert (ended.status, ended.error_code, ended.attempts) == (FAILED, "worker_crashed", MAX_ATTEMPTS)
-    assert ended.error == "It died. It was tried 3 times and is not tried again."
+    assert ended.error == "It died. Giving up after 3 attempts."
     assert ended.finished_at is not None and tasks.claim("me") is None
 
 
