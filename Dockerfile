@@ -26,7 +26,7 @@ RUN --mount=type=cache,target=/root/.cache \
 # Volumes take the owner of the folders they are mounted over, so the folders are made here.
 RUN groupadd --gid 10001 speech \
     && useradd --uid 10001 --gid speech --create-home --no-log-init speech \
-    && install -d -o speech -g speech models cache ledger
+    && install -d -o speech -g speech models cache database
 COPY --chown=speech:speech models/ models/
 COPY wsgi.py gunicorn.conf.py config.yaml ./
 COPY app/ app/
@@ -35,9 +35,9 @@ COPY workers/ workers/
 USER 10001:10001
 ENV HOST=0.0.0.0 \
     PORT=8000 \
-    DB_URL=sqlite:////srv/speech/ledger/records.db
+    DB_URL=sqlite:////srv/speech/database/records.db
 EXPOSE 8000
-VOLUME ["/srv/speech/models", "/srv/speech/cache", "/srv/speech/ledger"]
+VOLUME ["/srv/speech/models", "/srv/speech/cache", "/srv/speech/database"]
 
 # Liveness only: without a worker the web side still accepts recordings; /health/ready tells whether they will be worked on.
 HEALTHCHECK --interval=30s --timeout=5s --start-period=20s \

@@ -8,7 +8,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from app import cross_site, openapi
 from app.api import bgm_separation, docs, errors, files, health, models, results, tasks, transcription, vad
-from app.core.configfile import place
+from app.core.configfile import locate_key
 from app.core.db import connection
 from app.core.errors import SettingsError
 from app.core.logs import configure_logging
@@ -42,14 +42,14 @@ def create_app(settings: Settings) -> Flask:
     connection.connect(settings.db_url)
     connection.database.close()  # gunicorn's threads each open their own
 
-    openapi.configure(app)
+    openapi.configure_openapi(app)
     api = errors.SpeechApi(app)
     submissions = (transcription.blueprint, vad.blueprint, bgm_separation.blueprint)
     reading = (tasks.blueprint, results.blueprint, files.blueprint)
     for blueprint in (*submissions, *reading, models.blueprint, health.blueprint):
         api.register_blueprint(blueprint)
     app.register_blueprint(docs.blueprint)
-    errors.register(app, api)
+    errors.register_error_handlers(app, api)
     app.extensions[DEFAULTS] = _load_defaults(app, settings)
     cross_site.protect(app)
     _prepare_requests(app)
@@ -64,7 +64,7 @@ def _load_defaults(app: Flask, settings: Settings) -> TranscriptionParams:
             defaults: TranscriptionParams = TranscriptionParameters().load({})
         except ValidationError as error:
             name, messages = next(iter(error.messages_dict.items()))
-            where = place(settings.transcription, name)
+            where = locate_key(settings.transcription, name)
             raise SettingsError(f"{where}: transcription.{name}: {' '.join(messages)}") from error
     return defaults
 
@@ -78,7 +78,7 @@ def _prepare_requests(app: Flask) -> None:
     @app.before_request
     def open_database() -> None:
         if request.endpoint != "Health.live":
-            connection.ensure()
+            connection.ensure_connected()
 
     @app.teardown_request
     def clean_up(error: BaseException | None) -> None:

@@ -46,7 +46,7 @@ SUBMISSION_ERRORS = (400, 408, 413, 422, 429, 503, 507)
 View = Callable[..., Any]
 
 
-def configure(app: Flask) -> None:
+def configure_openapi(app: Flask) -> None:
     """Configure flask-smorest; api/docs.py serves the pages."""
     app.config.update(
         API_TITLE=TITLE,
@@ -58,7 +58,7 @@ def configure(app: Flask) -> None:
     )
 
 
-def documented_errors(blueprint: Blueprint, *codes: int, **say: str) -> Callable[[View], View]:
+def document_errors(blueprint: Blueprint, *codes: int, **say: str) -> Callable[[View], View]:
     """Document the errors of a view with example bodies.
 
     ``say_409=`` replaces the message of one.
@@ -80,7 +80,7 @@ def documented_errors(blueprint: Blueprint, *codes: int, **say: str) -> Callable
     return decorate
 
 
-def documented_submission(blueprint: Blueprint, parameters: type[Schema]) -> Callable[[View], View]:
+def document_submission(blueprint: Blueprint, parameters: type[Schema]) -> Callable[[View], View]:
     """Parse ``parameters`` from query and form; document body and responses."""
 
     def decorate(view: View) -> View:
@@ -88,7 +88,7 @@ def documented_submission(blueprint: Blueprint, parameters: type[Schema]) -> Cal
         headers = {"Location": {"description": f"/task/{IDENTIFIER}", "schema": {"type": "string"}}}
         example = SUBMITTED_EXAMPLE | {"message": f"{blueprint.name} task has queued"}
         view = blueprint.response(201, Submitted, example=example, headers=headers)(view)
-        view = documented_errors(blueprint, *SUBMISSION_ERRORS)(view)
+        view = document_errors(blueprint, *SUBMISSION_ERRORS)(view)
         described: View = blueprint.doc(requestBody=_multipart())(view)
         return described
 

@@ -16,10 +16,10 @@ from app.core.params import TranscriptionParams
 from app.core.settings import Settings
 from workers.device import slots
 from workers.device.environment import prepare_environment
-from workers.device.main import die_with
+from workers.device.main import die_with_parent
 from workers.device.protocol import Job, Slot
 from workers.device.run import Run
-from workers.models.cache import WarmModels, collect
+from workers.models.cache import WarmModels, collect_garbage
 
 GOODBYE_SECONDS = 5.0
 
@@ -59,7 +59,7 @@ def process(settings: Settings) -> Iterator[Direct]:
 
 
 def _serve(connection: Connection, slot: Slot, settings: Settings, parent: int) -> None:
-    die_with(parent)
+    die_with_parent(parent)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent ends this process
     prepare_environment(slot)
     import torch
@@ -69,7 +69,7 @@ def _serve(connection: Connection, slot: Slot, settings: Settings, parent: int) 
     if slot.threads:
         torch.set_num_threads(slot.threads)
     models = WarmModels(slot, settings)
-    collect()  # as a device process does before it is ready
+    collect_garbage()  # as a device process does before it is ready
     while True:
         try:
             jobs: list[Job[TranscriptionParams]] = connection.recv()

@@ -15,7 +15,7 @@ import requests
 from app.core.db import connection, tasks
 from app.core.db.states import BGM_SEPARATION
 from app.core.db.tasks import Claim
-from app.core.storage.paths import stems_of
+from app.core.storage.paths import stems_folder
 from bench import places
 from bench.figures import MEGABYTE, Figure
 from bench.peak import Peak
@@ -95,7 +95,7 @@ def _create_separation(service: Service, size: int) -> str:
     identifier = str(uuid.uuid4())
     tasks.submit(identifier, BGM_SEPARATION, {}, "a.wav", [])
     row = next(row for row in iter(lambda: tasks.claim("bench"), None) if row.uuid == identifier)
-    folder = stems_of(service.cache, identifier, row.claim_no)
+    folder = stems_folder(service.cache, identifier, row.claim_no)
     folder.mkdir(parents=True)
     with (folder / "vocals.wav").open("wb") as file:
         file.truncate(size)

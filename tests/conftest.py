@@ -1,4 +1,4 @@
-"""What tests share: one running service for the session, ledgers on SQLite and PostgreSQL, an app without workers."""
+"""What tests share: one running service for the session, databases on SQLite and PostgreSQL, an app without workers."""
 
 from __future__ import annotations
 
@@ -55,8 +55,8 @@ def postgres() -> Iterator[Postgres]:
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def ledger_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """The address of an empty ledger, on both databases."""
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The address of an empty database, on both databases."""
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path / 'records.db'}"
     server: Postgres = request.getfixturevalue("postgres")
@@ -64,10 +64,10 @@ def ledger_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 
 @pytest.fixture
-def ledger(ledger_url: str) -> Iterator[str]:
-    """An open, empty ledger; the value is its address."""
-    opened = connection.connect(ledger_url)
-    yield ledger_url
+def open_database(database_url: str) -> Iterator[str]:
+    """An open, empty database; the value is its address."""
+    opened = connection.connect(database_url)
+    yield database_url
     opened.close()
 
 
@@ -91,9 +91,9 @@ def web(mini_settings: settings.Settings) -> Iterator[Flask]:
 
 
 @pytest.fixture
-def anywhere(mini_settings: settings.Settings, ledger_url: str) -> Iterator[Flask]:
+def anywhere(mini_settings: settings.Settings, database_url: str) -> Iterator[Flask]:
     """The web side alone, on both databases."""
-    app = create_app(replace(mini_settings, db_url=ledger_url))
+    app = create_app(replace(mini_settings, db_url=database_url))
     app.testing = True
     yield app
     connection.database.close()

@@ -14,11 +14,11 @@ from app.core.errors import SettingsError
 from app.core.logs import configure_logging
 from workers.device import slots
 from workers.device.main import serve as serve_device
-from workers.downloads.downloader import Fetching
+from workers.downloads.downloader import Downloader
 from workers.supervisor import lock, purge
 from workers.supervisor.loop import Supervisor
 
-LEDGER_PATIENCE = 2.0  # shorter than a web request's: while it waits, no process that dies is seen
+DATABASE_PATIENCE = 2.0  # shorter than a web request's: while it waits, no process that dies is seen
 
 
 def main(
@@ -32,13 +32,13 @@ def main(
     loaded.cache.path.mkdir(parents=True, exist_ok=True)
     served = slots.list_slots(loaded.workers)
     for slot in served:
-        slots.separation_device(loaded.bgm_separation, slot)
-    connection.connect(loaded.db_url, LEDGER_PATIENCE, prepare)
-    held = lock.hold()
+        slots.choose_separation_device(loaded.bgm_separation, slot)
+    connection.connect(loaded.db_url, DATABASE_PATIENCE, prepare)
+    held = lock.acquire_lock()
     if held is not None:
         downloads.release_all()
-    scheduler = purge.start(loaded.cache, loaded.tasks)
-    fetching = Fetching(loaded)
+    scheduler = purge.start_purge(loaded.cache, loaded.tasks)
+    fetching = Downloader(loaded)
     fetching.start()
     try:
         Supervisor(loaded, served, alone=held is not None, serve=serve, lease_seconds=lease_seconds).run()
@@ -53,4 +53,4 @@ if __name__ == "__main__":
     except SettingsError as error:
         sys.exit(f"cannot start: {error}")
     except DatabaseError as error:
-        sys.exit(f"cannot start: the ledger does not answer: {error}")
+        sys.exit(f"cannot start: the database does not answer: {error}")

@@ -7,7 +7,7 @@ from flask.typing import ResponseReturnValue
 from app.core.db.states import BGM_SEPARATION
 from app.core.params import BgmSeparationParams
 from app.current import get_settings
-from app.openapi import documented_submission
+from app.openapi import document_submission
 from app.schemas.bgm_separation import BgmSeparationParameters, describe_ignored, replace_uvr_model
 from app.submission.accept import submit
 from app.submission.parser import Submission, SubmissionBlueprint
@@ -16,7 +16,7 @@ blueprint = SubmissionBlueprint("Bgm separation", __name__, description="Vocals 
 
 
 @blueprint.route("/bgm-separation", methods=["POST"])
-@documented_submission(blueprint, BgmSeparationParameters)
+@document_submission(blueprint, BgmSeparationParameters)
 def separate(submission: Submission[BgmSeparationParams]) -> ResponseReturnValue:
     """Separate the vocals of a recording from its background."""
     params, replaced = replace_uvr_model(submission.params, get_settings())

@@ -38,10 +38,10 @@ def redoc() -> Response:
 def asset(name: str) -> Response:
     if not name.endswith((".js", ".css")):  # the folder also holds the package's Python code
         raise NotFound
-    return send_from_directory(bundles(), name, max_age=DAY)
+    return send_from_directory(bundles_folder(), name, max_age=DAY)
 
 
-def bundles() -> Path:
+def bundles_folder() -> Path:
     """The folder of offapi's bundles.
 
     Importing offapi would read them all into memory.

@@ -44,7 +44,7 @@ class SpeechApi(Api):
         return current_app.response_class(json.dumps(document, indent=2, sort_keys=False), mimetype="application/json")
 
 
-def register(app: Flask, api: SpeechApi) -> None:
+def register_error_handlers(app: Flask, api: SpeechApi) -> None:
     """Answer 507 when the disk is full and 503 while the database cannot be used; other errors are bugs, and 500."""
 
     def handle_disk_error(error: OSError) -> Any:

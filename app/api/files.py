@@ -9,12 +9,12 @@ from flask import Response, current_app, send_file
 from flask_smorest import Blueprint
 from werkzeug.exceptions import Gone, NotFound
 
-from app.api.lookup import found, require_completed, require_files
+from app.api.lookup import find_task, require_completed, require_files
 from app.core.db.states import CANCELLED, FAILED
 from app.core.db.tasks import Task
 from app.current import get_settings
 from app.formats import stem_archive
-from app.openapi import documented_errors
+from app.openapi import document_errors
 
 blueprint = Blueprint("Files", __name__, description="Separated stems, until they are purged.")
 
@@ -24,10 +24,10 @@ BINARY = {"type": "string", "format": "binary"}
 
 @blueprint.route("/task/file/<identifier>", methods=["GET"])
 @blueprint.response(200, BINARY, content_type="application/zip", description="All files of the task.")
-@documented_errors(blueprint, *ERRORS)
+@document_errors(blueprint, *ERRORS)
 def archive(identifier: str) -> Response:
     """Download all stems as a ZIP."""
-    row = found(identifier)
+    row = find_task(identifier)
     paths = _find_stems(row)
     try:
         content = stem_archive.Archive(paths)
@@ -42,10 +42,10 @@ def archive(identifier: str) -> Response:
 @blueprint.route("/task/<identifier>/file/<name>", methods=["GET"])
 @blueprint.response(200, BINARY, content_type="audio/*", description="The file.")
 @blueprint.alt_response(206, schema=BINARY, content_type="audio/*", description="The requested range.")
-@documented_errors(blueprint, *ERRORS, 416)
+@document_errors(blueprint, *ERRORS, 416)
 def stem(identifier: str, name: str) -> Response:
     """Download one stem, or a range of it."""
-    paths = _find_stems(found(identifier))
+    paths = _find_stems(find_task(identifier))
     if name not in paths:  # looked up among the files on disk: a client's name never becomes part of a path
         raise NotFound(f"This task has no such file. Available: {', '.join(paths)}.")
     try:
@@ -61,10 +61,10 @@ def _find_stems(row: Task) -> dict[str, Path]:
     """
     if row.status not in (FAILED, CANCELLED):
         require_completed(row)
-    if not stem_archive.keeps_stems(row):
+    if not stem_archive.has_stems(row):
         raise NotFound("This task has no files.")
     require_files(row)
-    return stem_archive.found(get_settings().cache.path, row) or _abort_gone()
+    return stem_archive.find_stems(get_settings().cache.path, row) or _abort_gone()
 
 
 def _abort_gone() -> NoReturn:

@@ -13,7 +13,7 @@ from app.core.db import heartbeats
 from app.core.settings import Settings
 from app.core.storage.space import MEBIBYTE, has_space
 from app.current import get_settings
-from app.openapi import documented_errors
+from app.openapi import document_errors
 
 blueprint = Blueprint("Health", __name__, url_prefix="/health", description="For probes and load balancers.")
 
@@ -33,10 +33,10 @@ def live() -> Any:
 
 @blueprint.route("/ready", methods=["GET"])
 @blueprint.response(200, Health, example={"status": "ok"})
-@documented_errors(blueprint, 503)
+@document_errors(blueprint, 503)
 def ready() -> Any:
     """Check that the database answers, a worker is alive and there is disk space."""
-    reason = _find_worker_problem(heartbeats.fresh()) or _find_space_problem(get_settings())
+    reason = _find_worker_problem(heartbeats.list_alive()) or _find_space_problem(get_settings())
     if reason:
         raise ServiceUnavailable(reason, retry_after=RETRY_SECONDS)
     return {"status": "ok"}

@@ -25,12 +25,12 @@ class Unfinished(Conflict):
         return [*super().get_headers(environ, scope), ("Retry-After", str(self.seconds))]
 
 
-def found(identifier: str) -> Task:
+def find_task(identifier: str) -> Task:
     """Find the row of the task, or answer 404."""
-    return tasks.get(identifier) or missing()
+    return tasks.get(identifier) or abort_not_found()
 
 
-def missing() -> NoReturn:
+def abort_not_found() -> NoReturn:
     """Answer 404."""
     raise NotFound("There is no task with this identifier.")
 
@@ -43,21 +43,23 @@ def require_completed(row: Task) -> None:
         raise Conflict(f"The task has failed and has no result: {row.error}")
     if row.status == CANCELLED:
         raise Conflict("The task was cancelled and has no result.")
-    raise Unfinished(f"The task is {row.status}; its result is not available yet.", retry_seconds(row))
+    raise Unfinished(f"The task is {row.status}; its result is not available yet.", estimate_retry_seconds(row))
 
 
 def require_files(row: Task) -> None:
     """Answer 410 once the task's files have been purged."""
     if row.files_purged_at is not None:
-        raise Gone(f"The files of this task were removed at {iso(row.files_purged_at)}; its result is still available.")
+        raise Gone(
+            f"The files of this task were removed at {format_time(row.files_purged_at)}; its result is still available."
+        )
 
 
-def retry_seconds(row: Task) -> int:
+def estimate_retry_seconds(row: Task) -> int:
     """Choose the Retry-After of a poll: longer with more tasks ahead in the queue."""
     return min(queries.queue_position(row) or 1, SLOWEST_POLL)
 
 
-def iso(seconds: float | None) -> str | None:
+def format_time(seconds: float | None) -> str | None:
     """Format seconds since 1970 as ISO 8601 in UTC, with milliseconds."""
     if seconds is None:
         return None

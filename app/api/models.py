@@ -6,11 +6,11 @@ from typing import Any
 
 from flask_smorest import Blueprint
 
-from app.core.catalog.catalog import Model, diarization_model, located, models
+from app.core.catalog.catalog import Model, diarization_model, find_on_disk, list_models
 from app.core.params import TranscriptionParams
 from app.core.settings import COMPUTE_TYPES, Settings
 from app.current import get_defaults, get_settings
-from app.openapi import documented_errors
+from app.openapi import document_errors
 from app.schemas.languages import LANGUAGES
 from app.schemas.models import MODELS_EXAMPLE, Models
 
@@ -19,18 +19,18 @@ blueprint = Blueprint("Models", __name__, description="Models and languages that
 
 @blueprint.route("/models", methods=["GET"])
 @blueprint.response(200, Models, example=MODELS_EXAMPLE)
-@documented_errors(blueprint, 503)
-def show() -> dict[str, Any]:
+@document_errors(blueprint, 503)
+def describe_models() -> dict[str, Any]:
     """List models and languages."""
-    return choices(get_settings(), get_defaults())
+    return list_choices(get_settings(), get_defaults())
 
 
-def choices(settings: Settings, defaults: TranscriptionParams) -> dict[str, Any]:
+def list_choices(settings: Settings, defaults: TranscriptionParams) -> dict[str, Any]:
     """List the default and the choices of each parameter.
 
     The diarization model is listed, too, although no parameter chooses it.
     """
-    known = models(settings)
+    known = list_models(settings)
     whisper = [_describe(model, settings) for model in known if model.kind == "whisper"]
     separate = [_describe(model, settings) for model in known if model.kind == "separate"]
     aligners = {model.name.partition(":")[2]: model for model in known if model.kind == "align"}
@@ -54,4 +54,4 @@ def _describe(model: Model, settings: Settings) -> dict[str, Any]:
 
 
 def _is_on_disk(model: Model | None, settings: Settings) -> bool:
-    return model is not None and located(model, settings) is not None
+    return model is not None and find_on_disk(model, settings) is not None

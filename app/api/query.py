@@ -21,7 +21,7 @@ class QueryParser(FlaskParser):
     ] = {}  # empty: the schema decides; webargs would ignore unknown ones
 
     def load_querystring(self, req: Any, schema: Schema) -> Any:
-        given = query(req)
+        given = parse_query(req)
         repeated = {name: ["Given more than once."] for name, values in given.lists() if len(values) > 1}
         if repeated:
             raise ValidationError(repeated)
@@ -38,7 +38,7 @@ class QueryBlueprint(Blueprint):
     ARGUMENTS_PARSER = QueryParser()
 
 
-def query(req: Any) -> MultiDict[str, str]:
+def parse_query(req: Any) -> MultiDict[str, str]:
     """Parse the query string.
 
     Bytes that are not UTF-8 become lone surrogates.

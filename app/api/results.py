@@ -7,27 +7,27 @@ from typing import Any
 
 from flask import Response, send_file
 
-from app.api.lookup import found, missing, require_completed
+from app.api.lookup import abort_not_found, find_task, require_completed
 from app.api.query import QueryBlueprint
 from app.core.db import renderings, results
 from app.core.db.tasks import Task
-from app.formats import MIMETYPES, VERSION, Writer, writers
+from app.formats import MIMETYPES, VERSION, Writer, list_writers
 from app.formats.file_name import download_name
 from app.http_errors import reject
-from app.openapi import documented_errors
-from app.schemas.result import ResultParameters, documented_formats
+from app.openapi import document_errors
+from app.schemas.result import ResultParameters, document_formats
 
 blueprint = QueryBlueprint("Result", __name__, description="Results as files.")
 
 
 @blueprint.route("/task/<identifier>/result", methods=["GET"])
 @blueprint.arguments(ResultParameters, location="query")
-@documented_errors(blueprint, 404, 409, 422, 503)
-@blueprint.doc(responses={"200": {"description": "The file.", "content": documented_formats()}})
-def download(params: dict[str, Any], identifier: str) -> Response:
+@document_errors(blueprint, 404, 409, 422, 503)
+@blueprint.doc(responses={"200": {"description": "The file.", "content": document_formats()}})
+def download_result(params: dict[str, Any], identifier: str) -> Response:
     """Download the result of a finished task as json, txt, srt, vtt or tsv."""
-    row, chosen = found(identifier), params["format"]
-    write = writers(row.task_type).get(chosen) or _unsuitable(row.task_type)
+    row, chosen = find_task(identifier), params["format"]
+    write = list_writers(row.task_type).get(chosen) or _unsuitable(row.task_type)
     require_completed(row)
     content = _write_file(row, write) if chosen == "json" else _render_once(row, chosen, write)
     name = download_name(row.file_name, row.uuid, chosen)
@@ -50,7 +50,7 @@ def _render_once(row: Task, file_format: str, write: Writer) -> BytesIO:
 
 def _write_file(row: Task, write: Writer) -> BytesIO:
     """Write the result in one format. Answers 404 when the task has just been deleted."""
-    result = results.get(row.uuid) or missing()
+    result = results.get(row.uuid) or abort_not_found()
     # Encode piece by piece: the text of a long recording is never in memory a second time.
     content = BytesIO()
     content.writelines(piece.encode() for piece in write(result.result))
@@ -59,5 +59,5 @@ def _write_file(row: Task, write: Writer) -> BytesIO:
 
 
 def _unsuitable(task_type: str) -> Any:
-    known = ", ".join(writers(task_type))
+    known = ", ".join(list_writers(task_type))
     return reject({"format": [f"Not available for a {task_type} task; use one of: {known}."]})

@@ -10,14 +10,14 @@ from flask import Response, current_app, url_for
 from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import Conflict
 
-from app.api.lookup import found, iso, missing, retry_seconds
+from app.api.lookup import abort_not_found, estimate_retry_seconds, find_task, format_time
 from app.api.query import QueryBlueprint
 from app.core.db import queries, results, tasks
 from app.core.db.states import CANCELLED, COMPLETED, TERMINAL
 from app.core.storage.removal import remove_folder
 from app.current import get_settings
-from app.openapi import documented_errors
-from app.schemas.listing import LIST_EXAMPLE, ListParameters, TaskList, cursor
+from app.openapi import document_errors
+from app.schemas.listing import LIST_EXAMPLE, ListParameters, TaskList, encode_cursor
 from app.schemas.task import CANCELLED_EXAMPLE, TASK_EXAMPLE, Cancelled, TaskAnswer
 
 blueprint = QueryBlueprint("Task", __name__, description="Following and managing tasks.")
@@ -27,7 +27,7 @@ log = logging.getLogger(__name__)
 @blueprint.route("/task", methods=["GET"])
 @blueprint.arguments(ListParameters, location="query")
 @blueprint.response(200, TaskList, example=LIST_EXAMPLE)
-@documented_errors(blueprint, 422, 503)
+@document_errors(blueprint, 422, 503)
 def list_tasks(params: dict[str, Any]) -> Response:
     """List tasks, newest first, without their results."""
     filters: dict[str, Any] = {name: params[name] for name in ("status", "task_type") if name in params}
@@ -35,34 +35,36 @@ def list_tasks(params: dict[str, Any]) -> Response:
     shown, more = rows[: params["limit"]], rows[params["limit"] :]
     places = queries.queue_positions(shown)
     answer = {
-        "tasks": [facts(row, places.get(row.id)) for row in shown],
-        "next": _address({"limit": params["limit"], **filters, "cursor": cursor(shown[-1].id)}) if more else None,
+        "tasks": [describe_task(row, places.get(row.id)) for row in shown],
+        "next": _address({"limit": params["limit"], **filters, "cursor": encode_cursor(shown[-1].id)})
+        if more
+        else None,
     }
     return current_app.response_class(json.dumps(answer, allow_nan=False) + "\n", mimetype="application/json")
 
 
 @blueprint.route("/task/<identifier>", methods=["GET"])
 @blueprint.response(200, TaskAnswer, example=TASK_EXAMPLE)
-@documented_errors(blueprint, 404, 503)
-def show(identifier: str) -> Response:
+@document_errors(blueprint, 404, 503)
+def get_task(identifier: str) -> Response:
     """Follow a task until it has a result."""
-    row = found(identifier)
+    row = find_task(identifier)
     # The result is read only where there is one; without it, a completed task has just been deleted.
-    result = (results.get(row.uuid) or missing()) if row.status == COMPLETED else None
+    result = (results.get(row.uuid) or abort_not_found()) if row.status == COMPLETED else None
     response = current_app.response_class(write_body(row, result), mimetype="application/json")
     if row.status not in TERMINAL:
-        response.headers["Retry-After"] = str(retry_seconds(row))
+        response.headers["Retry-After"] = str(estimate_retry_seconds(row))
     return response
 
 
 @blueprint.route("/task/<identifier>", methods=["DELETE"])
 @blueprint.response(204)
-@documented_errors(blueprint, 404, 503)
-def delete(identifier: str) -> ResponseReturnValue:
+@document_errors(blueprint, 404, 503)
+def delete_task(identifier: str) -> ResponseReturnValue:
     """Delete a task with its files and its result; a running task is stopped."""
-    row = found(identifier)
+    row = find_task(identifier)
     if not tasks.delete(row.uuid):
-        missing()
+        abort_not_found()
     remove_folder(get_settings().cache.path, row.uuid)
     log.info("task %s deleted while %s", row.uuid, row.status)
     return "", 204
@@ -70,24 +72,24 @@ def delete(identifier: str) -> ResponseReturnValue:
 
 @blueprint.route("/task/<identifier>/cancel", methods=["POST"])
 @blueprint.response(202, Cancelled, example=CANCELLED_EXAMPLE)
-@documented_errors(blueprint, 404, 409, 503, say_409="The task has already ended: COMPLETED.")
-def cancel(identifier: str) -> ResponseReturnValue:
+@document_errors(blueprint, 404, 409, 503, say_409="The task has already ended: COMPLETED.")
+def cancel_task(identifier: str) -> ResponseReturnValue:
     """Cancel a task that is waiting or running."""
-    row = found(identifier)
+    row = find_task(identifier)
     if not tasks.cancel(row.uuid):
-        raise Conflict(f"The task has already ended: {found(identifier).status}.")
+        raise Conflict(f"The task has already ended: {find_task(identifier).status}.")
     log.info("task %s cancelled while %s", row.uuid, row.status)
     return {"identifier": row.uuid, "status": CANCELLED, "message": "The task is cancelled"}, 202
 
 
 def write_body(row: tasks.Task, result: results.Result | None) -> str:
     """Write the answer as JSON text. The result, which may be megabytes, is inserted as stored, without parsing it."""
-    known = json.dumps(facts(row, queries.queue_position(row)), allow_nan=False)
+    known = json.dumps(describe_task(row, queries.queue_position(row)), allow_nan=False)
     embeddings = (result and result.speaker_embeddings) or "null"
     return f'{known[:-1]}, "speaker_embeddings": {embeddings}, "result": {result.result if result else "null"}}}\n'
 
 
-def facts(row: tasks.Task, queue_position: int | None) -> dict[str, Any]:
+def describe_task(row: tasks.Task, queue_position: int | None) -> dict[str, Any]:
     """Collect what a client may know of a task, except its result and speaker embeddings."""
     return {
         "identifier": row.uuid,
@@ -105,9 +107,9 @@ def facts(row: tasks.Task, queue_position: int | None) -> dict[str, Any]:
         "audio_duration": row.audio_duration,
         "language": row.language,
         "queue_position": queue_position,
-        "created_at": iso(row.created_at),
-        "started_at": iso(row.started_at),
-        "finished_at": iso(row.finished_at),
+        "created_at": format_time(row.created_at),
+        "started_at": format_time(row.started_at),
+        "finished_at": format_time(row.finished_at),
     }
 
 

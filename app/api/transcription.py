@@ -7,7 +7,7 @@ from flask.typing import ResponseReturnValue
 from app.core.db.states import TRANSCRIPTION
 from app.core.params import TranscriptionParams
 from app.current import get_defaults, get_settings
-from app.openapi import documented_submission
+from app.openapi import document_submission
 from app.schemas.bgm_separation import replace_uvr_model
 from app.schemas.effects import describe_ignored
 from app.schemas.transcription import TranscriptionParameters
@@ -18,7 +18,7 @@ blueprint = SubmissionBlueprint("Transcription", __name__, description="Speech t
 
 
 @blueprint.route("/transcription", methods=["POST"])
-@documented_submission(blueprint, TranscriptionParameters)
+@document_submission(blueprint, TranscriptionParameters)
 def transcribe(submission: Submission[TranscriptionParams]) -> ResponseReturnValue:
     """Transcribe a recording."""
     warnings = describe_ignored(submission.params, get_defaults())

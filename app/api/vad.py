@@ -6,7 +6,7 @@ from flask.typing import ResponseReturnValue
 
 from app.core.db.states import VAD
 from app.core.params import VadParams
-from app.openapi import documented_submission
+from app.openapi import document_submission
 from app.schemas.vad import VadTaskParameters, describe_ignored
 from app.submission.accept import submit
 from app.submission.parser import Submission, SubmissionBlueprint
@@ -15,7 +15,7 @@ blueprint = SubmissionBlueprint("Vad", __name__, description="Voice activity: wh
 
 
 @blueprint.route("/vad", methods=["POST"])
-@documented_submission(blueprint, VadTaskParameters)
+@document_submission(blueprint, VadTaskParameters)
 def detect(submission: Submission[VadParams]) -> ResponseReturnValue:
     """Find the speech in a recording."""
     return submit(VAD, submission.params, submission.file_url, describe_ignored(submission.params))

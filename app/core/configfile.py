@@ -24,7 +24,7 @@ class _Section(dict[str, Any]):
         self.places: dict[str, str] = {}
 
 
-def place(section: Mapping[str, Any], key: str) -> str:
+def locate_key(section: Mapping[str, Any], key: str) -> str:
     """The file and line of ``key``, for error messages.
 
     It is ``config`` for a section that was not read from a file.
@@ -32,7 +32,7 @@ def place(section: Mapping[str, Any], key: str) -> str:
     return section.places.get(key, "config") if isinstance(section, _Section) else "config"
 
 
-def read(path: Path, sections: list[str]) -> dict[str, Any]:
+def read_sections(path: Path, sections: list[str]) -> dict[str, Any]:
     """Read the sections of a file.
 
     Raises SettingsError for a name outside ``sections``.
@@ -87,7 +87,7 @@ def _convert_scalar(node: yaml.Node, path: Path) -> Any:
         raise SettingsError(f"{where}: {node.value!r:.60} is not a valid {kind}") from error
 
 
-def section(kind: Any, name: str, values: Any) -> Any:
+def build_section(kind: Any, name: str, values: Any) -> Any:
     """Build the dataclass ``kind`` from ``values``.
 
     Missing keys keep their defaults.

@@ -142,7 +142,7 @@ class Limits:
 @dataclass(frozen=True)
 class Fetch:
     enabled: bool = True
-    allow: tuple[str, ...] = _limited((), each=addresses.allowed)
+    allow: tuple[str, ...] = _limited((), each=addresses.parse_allow_entry)
     parallel: int = _limited(4, least=1, most=64)
     timeout: float = _limited(3600.0, least=1.0, most=86400.0)
     stall_seconds: float = _limited(30.0, least=1.0, most=3600.0)
@@ -179,9 +179,9 @@ def load(environ: Mapping[str, str] | None = None, root: Path = ROOT) -> Setting
     config = Path(env.get("CONFIG") or root / "config.yaml")
     if not config.is_absolute():
         config = root / config
-    values = configfile.read(config, [*SECTIONS, "transcription"])
+    values = configfile.read_sections(config, [*SECTIONS, "transcription"])
     kinds = typing.get_type_hints(Settings)
-    sections = {name: configfile.section(kinds[name], name, values.get(name, {})) for name in SECTIONS}
+    sections = {name: configfile.build_section(kinds[name], name, values.get(name, {})) for name in SECTIONS}
     settings = Settings(
         **sections,
         transcription=values.get("transcription", {}),

@@ -27,10 +27,10 @@ TRANSCRIPT: Mapping[str, Writer] = {
     "vtt": vtt.write,
     "tsv": tsv.write,
 }
-WRITERS = {TRANSCRIPTION: TRANSCRIPT, VAD: {**ANY, "tsv": tsv.write_spans}}
+WRITERS = {TRANSCRIPTION: TRANSCRIPT, VAD: {**ANY, "tsv": tsv.write_speech}}
 
 
-def writers(task_type: str) -> Mapping[str, Writer]:
+def list_writers(task_type: str) -> Mapping[str, Writer]:
     """Map each format of a task type to its writer.
 
     A writer takes the result's JSON text and yields the file in pieces.

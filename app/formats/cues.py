@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from itertools import count
 from typing import Any, NamedTuple
 
-from app.formats.turns import Piece, milliseconds, turns
+from app.formats.turns import Piece, split_turns, to_milliseconds
 
 LINES, COLUMNS = 2, 42
 PAUSE_MILLISECONDS = 2000
@@ -35,7 +35,7 @@ def no_lead(speaker: str | None) -> str:
     return ""
 
 
-def cues(segments: Iterable[dict[str, Any]], lead: Lead = no_lead) -> Iterator[Cue]:
+def make_cues(segments: Iterable[dict[str, Any]], lead: Lead = no_lead) -> Iterator[Cue]:
     """Yield the cues of a transcript, ordered by start.
 
     ``lead`` returns the prefix of a speaker's first line.
@@ -43,7 +43,7 @@ def cues(segments: Iterable[dict[str, Any]], lead: Lead = no_lead) -> Iterator[C
     order = count()
     pending: list[tuple[int, int, Cue]] = []  # a heap: segments may overlap, so a later one may start before these
     for segment in segments:
-        while pending and pending[0][0] <= milliseconds(segment["start"]):
+        while pending and pending[0][0] <= to_milliseconds(segment["start"]):
             yield heapq.heappop(pending)[2]
         for cue in _segment_cues(segment, lead):
             heapq.heappush(pending, (cue.start, next(order), cue))
@@ -54,13 +54,13 @@ def cues(segments: Iterable[dict[str, Any]], lead: Lead = no_lead) -> Iterator[C
 def _segment_cues(segment: dict[str, Any], lead: Lead) -> Iterator[Cue]:
     speakers = {said.get("speaker") for said in (segment, *(segment.get("words") or ()))}
     widest = max(len(lead(speaker)) for speaker in speakers)
-    for turn in turns(segment, COLUMNS - min(widest, COLUMNS // 2)):
+    for turn in split_turns(segment, COLUMNS - min(widest, COLUMNS // 2)):
         speaker = turn[0].speaker
         taken = len(lead(speaker))
         for part in _split_at_pauses(turn):
-            for pieces in divided(part, taken):
+            for pieces in split_into_cues(part, taken):
                 start = pieces[0].start
-                yield Cue(start, max(pieces[-1].end, start + 1), speaker, wrapped(pieces, taken))
+                yield Cue(start, max(pieces[-1].end, start + 1), speaker, wrap_lines(pieces, taken))
 
 
 def _split_at_pauses(turn: list[Piece]) -> Iterator[list[Piece]]:
@@ -76,7 +76,7 @@ def _split_at_pauses(turn: list[Piece]) -> Iterator[list[Piece]]:
     yield turn[start:]
 
 
-def divided(pieces: list[Piece], taken: int) -> list[list[Piece]]:
+def split_into_cues(pieces: list[Piece], taken: int) -> list[list[Piece]]:
     """Split pieces into as few cues as possible.
 
     Among equal numbers of cues, evenly filled ones that end with sentences are best. Dynamic programming over (cues,
@@ -114,7 +114,7 @@ def _possible_ends(pieces: list[Piece], start: int, taken: int) -> Iterator[tupl
         yield number + 1, width
 
 
-def wrapped(pieces: list[Piece], taken: int) -> list[list[Piece]]:
+def wrap_lines(pieces: list[Piece], taken: int) -> list[list[Piece]]:
     """Wrap the pieces of a cue into one line or two."""
     ends: list[int] = []
     column = taken

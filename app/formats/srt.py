@@ -8,8 +8,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from app.formats.cues import Cue, cues
-from app.formats.turns import items, line
+from app.formats.cues import Cue, make_cues
+from app.formats.turns import iter_items, join_pieces
 
 # Players read <i>, {\an8} and \N as markup, and an arrow as a time line. A zero-width space breaks these up invisibly.
 # Some players hide all text in braces, so braces are replaced by their full-width form.
@@ -19,21 +19,21 @@ ZERO_WIDTH_SPACE = "\u200b"
 
 
 def write(result: str) -> Iterator[str]:
-    for number, cue in enumerate(cues(items(result), lead), 1):
-        yield f"{number}\n{moment(cue.start)} --> {moment(cue.end)}\n{_text(cue)}\n\n"
+    for number, cue in enumerate(make_cues(iter_items(result), speaker_prefix), 1):
+        yield f"{number}\n{format_time(cue.start)} --> {format_time(cue.end)}\n{_text(cue)}\n\n"
 
 
-def lead(speaker: str | None) -> str:
+def speaker_prefix(speaker: str | None) -> str:
     """The prefix of a speaker's first line."""
     return f"{speaker}: " if speaker else ""
 
 
-def moment(milliseconds: int) -> str:
+def format_time(milliseconds: int) -> str:
     """Format a time as ``01:02:03,456``."""
     seconds, rest = divmod(milliseconds, 1000)
     return f"{seconds // 3600:02}:{seconds // 60 % 60:02}:{seconds % 60:02},{rest:03}"
 
 
 def _text(cue: Cue) -> str:
-    text = lead(cue.speaker) + "\n".join(line(pieces) for pieces in cue.lines)
+    text = speaker_prefix(cue.speaker) + "\n".join(join_pieces(pieces) for pieces in cue.lines)
     return MARKUP.sub(rf"\1{ZERO_WIDTH_SPACE}", text).translate(WIDE_BRACES)

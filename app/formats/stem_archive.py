@@ -16,24 +16,24 @@ from zipstream import ZipStream
 
 from app.core.db.states import BGM_SEPARATION, COMPLETED
 from app.core.db.tasks import Task
-from app.core.storage.paths import stems_of
+from app.core.storage.paths import stems_folder
 
 CHUNK = 256 * 1024
 
 
-def keeps_stems(row: Task) -> bool:
+def has_stems(row: Task) -> bool:
     """Whether the task completed and was asked to keep stems."""
     params = json.loads(row.params)
     kept = row.task_type == BGM_SEPARATION or (params.get("is_separate_bgm") and params.get("save_file"))
     return bool(kept) and row.status == COMPLETED
 
 
-def found(cache: Path, row: Task) -> dict[str, Path]:
+def find_stems(cache: Path, row: Task) -> dict[str, Path]:
     """Map file names to paths for the claim that completed.
 
     The result is empty once they are purged.
     """
-    folder = stems_of(cache, row.uuid, row.claim_no)
+    folder = stems_folder(cache, row.uuid, row.claim_no)
     try:
         return {path.name: path for path in sorted(folder.iterdir())}
     except FileNotFoundError:

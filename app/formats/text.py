@@ -17,29 +17,29 @@ LONE = re.compile("[\ud800-\udfff]")
 CLUSTER = regex.compile(r"[\p{Ps}\p{Pi}]{0,3}\X[\p{Pe}\p{Pf}\p{Po}ーぁぃぅぇぉっゃゅょァィゥェォッャュョ]{0,3}")
 
 
-def plain(text: Any) -> str:
+def normalize(text: Any) -> str:
     """Normalize to one line of valid Unicode with single spaces."""
     return LONE.sub("\ufffd", BLANK.sub(" ", text)).strip() if isinstance(text, str) else ""
 
 
-def columns(text: str) -> int:
+def display_width(text: str) -> int:
     """Width in columns of a fixed-width display; ideographs take two."""
     if text.isascii():
         return len(text)
     return sum(2 if unicodedata.east_asian_width(character) in "WF" else 1 for character in text)
 
 
-def spans(text: str, room: int) -> Iterator[tuple[int, int]]:
+def find_breaks(text: str, room: int) -> Iterator[tuple[int, int]]:
     """Yield (start, end) of each unbreakable piece.
 
     A piece is a word, or a character of a word wider than ``room``.
     """
     for match in re.finditer("[^ ]+", text):
-        if columns(match[0]) <= room:
+        if display_width(match[0]) <= room:
             yield match.span()
             continue
         for cluster in CLUSTER.finditer(text, *match.span()):
-            yield from [cluster.span()] if columns(cluster[0]) <= room else _characters(*cluster.span())
+            yield from [cluster.span()] if display_width(cluster[0]) <= room else _characters(*cluster.span())
 
 
 def _characters(start: int, end: int) -> Iterator[tuple[int, int]]:

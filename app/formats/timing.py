@@ -10,13 +10,13 @@ from bisect import bisect_left, bisect_right
 from dataclasses import dataclass
 from typing import Any
 
-from app.formats.text import plain
+from app.formats.text import normalize
 
 SEARCHED = 40  # characters after the last word in which the next one is expected
 
 
 @dataclass(frozen=True)
-class Spoken:
+class TimedWord:
     """A word at ``text[start:end]``.
 
     Its times are in seconds, or None.
@@ -29,21 +29,21 @@ class Spoken:
     speaker: str | None
 
 
-def located(text: str, words: list[dict[str, Any]]) -> list[Spoken]:
+def locate_words(text: str, words: list[dict[str, Any]]) -> list[TimedWord]:
     """Find the words in the text, in order.
 
     Words that are not found are left out.
     """
-    found: list[Spoken] = []
+    found: list[TimedWord] = []
     position = 0
     for word in words:
-        form = plain(word.get("word"))
+        form = normalize(word.get("word"))
         place = text.find(form, position, position + len(form) + SEARCHED) if form else -1
         if place >= 0:
             position = place + len(form)
             begins, ends = _finite(word.get("start")), _finite(word.get("end"))
-            speaker = plain(word.get("speaker")) or None
-            found.append(Spoken(place, position, begins, ends, speaker))
+            speaker = normalize(word.get("speaker")) or None
+            found.append(TimedWord(place, position, begins, ends, speaker))
     return found
 
 
@@ -53,7 +53,7 @@ class Clock:
     Word times that contradict the next word's are ignored.
     """
 
-    def __init__(self, length: int, start: float, end: float, words: list[Spoken]) -> None:
+    def __init__(self, length: int, start: float, end: float, words: list[TimedWord]) -> None:
         self._places, self._moments = [0], [start]
         self.known: set[int] = set()
         timed = [word for word in words if word.begins is not None and word.ends is not None]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 
-from app.formats.turns import items, line, milliseconds, turns
+from app.formats.turns import iter_items, join_pieces, split_turns, to_milliseconds
 
 
 def write(result: str) -> Iterator[str]:
@@ -14,13 +14,13 @@ def write(result: str) -> Iterator[str]:
     The texts hold no tab or newline, so no cell needs quotes.
     """
     yield "start\tend\ttext\tspeaker\n"
-    for segment in items(result):
-        for turn in turns(segment, sys.maxsize):
-            yield f"{turn[0].start}\t{turn[-1].end}\t{line(turn)}\t{turn[0].speaker or ''}\n"
+    for segment in iter_items(result):
+        for turn in split_turns(segment, sys.maxsize):
+            yield f"{turn[0].start}\t{turn[-1].end}\t{join_pieces(turn)}\t{turn[0].speaker or ''}\n"
 
 
-def write_spans(result: str) -> Iterator[str]:
+def write_speech(result: str) -> Iterator[str]:
     """Write speech segments, which have no text."""
     yield "start\tend\n"
-    for span in items(result):
-        yield f"{milliseconds(span['start'])}\t{milliseconds(span['end'])}\n"
+    for span in iter_items(result):
+        yield f"{to_milliseconds(span['start'])}\t{to_milliseconds(span['end'])}\n"

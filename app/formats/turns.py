@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from itertools import groupby
 from typing import Any, NamedTuple
 
-from app.formats.text import columns, plain, spans
-from app.formats.timing import Clock, Spoken, located
+from app.formats.text import display_width, find_breaks, normalize
+from app.formats.timing import Clock, TimedWord, locate_words
 
 SKIPPED = re.compile(r"[\s,]*")
 
@@ -29,7 +29,7 @@ class Piece(NamedTuple):
     speaker: str | None
 
 
-def items(result: str) -> Iterator[dict[str, Any]]:
+def iter_items(result: str) -> Iterator[dict[str, Any]]:
     """Decode a JSON list item by item.
 
     A long transcript is never in memory as a whole.
@@ -42,43 +42,43 @@ def items(result: str) -> Iterator[dict[str, Any]]:
         position = SKIPPED.match(result, position).end()  # type: ignore[union-attr]
 
 
-def turns(segment: dict[str, Any], room: int) -> list[list[Piece]]:
+def split_turns(segment: dict[str, Any], room: int) -> list[list[Piece]]:
     """Split a segment at speaker changes into pieces of at most ``room`` columns.
 
     A segment without text has no turns.
     """
     found = [list(turn) for _, turn in groupby(_pieces(segment, room), key=lambda piece: piece.speaker)]
     if found:  # the first and last turn extend to the segment's own times
-        start, end = milliseconds(segment["start"]), milliseconds(segment["end"])
+        start, end = to_milliseconds(segment["start"]), to_milliseconds(segment["end"])
         found[0][0] = found[0][0]._replace(start=min(start, found[0][0].end))
         found[-1][-1] = found[-1][-1]._replace(end=max(end, found[-1][-1].start))
     return found
 
 
-def line(pieces: list[Piece]) -> str:
+def join_pieces(pieces: list[Piece]) -> str:
     """Join pieces to a line of text."""
     return "".join(" " * (piece.spaced and number > 0) + piece.text for number, piece in enumerate(pieces))
 
 
-def milliseconds(seconds: float) -> int:
+def to_milliseconds(seconds: float) -> int:
     return round(1000 * seconds)
 
 
 def _pieces(segment: dict[str, Any], room: int) -> Iterator[Piece]:
-    text = plain(segment["text"])
-    words = located(text, segment.get("words") or [])
+    text = normalize(segment["text"])
+    words = locate_words(text, segment.get("words") or [])
     clock = Clock(len(text), segment["start"], segment["end"], words)
-    speakers = _speaker_changes(words, plain(segment.get("speaker")) or None)
-    for whole in spans(text, room):
+    speakers = _speaker_changes(words, normalize(segment.get("speaker")) or None)
+    for whole in find_breaks(text, room):
         for start, end in _split_at(*whole, [place for place, _ in speakers]):
             said = text[start:end]
-            begin, over = milliseconds(clock.begin(start)), milliseconds(clock.end(end))
+            begin, over = to_milliseconds(clock.begin(start)), to_milliseconds(clock.end(end))
             speaker = [name for place, name in speakers if place <= start][-1]
             spaced = start > 0 and text[start - 1] == " "
-            yield Piece(said, columns(said), spaced, begin, over, start in clock.known, speaker)
+            yield Piece(said, display_width(said), spaced, begin, over, start in clock.known, speaker)
 
 
-def _speaker_changes(words: list[Spoken], otherwise: str | None) -> list[tuple[int, str | None]]:
+def _speaker_changes(words: list[TimedWord], otherwise: str | None) -> list[tuple[int, str | None]]:
     """List (position, speaker) of each speaker change.
 
     A word without a speaker keeps the previous one.

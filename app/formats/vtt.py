@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from app.formats.cues import Cue, cues
-from app.formats.turns import items
+from app.formats.cues import Cue, make_cues
+from app.formats.turns import iter_items
 
 ESCAPES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
 
 
 def write(result: str) -> Iterator[str]:
     yield "WEBVTT\n\n"
-    for cue in cues(items(result)):
+    for cue in make_cues(iter_items(result)):
         voice = f"<v {cue.speaker.translate(ESCAPES)}>" if cue.speaker else ""
-        yield f"{moment(cue.start)} --> {moment(cue.end)}\n{voice}{_text(cue)}\n\n"
+        yield f"{format_time(cue.start)} --> {format_time(cue.end)}\n{voice}{_text(cue)}\n\n"
 
 
-def moment(milliseconds: int) -> str:
+def format_time(milliseconds: int) -> str:
     """Format a time as ``01:02:03.456``."""
     seconds, rest = divmod(milliseconds, 1000)
     return f"{seconds // 3600:02}:{seconds // 60 % 60:02}:{seconds % 60:02}.{rest:03}"
@@ -35,7 +35,7 @@ def _text(cue: Cue) -> str:
         for number, piece in enumerate(pieces):
             written += " " * (piece.spaced and number > 0)
             if piece.timed and latest < piece.start < cue.end:
-                written += f"<{moment(piece.start)}>"
+                written += f"<{format_time(piece.start)}>"
                 latest = piece.start
             written += piece.text.translate(ESCAPES)
         lines.append(written)

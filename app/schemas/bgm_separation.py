@@ -12,7 +12,7 @@ from app.core.catalog.catalog import separation_models
 from app.core.params import BgmSeparationParams, SeparationOptions
 from app.core.settings import Settings
 from app.current import get_settings
-from app.schemas.fields import Text, Whole
+from app.schemas.fields import Text, WholeNumber
 from app.schemas.parameters import Parameters
 
 STEM_FORMATS = ("wav", "flac", "mp3")
@@ -35,7 +35,7 @@ class SeparationParameters(Parameters):
             "Separation model; one that the server allows. Default: config.yaml. See `warnings` for UVR's."
         ),
     )
-    segment_size = Whole(
+    segment_size = WholeNumber(
         load_default=None,
         allow_none=True,
         validate=validate.Range(*SEGMENT_FRAMES),

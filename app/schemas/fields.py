@@ -15,7 +15,7 @@ BROKEN = re.compile("[\0\ud800-\udfff\ufffd]")  # form parsing replaces invalid 
 MOST_TOKENS = 1000
 
 
-class Whole(fields.Integer):
+class WholeNumber(fields.Integer):
     """A whole number in digits."""
 
     default_error_messages = {"invalid": "Must be a whole number."}

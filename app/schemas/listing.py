@@ -9,7 +9,7 @@ from typing import Any
 from marshmallow import RAISE, Schema, fields, validate
 
 from app.core.db.states import STATUSES, TASK_TYPES
-from app.schemas.fields import WHOLE, Whole
+from app.schemas.fields import WHOLE, WholeNumber
 from app.schemas.task import TASK_EXAMPLE, TaskAnswer
 
 MOST, USUAL = 200, 50
@@ -30,7 +30,7 @@ class Cursor(fields.Field[int]):
         return int(number)
 
 
-def cursor(row_id: int) -> str:
+def encode_cursor(row_id: int) -> str:
     return base64.urlsafe_b64encode(str(row_id).encode("ascii")).decode("ascii")
 
 
@@ -38,7 +38,7 @@ class ListParameters(Schema):
     class Meta:
         unknown = RAISE
 
-    limit = Whole(
+    limit = WholeNumber(
         load_default=USUAL,
         validate=validate.Range(1, MOST),
         metadata={"description": "Most tasks in one answer."},

@@ -22,7 +22,7 @@ class ResultParameters(Schema):
     )
 
 
-def documented_formats() -> dict[str, Any]:
+def document_formats() -> dict[str, Any]:
     """The content of a 200 in OpenAPI: each format with the same transcript written in it."""
     result = json.dumps(TASK_EXAMPLE["result"])
     written = {name: "".join(write(result)) for name, write in TRANSCRIPT.items()}

@@ -11,7 +11,7 @@ from app.core.params import TranscriptionParams
 from app.core.settings import COMPUTE_TYPES, Settings
 from app.current import get_settings
 from app.schemas.bgm_separation import SeparationParameters
-from app.schemas.fields import Number, Text, TokenList, Whole
+from app.schemas.fields import Number, Text, TokenList, WholeNumber
 from app.schemas.languages import LANGUAGES, Language
 from app.schemas.vad import MOST, VadParameters
 
@@ -24,8 +24,8 @@ def _about(text: str, **more: Any) -> dict[str, Any]:
     return {"description": text, **more}
 
 
-def _optional_whole(text: str) -> Whole:
-    return Whole(load_default=None, allow_none=True, validate=validate.Range(1, MOST), metadata=_about(text))
+def _optional_whole(text: str) -> WholeNumber:
+    return WholeNumber(load_default=None, allow_none=True, validate=validate.Range(1, MOST), metadata=_about(text))
 
 
 class WhisperParameters(Schema):
@@ -39,8 +39,8 @@ class WhisperParameters(Schema):
         metadata=_about("Language code such as `en`, or its English name; left out, the language is detected."),
     )
     is_translate = fields.Boolean(load_default=False, metadata=_about("Translate to English."))
-    beam_size = Whole(load_default=5, validate=validate.Range(1, 100), metadata=_about("Beams in the search."))
-    best_of = Whole(
+    beam_size = WholeNumber(load_default=5, validate=validate.Range(1, 100), metadata=_about("Beams in the search."))
+    best_of = WholeNumber(
         load_default=5, validate=validate.Range(1, 100), metadata=_about("Candidates when temperature is above 0.")
     )
     patience = Number(
@@ -56,7 +56,7 @@ class WhisperParameters(Schema):
         validate=validate.Range(0, 100, min_inclusive=False),
         metadata=_about("Above 1, tokens said before become less likely."),
     )
-    no_repeat_ngram_size = Whole(
+    no_repeat_ngram_size = WholeNumber(
         load_default=0, validate=validate.Range(0, 448), metadata=_about("Never repeat n-grams of this size; 0 is off.")
     )
     temperature = Number(
@@ -107,13 +107,13 @@ class WhisperParameters(Schema):
         validate=validate.Range(0, 30),
         metadata=_about("Latest first timestamp of a window, in seconds (batch_size 1)."),
     )
-    max_new_tokens = Whole(
+    max_new_tokens = WholeNumber(
         load_default=None,
         allow_none=True,
         validate=validate.Range(1, 440),
         metadata=_about("Most tokens per window."),
     )
-    chunk_length = Whole(
+    chunk_length = WholeNumber(
         load_default=30, validate=validate.Range(1, 30), metadata=_about("Longest window, in seconds.")
     )
     hallucination_silence_threshold = Number(
@@ -127,12 +127,12 @@ class WhisperParameters(Schema):
         validate=validate.Range(0, 1),
         metadata=_about("Stop detecting once a language is this probable."),
     )
-    language_detection_segments = Whole(
+    language_detection_segments = WholeNumber(
         load_default=1,
         validate=validate.Range(1, 10_000),
         metadata=_about("Windows of 30 s looked at for the language."),
     )
-    batch_size = Whole(
+    batch_size = WholeNumber(
         validate=validate.Range(1, 256),
         metadata=_about("1 decodes window after window, more decodes that many at once. Default: config.yaml."),
     )

@@ -7,7 +7,7 @@ import math
 from marshmallow import fields, validate
 
 from app.core.params import VadParams
-from app.schemas.fields import Number, Whole
+from app.schemas.fields import Number, WholeNumber
 from app.schemas.parameters import Parameters
 
 MOST = 2**31 - 1
@@ -19,7 +19,7 @@ class VadParameters(Parameters):
     threshold = Number(
         load_default=0.5, validate=validate.Range(0, 1), metadata={"description": "Speech above this probability."}
     )
-    min_speech_duration_ms = Whole(
+    min_speech_duration_ms = WholeNumber(
         load_default=250, validate=validate.Range(0, MOST), metadata={"description": "Drop speech shorter than this."}
     )
     max_speech_duration_s = Number(
@@ -28,12 +28,12 @@ class VadParameters(Parameters):
         validate=validate.Range(0, min_inclusive=False),
         metadata={"description": "Split speech longer than this many seconds; left out, or `inf`, it is never split."},
     )
-    min_silence_duration_ms = Whole(
+    min_silence_duration_ms = WholeNumber(
         load_default=2000,
         validate=validate.Range(0, MOST),
         metadata={"description": "Silence that ends a stretch of speech."},
     )
-    speech_pad_ms = Whole(
+    speech_pad_ms = WholeNumber(
         load_default=400, validate=validate.Range(0, MOST), metadata={"description": "Padding on both sides of speech."}
     )
 

@@ -12,9 +12,9 @@ from flask.typing import ResponseReturnValue
 from werkzeug.datastructures import FileStorage
 
 from app.core.db import tasks
-from app.core.net.addresses import parse
+from app.core.net.addresses import parse_url
 from app.core.params import FILE_URL, Params
-from app.core.storage.paths import folder_of
+from app.core.storage.paths import task_folder
 from app.current import get_settings
 from app.submission import uploads, urls
 
@@ -25,17 +25,17 @@ def submit(task_type: str, params: Params, file_url: str | None, warnings: Seque
     Answers 422 without exactly one non-empty file or a usable URL, 507 when the disk is full.
     """
     settings = get_settings()
-    link = parse(file_url) if file_url else None
-    upload = None if link else uploads.received(request)
+    link = parse_url(file_url) if file_url else None
+    upload = None if link else uploads.read_upload(request)
     stored = params.to_json()
     identifier = str(uuid.uuid4())
     if upload is not None:
-        _keep(upload, folder_of(settings.cache.path, identifier))
+        _keep(upload, task_folder(settings.cache.path, identifier))
         # A commit that fails may still have happened: the folder stays, and the purge removes it if there is no row.
-        tasks.submit(identifier, task_type, stored, uploads.label(upload), list(warnings))
+        tasks.submit(identifier, task_type, stored, uploads.file_label(upload), list(warnings))
     elif link is not None:
         uploads.check_space(settings.cache.path, settings.limits.min_free_mb)
-        urls.admit(link, settings.fetch)
+        urls.check_host(link, settings.fetch)
         stored[FILE_URL] = link.shown
         tasks.submit(identifier, task_type, stored, link.label, list(warnings), source_url=link.url)
     name = task_type.replace("-", " ").capitalize()
@@ -45,7 +45,7 @@ def submit(task_type: str, params: Params, file_url: str | None, warnings: Seque
 
 def _keep(upload: FileStorage, folder: Path) -> None:
     try:
-        uploads.keep(upload, folder)
+        uploads.store_upload(upload, folder)
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
         raise

@@ -30,7 +30,7 @@ def limit_submissions(app: Flask, blueprints: Collection[str]) -> None:
                 "Too many uploads are in progress; try again later.", retry_after=UPLOAD_RETRY_SECONDS
             )
         request.environ[_HELD] = True
-        if tasks.queued() >= get_settings().limits.max_queued:
+        if tasks.count_queued() >= get_settings().limits.max_queued:
             raise TooManyRequests("The queue is full; try again later.", retry_after=QUEUE_RETRY_SECONDS)
 
     @app.teardown_request

@@ -10,7 +10,7 @@ from flask_smorest import Blueprint
 from marshmallow import Schema, ValidationError
 from webargs.flaskparser import FlaskParser
 
-from app.api.query import query
+from app.api.query import parse_query
 from app.core.params import FILE_URL, P, Params
 from app.current import get_settings
 from app.http_errors import reject
@@ -36,7 +36,7 @@ class ParametersParser(FlaskParser):
     def load_querystring(self, req: Any, schema: Schema) -> Any:
         given: dict[str, Any] = {}
         errors: dict[str, list[str]] = {}
-        for place in (query(req), req.form):
+        for place in (parse_query(req), req.form):
             for name, values in place.lists():
                 repeatable = name == "suppress_tokens" and name not in given
                 if name in given or (len(values) > 1 and not repeatable):
@@ -46,7 +46,7 @@ class ParametersParser(FlaskParser):
             errors["file"] = ["Must be a file, not text: curl -F file=@recording.wav"]
         url = urls.read_file_url(req)
         if url and FILE_URL not in errors:
-            errors |= urls.mistakes(url, req.files.keys(), get_settings().fetch)
+            errors |= urls.validate_url(url, req.files.keys(), get_settings().fetch)
         if errors:
             raise ValidationError(errors)
         given.pop(FILE_URL, None)

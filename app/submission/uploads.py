@@ -65,7 +65,7 @@ def check_space(folder: Path, floor_mb: int, incoming: int = 0) -> None:
         raise InsufficientStorage
 
 
-def received(request: Request) -> FileStorage:
+def read_upload(request: Request) -> FileStorage:
     """The one file of the request; 422 when there is none, more than one, or nothing in it."""
     fields = [name for name, files in request.files.lists() for _ in files]
     unknown = sorted({name for name in fields if name != "file"})
@@ -80,7 +80,7 @@ def received(request: Request) -> FileStorage:
     return upload
 
 
-def keep(upload: FileStorage, folder: Path) -> None:
+def store_upload(upload: FileStorage, folder: Path) -> None:
     """Move the upload to ``folder``/source; it is on disk, name and content, when this returns."""
     part: Any = upload.stream
     sync_file(part)
@@ -91,7 +91,7 @@ def keep(upload: FileStorage, folder: Path) -> None:
         sync_folder(directory)
 
 
-def label(upload: FileStorage) -> str:
+def file_label(upload: FileStorage) -> str:
     """The client's name for the file: shown to people, cut to a bearable length, never part of a path."""
     name = (upload.filename or "").replace("\0", "")
     return name.encode("utf-8", "replace").decode("utf-8")[:LABEL_LENGTH]

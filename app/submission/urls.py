@@ -9,9 +9,9 @@ from collections.abc import Collection
 
 from flask import Request
 
-from app.api.query import query
+from app.api.query import parse_query
 from app.core.errors import SpeechError
-from app.core.net.addresses import Gate, Target, UnresolvedError, is_literal, parse
+from app.core.net.addresses import Gate, Target, UnresolvedError, is_literal, parse_url
 from app.core.params import FILE_URL
 from app.core.settings import Fetch
 from app.http_errors import reject
@@ -21,7 +21,7 @@ LOOKUP_SECONDS = 3.0
 _lookups = threading.BoundedSemaphore(8)
 
 
-def mistakes(url: str, files: Collection[str], fetch: Fetch) -> dict[str, list[str]]:
+def validate_url(url: str, files: Collection[str], fetch: Fetch) -> dict[str, list[str]]:
     """What is wrong with a request that names its recording by ``url``, by field; nothing is looked up for it."""
     unknown = {name: [uploads.UNKNOWN_FIELD] for name in files if name != "file"}
     if "file" in files:
@@ -29,13 +29,13 @@ def mistakes(url: str, files: Collection[str], fetch: Fetch) -> dict[str, list[s
     if not fetch.enabled:
         return unknown | {"file_url": ["This server does not fetch recordings; upload the file."]}
     try:
-        parse(url)
+        parse_url(url)
     except SpeechError as error:
         return unknown | {"file_url": [_describe(error)]}
     return unknown
 
 
-def admit(target: Target, fetch: Fetch) -> None:
+def check_host(target: Target, fetch: Fetch) -> None:
     """Answer 422 when the host does not exist or is not open to clients.
 
     A name service that takes longer than LOOKUP_SECONDS decides nothing: a web thread must not wait for it, and the
@@ -85,4 +85,4 @@ def _describe(error: SpeechError) -> str:
 
 def read_file_url(request: Request) -> str | None:
     """The URL in the request's query or form; empty text is none, since some clients send every field."""
-    return query(request).get(FILE_URL) or request.form.get(FILE_URL) or None
+    return parse_query(request).get(FILE_URL) or request.form.get(FILE_URL) or None

@@ -1,4 +1,4 @@
-"""Submit recordings through a test client, and see what a request left on the disk and in the ledger."""
+"""Submit recordings through a test client, and see what a request left on the disk and in the database."""
 
 from __future__ import annotations
 

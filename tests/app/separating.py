@@ -7,7 +7,7 @@ import json
 from flask import Flask
 
 from app.core.db import tasks
-from app.core.storage.paths import stems_of
+from app.core.storage.paths import stems_folder
 from app.current import get_settings
 from tests.app.posting import submitted
 from tests.app.rows import claimed
@@ -19,7 +19,7 @@ def finished(web: Flask, query: str = "", path: str = "/bgm-separation") -> str:
     """The identifier of a COMPLETED task whose stems lie where a worker puts them."""
     identifier = submitted(web, query, path=path)
     claim = claimed()
-    folder = stems_of(get_settings(web).cache.path, identifier, claim.claim_no)
+    folder = stems_folder(get_settings(web).cache.path, identifier, claim.claim_no)
     folder.mkdir()
     for name, content in STEMS.items():
         (folder / name).write_bytes(content)

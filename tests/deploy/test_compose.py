@@ -66,7 +66,7 @@ def test_the_published_port_is_the_one_the_image_serves(services: dict[str, Any]
 
 def test_the_default_database_is_in_its_volume_and_postgres_has_the_documented_name(services: dict[str, Any]) -> None:
     default = re.search(r"\$\{DB_URL:-(.*)\}", services["web"]["environment"]["DB_URL"])
-    assert default and default[1].startswith(f"sqlite:///{HOME}/ledger/")
+    assert default and default[1].startswith(f"sqlite:///{HOME}/database/")
     documented = re.search(r"DB_URL=postgresql://(\w+):\$POSTGRES_PASSWORD@(\w+)/(\w+)", (ROOT / FILES[0]).read_text())
     database = services["postgres"]
     environment = database["environment"]

@@ -1,4 +1,4 @@
-"""The ledger's clock, set forward or back while the service runs: SQLite asks a function of ours for the time."""
+"""The database's clock, set forward or back while the service runs: SQLite asks a function of ours for the time."""
 
 from __future__ import annotations
 

@@ -38,8 +38,8 @@ def finish_the_same(barrier: Any, url: str, uuid: str) -> bool:
     return tasks.complete(Claim(uuid, 1, "me"), "json", "[]", [], 0.1)
 
 
-def test_promise_claimed_once_while_others_are_submitted(ledger: str) -> None:
-    batches = in_processes(work_through, PROCESSES, ledger, TASKS // PROCESSES)
+def test_promise_claimed_once_while_others_are_submitted(open_database: str) -> None:
+    batches = in_processes(work_through, PROCESSES, open_database, TASKS // PROCESSES)
     times = Counter(identifier for batch in batches for identifier in batch)
     assert len(times) == TASKS and set(times.values()) == {1}
     rows = list(Task.select())
@@ -47,7 +47,7 @@ def test_promise_claimed_once_while_others_are_submitted(ledger: str) -> None:
     assert {row.uuid for row in rows} == set(times)
 
 
-def test_one_of_many_finishes_a_task(ledger: str) -> None:
+def test_one_of_many_finishes_a_task(open_database: str) -> None:
     tasks.submit("x", "transcription", {}, "a.wav", [])
     tasks.claim("me")
-    assert sorted(in_processes(finish_the_same, PROCESSES, ledger, "x")) == [False] * (PROCESSES - 1) + [True]
+    assert sorted(in_processes(finish_the_same, PROCESSES, open_database, "x")) == [False] * (PROCESSES - 1) + [True]

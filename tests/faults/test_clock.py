@@ -1,4 +1,4 @@
-"""The ledger's clock jumps by a day while the service runs: nothing is purged, run twice or held up for it."""
+"""The database's clock jumps by a day while the service runs: nothing is purged, run twice or held up for it."""
 
 from __future__ import annotations
 

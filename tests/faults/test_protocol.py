@@ -1,4 +1,4 @@
-"""The protocol in all interleavings: real functions of the ledger and of workers/ on real rows, every state that can be reached.
+"""Explore the protocol in all interleavings: real functions, real rows, every state that can be reached.
 
 What must hold is in protocol/rules.py; from every state a live task must reach its end by good steps alone. The second half
 breaks the code in one place at a time and expects to be told: an explorer that finds nothing must be able to find something.
@@ -35,7 +35,7 @@ TWO = {"supervisors": "AB", "files": False, "returns": 0}
 WORLDS: dict[str, dict[str, Any]] = {
     "one supervisor, clients, purge, any number of faults": ONE,
     "two supervisors, any number of faults": TWO,
-    "two supervisors on a ledger that loses answers, 2 faults": {
+    "two supervisors on a database that loses answers, 2 faults": {
         "supervisors": "AB", "lossy": True, "others": ("cancel",), "faults": 2,
     },
     "two supervisors, delete, purge, 1 fault": {
@@ -69,7 +69,7 @@ def test_no_interleaving_loses_or_doubles_a_result(
     graph = checked.check()
     states, steps = len(graph.states), sum(map(len, graph.steps))
     record_property("states", states)
-    told = f"{states} states, {steps} transitions, {checked.snapshots.calls} calls of the ledger"
+    told = f"{states} states, {steps} transitions, {checked.snapshots.calls} calls of the database"
     print(f"{world}: {told}, {time.monotonic() - began:.1f} s")
     assert states > 2000, "the world has become smaller than it was"
 
@@ -78,14 +78,14 @@ def without_attempt(monkeypatch: pytest.MonkeyPatch) -> None:
     def held_by(claim: Claim) -> Any:
         return (Task.uuid == claim.uuid) & (Task.holder == claim.holder) & (Task.status == "IN_PROGRESS")
 
-    monkeypatch.setattr(tasks, "held_by", held_by)
+    monkeypatch.setattr(tasks, "is_held_by", held_by)
     monkeypatch.setattr(leases, "held_by", held_by)
 
 
 def finishing_by_attempt_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     def finish(claim: Claim, **values: Any) -> bool:
         ours = (Task.uuid == claim.uuid) & (Task.claim_no == claim.claim_no)
-        return tasks.changed(Task.update(**values, **tasks.ended()).where(ours))
+        return tasks.update_one(Task.update(**values, **tasks.ended_values()).where(ours))
 
     monkeypatch.setattr(tasks, "_finish", finish)
 
@@ -100,22 +100,24 @@ def storing_the_results_of_lost_claims(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def without_the_lease_that_was_seen(monkeypatch: pytest.MonkeyPatch) -> None:
     def take_over(lease: leases.Lease, message: str, pause: float) -> str | None:
-        return leases.lose(lease.claim, "worker_crashed", message, pause)
+        return leases.retry_or_fail(lease.claim, "worker_crashed", message, pause)
 
     monkeypatch.setattr(leases, "take_over", take_over)
 
 
 def without_counting_losses(monkeypatch: pytest.MonkeyPatch) -> None:
     def lose(claim: Claim, *_: Any, **__: Any) -> str | None:
-        return leases.AGAIN if tasks.requeue(claim) else None
+        return leases.REQUEUED if tasks.requeue(claim) else None
 
-    monkeypatch.setattr(leases, "lose", lose)
+    monkeypatch.setattr(leases, "retry_or_fail", lose)
 
 
 def counting_stops(monkeypatch: pytest.MonkeyPatch) -> None:
     def requeue(claim: Claim) -> bool:
         return bool(
-            tasks.changed(Task.update(tasks.in_queue() | {Task.crashes: Task.crashes + 1}).where(tasks.held_by(claim)))
+            tasks.update_one(
+                Task.update(tasks.queued_values() | {Task.crashes: Task.crashes + 1}).where(tasks.is_held_by(claim))
+            )
         )
 
     monkeypatch.setattr(tasks, "requeue", requeue)
@@ -140,7 +142,7 @@ def without_a_new_claim_no(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def cancelling_what_has_ended(monkeypatch: pytest.MonkeyPatch) -> None:
     def cancel(uuid: str) -> bool:
-        return tasks.changed(Task.update(status=CANCELLED, **tasks.ended()).where(Task.uuid == uuid))
+        return tasks.update_one(Task.update(status=CANCELLED, **tasks.ended_values()).where(Task.uuid == uuid))
 
     monkeypatch.setattr(tasks, "cancel", cancel)
 
@@ -152,8 +154,8 @@ def purging_live_tasks(monkeypatch: pytest.MonkeyPatch) -> None:
     def purged(uuid: str) -> bool:
         return bool(Task.update(files_purged_at=4.0).where(Task.uuid == uuid).execute())
 
-    monkeypatch.setattr(retention, "purgeable", everybody)
-    monkeypatch.setattr(retention, "purged", purged)
+    monkeypatch.setattr(retention, "list_purgeable", everybody)
+    monkeypatch.setattr(retention, "mark_purged", purged)
 
 
 def removing_every_attempts_files(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -161,7 +163,7 @@ def removing_every_attempts_files(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def committing_before_storing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(uploads, "keep", lambda upload, folder: folder.mkdir())
+    monkeypatch.setattr(uploads, "store_upload", lambda upload, folder: folder.mkdir())
 
 
 def watching_no_leases(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -169,7 +171,7 @@ def watching_no_leases(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def keeping_what_nobody_runs(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(settlement, "give_back_unknown", lambda *_: tasks.held("nobody"))
+    monkeypatch.setattr(settlement, "requeue_unknown", lambda *_: tasks.list_held("nobody"))
 
 
 BROKEN: list[tuple[Callable[[pytest.MonkeyPatch], None], dict[str, Any], str]] = [

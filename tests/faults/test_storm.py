@@ -47,8 +47,8 @@ class Stream(threading.Thread):
 
 
 def completed(service: FaultyService) -> int:
-    with contextlib.closing(sqlite3.connect(service.folder / "records.db")) as ledger:
-        return int(ledger.execute("SELECT COUNT(*) FROM task WHERE status = 'COMPLETED'").fetchone()[0])
+    with contextlib.closing(sqlite3.connect(service.folder / "records.db")) as database:
+        return int(database.execute("SELECT COUNT(*) FROM task WHERE status = 'COMPLETED'").fetchone()[0])
 
 
 def kill_everything(service: FaultyService) -> None:
@@ -91,8 +91,8 @@ def test_fault_7_and_promise_accepted_is_never_lost(tmp_path: Path, rounds: int)
         assert {task["status"] for task in tasks} <= set(ENDED)
         lost = [task for task in tasks if task["status"] != "COMPLETED"]
         assert all(task["error_code"] == "worker_crashed" and task["attempt"] == 3 for task in lost)
-        with contextlib.closing(sqlite3.connect(tmp_path / "records.db")) as ledger:
-            assert ledger.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+        with contextlib.closing(sqlite3.connect(tmp_path / "records.db")) as database:
+            assert database.execute("PRAGMA integrity_check").fetchone() == ("ok",)
         assert service.finished(service.submit())["status"] == "COMPLETED"
         print(f"{rounds} kills, {len(tasks)} acknowledged, {len(tasks) - len(lost)} completed, {len(lost)} given up")
 

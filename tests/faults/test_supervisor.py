@@ -23,9 +23,9 @@ LEASE = 6.0  # instead of 30, so that a test need not wait for as long
 LOAD_TIMEOUT = 60.0  # longer than a process takes to start on a machine that is busy with other things
 
 
-def supervisors(ledger: str) -> int:
+def supervisors(open_database: str) -> int:
     """How many have said that they live."""
-    opened = db_url.connect(ledger)
+    opened = db_url.connect(open_database)
     with opened.connection_context():
         return int(opened.execute_sql("SELECT COUNT(*) FROM worker").fetchone()[0])
 
@@ -101,7 +101,7 @@ def test_promise_a_second_signal_ends_it_at_once(tmp_path: Path) -> None:
         ] * 2
 
 
-def test_fault_16_second_supervisor_on_one_sqlite_ledger_is_refused(tmp_path: Path) -> None:
+def test_fault_16_second_supervisor_on_one_sqlite_database_is_refused(tmp_path: Path) -> None:
     with faulty(tmp_path) as service:
         service.start()
         assert service.worker is not None
@@ -121,10 +121,10 @@ def test_fault_16_second_supervisor_on_one_sqlite_ledger_is_refused(tmp_path: Pa
 def test_fault_19_and_stale_writer_a_stopped_supervisor_wakes_up_to_a_finished_task(
     tmp_path: Path, postgres: Postgres
 ) -> None:
-    ledger = postgres.database("stopped")
+    database = postgres.database("stopped")
     with contextlib.ExitStack() as stack:
-        first = stack.enter_context(faulty(tmp_path / "a", db_url=ledger, lease=LEASE))
-        second = stack.enter_context(faulty(tmp_path / "b", db_url=ledger, lease=LEASE))
+        first = stack.enter_context(faulty(tmp_path / "a", db_url=database, lease=LEASE))
+        second = stack.enter_context(faulty(tmp_path / "b", db_url=database, lease=LEASE))
         second.environment["CACHE_DIR"] = str(first.cache)
         first.start()
         first.order("transcribe", "pause")
@@ -134,7 +134,7 @@ def test_fault_19_and_stale_writer_a_stopped_supervisor_wakes_up_to_a_finished_t
         first.worker.send_signal(signal.SIGSTOP)
         second.order("transcribe", "pause", times=2)
         second.start_worker(ready=False)
-        absent = last_moment(lambda: supervisors(ledger) == 1)
+        absent = last_moment(lambda: supervisors(database) == 1)
         until(lambda: run_of(first, identifier) != ("IN_PROGRESS", 1), "the second supervisor takes the task over")
         assert time.monotonic() - absent > LEASE, "but not before it has seen the lease stand still for as long"
         task = first.finished(identifier)
@@ -149,10 +149,10 @@ def test_fault_19_and_stale_writer_a_stopped_supervisor_wakes_up_to_a_finished_t
 
 
 def test_fault_16_two_supervisors_share_a_postgresql_queue(tmp_path: Path, postgres: Postgres) -> None:
-    ledger = postgres.database("shared")
+    database = postgres.database("shared")
     with contextlib.ExitStack() as stack:
-        first = stack.enter_context(faulty(tmp_path / "a", db_url=ledger))
-        second = stack.enter_context(faulty(tmp_path / "b", db_url=ledger))
+        first = stack.enter_context(faulty(tmp_path / "a", db_url=database))
+        second = stack.enter_context(faulty(tmp_path / "b", db_url=database))
         second.environment["CACHE_DIR"] = str(first.cache)
         first.start()
         second.start_worker(ready=False)

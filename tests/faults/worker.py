@@ -1,4 +1,4 @@
-"""python -m tests.faults.worker: the real supervisor; its device processes take orders, and the ledger's clock can be set."""
+"""python -m tests.faults.worker: the real supervisor; its device processes take orders, and the database's clock can be set."""
 
 from __future__ import annotations
 

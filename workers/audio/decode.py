@@ -19,15 +19,15 @@ def decode(run: Run[Params]) -> Samples:
     Returns samples of shape (samples,), float32 in [-1, 1] at 16 kHz, finite. Raises SpeechError: invalid_media,
     unsupported_media, no_audio, too_long.
     """
-    with media.opened(run) as recording:
-        gathered = Gathered(recording.declared)
+    with media.open_recording(run) as recording:
+        gathered = SampleBuffer(recording.declared)
         for block in recording.blocks(SAMPLE_RATE, channels=1):
             gathered.add(block[0])
             run.advance(recording.progress)
         return gathered.samples()
 
 
-class Gathered:
+class SampleBuffer:
     """A sample buffer that grows in place.
 
     A list of blocks would take twice the memory when joined: an hour is 230 MB.

@@ -119,7 +119,7 @@ class Recording:
 
 
 @contextlib.contextmanager
-def opened(run: Run[Params]) -> Iterator[Recording]:
+def open_recording(run: Run[Params]) -> Iterator[Recording]:
     """Open the recording of the task. Raises SpeechError: invalid_media, unsupported_media, no_audio, too_long."""
     with contextlib.ExitStack() as stack:
         with _translate_errors():

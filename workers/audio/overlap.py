@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 Sound = NDArray[np.float32]
 
 
-def windows(blocks: Iterable[Sound], length: int, overlap: int) -> Iterator[tuple[Sound, bool]]:
+def split_windows(blocks: Iterable[Sound], length: int, overlap: int) -> Iterator[tuple[Sound, bool]]:
     """Yield ``(window, is_last)``, each of ``length`` samples and overlapping the one before by ``overlap``.
 
     The last window may be shorter. ``blocks`` and windows have shape (channels, samples).
@@ -29,7 +29,7 @@ def windows(blocks: Iterable[Sound], length: int, overlap: int) -> Iterator[tupl
         yield np.concatenate(pending, axis=1), True
 
 
-def joined(parts: Iterable[tuple[Sound, bool]], overlap: int) -> Iterator[Sound]:
+def join_windows(parts: Iterable[tuple[Sound, bool]], overlap: int) -> Iterator[Sound]:
     """Join the parts, crossfading each into the next over their ``overlap`` common samples.
 
     Parts have shape (..., samples); the output is as long as the input of ``windows``.

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from app.core.errors import SpeechError
 from app.core.storage.durable import sync_file, sync_folder
-from app.core.storage.paths import partial_of
+from app.core.storage.paths import partial_folder
 from app.core.storage.removal import remove_stems
 
 Sound = NDArray[np.float32]
@@ -94,12 +94,12 @@ class StemWriter:
 
 
 @contextlib.contextmanager
-def writing(
+def open_stems(
     folder: Path, names: Sequence[str], file_format: str, rate: int, channels: int
 ) -> Iterator[dict[str, StemWriter]]:
     """Writers by name of stem. ``folder`` appears, durable and whole, when the block ends well; otherwise nothing is left."""
     remove_stems(folder)  # a claim runs again only after its process died
-    partial = partial_of(folder)
+    partial = partial_folder(folder)
     partial.mkdir()
     writers: dict[str, StemWriter] = {}
     try:
@@ -124,7 +124,7 @@ def writing(
         raise
 
 
-def described(folder: Path) -> list[StemFile]:
+def describe_stems(folder: Path) -> list[StemFile]:
     """The files of a finished folder."""
     paths = sorted(folder.iterdir())
     return [{"name": p.name, "stem": p.stem, "size": p.stat().st_size, "sha256": _sha256(p)} for p in paths]

@@ -12,7 +12,7 @@ import numpy as np
 
 from app.core.params import TranscriptionParams, VadOptions
 from workers.audio.decode import SAMPLE_RATE, Samples
-from workers.stages.vad import speech
+from workers.stages.vad import detect_speech
 
 Windows = list[tuple[float, float]]
 
@@ -22,17 +22,17 @@ SHORTEST_SECONDS = 0.1
 FAINTEST = 10 ** (-70 / 20)  # peak, of full scale: far below the noise of any microphone
 
 
-def audible_windows(samples: Samples, params: TranscriptionParams) -> Windows:
+def choose_windows(samples: Samples, params: TranscriptionParams) -> Windows:
     """List the (start, end) in seconds of the windows to transcribe.
 
     Silent windows are left out. ``samples`` are float32 at 16 kHz, shape (samples,).
     """
     longest = float(params.chunk_length)
-    windows = speech_windows(samples, params, longest) if params.vad_filter else quiet_windows(samples, longest)
+    windows = group_speech(samples, params, longest) if params.vad_filter else cut_at_quiet(samples, longest)
     return [window for window in windows if _is_audible(samples, window)]
 
 
-def quiet_windows(samples: Samples, longest: float) -> Windows:
+def cut_at_quiet(samples: Samples, longest: float) -> Windows:
     """Cut the recording into windows of at most ``longest`` seconds.
 
     Each cut is at the quietest frame of the last third of the longest possible window.
@@ -48,13 +48,13 @@ def quiet_windows(samples: Samples, longest: float) -> Windows:
     return [(start, min(end, start + longest)) for start, end in itertools.pairwise(times)]
 
 
-def speech_windows(samples: Samples, options: VadOptions, longest: float) -> Windows:
+def group_speech(samples: Samples, options: VadOptions, longest: float) -> Windows:
     """Group speech into windows of at most ``longest`` seconds.
 
     Silero VAD finds the speech; times are those of the recording.
     """
     windows: Windows = []
-    for start, end in speech(samples, options, longest):
+    for start, end in detect_speech(samples, options, longest):
         if windows and end - windows[-1][0] <= longest:
             windows[-1] = (windows[-1][0], end)
         else:

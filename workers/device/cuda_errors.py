@@ -11,20 +11,20 @@ OUT_OF_MEMORY = ("out of memory", "bad_alloc", "cannot allocate memory", "can't 
 STICKY = ("cuda error", "cuda failed with error", "cudnn error", "cudnn_status_", "cublas_status_", "cufft_")
 
 
-def out_of_memory(error: BaseException) -> bool:
+def is_out_of_memory(error: BaseException) -> bool:
     """Whether memory ran out, which freeing some can cure."""
     return isinstance(error, MemoryError) or any(words in str(error).lower() for words in OUT_OF_MEMORY)
 
 
-def sticky(error: BaseException) -> bool:
+def is_sticky(error: BaseException) -> bool:
     """Whether the device is unusable for this process from now on."""
-    return not out_of_memory(error) and any(words in str(error).lower() for words in STICKY)
+    return not is_out_of_memory(error) and any(words in str(error).lower() for words in STICKY)
 
 
-def pass_on(error: BaseException) -> None:
+def reraise_device_error(error: BaseException) -> None:
     """Re-raise an error of the device.
 
     Return for one that concerns the model being loaded.
     """
-    if out_of_memory(error) or sticky(error):
+    if is_out_of_memory(error) or is_sticky(error):
         raise error

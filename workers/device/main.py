@@ -23,7 +23,7 @@ from workers.device.environment import prepare_environment
 from workers.device.memory import Heap
 from workers.device.protocol import Failure, Job, Loading, Outcome, Progress, Ready, Slot
 from workers.device.run import Run
-from workers.models.cache import KEPT, WarmModels, collect, usable_compute_type
+from workers.models.cache import KEPT, WarmModels, choose_compute_type, collect_garbage
 from workers.pipelines import Pipeline, load_pipelines
 
 log = logging.getLogger(__name__)
@@ -35,7 +35,7 @@ OUT_OF_MEMORY = "out_of_memory"
 
 def serve(connection: Connection, slot: Slot, settings: Settings, supervisor: int, preload: bool) -> None:
     """Run the process until its Pipe ends."""
-    die_with(supervisor)
+    die_with_parent(supervisor)
     for ignored in (signal.SIGINT, signal.SIGTERM):  # the supervisor decides; a Ctrl-C reaches the whole group
         signal.signal(ignored, signal.SIG_IGN)
     configure_logging()
@@ -46,7 +46,7 @@ def serve(connection: Connection, slot: Slot, settings: Settings, supervisor: in
     _set_threads(slot)
     if preload:
         _preload(models, slot, settings)
-    collect()
+    collect_garbage()
     heap = Heap()
 
     def tell(progress: Progress) -> None:
@@ -64,7 +64,7 @@ def serve(connection: Connection, slot: Slot, settings: Settings, supervisor: in
         connection.send(verdict)
 
 
-def die_with(parent: int) -> None:
+def die_with_parent(parent: int) -> None:
     """Ask the kernel for SIGKILL when ``parent`` dies, however it dies; then make sure that it has not already."""
     if sys.platform == "linux":
         ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
@@ -92,10 +92,10 @@ def _attempt(run: Run[Params], pipeline: Pipeline[Any]) -> Outcome | Failure:
         result_type, result = pipeline.run(run)
         return Outcome(result_type, result, run.warnings, 0.0, run.facts, run.speaker_embeddings)
     except Exception as error:
-        if cuda_errors.sticky(error):
+        if cuda_errors.is_sticky(error):
             log.exception("task %s: the device is lost, this process ends", run.job.uuid)
             os._exit(DEVICE_LOST)
-        failed = as_speech_error(error)
+        failed = to_speech_error(error)
         if failed.code == "internal_error":
             log.exception("task %s failed", run.job.uuid)
         return Failure(failed.code, failed.message, run.warnings, 0.0, run.facts)
@@ -115,11 +115,11 @@ def _with_less(run: Run[Params]) -> Run[Params]:
     return run.again(replace(run.job, params=params, warnings=warnings))
 
 
-def as_speech_error(error: Exception) -> SpeechError:
+def to_speech_error(error: Exception) -> SpeechError:
     """Turn any exception into a code and a message; unexpected ones become internal_error, with details in the log only."""
     if isinstance(error, SpeechError):
         return error
-    if cuda_errors.out_of_memory(error):
+    if cuda_errors.is_out_of_memory(error):
         say = "The device ran out of memory. Use a smaller batch_size or model_size, or compute_type=int8."
         return SpeechError(OUT_OF_MEMORY, say)
     return SpeechError("internal_error", "Internal error; see the server log.")
@@ -137,7 +137,7 @@ def _preload(models: WarmModels, slot: Slot, settings: Settings) -> None:
     whisper, separation = settings.whisper, settings.bgm_separation
     wanted: list[Callable[[], object]] = []
     if not whisper.enable_offload:
-        compute_type = usable_compute_type(whisper.compute_type, slot.device)
+        compute_type = choose_compute_type(whisper.compute_type, slot.device)
         wanted.append(lambda: models.whisper(whisper.model_size, compute_type))
         languages = list(settings.align.models)[: KEPT["align"]]
         wanted.extend(partial(models.aligner, language) for language in languages)

@@ -56,7 +56,7 @@ class Run(Generic[P_co]):
 
     def must_end(self, error: Exception) -> bool:
         """Whether an optional stage must raise ``error``, because the device needs attention first."""
-        return cuda_errors.sticky(error) or (cuda_errors.out_of_memory(error) and not self.last)
+        return cuda_errors.is_sticky(error) or (cuda_errors.is_out_of_memory(error) and not self.last)
 
     def enter(self, stage: Stage, until: float) -> None:
         """Begin ``stage``, which takes the task's progress to ``until`` (0–1)."""

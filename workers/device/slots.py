@@ -21,11 +21,11 @@ def list_slots(workers: Workers, gpus: int | None = None) -> list[Slot]:
             return [Slot(number, "cuda", number, workers.cpu_threads) for number in range(found)]
         if workers.device == "cuda":
             raise SettingsError("workers.device is cuda, but no CUDA device is usable here; use auto or cpu")
-    threads = workers.cpu_threads or max(1, cores() // workers.cpu_slots)
+    threads = workers.cpu_threads or max(1, count_cores() // workers.cpu_slots)
     return [Slot(number, "cpu", None, threads) for number in range(workers.cpu_slots)]
 
 
-def separation_device(separation: BgmSeparation, slot: Slot) -> str:
+def choose_separation_device(separation: BgmSeparation, slot: Slot) -> str:
     """The device on which ``slot`` runs separation.
 
     Raises SettingsError for ``cuda`` on a CPU slot.
@@ -45,7 +45,7 @@ def count_gpus() -> int:
     return int(ctranslate2.get_cuda_device_count())
 
 
-def cores() -> int:
+def count_cores() -> int:
     """Count the cores this process may use.
 
     In a container they can be fewer than the machine has.

@@ -22,14 +22,14 @@ from peewee import DatabaseError, InterfaceError
 
 from app.core.db import downloads, tasks
 from app.core.db.connection import database
-from app.core.db.downloads import Held
+from app.core.db.downloads import DownloadClaim
 from app.core.db.notify import Watch
 from app.core.errors import SpeechError
 from app.core.net.addresses import Gate, Resolve, resolve
 from app.core.settings import Settings
-from app.core.storage.paths import folder_of
+from app.core.storage.paths import task_folder
 from app.core.storage.space import MEBIBYTE
-from workers.downloads.fetch import Bounds, Fetch
+from workers.downloads.fetch import Fetch, Limits
 
 log = logging.getLogger(__name__)
 
@@ -46,7 +46,7 @@ class Download:
     ``error`` is set when it has failed.
     """
 
-    def __init__(self, held: Held, fetch: Fetch) -> None:
+    def __init__(self, held: DownloadClaim, fetch: Fetch) -> None:
         self.held = held
         self.fetch = fetch
         self.error: SpeechError | None = None
@@ -76,7 +76,7 @@ class Download:
             self.error = SpeechError("internal_error", "Internal error; see the server log.")
 
 
-class Fetching:
+class Downloader:
     """The downloads of one supervisor, from ``start`` to ``stop``."""
 
     def __init__(
@@ -85,7 +85,7 @@ class Fetching:
         self.name = f"{platform.node()}:{os.getpid()}:download:{uuid.uuid4().hex[:8]}"
         self._settings = settings
         self._gate = Gate(settings.fetch.allow, resolve)
-        self._bounds = bounds(settings)
+        self._bounds = make_limits(settings)
         self._clock = clock
         self._running: dict[str, Download] = {}
         self._watch = Watch()
@@ -134,7 +134,7 @@ class Fetching:
             self._next_look = 0.0
         for running in self._running.values():
             self._report(running)
-        if self._watch.changed() or self._clock() >= self._next_look:
+        if self._watch.has_changed() or self._clock() >= self._next_look:
             self._next_look = self._clock() + LOOK_SECONDS
             self._renew_and_start()
 
@@ -146,7 +146,7 @@ class Fetching:
                 running.fetch.abort(SpeechError("download_failed", "The task no longer needs its recording."))
         while len(self._running) < self._settings.fetch.parallel and self._start_next():
             pass
-        downloads.forget()
+        downloads.clear_ended_urls()
 
     def _start_next(self) -> bool:
         claimed = downloads.claim(self.name)
@@ -156,7 +156,7 @@ class Fetching:
         if (
             held.uuid not in self._running
         ):  # else its lease expired while the database was down, and this claim renewed it
-            folder = folder_of(self._settings.cache.path, held.uuid)
+            folder = task_folder(self._settings.cache.path, held.uuid)
             self._running[held.uuid] = Download(held, Fetch(url, folder, self._bounds, self._gate))
             log.info("task %s: download started", held.uuid)
         return True
@@ -169,14 +169,14 @@ class Fetching:
     def _write_outcome(self, running: Download) -> None:
         held, error = running.held, running.error
         if error is None:
-            outcome, ours = f"downloaded, {running.fetch.received} bytes", downloads.ready(held)
+            outcome, ours = f"downloaded, {running.fetch.received} bytes", downloads.mark_downloaded(held)
         else:
             outcome, ours = f"download failed ({error.code})", downloads.fail(held, error.code, error.message)
         log.info(
             "task %s %s%s", held.uuid, outcome, "" if ours else "; ignored, as this process no longer holds the task"
         )
         if tasks.get(held.uuid) is None or (ours and error is not None):
-            shutil.rmtree(folder_of(self._settings.cache.path, held.uuid), ignore_errors=True)
+            shutil.rmtree(task_folder(self._settings.cache.path, held.uuid), ignore_errors=True)
 
     def _release_all(self) -> None:
         for running in [each for each in self._running.values() if each.ended and each.error is None]:
@@ -184,10 +184,10 @@ class Fetching:
         downloads.release(self.name)
 
 
-def bounds(settings: Settings) -> Bounds:
+def make_limits(settings: Settings) -> Limits:
     """Build the limits of a download from the settings."""
     fetch, limits = settings.fetch, settings.limits
-    return Bounds(
+    return Limits(
         most_bytes=limits.max_upload_mb * MEBIBYTE,
         floor_bytes=limits.min_free_mb * MEBIBYTE,
         seconds=fetch.timeout,

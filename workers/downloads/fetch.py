@@ -27,7 +27,7 @@ from urllib3.exceptions import HTTPError
 from urllib3.response import BaseHTTPResponse
 
 from app.core.errors import SpeechError
-from app.core.net.addresses import Gate, Target, parse
+from app.core.net.addresses import Gate, Target, parse_url
 from app.core.storage.durable import sync_file, sync_folder
 from app.core.storage.paths import SOURCE
 from app.core.storage.space import MEBIBYTE, has_space
@@ -46,7 +46,7 @@ HEADERS = {
 
 
 @dataclass(frozen=True)
-class Bounds:
+class Limits:
     """Limits of a download.
 
     Its size, the free disk space to leave, its duration in seconds, and the bytes required per ``window`` seconds.
@@ -63,7 +63,7 @@ class Fetch:
     """One download: call ``run`` in its own thread, ``watch`` and ``abort`` from another."""
 
     def __init__(
-        self, url: str, folder: Path, bounds: Bounds, gate: Gate, clock: Callable[[], float] = time.monotonic
+        self, url: str, folder: Path, bounds: Limits, gate: Gate, clock: Callable[[], float] = time.monotonic
     ) -> None:
         self.received = 0
         self.total: int | None = None
@@ -105,7 +105,7 @@ class Fetch:
             for folder in (self._folder, self._folder.parent):  # the task's folder itself may be new
                 sync_folder(folder)
         except Exception as error:
-            reported = self._aborted or http_response.told(error)
+            reported = self._aborted or http_response.translate_error(error)
             if reported is error:
                 raise
             raise reported from error
@@ -117,7 +117,7 @@ class Fetch:
         now = self._clock()
         if now - self._began > self._bounds.seconds:
             self.abort(
-                http_response.failed(
+                http_response.download_error(
                     f"The download was not complete after {self._bounds.seconds:.0f} s (fetch.timeout)."
                 )
             )
@@ -125,7 +125,9 @@ class Fetch:
             arrived = self.received - self._window_received
             if arrived < self._bounds.least_per_window:
                 self.abort(
-                    http_response.failed(f"The server sent only {arrived} bytes in {self._bounds.window:.0f} s.")
+                    http_response.download_error(
+                        f"The server sent only {arrived} bytes in {self._bounds.window:.0f} s."
+                    )
                 )
             self._window_began, self._window_received = now, self.received
 
@@ -147,17 +149,17 @@ class Fetch:
             raise self._aborted
 
     def _receive(self, file: BinaryIO) -> None:
-        target = parse(self._url)
+        target = parse_url(self._url)
         for hop in range(MOST_REDIRECTS + 1):
             try:
                 with contextlib.closing(self._request(target, self._check_target(target, hop))) as response:
                     if response.status not in http_response.REDIRECTS:
                         self._store(response, file)
                         return
-                    target = http_response.redirected(target, response)
+                    target = http_response.parse_redirect(target, response)
             finally:
                 self._close()
-        raise http_response.failed(f"The URL redirects more than {MOST_REDIRECTS} times.")
+        raise http_response.download_error(f"The URL redirects more than {MOST_REDIRECTS} times.")
 
     def _check_target(self, target: Target, hop: int) -> list[str]:
         try:
@@ -165,7 +167,7 @@ class Fetch:
         except SpeechError as error:
             if hop == 0:
                 raise
-            raise http_response.after_redirect(error) from error
+            raise http_response.redirect_error(error) from error
 
     def _request(self, target: Target, addresses: list[str]) -> BaseHTTPResponse:
         """Send the request to the first address that accepts a connection.
@@ -194,7 +196,11 @@ class Fetch:
         connection: HTTPConnection
         if target.scheme == "https":
             connection = HTTPSConnection(
-                address, target.port, timeout=timeout, server_hostname=target.host, ssl_context=http_response.trust()
+                address,
+                target.port,
+                timeout=timeout,
+                server_hostname=target.host,
+                ssl_context=http_response.create_ssl_context(),
             )
         else:
             connection = HTTPConnection(address, target.port, timeout=timeout)
@@ -213,7 +219,7 @@ class Fetch:
             self._connection = self._socket = None
 
     def _store(self, response: BaseHTTPResponse, file: BinaryIO) -> None:
-        self.total = http_response.length(response)
+        self.total = http_response.read_length(response)
         if self.total is not None and self.total > self._bounds.most_bytes:
             raise self._too_large()
         self._check_room(self.total or 0)
@@ -229,13 +235,13 @@ class Fetch:
             file.write(chunk)
         self._raise_if_aborted()
         if self.received == 0:
-            raise http_response.failed("The server sent an empty file.")
+            raise http_response.download_error("The server sent an empty file.")
 
     def _check_room(self, incoming: int) -> None:
         if not has_space(self._folder, self._bounds.floor_bytes, incoming):
-            raise http_response.failed("There is not enough disk space on the server for this recording.")
+            raise http_response.download_error("There is not enough disk space on the server for this recording.")
 
     def _too_large(self) -> SpeechError:
-        return http_response.failed(
+        return http_response.download_error(
             f"The recording is larger than the limit of {self._bounds.most_bytes // MEBIBYTE} MB."
         )

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 
 from app.core import settings
-from app.core.catalog.catalog import Model, models
+from app.core.catalog.catalog import Model, list_models
 from app.core.errors import SettingsError, SpeechError
 from app.core.settings import Settings
 from workers.models import check, hub, listing
@@ -27,15 +27,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     hub.prepare_environment()
     loaded = settings.load()
     if asked.command == "pull":
-        return pull_all(named(asked.names, loaded), loaded)
-    lines, status = listing.lines(loaded) if asked.command == "list" else check.report(loaded)
+        return pull_all(find_models(asked.names, loaded), loaded)
+    lines, status = listing.format_table(loaded) if asked.command == "list" else check.run_checks(loaded)
     print("\n".join(lines))
     return status
 
 
-def named(names: Sequence[str], loaded: Settings) -> list[Model]:
+def find_models(names: Sequence[str], loaded: Settings) -> list[Model]:
     """Look up models by name. Raises SettingsError for an unknown one."""
-    known = {model.name: model for model in models(loaded)}
+    known = {model.name: model for model in list_models(loaded)}
     for name in names:
         if name not in known:
             raise SettingsError(f"Unknown model {name!r}. Available: {', '.join(known)}. Add others to config.yaml.")
@@ -52,7 +52,7 @@ def pull_all(wanted: list[Model], loaded: Settings) -> int:
             failed = 1
             print(f"{model.name}: {error.message}", file=sys.stderr)
         else:
-            print(f"{model.name}: complete in {place}, {listing.size(place) / MEGABYTE:.1f} MB")
+            print(f"{model.name}: complete in {place}, {listing.disk_size(place) / MEGABYTE:.1f} MB")
     return failed
 
 

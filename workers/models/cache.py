@@ -18,10 +18,10 @@ from app.core.catalog.catalog import (
     SEPARATE,
     WHISPER,
     Model,
-    aligners,
-    as_folder,
+    align_models,
     bundle_file,
-    located,
+    find_folder,
+    find_on_disk,
     separation_models,
     whisper_models,
 )
@@ -29,7 +29,7 @@ from app.core.errors import SpeechError
 from app.core.settings import Settings
 from workers.device import cuda_errors
 from workers.device.protocol import Slot
-from workers.device.slots import separation_device
+from workers.device.slots import choose_separation_device
 from workers.models import hub
 
 log = logging.getLogger(__name__)
@@ -76,7 +76,7 @@ class WarmModels:
         """Drop the models of ``kinds`` and return their memory."""
         for kind in kinds:
             self._kept[kind].clear()
-        collect()
+        collect_garbage()
 
     def _get(self, kind: str, key: Any, load: Callable[[], Any]) -> Any:
         kept = self._kept[kind]
@@ -88,7 +88,7 @@ class WarmModels:
             raise error
         while len(kept) >= KEPT[kind]:
             kept.popitem(last=False)
-            collect()
+            collect_garbage()
         self._tell(f"{kind} {key[0] if isinstance(key, tuple) else key}")
         try:
             kept[key] = load()
@@ -113,7 +113,7 @@ class WarmModels:
                 local_files_only=True,
             )
         except (RuntimeError, OSError, ValueError) as error:
-            cuda_errors.pass_on(error)
+            cuda_errors.reraise_device_error(error)
             raise SpeechError(
                 "model_not_available", f"Whisper model {name!r} in {folder} is broken: {error}"
             ) from error
@@ -125,11 +125,11 @@ class WarmModels:
         place = whisper_models(self._settings).get(name)
         if place is None:
             raise SpeechError("model_not_available", f"Whisper model {name!r} is not among those this server allows.")
-        return as_folder(place, self._settings) or self._fetched(Model(WHISPER, name, place), self._advice(name))
+        return find_folder(place, self._settings) or self._fetched(Model(WHISPER, name, place), self._advice(name))
 
     def _fetched(self, model: Model, advice: str) -> Path:
         """Where the model lies, downloaded when it is not on disk; without internet, no time is lost on asking for it."""
-        here = located(model, self._settings)
+        here = find_on_disk(model, self._settings)
         if here is not None:
             return here
         log.info("downloading %s into %s", model.name, self._settings.models.path)
@@ -150,11 +150,11 @@ class WarmModels:
         from whisperx.alignment import load_align_model
 
         say = f"No alignment model for language {language!r} is on this server, and none could be downloaded."
-        place = aligners(self._settings).get(language)
+        place = align_models(self._settings).get(language)
         if place is None:
             raise SpeechError("model_not_available", say)
         wanted = Model(ALIGN, f"{ALIGN}:{language}", place)
-        folder = as_folder(place, self._settings) or self._fetched(wanted, say)
+        folder = find_folder(place, self._settings) or self._fetched(wanted, say)
         if bundle_file(wanted) is not None and not hub.is_intact(folder):  # torch loads it without looking at checksums
             damaged = f"The alignment model for language {language!r} is damaged. Remove {folder} on the server."
             raise SpeechError("model_not_available", damaged)
@@ -167,7 +167,7 @@ class WarmModels:
                     model_dir=str(self._settings.models.path),
                 )
         except Exception as error:
-            cuda_errors.pass_on(error)
+            cuda_errors.reraise_device_error(error)
             log.warning("the aligner for %s in %s cannot be loaded: %s", language, folder, error)
             broken = f"The alignment model for language {language!r} is broken; the server's log says more."
             raise SpeechError("model_not_available", broken) from error
@@ -187,16 +187,16 @@ class WarmModels:
         from workers.models import demucs as loader
 
         folder = self._separator_folder(name)
-        chosen = demucs_repo.chosen(folder, name)
+        chosen = demucs_repo.choose_model(folder, name)
         if chosen is None:
             say = f"{folder} holds no demucs model, or several: bgm_separation.models must call one by its own name."
             raise SpeechError("model_not_available", say)
-        device = separation_device(self._settings.bgm_separation, self._slot)
+        device = choose_separation_device(self._settings.bgm_separation, self._slot)
         started = self._clock()
         try:
             separator = loader.load(folder, chosen, device)
         except (Exception, SystemExit) as error:  # demucs exits where a library is missing
-            cuda_errors.pass_on(error)
+            cuda_errors.reraise_device_error(error)
             log.warning("separation model %s in %s: %s", name, folder, error)
             raise SpeechError("model_not_available", f"Separation model {name!r} cannot be loaded: {error}") from error
         if "vocals" not in separator.model.sources:
@@ -216,10 +216,10 @@ class WarmModels:
             f"bgm_separation.model_size in config.yaml to a model that is there."
         )
         wanted = Model(SEPARATE, f"{SEPARATE}:{name}", place)
-        return as_folder(place, self._settings) or self._fetched(wanted, advice)
+        return find_folder(place, self._settings) or self._fetched(wanted, advice)
 
 
-def usable_compute_type(asked: str, device: str) -> str:
+def choose_compute_type(asked: str, device: str) -> str:
     """``asked`` where the device can do it; else the best it can: float16 on a GPU, int8 on a CPU, float32 at last."""
     import ctranslate2
 
@@ -230,7 +230,7 @@ def usable_compute_type(asked: str, device: str) -> str:
     return next(kind for kind in preferred if kind in supported)
 
 
-def collect() -> None:
+def collect_garbage() -> None:
     """Collect garbage, hand cached device memory back to the driver, and spare what remains from later collections.
 
     The libraries hold half a million objects: walking them again would cost every task a quarter of a second.

@@ -12,7 +12,16 @@ from urllib.parse import urlsplit
 
 from peewee import DatabaseError, InterfaceError
 
-from app.core.catalog.catalog import DIARIZE, SEPARATE, WHISPER, Model, bundle_file, located, models, pages
+from app.core.catalog.catalog import (
+    DIARIZE,
+    SEPARATE,
+    WHISPER,
+    Model,
+    bundle_file,
+    find_on_disk,
+    list_consent_pages,
+    list_models,
+)
 from app.core.db import connection
 from app.core.errors import SettingsError
 from app.core.settings import Settings
@@ -20,8 +29,8 @@ from app.core.storage.space import MEBIBYTE, find_existing, has_space, read_free
 from workers.device import slots
 from workers.device.protocol import Slot
 from workers.models import hub
-from workers.models.cache import usable_compute_type
-from workers.models.listing import in_words, size
+from workers.models.cache import choose_compute_type
+from workers.models.listing import disk_size, format_size
 
 OK, NOTE, FAIL = "ok", "note", "FAIL"
 HUB_SECONDS = 5.0
@@ -39,7 +48,7 @@ class Finding:
     text: str
 
 
-def report(settings: Settings) -> tuple[list[str], int]:
+def run_checks(settings: Settings) -> tuple[list[str], int]:
     """Return the lines to print and the exit status: 1 when a check failed."""
     findings = list(_run_checks(settings))
     lines = [f"{finding.verdict:<5} {finding.subject:<9} {finding.text}" for finding in findings]
@@ -73,7 +82,7 @@ def _check_slot(slot: Slot, settings: Settings) -> Finding:
 
     offered = ", ".join(sorted(ctranslate2.get_supported_compute_types(slot.device, slot.cuda_index or 0)))
     asked = settings.whisper.compute_type
-    used = usable_compute_type(asked, slot.device)
+    used = choose_compute_type(asked, slot.device)
     threads = f", {slot.threads} threads" if slot.threads else ""
     verdict = NOTE if asked not in ("auto", used) else OK
     text = f"{slot.device} {slot.number}{threads}: {offered}; compute_type {asked} runs as {used}"
@@ -89,8 +98,8 @@ def _check_torch() -> Finding:
 
 
 def _check_models(settings: Settings) -> Iterator[Finding]:
-    wanted = [model for model in models(settings) if _is_configured(model, settings)]
-    missing = [model for model in wanted if located(model, settings) is None]
+    wanted = [model for model in list_models(settings) if _is_configured(model, settings)]
+    missing = [model for model in wanted if find_on_disk(model, settings) is None]
     obstacle = _find_hub_problem() if missing else None
     for model in wanted:
         yield _check_model(model, obstacle, settings)
@@ -105,11 +114,11 @@ def _is_configured(model: Model, settings: Settings) -> bool:
 
 
 def _check_model(model: Model, obstacle: str | None, settings: Settings) -> Finding:
-    found = located(model, settings)
+    found = find_on_disk(model, settings)
     if found is not None and bundle_file(model) is not None and not hub.is_intact(found):
         return Finding(FAIL, "model", f"{model.name}: {found} is damaged; remove it, then pull {model.name} again")
     if found is not None:
-        return Finding(OK, "model", f"{model.name}: {in_words(size(found))} in {found}")
+        return Finding(OK, "model", f"{model.name}: {format_size(disk_size(found))} in {found}")
     if model.kind == DIARIZE:
         return _explain_gated(model, obstacle, settings)
     if obstacle is None:
@@ -123,7 +132,7 @@ def _explain_gated(model: Model, obstacle: str | None, settings: Settings) -> Fi
 
     Without it, transcripts have no speakers.
     """
-    accept = f"accept the conditions on {' and '.join(pages(model))}"
+    accept = f"accept the conditions on {' and '.join(list_consent_pages(model))}"
     needs = f"the account of HF_TOKEN must {accept}" if settings.hf_token else f"{accept} and set HF_TOKEN"
     reached = f", and {obstacle}" if obstacle else ""
     return Finding(NOTE, "model", f"{model.name}: not on disk{reached}; for diarization, {needs}")
@@ -137,9 +146,9 @@ def _find_hub_problem() -> str | None:
     if constants.HF_HUB_OFFLINE:
         return "HF_HUB_OFFLINE forbids downloads"
     try:
-        requests.head(hub.endpoint(), timeout=HUB_SECONDS)
+        requests.head(hub.hub_url(), timeout=HUB_SECONDS)
     except requests.RequestException:
-        return f"{hub.endpoint()} does not answer"
+        return f"{hub.hub_url()} does not answer"
     return None
 
 
@@ -164,7 +173,7 @@ def _check_database(url: str) -> Finding:
 def _check_folders(settings: Settings) -> Iterator[Finding]:
     for subject, path in (("cache", settings.cache.path), ("models", settings.models.path)):
         place = find_existing(path)
-        room = f"{path}, {in_words(read_free_bytes(path))} free"
+        room = f"{path}, {format_size(read_free_bytes(path))} free"
         writable = os.access(place, os.W_OK | os.X_OK)
         if subject == "models":
             yield Finding(

@@ -7,7 +7,7 @@ import warnings
 from pathlib import Path
 from typing import Any
 
-from app.core.catalog.catalog import as_folder, diarization_model, located, pages
+from app.core.catalog.catalog import diarization_model, find_folder, find_on_disk, list_consent_pages
 from app.core.errors import SpeechError
 from app.core.settings import Settings
 from workers.device import cuda_errors, patches
@@ -22,7 +22,7 @@ def load(settings: Settings, device: str) -> Any:
         warnings.simplefilter("ignore")  # a page on torchcodec, which decodes files; we hand over samples
         from whisperx.diarize import DiarizationPipeline
 
-    own = as_folder(settings.diarization.model, settings)
+    own = find_folder(settings.diarization.model, settings)
     folder = own or _from_the_hub(settings)
     patches.keep_pyannote_offline(own is None)  # what came from the hub is complete
     try:
@@ -33,7 +33,7 @@ def load(settings: Settings, device: str) -> Any:
             cache_dir=str(settings.models.path),
         )
     except Exception as error:
-        cuda_errors.pass_on(error)
+        cuda_errors.reraise_device_error(error)
         name = settings.diarization.model
         log.warning("no diarization by %s: %s: %s", name, type(error).__name__, error)
         say = f"the diarization model {name!r} on this machine is broken: {error}"
@@ -46,7 +46,7 @@ def _from_the_hub(settings: Settings) -> Path:
     """The folder of a model of the hub's, downloaded into models/ when it is not there yet."""
     model = diarization_model(settings)
     try:
-        return located(model, settings) or hub.fetch(model, settings)
+        return find_on_disk(model, settings) or hub.fetch(model, settings)
     except SpeechError as error:
         log.warning("no diarization by %s: %s", model.place, error.message)
         raise SpeechError("model_not_available", _advice(settings, error)) from error
@@ -54,7 +54,7 @@ def _from_the_hub(settings: Settings) -> Path:
 
 def _advice(settings: Settings, error: Exception) -> str:
     name = settings.diarization.model
-    accept = f"Accept the conditions on {' and '.join(pages(diarization_model(settings)))}"
+    accept = f"Accept the conditions on {' and '.join(list_consent_pages(diarization_model(settings)))}"
     if not settings.hf_token:
         say = f"the model {name} asks for a Hugging Face token, and the server has none."
         return f"{say} {accept} and set HF_TOKEN on the server."

@@ -13,7 +13,17 @@ from pathlib import Path
 from typing import Any
 
 from app.core.catalog import hub_names
-from app.core.catalog.catalog import ALIGN, DIARIZE, NETWORK, SEPARATE, WHISPER, Model, bundle_file, parts, repository
+from app.core.catalog.catalog import (
+    ALIGN,
+    DIARIZE,
+    NETWORK,
+    SEPARATE,
+    WHISPER,
+    Model,
+    bundle_file,
+    hub_repository,
+    list_parts,
+)
 from app.core.errors import SpeechError
 from app.core.settings import Settings
 from app.core.storage.durable import sync_file, sync_folder
@@ -50,12 +60,12 @@ def fetch(model: Model, settings: Settings) -> Path:
 
     Raises SpeechError model_not_available with a sentence that says what to do.
     """
-    bundle, repo = bundle_file(model), repository(model)
+    bundle, repo = bundle_file(model), hub_repository(model)
     if bundle is not None:
         return _explained(model, settings, lambda: _fetch_bundle(bundle, settings))
     if repo is None:
         raise _sentence(f"{model.place!r} is neither a folder in {settings.models.path} nor a name on any hub.")
-    for part in parts(model):
+    for part in list_parts(model):
         fetch(part, settings)
     return _explained(model, settings, lambda: _fetch_repository(repo, model.kind, settings))
 
@@ -236,7 +246,7 @@ def _refused(model: Model, settings: Settings, error: Any) -> str:
     """What the hub's refusal asks of the operator. Gated models answer 401 without a token, 403 without consent."""
     from huggingface_hub.errors import GatedRepoError, RepositoryNotFoundError
 
-    page = f"{endpoint()}/{repository(model)}" if bundle_file(model) is None else hub_names.BUNDLES_URL
+    page = f"{hub_url()}/{hub_repository(model)}" if bundle_file(model) is None else hub_names.BUNDLES_URL
     token = "HF_TOKEN is set" if settings.hf_token else "HF_TOKEN is not set"
     if isinstance(error, GatedRepoError):
         return f"{page} is gated, and {token}: accept its conditions there and use a token of that very account."
@@ -247,14 +257,14 @@ def _refused(model: Model, settings: Settings, error: Any) -> str:
 
 
 def _unreachable(model: Model, error: BaseException) -> str:
-    source = endpoint() if bundle_file(model) is None else hub_names.BUNDLES_URL
+    source = hub_url() if bundle_file(model) is None else hub_names.BUNDLES_URL
     return (
         f"{source} cannot be reached ({type(error).__name__}). "
         f"Pull {model.name} on a machine with internet and copy its models/ folder here."
     )
 
 
-def endpoint() -> str:
+def hub_url() -> str:
     """The hub's address; HF_ENDPOINT names another one than huggingface.co."""
     from huggingface_hub import constants
 

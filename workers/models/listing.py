@@ -5,30 +5,30 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from app.core.catalog.catalog import DIARIZE, SEPARATE, Model, located, models
+from app.core.catalog.catalog import DIARIZE, SEPARATE, Model, find_on_disk, list_models
 from app.core.settings import Settings
 
 HEADER = ("name", "on disk", "place")
 
 
-def lines(settings: Settings) -> tuple[list[str], int]:
+def format_table(settings: Settings) -> tuple[list[str], int]:
     """Return the lines of the table and the exit status."""
     path = settings.models.path
-    rows = [HEADER, *(_format_row(model, settings) for model in models(settings))]
+    rows = [HEADER, *(_format_row(model, settings) for model in list_models(settings))]
     widths = [max(len(row[column]) for row in rows) for column in (0, 1)]
     table = [f"{name:<{widths[0]}}  {held:>{widths[1]}}  {place}" for name, held, place in rows]
-    space = f", {in_words(shutil.disk_usage(path).free)} free" if path.is_dir() else ", not created yet"
+    space = f", {format_size(shutil.disk_usage(path).free)} free" if path.is_dir() else ", not created yet"
     return [f"Models in {path}{space}. * marks the defaults.", "", *table], 0
 
 
 def _format_row(model: Model, settings: Settings) -> tuple[str, str, str]:
-    found = located(model, settings)
+    found = find_on_disk(model, settings)
     names = (settings.whisper.model_size, f"{SEPARATE}:{settings.bgm_separation.model_size}")
     default = model.kind == DIARIZE or model.name in names
-    return f"{model.name}{' *' if default else ''}", in_words(size(found)) if found else "-", model.place
+    return f"{model.name}{' *' if default else ''}", format_size(disk_size(found)) if found else "-", model.place
 
 
-def size(place: Path) -> int:
+def disk_size(place: Path) -> int:
     """Size in bytes of a file or folder.
 
     Symbolic links count as their targets.
@@ -37,6 +37,6 @@ def size(place: Path) -> int:
     return sum(file.stat().st_size for file in files)
 
 
-def in_words(count: int) -> str:
+def format_size(count: int) -> str:
     """Format a number of bytes as MB or GB."""
     return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{count / 1e6:.1f} MB"

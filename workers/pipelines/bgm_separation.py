@@ -14,7 +14,7 @@ MODEL_KINDS: tuple[str, ...] = (SEPARATE,)
 def run(run: Run[BgmSeparationParams]) -> tuple[str, str]:
     """Return "filepath" and the files with their SHA-256. Raises SpeechError."""
     run.enter("separate", until=1.0)
-    files = separate.to_files(run)
+    files = separate.separate_to_files(run)
     hashes = {file["stem"]: file["sha256"] for file in files}
     result = {
         "instrumental_hash": hashes[separate.INSTRUMENTAL],

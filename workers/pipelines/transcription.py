@@ -8,7 +8,7 @@ from app.core.params import TranscriptionParams
 from workers.audio.decode import SAMPLE_RATE, decode
 from workers.device.run import Run
 from workers.stages import align, diarize, separate, transcribe
-from workers.stages.segments import in_order, to_json
+from workers.stages.segments import sort_and_clamp, to_json
 
 MODEL_KINDS: tuple[str, ...] = (WHISPER, ALIGN, SEPARATE, DIARIZE)
 DECODED = 0.05
@@ -29,13 +29,13 @@ def run(run: Run[TranscriptionParams]) -> tuple[str, str]:
     speech = samples
     if params.is_separate_bgm:
         run.enter("separate", until=SEPARATED * before_speakers)
-        speech = separate.vocals(run, keep=params.save_file)
+        speech = separate.separate_vocals(run, keep=params.save_file)
 
     run.enter("transcribe", until=TRANSCRIBED * before_speakers)
-    model = transcribe.load(run)
+    model = transcribe.load_model(run)
     segments, language = transcribe.transcribe(speech, model, run)
 
-    if segments and transcribe.alignable(language, params):
+    if segments and transcribe.is_alignable(language, params):
         run.enter("align", until=before_speakers)
         try:
             aligner = run.models.aligner(str(language))
@@ -48,4 +48,4 @@ def run(run: Run[TranscriptionParams]) -> tuple[str, str]:
     if params.is_diarize:
         run.enter("diarize", until=1.0)
         segments = diarize.diarize(segments, samples, model.hf_tokenizer.decode, run)
-    return "json", to_json(in_order(segments, seconds))
+    return "json", to_json(sort_and_clamp(segments, seconds))

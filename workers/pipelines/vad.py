@@ -6,7 +6,7 @@ from app.core.params import VadParams
 from workers.audio.decode import SAMPLE_RATE, decode
 from workers.device.run import Run
 from workers.stages.segments import to_json
-from workers.stages.vad import speech
+from workers.stages.vad import detect_speech
 
 MODEL_KINDS: tuple[str, ...] = ()  # Silero is a small part of faster-whisper and stays loaded
 DECODED = 0.3
@@ -19,5 +19,5 @@ def run(run: Run[VadParams]) -> tuple[str, str]:
     run.learn(audio_duration=round(len(samples) / SAMPLE_RATE, 3))
 
     run.enter("vad", until=1.0)
-    found = speech(samples, run.params, advance=run.advance)
+    found = detect_speech(samples, run.params, advance=run.advance)
     return "json", to_json([{"start": round(start, 3), "end": round(end, 3)} for start, end in found])

@@ -13,8 +13,8 @@ from app.core.params import Params
 from workers.audio.decode import SAMPLE_RATE, Samples
 from workers.device import patches
 from workers.device.run import Run
-from workers.stages.segments import Segment, Word, finite
-from workers.stages.sentences import sentence_splitter
+from workers.stages.segments import Segment, Word, finite_or
+from workers.stages.sentences import load_splitter
 
 log = logging.getLogger(__name__)
 
@@ -22,7 +22,7 @@ SHORTEST_SECONDS = 0.05
 Decode = Callable[[list[int]], str]
 
 
-patches.replace_sentence_splitter(sentence_splitter)
+patches.replace_sentence_splitter(load_splitter)
 
 
 def align(segments: list[Segment], samples: Samples, aligner: Any, decode: Decode, run: Run[Params]) -> list[Segment]:
@@ -76,8 +76,8 @@ def _sentences(
 def _sentence(parent: Segment, aligned: dict[str, Any], tokens: list[int]) -> Segment:
     child = copy(parent)
     child["text"] = aligned["text"].strip()
-    child["start"] = finite(aligned["start"], parent["start"])
-    child["end"] = finite(aligned["end"], parent["end"])
+    child["start"] = finite_or(aligned["start"], parent["start"])
+    child["end"] = finite_or(aligned["end"], parent["end"])
     child["tokens"] = tokens
     child["words"] = [_word(word, child) for word in aligned["words"]]
     return child

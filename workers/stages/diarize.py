@@ -15,7 +15,7 @@ from workers.audio.decode import Samples
 from workers.device.run import Run
 from workers.stages import speakers
 from workers.stages.align import Decode
-from workers.stages.segments import Segment, finite, to_json
+from workers.stages.segments import Segment, finite_or, to_json
 
 log = logging.getLogger(__name__)
 
@@ -47,7 +47,7 @@ def diarize(segments: list[Segment], samples: Samples, decode: Decode, run: Run[
             run.models.free("diarize")
     _keep(embeddings, run)
     _check_speaker_count({str(speaker) for speaker in turns["speaker"]}, run)
-    return speakers.assign(segments, turns, decode)
+    return speakers.assign_speakers(segments, turns, decode)
 
 
 def _turns(samples: Samples, run: Run[DiarizationOptions]) -> tuple[Any, Embeddings]:
@@ -64,7 +64,7 @@ def _turns(samples: Samples, run: Run[DiarizationOptions]) -> tuple[Any, Embeddi
             progress_callback=lambda percent: run.advance(percent / 100),
         )
     return turns, {
-        speaker: [round(finite(value), 6) for value in vector]
+        speaker: [round(finite_or(value), 6) for value in vector]
         for speaker, vector in (embeddings or {}).items()
         if np.isfinite(vector).all()  # a speaker who never speaks alone has none
     }

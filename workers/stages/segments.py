@@ -34,7 +34,7 @@ class Segment(TypedDict):
     no_speech_prob: float
 
 
-def in_order(segments: list[Segment], audio_seconds: float) -> list[Segment]:
+def sort_and_clamp(segments: list[Segment], audio_seconds: float) -> list[Segment]:
     """Number the segments by start; clamp every time so that words lie in order inside segments, all inside the sound."""
     ordered = sorted(segments, key=lambda segment: segment["start"])
     for number, segment in enumerate(ordered):
@@ -54,9 +54,9 @@ def to_json(value: Any) -> str:
     return json.dumps(value, allow_nan=False, ensure_ascii=False)
 
 
-def finite(value: float, otherwise: float = 0.0) -> float:
+def finite_or(value: float, otherwise: float = 0.0) -> float:
     return float(value) if math.isfinite(value) else otherwise
 
 
 def _clamp(value: float, least: float, most: float) -> float:
-    return round(min(max(finite(value, least), least), most), 3)
+    return round(min(max(finite_or(value, least), least), most), 3)

@@ -21,7 +21,7 @@ ABBREVIATIONS = {
 
 
 @cache
-def sentence_splitter(resource: str) -> PunktSentenceTokenizer:
+def load_splitter(resource: str) -> PunktSentenceTokenizer:
     """The splitter for an NLTK resource such as ``tokenizers/punkt_tab/german.pickle``; English rules where it has none."""
     language = resource.rpartition("/")[2].removesuffix(".pickle")
     parameters = PunktParameters()

@@ -16,13 +16,13 @@ from numpy.typing import NDArray
 
 from app.core.errors import SpeechError
 from app.core.params import SeparationOptions
-from app.core.storage.paths import stems_of
+from app.core.storage.paths import stems_folder
 from app.core.storage.removal import remove_stems
 from app.core.storage.space import MEBIBYTE, has_space
 from workers.audio import media
-from workers.audio.decode import SAMPLE_RATE, Gathered, Samples
-from workers.audio.overlap import joined, windows
-from workers.audio.stems import StemFile, StemWriter, described, writing
+from workers.audio.decode import SAMPLE_RATE, SampleBuffer, Samples
+from workers.audio.overlap import join_windows, split_windows
+from workers.audio.stems import StemFile, StemWriter, describe_stems, open_stems
 from workers.device.run import Run
 
 Sound = NDArray[np.float32]
@@ -37,25 +37,25 @@ LONGEST_SEGMENT_SECONDS = 12.0
 FRAME_SECONDS = 1024 / 44_100
 
 
-def to_files(run: Run[SeparationOptions]) -> list[StemFile]:
+def separate_to_files(run: Run[SeparationOptions]) -> list[StemFile]:
     """Write both stems as files of this claim, durable when this returns.
 
     Raises SpeechError: invalid_media, unsupported_media, no_audio, too_long, model_not_available, insufficient_storage.
     """
-    with media.opened(run) as recording:
+    with media.open_recording(run) as recording:
         separator = run.models.separator(run.params.uvr_model_size)
         with _files(run, recording, separator) as writers:
             for piece in _stems(run, recording, separator):
                 for name, writer in writers.items():
                     writer.write(piece[name])
     run.learn(audio_duration=round(recording.seconds, 3))
-    return described(_folder(run))
+    return describe_stems(_folder(run))
 
 
-def vocals(run: Run[SeparationOptions], keep: bool) -> Samples:
+def separate_vocals(run: Run[SeparationOptions], keep: bool) -> Samples:
     """Return the vocals, 16 kHz mono; with ``keep``, also write both stems. Raises SpeechError like ``to_files``."""
     try:
-        with media.opened(run) as recording:
+        with media.open_recording(run) as recording:
             separator = run.models.separator(run.params.uvr_model_size)
             speech = _Speech(separator, recording.declared)
             with _files(run, recording, separator) if keep else contextlib.nullcontext({}) as writers:
@@ -73,10 +73,10 @@ def _files(
     run: Run[SeparationOptions], recording: media.Recording, separator: Any
 ) -> AbstractContextManager[dict[str, StemWriter]]:
     for claim_no in range(1, run.job.claim_no):  # files left by a crash of the machine
-        remove_stems(stems_of(run.settings.cache.path, run.job.uuid, claim_no))
+        remove_stems(stems_folder(run.settings.cache.path, run.job.uuid, claim_no))
     rate, channels = separator.samplerate, separator.audio_channels
     _check_space(run, (recording.declared or 0.0) * rate * channels * BYTES_PER_SAMPLE * len(STEMS))
-    return writing(_folder(run), STEMS, run.params.stem_format, rate, channels)
+    return open_stems(_folder(run), STEMS, run.params.stem_format, rate, channels)
 
 
 def _check_space(run: Run[SeparationOptions], needed: float) -> None:
@@ -87,7 +87,7 @@ def _check_space(run: Run[SeparationOptions], needed: float) -> None:
 
 
 def _folder(run: Run[SeparationOptions]) -> Path:
-    return stems_of(run.settings.cache.path, run.job.uuid, run.job.claim_no)
+    return stems_folder(run.settings.cache.path, run.job.uuid, run.job.claim_no)
 
 
 def _stems(run: Run[SeparationOptions], recording: media.Recording, separator: Any) -> Iterator[dict[str, Sound]]:
@@ -97,9 +97,9 @@ def _stems(run: Run[SeparationOptions], recording: media.Recording, separator: A
     blocks = recording.blocks(rate, separator.audio_channels)
     parts = (
         (_separated(window, separator, _Progress(run, recording, window.shape[1] / rate)), last)
-        for window, last in windows(blocks, int(WINDOW_SECONDS * rate), overlap)
+        for window, last in split_windows(blocks, int(WINDOW_SECONDS * rate), overlap)
     )
-    for both in joined(parts, overlap):
+    for both in join_windows(parts, overlap):
         yield dict(zip(STEMS, both, strict=True))
 
 
@@ -151,7 +151,7 @@ class _Speech:
     """Convert pieces of a stem to 16 kHz mono for speech models."""
 
     def __init__(self, separator: Any, seconds: float | None) -> None:
-        self._gathered = Gathered(seconds)
+        self._gathered = SampleBuffer(seconds)
         self._rate = separator.samplerate
         self._layout = media.LAYOUTS[separator.audio_channels]
         self._resampler = AudioResampler(format="s32p", layout="mono", rate=SAMPLE_RATE)

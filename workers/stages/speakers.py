@@ -12,7 +12,7 @@ from workers.stages.segments import Segment, Word
 Turn = tuple[float, float, str]
 
 
-def assign(segments: list[Segment], turns: Any, decode: Decode) -> list[Segment]:
+def assign_speakers(segments: list[Segment], turns: Any, decode: Decode) -> list[Segment]:
     """Segments of one speaker each. ``turns`` is whisperx's table (start, end, speaker); ``decode`` turns tokens into text.
 
     Who speaks longest during a word or segment has said it; in a gap between turns it is the nearest one's.
@@ -24,14 +24,14 @@ def assign(segments: list[Segment], turns: Any, decode: Decode) -> list[Segment]
 
     assign_word_speakers(turns, {"segments": segments})
     for segment in segments:
-        segment["speaker"] = segment["speaker"] or nearest(segment["start"], segment["end"], intervals)
+        segment["speaker"] = segment["speaker"] or find_nearest(segment["start"], segment["end"], intervals)
         for word in segment["words"]:
-            word["speaker"] = word["speaker"] or nearest(word["start"], word["end"], intervals)
+            word["speaker"] = word["speaker"] or find_nearest(word["start"], word["end"], intervals)
         _follow(segment)
     return [part for segment in segments for part in _split(segment, decode)]
 
 
-def nearest(start: float, end: float, turns: list[Turn]) -> str:
+def find_nearest(start: float, end: float, turns: list[Turn]) -> str:
     """The speaker of the turn that begins or ends nearest; whisperx goes by the middle, which misjudges long turns."""
     return min(turns, key=lambda turn: max(turn[0] - end, start - turn[1], 0.0))[2]
 

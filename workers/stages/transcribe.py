@@ -10,11 +10,11 @@ from faster_whisper import BatchedInferencePipeline
 from app.core.errors import SpeechError
 from app.core.params import TranscriptionParams, WhisperOptions
 from workers.audio.decode import SAMPLE_RATE, Samples
-from workers.audio.windows import Windows, audible_windows
+from workers.audio.windows import Windows, choose_windows
 from workers.device import patches
 from workers.device.run import Run
-from workers.models.cache import usable_compute_type
-from workers.stages.segments import Segment, finite
+from workers.models.cache import choose_compute_type
+from workers.stages.segments import Segment, finite_or
 
 SPECIAL_TOKENS = 8
 TEMPERATURE_STEP = 0.2
@@ -43,10 +43,10 @@ SEQUENTIAL_OPTIONS = (
 )
 
 
-def load(run: Run[TranscriptionParams]) -> Any:
+def load_model(run: Run[TranscriptionParams]) -> Any:
     """Load the task's Whisper model. Raises SpeechError model_not_available."""
     asked = run.params.compute_type
-    chosen = usable_compute_type(asked, run.slot.device)
+    chosen = choose_compute_type(asked, run.slot.device)
     if asked not in ("auto", chosen):
         run.warn(f"compute_type {asked} is not supported on this {run.slot.device}; {chosen} was used")
     return run.models.whisper(run.params.model_size, chosen)
@@ -58,7 +58,7 @@ def transcribe(samples: Samples, model: Any, run: Run[TranscriptionParams]) -> t
     Raises SpeechError: unsupported_language, invalid_parameters.
     """
     params = run.params
-    windows = audible_windows(samples, params)
+    windows = choose_windows(samples, params)
     if not windows:
         return [], params.lang
     language = _language(samples[int(windows[0][0] * SAMPLE_RATE) :], model, run)
@@ -71,7 +71,7 @@ def transcribe(samples: Samples, model: Any, run: Run[TranscriptionParams]) -> t
     return [segment for segment in segments if segment["text"]], language
 
 
-def alignable(language: str | None, params: WhisperOptions) -> bool:
+def is_alignable(language: str | None, params: WhisperOptions) -> bool:
     """Whether words can be aligned to the recording; those of a translation cannot."""
     return bool(params.word_timestamps and not (params.is_translate and language != "en"))
 
@@ -143,7 +143,7 @@ def _batched(
             batch_size=size,
             vad_filter=False,
             # the aligner finds the times; without it the decoder's timestamps split the windows
-            without_timestamps=alignable(language, run.params),
+            without_timestamps=is_alignable(language, run.params),
             **options,
         )
         yield from (_segment(segment) for segment in decoded if not _silent(segment, run.params))
@@ -156,7 +156,7 @@ def _sequential(
     params = run.params
     decoded, _ = model.transcribe(
         samples,
-        temperature=temperatures(params.temperature),
+        temperature=list_temperatures(params.temperature),
         # faster-whisper needs word times to find hallucinations
         word_timestamps=params.hallucination_silence_threshold is not None,
         clip_timestamps=[time for window in windows for time in window] if params.vad_filter else "0",
@@ -168,7 +168,7 @@ def _sequential(
         run.advance(segment.end * SAMPLE_RATE / len(samples))
 
 
-def temperatures(first: float) -> list[float]:
+def list_temperatures(first: float) -> list[float]:
     """``first`` and the fallbacks above it, in steps of 0.2 up to 1.0."""
     steps = int(round((1.0 - first) / TEMPERATURE_STEP, 6))
     return [first, *(round(first + TEMPERATURE_STEP * step, 6) for step in range(1, steps + 1))]
@@ -183,15 +183,15 @@ def _silent(segment: Any, params: WhisperOptions) -> bool:
 def _segment(decoded: Any) -> Segment:
     return Segment(
         id=0,
-        start=finite(decoded.start),
-        end=finite(decoded.end),
+        start=finite_or(decoded.start),
+        end=finite_or(decoded.end),
         text=decoded.text.strip(),
         speaker=None,
         words=[],
         seek=int(decoded.seek),
         tokens=list(decoded.tokens),
-        temperature=finite(decoded.temperature or 0.0),
-        avg_logprob=round(finite(decoded.avg_logprob, -100.0), 6),
-        compression_ratio=round(finite(decoded.compression_ratio), 4),
-        no_speech_prob=round(finite(decoded.no_speech_prob), 6),
+        temperature=finite_or(decoded.temperature or 0.0),
+        avg_logprob=round(finite_or(decoded.avg_logprob, -100.0), 6),
+        compression_ratio=round(finite_or(decoded.compression_ratio), 4),
+        no_speech_prob=round(finite_or(decoded.no_speech_prob), 6),
     )

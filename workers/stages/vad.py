@@ -25,7 +25,7 @@ Intervals = list[tuple[float, float]]
 Probabilities = NDArray[np.float32]
 
 
-def speech(
+def detect_speech(
     samples: Samples, options: VadOptions, longest: float = math.inf, advance: Callable[[float], None] | None = None
 ) -> Intervals:
     """(start, end) in seconds of every stretch of speech in ``samples`` (float32, 16 kHz), in order, none overlapping.
@@ -33,7 +33,7 @@ def speech(
     No stretch, padding included, is longer than ``longest`` seconds. ``advance`` gets the fraction done.
     """
     longest = min(longest, options.max_speech_duration_s)
-    silero().advance = advance
+    load_silero().advance = advance
     found = get_speech_timestamps(samples, _silero_options(options, longest))
     times = [(stretch["start"] / SAMPLE_RATE, stretch["end"] / SAMPLE_RATE) for stretch in found]
     return [piece for start, end in times if end > start for piece in _cut(start, end, longest)]
@@ -87,9 +87,9 @@ whole = faster_whisper.vad.get_vad_model
 
 
 @cache
-def silero() -> Silero:
+def load_silero() -> Silero:
     """Silero of faster-whisper's wheel: two megabytes, loaded once."""
     return Silero(whole().session)
 
 
-patches.replace_silero(silero)
+patches.replace_silero(load_silero)

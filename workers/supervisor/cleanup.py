@@ -8,7 +8,7 @@ from pathlib import Path
 from app.core.db import tasks
 from app.core.db.states import CANCELLED
 from app.core.db.tasks import Claim
-from app.core.storage.paths import stems_of
+from app.core.storage.paths import stems_folder
 from app.core.storage.removal import remove_folder, remove_partial, remove_stems
 
 log = logging.getLogger(__name__)
@@ -17,7 +17,7 @@ log = logging.getLogger(__name__)
 def remove_claim_files(cache: Path, claim: Claim) -> None:
     """Remove the stems of one claim, once nothing runs for it; those of other claims stay."""
     try:
-        remove_stems(stems_of(cache, claim.uuid, claim.claim_no))
+        remove_stems(stems_folder(cache, claim.uuid, claim.claim_no))
     except OSError as error:
         _log_failure(claim.uuid, error)
 

@@ -1,6 +1,7 @@
-"""Notice when a clock is set forward, so that nothing is thrown away for an age it never reached.
+"""Notice when a clock is set forward, so that nothing is removed before its time.
 
-Ages come from the ledger's clock and, of files, from the machine's; both are held against the steady clock, which nobody can set.
+The age of a task comes from the clock of the database, the age of a file from the clock of the machine. Both are compared
+with the steady clock, which cannot be set.
 An age must be counted from ``readings``: a clock that is asked again may have jumped since the last look.
 """
 

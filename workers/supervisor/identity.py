@@ -16,13 +16,13 @@ UNKNOWN = "-"
 NAME_LENGTH = 40
 
 
-def own_name(role: str = "supervisor") -> str:
+def make_name(role: str = "supervisor") -> str:
     """A name nobody else has had or will have; at most 128 characters."""
     parts = [platform.node()[:NAME_LENGTH].replace("/", "_") or UNKNOWN, _boot(), _namespace(), str(os.getpid())]
     return "/".join([*parts, _start_time(os.getpid()) or UNKNOWN, role, uuid.uuid4().hex[:8]])
 
 
-def provably_dead(holder: str) -> bool:
+def is_provably_dead(holder: str) -> bool:
     """Whether the process of that name has ended for certain; False also where nothing can be known of it."""
     try:
         _node, boot, namespace, pid, start, *_ = holder.split("/")

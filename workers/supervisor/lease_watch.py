@@ -1,6 +1,6 @@
 """Find tasks whose supervisor is gone, by no clock but our own: a lease is over when it has not been renewed before our eyes.
 
-The times in the ledger are never compared with a clock: a clock that jumps a day must not make anybody's work look abandoned.
+The times in the database are never compared with a clock: a clock that jumps a day must not make anybody's work look abandoned.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 
 from app.core.db.leases import Lease
 from app.core.db.tasks import LEASE_SECONDS
-from workers.supervisor.identity import provably_dead
+from workers.supervisor.identity import is_provably_dead
 
 BLINK_SECONDS = 15.0
 
@@ -18,7 +18,7 @@ BLINK_SECONDS = 15.0
 class LeaseWatch:
     """What others hold, and for how long each lease has stood still.
 
-    ``alone``: nobody else can serve this ledger, so whoever holds something in it is dead.
+    ``alone``: nobody else can serve this database, so whoever holds something in it is dead.
     """
 
     def __init__(
@@ -34,10 +34,10 @@ class LeaseWatch:
         """Those of ``held``, which is all that others hold now, that nobody works on any more."""
         now = self._clock()
         if now - self._last_look > BLINK_SECONDS:
-            self._since.clear()  # we were stopped, or the ledger was away: nobody could be seen renewing
+            self._since.clear()  # we were stopped, or the database was away: nobody could be seen renewing
         self._last_look = now
         self._since = {lease: self._since.get(lease, now) for lease in held}
         return [lease for lease, since in self._since.items() if now - since > self._seconds or self._dead(lease)]
 
     def _dead(self, lease: Lease) -> bool:
-        return self._alone or provably_dead(lease.claim.holder)
+        return self._alone or is_provably_dead(lease.claim.holder)

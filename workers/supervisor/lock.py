@@ -1,4 +1,4 @@
-"""One supervisor for one SQLite ledger: a lock that the kernel lets go of when its holder dies, however it dies."""
+"""One supervisor for one SQLite database: a lock that the kernel lets go of when its holder dies, however it dies."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ SUFFIX = ".supervisor"
 IN_MEMORY = ":memory:"
 
 
-def hold() -> IO[str] | None:
-    """Take the lock of the open ledger, for as long as the answer is kept open; None where several may serve (PostgreSQL).
+def acquire_lock() -> IO[str] | None:
+    """Take the lock of the open database, for as long as the answer is kept open; None where several may serve (PostgreSQL).
 
     Raises SettingsError that says who holds it.
     """
@@ -33,9 +33,7 @@ def hold() -> IO[str] | None:
         file.seek(0)
         holder = file.read().strip() or "another process"
         file.close()
-        say = (
-            f"{opened.database} is served by {holder}; one SQLite ledger takes one supervisor, PostgreSQL takes several"
-        )
+        say = f"{opened.database} is served by {holder}; one SQLite database takes one supervisor, PostgreSQL takes several"
         raise SettingsError(say) from error
     file.truncate(0)
     since = datetime.now(timezone.utc).isoformat(timespec="seconds")

@@ -26,14 +26,14 @@ from app.core.db.notify import Watch
 from app.core.db.tasks import LEASE_SECONDS, Claim, Task
 from app.core.params import Params, parse_params
 from app.core.settings import Settings
-from app.core.storage.paths import source_of
+from app.core.storage.paths import source_path
 from workers.device import main
 from workers.device.protocol import Failure, Job, Message, Outcome, Progress, Ready, Slot
-from workers.supervisor.identity import own_name
+from workers.supervisor.identity import make_name
 from workers.supervisor.lease_watch import LeaseWatch
 from workers.supervisor.pool import Pool
 from workers.supervisor.process import DeviceProcess
-from workers.supervisor.settlement import Verdict, abandon, give_back_unknown, recover, settle
+from workers.supervisor.settlement import Verdict, clean_up_run, requeue_unknown, settle, take_over_lost
 
 log = logging.getLogger(__name__)
 
@@ -61,7 +61,7 @@ class Supervisor:
         serve: Callable[..., None] = main.serve,
         lease_seconds: float = LEASE_SECONDS,
     ) -> None:
-        self.name = own_name()
+        self.name = make_name()
         self._settings = settings
         self._clock = clock
         self._watch = Watch()
@@ -179,7 +179,7 @@ class Supervisor:
             self._beat()
         settled = bool(self._unsettled)
         self._settle_all()
-        if self._watch.changed() or settled or self._clock() >= self._next_look:
+        if self._watch.has_changed() or settled or self._clock() >= self._next_look:
             self._next_look = self._clock() + LOOK_SECONDS
             self._end_lost()
             if self._stop_by is None:
@@ -203,13 +203,13 @@ class Supervisor:
     def _beat(self) -> None:
         """Send the heartbeat, renew our leases, take over the tasks of dead supervisors."""
         self._next_beat = self._clock() + BEAT_SECONDS
-        heartbeats.beat(self.name, self._pool.states())
+        heartbeats.record_heartbeat(self.name, self._pool.states())
         running = [process.claim for process in self._pool.processes if process.claim is not None]
         ended = [claim for claim, _ in self._unsettled]
         known = {(claim.uuid, claim.claim_no) for claim in [*running, *ended]}
         if leases.renew(self.name) > len(known):  # the answer to a claim was lost: no process runs what we hold
-            give_back_unknown(self._settings, self.name, known)
-        recover(self._settings, self._leases.lost(leases.leases_of_others(self.name)))
+            requeue_unknown(self._settings, self.name, known)
+        take_over_lost(self._settings, self._leases.lost(leases.list_other_leases(self.name)))
 
     def _end_lost(self) -> None:
         """Kill processes whose task was cancelled, deleted or taken over: its result would be discarded.
@@ -217,12 +217,12 @@ class Supervisor:
         A process inside a model call reacts neither to a signal nor to its Pipe.
         """
         busy = [(process, process.claim) for process in self._pool.processes if process.claim is not None]
-        held = tasks.held(self.name) if busy else set()
+        held = tasks.list_held(self.name) if busy else set()
         for process, claim in busy:
             if (claim.uuid, claim.claim_no) not in held:
                 self._pool.replace(process, f"task {claim.uuid} is no longer ours")
                 self._next_beat = 0.0
-                abandon(self._settings.cache.path, claim)
+                clean_up_run(self._settings.cache.path, claim)
 
     def _dispatch(self) -> None:
         for process in self._pool.processes:
@@ -243,7 +243,7 @@ class Supervisor:
 
     def _make_job(self, row: Task) -> Job[Params]:
         """The task of ``row``, typed. Raises ValueError when its parameters cannot be read."""
-        source = source_of(self._settings.cache.path, row.uuid)
+        source = source_path(self._settings.cache.path, row.uuid)
         params, warnings = parse_params(row.task_type, row.params), json.loads(row.warnings)
         return Job(row.uuid, row.claim_no, row.task_type, params, warnings, str(source))
 
@@ -253,7 +253,7 @@ class Supervisor:
         with self._survive_outage():
             database.connect(reuse_if_open=True)
             self._settle_all()
-            heartbeats.leave(self.name)
+            heartbeats.remove_worker(self.name)
         self._pool.end(self._hurried)
         log.info("supervisor %s stopped", self.name)
 

@@ -25,7 +25,7 @@ BATCH = 500
 PART = ".part"
 
 
-def start(cache: Cache, tasks: Tasks) -> BackgroundScheduler:
+def start_purge(cache: Cache, tasks: Tasks) -> BackgroundScheduler:
     """Purge every ``cache.frequency`` seconds, in a thread, until the scheduler is shut down."""
     scheduler = BackgroundScheduler(timezone="UTC")
     watch = ClockWatch((read_clock, time.time))
@@ -43,7 +43,7 @@ def _run(cache: Cache, tasks: Tasks, watch: ClockWatch) -> None:
         finished = purge_finished(cache, at) if watch.trusted(cache.ttl) else 0
         old = watch.trusted(max(cache.ttl, ABANDONED_SECONDS))
         abandoned = purge_abandoned(cache, now=lambda: files_at) if old else 0
-        forgotten = forget_finished(cache, tasks, at) if watch.trusted(tasks.ttl) else 0
+        forgotten = delete_expired(cache, tasks, at) if watch.trusted(tasks.ttl) else 0
     if finished or abandoned or forgotten:
         say = "purged the files of %d finished tasks and %d abandoned uploads; forgot %d tasks"
         log.info(say, finished, abandoned, forgotten)
@@ -55,16 +55,18 @@ def purge_finished(cache: Cache, at: float | None = None) -> int:
     ``at``: the time by the database's clock; without it, the clock is read.
     The row is marked first, so that whoever then misses a file learns why; a folder left by a crash is swept later.
     """
-    due = [identifier for identifier in retention.purgeable(cache.ttl, BATCH, at) if retention.purged(identifier)]
+    due = [
+        identifier for identifier in retention.list_purgeable(cache.ttl, BATCH, at) if retention.mark_purged(identifier)
+    ]
     for identifier in due:
         remove_folder(cache.path, identifier)
     return len(due)
 
 
-def forget_finished(cache: Cache, tasks: Tasks, at: float | None = None) -> int:
+def delete_expired(cache: Cache, tasks: Tasks, at: float | None = None) -> int:
     """Remove rows, results and files of tasks that ended more than ``tasks.ttl`` seconds ago; 0 keeps them for ever."""
-    old = retention.forgettable(tasks.ttl, BATCH, at) if tasks.ttl else []
-    due = [identifier for identifier in old if retention.forget(identifier)]
+    old = retention.list_expired(tasks.ttl, BATCH, at) if tasks.ttl else []
+    due = [identifier for identifier in old if retention.delete_ended(identifier)]
     for identifier in due:
         remove_folder(cache.path, identifier)
     return len(due)

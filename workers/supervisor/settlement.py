@@ -35,7 +35,7 @@ def settle(settings: Settings, claim: Claim, verdict: Verdict) -> None:
         ours, word = tasks.requeue(claim), "given back to the queue"
     elif verdict.code in TRIED_AGAIN:
         columns = {"warnings": json.dumps(verdict.warnings), "duration": verdict.duration} | verdict.facts
-        lost = leases.lose(claim, verdict.code, verdict.message, settings.workers.retry_pause, **columns)
+        lost = leases.retry_or_fail(claim, verdict.code, verdict.message, settings.workers.retry_pause, **columns)
         ours, word = lost is not None, f"{lost} ({verdict.code}: {verdict.message})"
     else:
         ours = tasks.fail(claim, verdict.code, verdict.message, verdict.warnings, verdict.duration, **verdict.facts)
@@ -47,7 +47,7 @@ def settle(settings: Settings, claim: Claim, verdict: Verdict) -> None:
         cleanup.remove_unwanted_files(settings.cache.path, claim.uuid)
 
 
-def recover(settings: Settings, lost: list[leases.Lease]) -> None:
+def take_over_lost(settings: Settings, lost: list[leases.Lease]) -> None:
     """Take over the tasks of supervisors that are gone."""
     for lease in lost:
         became = leases.take_over(lease, "The service stopped while it ran this task.", settings.workers.retry_pause)
@@ -56,13 +56,13 @@ def recover(settings: Settings, lost: list[leases.Lease]) -> None:
             cleanup.remove_claim_files(settings.cache.path, lease.claim)
 
 
-def give_back_unknown(settings: Settings, holder: str, known: set[tuple[str, int]]) -> None:
+def requeue_unknown(settings: Settings, holder: str, known: set[tuple[str, int]]) -> None:
     """Return to the queue what ``holder`` holds by the database and does not know of: its claim's answer was lost."""
-    for uuid, claim_no in sorted(tasks.held(holder) - known):
+    for uuid, claim_no in sorted(tasks.list_held(holder) - known):
         settle(settings, Claim(uuid, claim_no, holder), None)
 
 
-def abandon(cache: Path, claim: Claim) -> None:
+def clean_up_run(cache: Path, claim: Claim) -> None:
     """Remove the files of a run whose process was killed because the task was no longer ours."""
     cleanup.remove_claim_files(cache, claim)
     cleanup.remove_unwanted_files(cache, claim.uuid)

@@ -45,11 +45,11 @@ class Model:
     place: str
 
 
-def models(settings: Settings) -> list[Model]:
+def list_models(settings: Settings) -> list[Model]:
     """List every model that a task may need, the default Whisper model first."""
     return [
         *(Model(WHISPER, name, place) for name, place in whisper_models(settings).items()),
-        *(Model(ALIGN, f"{ALIGN}:{language}", place) for language, place in aligners(settings).items()),
+        *(Model(ALIGN, f"{ALIGN}:{language}", place) for language, place in align_models(settings).items()),
         *(Model(SEPARATE, f"{SEPARATE}:{name}", place) for name, place in separation_models(settings).items()),
         diarization_model(settings),
     ]
@@ -59,13 +59,13 @@ def whisper_models(settings: Settings) -> dict[str, str]:
     """Map the name of each allowed Whisper model to its place."""
     configured = {settings.whisper.model_size: settings.whisper.model_size, **settings.whisper.models}
     # A folder that is configured under another name is not listed twice.
-    named = {as_folder(place, settings) for place in configured.values()}
+    named = {find_folder(place, settings) for place in configured.values()}
     folders = sorted(path.parent for path in settings.models.path.glob(f"*/{WEIGHTS_FILE}"))
     found = {folder.name: str(folder) for folder in folders if folder not in named and folder.name not in configured}
     return configured | found
 
 
-def aligners(settings: Settings) -> dict[str, str]:
+def align_models(settings: Settings) -> dict[str, str]:
     """Map each language to its aligner.
 
     config.yaml overrides the choices of whisperx.
@@ -79,19 +79,19 @@ def diarization_model(settings: Settings) -> Model:
     return Model(DIARIZE, f"{DIARIZE}:{Path(place).name}", place)
 
 
-def parts(model: Model) -> list[Model]:
+def list_parts(model: Model) -> list[Model]:
     """List the other repositories that a diarization pipeline from the hub loads."""
     repos = hub_names.PIPELINES.get(model.place, ()) if model.kind == DIARIZE else ()
     return [Model(DIARIZE if repo in hub_names.PIPELINES else NETWORK, model.name, repo) for repo in repos]
 
 
-def pages(model: Model) -> list[str]:
+def list_consent_pages(model: Model) -> list[str]:
     """List the hub pages whose conditions must be accepted before a download."""
-    asking = [part.place for part in parts(model) if part.place in hub_names.GATED]
+    asking = [part.place for part in list_parts(model) if part.place in hub_names.GATED]
     return [hub_names.PAGES + place for place in (model.place, *asking)]
 
 
-def located(model: Model, settings: Settings) -> Path | None:
+def find_on_disk(model: Model, settings: Settings) -> Path | None:
     """Find the model's folder, or the file of a torchaudio bundle.
 
     Return None unless all of it is on disk, for a pipeline also the other repositories that it loads.
@@ -99,10 +99,10 @@ def located(model: Model, settings: Settings) -> Path | None:
     if bundle_file(model) is not None:
         path = settings.models.path / str(bundle_file(model))
         return path if path.is_file() else None
-    folder = as_folder(model.place, settings) or _find_snapshot(model, settings)
+    folder = find_folder(model.place, settings) or _find_snapshot(model, settings)
     if folder is None or not _is_complete(model, folder):
         return None
-    return folder if all(located(part, settings) for part in parts(model)) else None
+    return folder if all(find_on_disk(part, settings) for part in list_parts(model)) else None
 
 
 def separation_models(settings: Settings) -> dict[str, str]:
@@ -114,19 +114,19 @@ def separation_models(settings: Settings) -> dict[str, str]:
         settings.bgm_separation.model_size: settings.bgm_separation.model_size,
         **settings.bgm_separation.models,
     }
-    named = {as_folder(place, settings) for place in configured.values()}
+    named = {find_folder(place, settings) for place in configured.values()}
     folders = sorted({path.parent for path in settings.models.path.glob("*/*.th")})
     found = {folder.name: str(folder) for folder in folders if folder not in named and folder.name not in configured}
     return configured | found
 
 
-def as_folder(place: str, settings: Settings) -> Path | None:
+def find_folder(place: str, settings: Settings) -> Path | None:
     """The folder of a place, relative to models/, or None."""
     folder = Path(place) if Path(place).is_absolute() else settings.models.path / place
     return folder if folder.is_dir() else None
 
 
-def repository(model: Model) -> str | None:
+def hub_repository(model: Model) -> str | None:
     """The model's repository on the Hugging Face hub, if it has one."""
     if model.kind == SEPARATE:
         return hub_names.DEMUCS.get(model.place)
@@ -143,7 +143,7 @@ def _find_snapshot(model: Model, settings: Settings) -> Path | None:
     """Find the newest snapshot of the repository in huggingface_hub's cache under models/."""
     from huggingface_hub import try_to_load_from_cache  # imported here: it takes 0.2 s at start
 
-    repo = repository(model)
+    repo = hub_repository(model)
     first = f"{model.place}.yaml" if model.kind == SEPARATE else CONTENTS[model.kind][0][0]
     found = try_to_load_from_cache(repo, first, cache_dir=settings.models.path) if repo else None
     return Path(found).parent if isinstance(found, str) else None
@@ -151,7 +151,7 @@ def _find_snapshot(model: Model, settings: Settings) -> Path | None:
 
 def _is_complete(model: Model, folder: Path) -> bool:
     if model.kind == SEPARATE:
-        return demucs_repo.complete(folder, model.name.partition(":")[2])
+        return demucs_repo.is_complete(folder, model.name.partition(":")[2])
     if not all(any((folder / name).exists() for name in names) for names in CONTENTS[model.kind]):
         return False
     return model.kind != DIARIZE or _has_own_folders(folder)

@@ -12,7 +12,7 @@ import yaml
 WEIGHTS = (".th", ".safetensors")  # of local repos and of the hub
 
 
-def chosen(folder: Path, name: str) -> str | None:
+def choose_model(folder: Path, name: str) -> str | None:
     """The bag or signature called ``name``, or else the only one.
 
     Return None when it is ambiguous.
@@ -25,9 +25,9 @@ def chosen(folder: Path, name: str) -> str | None:
     return next(iter(candidates)) if len(candidates) == 1 else None
 
 
-def complete(folder: Path, name: str) -> bool:
+def is_complete(folder: Path, name: str) -> bool:
     """Whether the folder holds all weights of model ``name``."""
-    model, present = chosen(folder, name), _list_weights(folder)
+    model, present = choose_model(folder, name), _list_weights(folder)
     if model is None:
         return False
     bag = folder / f"{model}.yaml"

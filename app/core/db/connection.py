@@ -65,7 +65,7 @@ def _unopened(url: str, patience: float = BUSY_TIMEOUT) -> Database:
     return opened
 
 
-def ensure() -> None:
+def ensure_connected() -> None:
     """Open this thread's connection, or reopen one that the server has closed.
 
     The driver's error for an unreachable server passes through.
@@ -102,7 +102,7 @@ def read_clock() -> float:
     return float(database.execute_sql(f"SELECT {now().sql}").fetchone()[0])
 
 
-def write() -> Any:
+def begin_write() -> Any:
     """Begin a transaction that writes.
 
     SQLite takes the write lock at once: a read lock that must be upgraded later fails without waiting for the timeout.

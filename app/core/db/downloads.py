@@ -11,9 +11,9 @@ from typing import Any
 
 from peewee import Case
 
-from app.core.db.connection import now, write
+from app.core.db.connection import begin_write, now
 from app.core.db.states import FAILED, QUEUED
-from app.core.db.tasks import Task, locked, oldest, wake
+from app.core.db.tasks import Task, lock_first, notify_listeners, select_oldest
 
 LEASE_SECONDS = 15.0
 STAGE = "download"
@@ -21,43 +21,43 @@ SHARE = 0.1  # of the whole task's progress
 
 
 @dataclass(frozen=True)
-class Held:
+class DownloadClaim:
     """A download that ``holder`` has claimed."""
 
     uuid: str
     holder: str
 
 
-def claim(holder: str) -> tuple[Held, str] | None:
+def claim(holder: str) -> tuple[DownloadClaim, str] | None:
     """Claim the oldest free download and return it with its URL; None when there is none."""
     left = (Task.lease_expires < now()) | (Task.lease_expires > now() + 2 * LEASE_SECONDS)  # or the clock was set back
     pending = _pending() & (Task.holder.is_null() | left)
-    if oldest(pending).scalar() is None:  # A plain read: idle polling must not take the write lock.
+    if select_oldest(pending).scalar() is None:  # A plain read: idle polling must not take the write lock.
         return None
-    with write():
-        task_id = locked(oldest(pending))
+    with begin_write():
+        task_id = lock_first(select_oldest(pending))
         if task_id is None:
             return None
         lease = now() + LEASE_SECONDS
         Task.update(holder=holder, lease_expires=lease, stage=STAGE).where((Task.id == task_id) & pending).execute()
         row = Task.get_by_id(task_id)
-    return Held(row.uuid, holder), str(row.source_url)
+    return DownloadClaim(row.uuid, holder), str(row.source_url)
 
 
-def report(held: Held, fraction: float) -> bool:
+def report(held: DownloadClaim, fraction: float) -> bool:
     """Write the download's progress (0–1); False when it is no longer this holder's."""
     return _changed(Task.update(progress=_highest(fraction)).where(_ours(held)))
 
 
-def ready(held: Held) -> bool:
+def mark_downloaded(held: DownloadClaim) -> bool:
     """Let a device claim the task, now that its recording is stored."""
-    with write():
+    with begin_write():
         changed = _changed(Task.update(**_over(), progress=_highest(1.0)).where(_ours(held)))
-        wake()
+        notify_listeners()
     return changed
 
 
-def fail(held: Held, code: str, message: str) -> bool:
+def fail(held: DownloadClaim, code: str, message: str) -> bool:
     """QUEUED → FAILED: the recording cannot be downloaded."""
     failed = Task.update(**_over(), status=FAILED, error_code=code, error=message, finished_at=now())
     return _changed(failed.where(_ours(held)))
@@ -83,7 +83,7 @@ def renew(holder: str) -> set[str]:
     return held
 
 
-def forget() -> int:
+def clear_ended_urls() -> int:
     """Clear the URLs of tasks that were cancelled while they waited."""
     rows = Task.select(Task.id, Task.status).where(Task.source_url.is_null(False))
     ended = [row.id for row in rows if row.status != QUEUED]
@@ -94,7 +94,7 @@ def _pending() -> Any:
     return (Task.status == QUEUED) & Task.source_url.is_null(False)
 
 
-def _ours(held: Held) -> Any:
+def _ours(held: DownloadClaim) -> Any:
     return (Task.uuid == held.uuid) & (Task.holder == held.holder) & _pending()
 
 

@@ -26,7 +26,7 @@ class Worker(Model):
         table_name = "worker"
 
 
-def beat(name: str, devices: list[dict[str, Any]]) -> None:
+def record_heartbeat(name: str, devices: list[dict[str, Any]]) -> None:
     """Write a heartbeat with the state of the devices; a new supervisor deletes those silent for an hour."""
     text = json.dumps(devices)
     if not Worker.update(devices=text, heartbeat_at=now()).where(Worker.name == name).execute():
@@ -34,12 +34,12 @@ def beat(name: str, devices: list[dict[str, Any]]) -> None:
         Worker.delete().where(Worker.heartbeat_at < now() - FORGET_SECONDS).execute()
 
 
-def leave(name: str) -> None:
+def remove_worker(name: str) -> None:
     """Delete a supervisor that stops, so that readiness does not wait for its heartbeat to expire."""
     Worker.delete().where(Worker.name == name).execute()
 
 
-def fresh() -> list[Worker]:
+def list_alive() -> list[Worker]:
     """List supervisors with a heartbeat in the last FRESH_SECONDS.
 
     A heartbeat in the future was written before the database's clock was set back.

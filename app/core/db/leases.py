@@ -11,12 +11,12 @@ from typing import Any
 
 from peewee import Case
 
-from app.core.db.connection import now, write
+from app.core.db.connection import begin_write, now
 from app.core.db.states import FAILED, IN_PROGRESS, MAX_ATTEMPTS
-from app.core.db.tasks import LEASE_SECONDS, Claim, Task, changed, ended, held_by, in_queue
+from app.core.db.tasks import LEASE_SECONDS, Claim, Task, ended_values, is_held_by, queued_values, update_one
 
-AGAIN = "requeued"
-OVER = "failed"
+REQUEUED = "requeued"
+GIVEN_UP = "failed"
 
 
 @dataclass(frozen=True)
@@ -33,32 +33,34 @@ def renew(holder: str) -> int:
     return int(Task.update(lease_expires=now() + LEASE_SECONDS).where(held).execute())
 
 
-def leases_of_others(holder: str) -> list[Lease]:
+def list_other_leases(holder: str) -> list[Lease]:
     """List the leases of all other supervisors."""
     running = (Task.status == IN_PROGRESS) & (Task.holder != holder)
     rows = Task.select(Task.uuid, Task.claim_no, Task.holder, Task.lease_expires).where(running)
     return [Lease(Claim(row.uuid, row.claim_no, str(row.holder)), float(row.lease_expires or 0.0)) for row in rows]
 
 
-def lose(claim: Claim, code: str, message: str, pause: float, **facts: Any) -> str | None:
+def retry_or_fail(claim: Claim, code: str, message: str, pause: float, **facts: Any) -> str | None:
     """IN_PROGRESS → QUEUED after ``pause`` seconds, twice as long the second time; FAILED the third time.
 
     Returns AGAIN or OVER, or None when the task is no longer this claim's.
     """
-    return _lose(held_by(claim), code, message, pause, **facts)
+    return _lose(is_held_by(claim), code, message, pause, **facts)
 
 
 def take_over(lease: Lease, message: str, pause: float) -> str | None:
     """Do the same for a dead holder's task; None when the holder has renewed its lease or ended the task."""
-    return _lose(held_by(lease.claim) & (Task.lease_expires == lease.expires), "worker_crashed", message, pause)
+    return _lose(is_held_by(lease.claim) & (Task.lease_expires == lease.expires), "worker_crashed", message, pause)
 
 
 def _lose(lost: Any, code: str, message: str, pause: float, **facts: Any) -> str | None:
-    with write():
+    with begin_write():
         say = f"{message} Giving up after {MAX_ATTEMPTS} attempts."
-        over = Task.update(status=FAILED, error_code=code, error=say, **facts, crashes=Task.crashes + 1, **ended())
-        if changed(over.where(lost, Task.crashes >= MAX_ATTEMPTS - 1)):
-            return OVER
+        over = Task.update(
+            status=FAILED, error_code=code, error=say, **facts, crashes=Task.crashes + 1, **ended_values()
+        )
+        if update_one(over.where(lost, Task.crashes >= MAX_ATTEMPTS - 1)):
+            return GIVEN_UP
         longer = Case(Task.crashes, [(number, now() + pause * 2**number) for number in range(MAX_ATTEMPTS)])
-        again = Task.update(in_queue() | {Task.crashes: Task.crashes + 1, Task.not_before: longer})
-        return AGAIN if changed(again.where(lost)) else None
+        again = Task.update(queued_values() | {Task.crashes: Task.crashes + 1, Task.not_before: longer})
+        return REQUEUED if update_one(again.where(lost)) else None

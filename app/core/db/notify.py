@@ -17,7 +17,7 @@ class Watch:
         self._connection: Any = None
         self._version: int | None = None
 
-    def changed(self) -> bool:
+    def has_changed(self) -> bool:
         connection = database.connection()
         fresh = connection is not self._connection
         self._connection = connection

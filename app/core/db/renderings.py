@@ -10,7 +10,7 @@ import logging
 
 from peewee import BlobField, CharField, CompositeKey, DatabaseError, IntegerField, InterfaceError, Model
 
-from app.core.db.connection import database, limit_wait, write
+from app.core.db.connection import begin_write, database, limit_wait
 
 STORE_SECONDS = 0.5  # the client waits for its file meanwhile
 
@@ -45,7 +45,7 @@ def store(uuid: str, file_format: str, version: int, content: bytes) -> bool:
     """
     older = (Rendering.task == uuid) & (Rendering.format == file_format) & (Rendering.version < version)
     try:
-        with limit_wait(STORE_SECONDS), write():
+        with limit_wait(STORE_SECONDS), begin_write():
             Rendering.delete().where(older).execute()
             row = Rendering.insert(task=uuid, format=file_format, version=version, content=content)
             row.on_conflict_ignore().execute()

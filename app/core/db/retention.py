@@ -12,23 +12,23 @@ from app.core.db.states import TERMINAL
 from app.core.db.tasks import Task, get
 
 
-def purgeable(ttl: float, most: int, at: float | None = None) -> list[str]:
+def list_purgeable(ttl: float, most: int, at: float | None = None) -> list[str]:
     """List up to ``most`` tasks that ended over ``ttl`` seconds ago and still have their files."""
     return _ended(ttl, most, at, Task.files_purged_at.is_null())
 
 
-def forgettable(ttl: float, most: int, at: float | None = None) -> list[str]:
+def list_expired(ttl: float, most: int, at: float | None = None) -> list[str]:
     """List up to ``most`` tasks that ended over ``ttl`` seconds ago."""
     return _ended(ttl, most, at)
 
 
-def purged(uuid: str) -> bool:
+def mark_purged(uuid: str) -> bool:
     """Mark an ended task's files as removed; False for a live task and for one marked before."""
     ended = (Task.uuid == uuid) & Task.status.in_(TERMINAL) & Task.files_purged_at.is_null()
     return bool(Task.update(files_purged_at=now()).where(ended).execute())
 
 
-def forget(uuid: str) -> bool:
+def delete_ended(uuid: str) -> bool:
     """Delete an ended task with its result and renderings; False when there is none."""
     return bool(Task.delete().where((Task.uuid == uuid) & Task.status.in_(TERMINAL)).execute())
 

@@ -9,7 +9,7 @@ from typing import Any
 from peewee import AutoField, Case, CharField, DoubleField, IntegerField, Model, TextField
 
 from app.core.db import results
-from app.core.db.connection import database, is_postgres, now, write
+from app.core.db.connection import begin_write, database, is_postgres, now
 from app.core.db.states import CANCELLED, COMPLETED, FAILED, IN_PROGRESS, MAX_ATTEMPTS, QUEUED
 
 LEASE_SECONDS = 30.0
@@ -74,7 +74,7 @@ def submit(
     source_url: str | None = None,
 ) -> None:
     """Commit a QUEUED row and wake a waiting supervisor. ``source_url``: download the recording from there first."""
-    with write():
+    with begin_write():
         Task.insert(
             uuid=uuid,
             task_type=task_type,
@@ -85,10 +85,10 @@ def submit(
             created_at=now(),
             **({"source_url": source_url} if source_url else {}),
         ).execute()
-        wake()
+        notify_listeners()
 
 
-def wake() -> None:
+def notify_listeners() -> None:
     """Notify PostgreSQL's listeners when the current transaction commits; on SQLite they see every commit."""
     if is_postgres(database):
         database.execute_sql(f"NOTIFY {CHANNEL}")
@@ -100,7 +100,7 @@ def get(uuid: str) -> Task | None:
     return None if "\0" in uuid else Task.get_or_none(Task.uuid == uuid)
 
 
-def queued() -> int:
+def count_queued() -> int:
     """Count the waiting tasks."""
     return Task.select().where(Task.status == QUEUED).count()
 
@@ -108,10 +108,10 @@ def queued() -> int:
 def claim(holder: str) -> Task | None:
     """QUEUED → IN_PROGRESS for the oldest task that is ready to run; None when there is none."""
     ready = (Task.status == QUEUED) & Task.source_url.is_null() & _pause_over()
-    if oldest(ready).scalar() is None:  # A plain read: idle polling must not take the write lock.
+    if select_oldest(ready).scalar() is None:  # A plain read: idle polling must not take the write lock.
         return None
-    with write():
-        task_id = locked(oldest(ready))
+    with begin_write():
+        task_id = lock_first(select_oldest(ready))
         if task_id is None:
             return None
         Task.update(
@@ -126,12 +126,12 @@ def claim(holder: str) -> Task | None:
         return Task.get_by_id(task_id)
 
 
-def oldest(condition: Any) -> Any:
+def select_oldest(condition: Any) -> Any:
     """Build the query for the id of the first task that meets ``condition``, in queue order."""
     return Task.select(Task.id).where(condition).order_by(Task.id).limit(1)
 
 
-def locked(query: Any) -> int | None:
+def lock_first(query: Any) -> int | None:
     """Return the id that ``query`` finds and lock its row until commit; rows locked by others are skipped."""
     found: int | None = (query.for_update("FOR UPDATE SKIP LOCKED") if is_postgres(database) else query).scalar()
     return found
@@ -143,7 +143,7 @@ def report(claim: Claim, stage: str, progress: float, **facts: Any) -> bool:
     Progress never falls, even when a second attempt starts over.
     """
     highest = Case(None, [(Task.progress < progress, progress)], Task.progress)
-    return changed(Task.update(stage=stage, progress=highest, **facts).where(held_by(claim)))
+    return update_one(Task.update(stage=stage, progress=highest, **facts).where(is_held_by(claim)))
 
 
 def complete(
@@ -159,7 +159,7 @@ def complete(
 
     The result and the speaker embeddings (both JSON text) are stored in the same transaction.
     """
-    with write():
+    with begin_write():
         ours = _finish(
             claim,
             status=COMPLETED,
@@ -189,7 +189,7 @@ def fail(claim: Claim, code: str, message: str, warnings: list[str], duration: f
 
 def requeue(claim: Claim) -> bool:
     """IN_PROGRESS → QUEUED at its old place in the queue, without counting a loss."""
-    return changed(Task.update(in_queue()).where(held_by(claim)))
+    return update_one(Task.update(queued_values()).where(is_held_by(claim)))
 
 
 def cancel(uuid: str) -> bool:
@@ -197,7 +197,7 @@ def cancel(uuid: str) -> bool:
 
     The supervisor that runs it misses it in ``held`` and kills the process that works on it.
     """
-    cancelled = Task.update(status=CANCELLED, duration=now() - Task.started_at, **ended())
+    cancelled = Task.update(status=CANCELLED, duration=now() - Task.started_at, **ended_values())
     return _changed_and_notified(cancelled.where((Task.uuid == uuid) & Task.status.in_([QUEUED, IN_PROGRESS])))
 
 
@@ -206,13 +206,13 @@ def delete(uuid: str) -> bool:
     return _changed_and_notified(Task.delete().where(Task.uuid == uuid))
 
 
-def held(holder: str) -> set[tuple[str, int]]:
+def list_held(holder: str) -> set[tuple[str, int]]:
     """Return (uuid, claim_no) of each task that ``holder`` is running."""
     rows = Task.select(Task.uuid, Task.claim_no).where((Task.status == IN_PROGRESS) & (Task.holder == holder))
     return {(row.uuid, row.claim_no) for row in rows}
 
 
-def in_queue() -> dict[Any, Any]:
+def queued_values() -> dict[Any, Any]:
     """Return the columns to set when a task goes back to the queue."""
     return {
         Task.status: QUEUED,
@@ -232,27 +232,27 @@ def _pause_over() -> Any:
     return Task.not_before.is_null() | due
 
 
-def held_by(claim: Claim) -> Any:
+def is_held_by(claim: Claim) -> Any:
     """Match the row only while ``claim`` holds the task."""
     ours = (Task.uuid == claim.uuid) & (Task.claim_no == claim.claim_no) & (Task.holder == claim.holder)
     return ours & (Task.status == IN_PROGRESS)
 
 
 def _finish(claim: Claim, **values: Any) -> bool:
-    return changed(Task.update(**values, **ended()).where(held_by(claim)))
+    return update_one(Task.update(**values, **ended_values()).where(is_held_by(claim)))
 
 
-def ended() -> dict[str, Any]:
+def ended_values() -> dict[str, Any]:
     """Return the columns to set when a task ends."""
     return {"finished_at": now(), "stage": None, "holder": None, "lease_expires": None}
 
 
-def changed(update: Any) -> bool:
+def update_one(update: Any) -> bool:
     """Run ``update`` and say whether it changed its row; if not, another process was first."""
     return bool(update.execute() == 1)
 
 
 def _changed_and_notified(change: Any) -> bool:
-    with write():
-        wake()
-        return changed(change)
+    with begin_write():
+        notify_listeners()
+        return update_one(change)

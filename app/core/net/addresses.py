@@ -90,7 +90,7 @@ class Target:
         return (name or self.host)[:LABEL_LENGTH]
 
 
-def parse(url: str) -> Target:
+def parse_url(url: str) -> Target:
     """Parse an http(s) URL.
 
     Raises SpeechError; its message never quotes the URL, which may hold secrets.
@@ -105,7 +105,7 @@ def parse(url: str) -> Target:
     except ValueError as error:
         raise _invalid_url("The URL has no readable host and port.") from error
     if parts.scheme not in PORTS:
-        raise blocked("Only http:// and https:// URLs are supported.")
+        raise blocked_error("Only http:// and https:// URLs are supported.")
     if "@" in parts.netloc:
         raise _invalid_url("The URL must not contain a user name or password.")
     if port == 0:
@@ -142,7 +142,7 @@ def _parse_address(text: str) -> str:
     try:
         return str(ipaddress.ip_address(text))
     except ValueError as error:
-        raise blocked("A numeric host must be an IP address in standard notation.") from error
+        raise blocked_error("A numeric host must be an IP address in standard notation.") from error
 
 
 def is_literal(host: str) -> bool:
@@ -168,7 +168,7 @@ class Gate:
     """Allow connections to public addresses and to the entries of ``fetch.allow``."""
 
     def __init__(self, allow: Iterable[str] = (), resolve: Resolve = resolve) -> None:
-        entries = [allowed(entry) for entry in allow]
+        entries = [parse_allow_entry(entry) for entry in allow]
         self._hosts = {entry for entry in entries if isinstance(entry, str)}
         self._networks = [entry for entry in entries if not isinstance(entry, str)]
         self._resolve = resolve
@@ -182,7 +182,7 @@ class Gate:
         if not addresses:
             raise UnresolvedError(target.host, surely=True)
         if target.host not in self._hosts and not all(self._is_open(address) for address in addresses):
-            raise blocked(
+            raise blocked_error(
                 f"The host {target.host} has an address that is neither public nor allowed by the operator (fetch.allow)."
             )
         return addresses
@@ -192,7 +192,7 @@ class Gate:
         return any(ip in network for network in self._networks) or (is_public(ip) and not is_own(address))
 
 
-def allowed(entry: str) -> Any:
+def parse_allow_entry(entry: str) -> Any:
     """Parse an entry of ``fetch.allow``: a network, an address or a host name.
 
     Raises ValueError.
@@ -228,7 +228,7 @@ def is_own(address: str) -> bool:
         return bool(probe.getsockname()[0] == address)
 
 
-def blocked(message: str) -> SpeechError:
+def blocked_error(message: str) -> SpeechError:
     """Create the error for an address that is not allowed."""
     return SpeechError("blocked_address", message)
 

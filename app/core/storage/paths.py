@@ -10,24 +10,24 @@ STEMS = "stems"
 PARTIAL = ".partial"
 
 
-def folder_of(cache: Path, identifier: str) -> Path:
+def task_folder(cache: Path, identifier: str) -> Path:
     """The folder of a task."""
     return cache / identifier
 
 
-def source_of(cache: Path, identifier: str) -> Path:
+def source_path(cache: Path, identifier: str) -> Path:
     """The recording of a task."""
-    return folder_of(cache, identifier) / SOURCE
+    return task_folder(cache, identifier) / SOURCE
 
 
-def stems_of(cache: Path, identifier: str, claim_no: int) -> Path:
+def stems_folder(cache: Path, identifier: str, claim_no: int) -> Path:
     """The stems folder of one claim.
 
     A run of an earlier claim that is still writing uses another folder.
     """
-    return folder_of(cache, identifier) / f"{STEMS}-{claim_no}"
+    return task_folder(cache, identifier) / f"{STEMS}-{claim_no}"
 
 
-def partial_of(stems: Path) -> Path:
+def partial_folder(stems: Path) -> Path:
     """The folder in which ``stems`` is written until it is complete."""
     return stems.with_name(stems.name + PARTIAL)

@@ -9,7 +9,7 @@ import shutil
 import uuid
 from pathlib import Path
 
-from app.core.storage.paths import INCOMING, SOURCE, folder_of, partial_of
+from app.core.storage.paths import INCOMING, SOURCE, partial_folder, task_folder
 
 TRASH = ".trash"
 
@@ -23,7 +23,7 @@ def remove_folder(cache: Path, identifier: str) -> bool:
     incoming.mkdir(parents=True, exist_ok=True)
     trash = incoming / f"{uuid.uuid4().hex}{TRASH}"
     try:
-        folder_of(cache, identifier).rename(trash)
+        task_folder(cache, identifier).rename(trash)
     except FileNotFoundError:
         return False
     shutil.rmtree(trash, ignore_errors=True)  # renamed already; the purge retries what could not be deleted
@@ -32,14 +32,14 @@ def remove_folder(cache: Path, identifier: str) -> bool:
 
 def remove_stems(stems: Path) -> None:
     """Remove the folder of one claim's stems, complete or still being written. Raises OSError."""
-    for folder in (stems, partial_of(stems)):
+    for folder in (stems, partial_folder(stems)):
         if folder.exists():
             shutil.rmtree(folder)
 
 
 def remove_partial(cache: Path, identifier: str) -> None:
     """Remove everything but the recording from a task's folder."""
-    folder = folder_of(cache, identifier)
+    folder = task_folder(cache, identifier)
     for path in folder.iterdir() if folder.is_dir() else ():
         if path.name == SOURCE:
             continue

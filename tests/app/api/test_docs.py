@@ -55,4 +55,4 @@ def test_nothing_but_the_bundles_is_served(web: Flask, name: str) -> None:
 def test_missing_package_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(docs, "find_spec", lambda name: None)
     with pytest.raises(RuntimeError, match="pip install"):
-        docs.bundles()
+        docs.bundles_folder()

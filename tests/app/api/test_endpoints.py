@@ -232,7 +232,7 @@ def test_disk_without_room_is_answered_with_507(mini_settings: Settings, path: s
     connection.database.close()
 
 
-def test_ledger_in_trouble_is_answered_with_503(web: Flask, path: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_database_in_trouble_is_answered_with_503(web: Flask, path: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("app.core.db.connection.BUSY_TIMEOUT", 0.2)
     web = create_app(get_settings(web))
     file = Path(get_settings(web).db_url.removeprefix("sqlite:///"))

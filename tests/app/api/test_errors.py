@@ -1,4 +1,4 @@
-"""Every failure in one shape, without HTML and without secrets; a ledger in trouble is 503 and passes."""
+"""Every failure in one shape, without HTML and without secrets; a database in trouble is 503 and passes."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from tests.postgres import Postgres
 
 @pytest.fixture
 def impatient(mini_settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Flask]:
-    """The web side with a ledger that waits 0.2 s for a lock instead of 10 s."""
+    """The web side with a database that waits 0.2 s for a lock instead of 10 s."""
     monkeypatch.setattr(connection, "BUSY_TIMEOUT", 0.2)
     app = create_app(mini_settings)
     app.testing = True
@@ -35,7 +35,7 @@ def impatient(mini_settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Itera
     connection.database.close()
 
 
-def ledger_file(web: Flask) -> Path:
+def database_file(web: Flask) -> Path:
     return Path(get_settings(web).db_url.removeprefix("sqlite:///"))
 
 
@@ -70,8 +70,8 @@ def test_errors_have_one_shape_whatever_is_accepted(
 
 
 @pytest.mark.parametrize("error", [peewee.OperationalError, peewee.InterfaceError, peewee.DatabaseError])
-@pytest.mark.parametrize("call", ["get", "queued", "submit"])
-def test_ledger_that_does_not_answer_is_503_and_the_next_request_is_served(
+@pytest.mark.parametrize("call", ["get", "count_queued", "submit"])
+def test_database_that_does_not_answer_is_503_and_the_next_request_is_served(
     web: Flask, monkeypatch: pytest.MonkeyPatch, call: str, error: type[Exception]
 ) -> None:
     def failing(*arguments: Any) -> Any:
@@ -106,8 +106,8 @@ def test_statement_that_the_database_refuses_is_a_500_with_its_traceback_in_the_
     submitted(web)
 
 
-def test_ledger_locked_by_another_process_is_503_and_recovers(impatient: Flask) -> None:
-    other = sqlite3.connect(ledger_file(impatient), isolation_level=None)
+def test_database_locked_by_another_process_is_503_and_recovers(impatient: Flask) -> None:
+    other = sqlite3.connect(database_file(impatient), isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
     answer = post(impatient)
     refused(answer, 503)
@@ -117,8 +117,8 @@ def test_ledger_locked_by_another_process_is_503_and_recovers(impatient: Flask) 
     assert len(rows()) == 1
 
 
-def test_ledger_that_is_no_database_any_more_is_503(impatient: Flask) -> None:
-    path = ledger_file(impatient)
+def test_database_that_is_no_database_any_more_is_503(impatient: Flask) -> None:
+    path = database_file(impatient)
     for suffix in ("-wal", "-shm"):
         path.with_name(path.name + suffix).unlink(missing_ok=True)
     content = path.read_bytes()
@@ -176,7 +176,7 @@ def test_unforeseen_error_leaves_no_upload(web: Flask, monkeypatch: pytest.Monke
         raise OSError(5, "Input/output error")
 
     web.testing = False
-    monkeypatch.setattr(tasks, "queued", broken)
+    monkeypatch.setattr(tasks, "count_queued", broken)
     refused(post(web), 500)
     assert kept(web) == []
 

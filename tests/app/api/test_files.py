@@ -140,7 +140,7 @@ def test_purged_files_are_410_and_say_when(web: Flask) -> None:
         assert message.startswith("The files of this task were removed at 20") and "Z;" in message
 
 
-def test_purge_that_has_not_told_the_ledger_yet_is_410_too(web: Flask) -> None:
+def test_purge_that_has_not_told_the_database_yet_is_410_too(web: Flask) -> None:
     identifier = finished(web)
     for path in (cache(web) / identifier).rglob("*.wav"):
         path.unlink()
@@ -153,7 +153,7 @@ def test_open_download_outlives_the_purge(web: Flask) -> None:
     with web.app_context():
         row = tasks.get(identifier)
     assert row is not None
-    archive = stem_archive.Archive(stem_archive.found(cache(web), row))
+    archive = stem_archive.Archive(stem_archive.find_stems(cache(web), row))
     assert purge.purge_finished(Cache(path=cache(web), ttl=-1)) == 1
     content = b"".join(archive)
     archive.close()
@@ -164,7 +164,7 @@ def test_open_download_outlives_the_purge(web: Flask) -> None:
 def test_file_purged_at_the_last_moment_is_410(web: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
     identifier = finished(web)
     gone = cache(web) / "gone.wav"
-    monkeypatch.setattr(stem_archive, "found", lambda *_: {"vocals.wav": gone})
+    monkeypatch.setattr(stem_archive, "find_stems", lambda *_: {"vocals.wav": gone})
     for address in addresses(identifier):
         refused(get(web, address), 410)
 

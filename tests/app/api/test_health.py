@@ -14,7 +14,7 @@ from tests.app.posting import refused
 
 
 @pytest.mark.parametrize("path", ["/health/live", "/health/live/"])
-def test_alive_needs_no_ledger(web: Flask, monkeypatch: pytest.MonkeyPatch, path: str) -> None:
+def test_alive_needs_no_database(web: Flask, monkeypatch: pytest.MonkeyPatch, path: str) -> None:
     def unreachable(**kwargs: Any) -> None:
         raise OperationalError("connection refused")
 
@@ -26,7 +26,7 @@ def test_alive_needs_no_ledger(web: Flask, monkeypatch: pytest.MonkeyPatch, path
 @pytest.mark.parametrize("path", ["/health/ready", "/health/ready/"])
 def test_ready_while_a_heartbeat_is_fresh(web: Flask, path: str) -> None:
     with connection.database.connection_context():
-        heartbeats.beat("me", [])
+        heartbeats.record_heartbeat("me", [])
     answer = web.test_client().get(path)
     assert (answer.status_code, answer.get_json()) == (200, {"status": "ok"})
 
@@ -39,19 +39,19 @@ def test_not_ready_without_a_worker(web: Flask) -> None:
 
 def test_not_ready_when_the_heartbeat_is_old(web: Flask) -> None:
     with connection.database.connection_context():
-        heartbeats.beat("me", [])
+        heartbeats.record_heartbeat("me", [])
         Worker.update(heartbeat_at=Worker.heartbeat_at - heartbeats.FRESH_SECONDS - 1).execute()
     refused(web.test_client().get("/health/ready"), 503)
 
 
 def test_not_ready_once_the_worker_has_left(web: Flask) -> None:
     with connection.database.connection_context():
-        heartbeats.beat("me", [])
-        heartbeats.leave("me")
+        heartbeats.record_heartbeat("me", [])
+        heartbeats.remove_worker("me")
     refused(web.test_client().get("/health/ready"), 503)
 
 
-def test_not_ready_says_that_the_ledger_is_the_reason(web: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_not_ready_says_that_the_database_is_the_reason(web: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
     def unreachable(**kwargs: Any) -> None:
         raise OperationalError("connection refused")
 

@@ -9,7 +9,7 @@ from flask import Flask
 
 from app.core.db import tasks
 from app.core.db.tasks import Task
-from app.schemas.listing import TaskSummary, cursor
+from app.schemas.listing import TaskSummary, encode_cursor
 from tests.app.posting import refused, submitted
 from tests.app.rows import claimed, completed
 
@@ -35,7 +35,7 @@ def followed(web: Flask, address: str) -> list[list[str]]:
     return pages
 
 
-def test_empty_ledger_is_an_empty_list(anywhere: Flask) -> None:
+def test_empty_database_is_an_empty_list(anywhere: Flask) -> None:
     assert listed(anywhere) == {"tasks": [], "next": None}
 
 
@@ -117,7 +117,7 @@ def test_list_knows_the_places_in_the_queue(anywhere: Flask) -> None:
     [
         *((f"limit={value}", "limit") for value in ("0", "201", "-1", "x", "", "1.5", "9" * 5000, "nan", "%00")),
         *((f"cursor={value}", "cursor") for value in ("x", "", "!", "e30=", "LTE=LTE=", "%ff", "%00", "ä", "A" * 9000)),
-        (f"cursor={cursor(10**18)}", "cursor"),
+        (f"cursor={encode_cursor(10**18)}", "cursor"),
         *((f"status={value}", "status") for value in ("queued", "", "DONE", "%00", "%ff", "QUEUED,FAILED")),
         *((f"task_type={value}", "task_type") for value in ("music", "", "TRANSCRIPTION")),
         ("offset=1", "offset"),
@@ -133,8 +133,8 @@ def test_unusable_parameter_is_named(anywhere: Flask, query: str, field: str) ->
 
 def test_cursor_beyond_every_row_begins_anew(anywhere: Flask) -> None:
     identifier = submitted(anywhere)
-    assert identifiers(listed(anywhere, f"/task?cursor={cursor(10**17)}")) == [identifier]
-    assert identifiers(listed(anywhere, f"/task?cursor={cursor(-5)}")) == []
+    assert identifiers(listed(anywhere, f"/task?cursor={encode_cursor(10**17)}")) == [identifier]
+    assert identifiers(listed(anywhere, f"/task?cursor={encode_cursor(-5)}")) == []
 
 
 @pytest.mark.parametrize("path", ["/task", "/task/", "/task/?limit=1"])

@@ -52,10 +52,10 @@ def race(barrier: Any, url: str) -> str | None:
     return ("CANCELLED" if cancels else "COMPLETED") if won else None
 
 
-def test_cancelling_races_completion_and_one_of_them_wins(ledger: str) -> None:
+def test_cancelling_races_completion_and_one_of_them_wins(open_database: str) -> None:
     tasks.submit("x", "transcription", {}, "a.wav", [])
     tasks.claim("me")
-    (won,) = [end for end in in_processes(race, 4, ledger) if end]
+    (won,) = [end for end in in_processes(race, 4, open_database) if end]
     (row,) = rows()
     assert row.status == won
     assert stored_result("x") == ("[]" if won == "COMPLETED" else None)

@@ -11,7 +11,7 @@ import pytest
 from flask import Flask
 from marshmallow import ValidationError
 
-from app.core.catalog.catalog import ALIGN, WHISPER, Model, diarization_model, located
+from app.core.catalog.catalog import ALIGN, WHISPER, Model, diarization_model, find_on_disk
 from app.core.db import connection
 from app.core.settings import Diarization, Models, Settings, Whisper
 from app.factory import create_app
@@ -68,10 +68,10 @@ def test_the_model_that_names_speakers_is_told(mini_settings: Settings, tmp_path
 def test_a_pipeline_is_complete_with_the_folders_it_names(tmp_path: Path, missing: str) -> None:
     shutil.copytree(MINI / "diarization", tmp_path / "mine")
     settings = Settings(models=Models(tmp_path), diarization=Diarization(model="mine"))
-    assert located(diarization_model(settings), settings) == tmp_path / "mine"
+    assert find_on_disk(diarization_model(settings), settings) == tmp_path / "mine"
     path = tmp_path / "mine" / missing
     path.unlink() if path.is_file() else shutil.rmtree(path)
-    assert located(diarization_model(settings), settings) is None
+    assert find_on_disk(diarization_model(settings), settings) is None
 
 
 def test_a_model_that_arrives_is_seen_at_once(mini_settings: Settings, tmp_path: Path) -> None:
@@ -95,11 +95,11 @@ def test_an_aligner_is_complete_with_either_kind_of_weights(tmp_path: Path, weig
     model = Model(ALIGN, "align:en", "mine")
     (tmp_path / "mine").mkdir()
     for name in ("config.json", "vocab.json", weights):
-        assert located(model, settings) is None
+        assert find_on_disk(model, settings) is None
         (tmp_path / "mine" / name).touch()
-    assert located(model, settings) == tmp_path / "mine"
+    assert find_on_disk(model, settings) == tmp_path / "mine"
 
 
 @pytest.mark.parametrize("place", ["../x", "/etc", "a/b/c", "http://x/y", "no such thing", "a/b--c", "x/y.git"])
 def test_a_place_that_is_neither_folder_nor_repository_is_not_on_disk(tmp_path: Path, place: str) -> None:
-    assert located(Model(WHISPER, "x", place), Settings(models=Models(tmp_path))) is None
+    assert find_on_disk(Model(WHISPER, "x", place), Settings(models=Models(tmp_path))) is None

@@ -140,7 +140,7 @@ def test_format_that_does_not_suit_the_task_is_422_and_names_those_that_do(web: 
 
 def test_purged_files_are_gone_and_the_result_stays(anywhere: Flask) -> None:
     identifier = finished(anywhere)
-    assert retention.purged(identifier)
+    assert retention.mark_purged(identifier)
     row = tasks.get(identifier)
     assert row is not None
     with pytest.raises(Gone, match=r"removed at \d{4}-\d\d-\d\dT[\d:.]{12}Z"):

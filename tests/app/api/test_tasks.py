@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from flask import Flask
 
-from app.api.lookup import iso
+from app.api.lookup import format_time
 from app.core.db import results, tasks
 from app.core.db.tasks import Task
 from app.schemas.task import TaskAnswer
@@ -152,7 +152,7 @@ def test_submission_on_either_database_takes_any_label(anywhere: Flask) -> None:
 
 
 def test_times_before_and_after_are_written_alike() -> None:
-    assert [iso(seconds) for seconds in (None, 0.0, 1_795_355_999.9994)] == [
+    assert [format_time(seconds) for seconds in (None, 0.0, 1_795_355_999.9994)] == [
         None,
         "1970-01-01T00:00:00.000Z",
         "2026-11-22T13:59:59.999Z",

@@ -18,10 +18,10 @@ import webvtt
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.formats import writers
+from app.formats import list_writers
 from app.formats.cues import COLUMNS, LINES
 from app.formats.srt import ZERO_WIDTH_SPACE
-from app.formats.text import columns, plain
+from app.formats.text import display_width, normalize
 
 STAMP = re.compile(r"<\d\d:\d\d:\d\d\.\d{3}>")
 ODD = [
@@ -61,7 +61,7 @@ SPEAKERS = st.sampled_from([None, "SPEAKER_00", "SPEAKER_01"])
 
 def written(form: str, segments: list[dict[str, Any]], task_type: str = "transcription") -> str:
     # as stored in the database: lone surrogates are escaped, as a database rejects them
-    return "".join(writers(task_type)[form](json.dumps(segments)))
+    return "".join(list_writers(task_type)[form](json.dumps(segments)))
 
 
 def said(
@@ -108,11 +108,11 @@ def unmarked(text: str) -> str:
 
 
 def letters(text: str) -> str:
-    return "".join(plain(text).split()).replace("\u00a0", "").replace("\u202f", "")
+    return "".join(normalize(text).split()).replace("\u00a0", "").replace("\u202f", "")
 
 
 def spoken(segments: list[dict[str, Any]]) -> str:
-    return letters("".join(plain(segment["text"]) for segment in segments))
+    return letters("".join(normalize(segment["text"]) for segment in segments))
 
 
 def played(path: Path, form: str) -> list[tuple[int, int, str]]:
@@ -137,13 +137,13 @@ def test_srt_is_read_back_for_any_text(segments: list[dict[str, Any]]) -> None:
         assert letters(unmarked(content)) == unmarked(spoken(segments))
     for cue in cues:
         lines = cue.content.split("\n")
-        assert len(lines) <= LINES and all(columns(unmarked(line)) <= COLUMNS for line in lines)
+        assert len(lines) <= LINES and all(display_width(unmarked(line)) <= COLUMNS for line in lines)
 
 
 def test_lines_are_short_when_only_words_have_speakers() -> None:
     words = timed("a" * 41, speaker="SPEAKER_00")
     (cue,) = srt.parse(written("srt", [said("a" * 41, words=words)]))
-    assert all(columns(line) <= COLUMNS for line in cue.content.split("\n"))
+    assert all(display_width(line) <= COLUMNS for line in cue.content.split("\n"))
 
 
 def overlapping(segments: list[dict[str, Any]]) -> bool:
@@ -161,7 +161,7 @@ def test_vtt_is_read_back_for_any_text(segments: list[dict[str, Any]]) -> None:
         body = STAMP.sub("", re.sub(r"^<v SPEAKER_0\d>", "", cue.raw_text))
         assert not re.search("[<>]", body), "text is never markup"
         lines = unescaped(body).split("\n")
-        assert 1 <= len(lines) <= LINES and all(columns(line) <= COLUMNS for line in lines)
+        assert 1 <= len(lines) <= LINES and all(display_width(line) <= COLUMNS for line in lines)
         stamps = [cue.start, *(stamp[1:-1] for stamp in STAMP.findall(cue.raw_text)), cue.end]
         assert stamps == sorted(set(stamps)), "ascending, strictly inside the cue"
     if not overlapping(segments):
@@ -350,9 +350,9 @@ def test_json_is_the_unchanged_result() -> None:
 
 
 def test_vad_results_are_json_or_tsv() -> None:
-    assert set(writers("vad")) == {"json", "tsv"}
+    assert set(list_writers("vad")) == {"json", "tsv"}
     assert written("tsv", [{"start": 0.25, "end": 1.5}], "vad") == "start\tend\n250\t1500\n"
-    assert set(writers("bgm-separation")) == {"json"}
+    assert set(list_writers("bgm-separation")) == {"json"}
 
 
 def test_times_over_a_day_are_written_in_hours() -> None:

@@ -283,7 +283,7 @@ def test_disk_that_is_full_at_any_later_step_is_answered_with_507(
 
     target = {"fsync": "os.fsync", "mkdir": "pathlib.Path.mkdir", "rename": "pathlib.Path.rename", "open": "os.open"}
     with monkeypatch.context() as faulty:
-        keep = uploads.keep
+        keep = uploads.store_upload
 
         def failing(*arguments: Any) -> None:
             faulty.setattr(target[call], full)
@@ -292,7 +292,7 @@ def test_disk_that_is_full_at_any_later_step_is_answered_with_507(
             finally:
                 faulty.undo()
 
-        monkeypatch.setattr(uploads, "keep", failing)
+        monkeypatch.setattr(uploads, "store_upload", failing)
         refused(post(web), 507)
     nothing_happened(web)
 

@@ -67,7 +67,7 @@ def post_url(web: Flask, url: str = URL, query: str = "", path: str = "/transcri
 
 
 def said(answer: TestResponse) -> str:
-    """Why the URL was refused, with nothing of it left in the ledger or the cache."""
+    """Why the URL was refused, with nothing of it left in the database or the cache."""
     sentence: str = refused(answer, 422, "file_url")["errors"]["file_url"][0]
     assert rows() == []
     assert "secret" not in answer.text

@@ -15,7 +15,10 @@ GOOD, FAULT, CLIENT = "good", "fault", "client"
 
 
 class Step(NamedTuple):
-    """One thing that somebody does; ``kind``: GOOD for what a sound service does by itself, ``touch``: how it met the ledger."""
+    """One step of a process or a client.
+
+    ``kind`` is GOOD for a step of a healthy service; ``touch`` is its access to the database.
+    """
 
     label: str
     kind: str

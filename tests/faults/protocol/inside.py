@@ -24,7 +24,7 @@ class Inside:
     """
 
     def __init__(self, snapshots: Snapshots, stepper: Stepper, lossy: bool, files: bool, returns: int) -> None:
-        self._ledger = snapshots.ledger
+        self._call = snapshots.call
         self._identifiers = snapshots.identifiers
         self._stepper = stepper
         self._lossy = lossy
@@ -109,7 +109,7 @@ class Inside:
         It comes before verdicts are settled, and counts their claims as known.
         """
         one = state.supervisors[number]
-        touch = self._ledger(state.rows, leases.renew, one.holder)
+        touch = self._call(state.rows, leases.renew, one.holder)
         renewed = state._replace(rows=touch.rows).aged(self._identifiers, touch)
         yield Step(f"{one.holder}: renew → {touch.answer}", GOOD, renewed, touch)
         known = tuple(sorted((work.claim.uuid, work.claim.claim_no) for work in one.slots if work))
@@ -121,7 +121,7 @@ class Inside:
 
     def _lost(self, state: State, watcher: Supervisor) -> tuple[Lease, ...]:
         """What LeaseWatch finds after it has looked for over 30 s, in which everybody renewed who was running."""
-        held: tuple[Lease, ...] = self._ledger(state.rows, leases.leases_of_others, watcher.holder).answer
+        held: tuple[Lease, ...] = self._call(state.rows, leases.list_other_leases, watcher.holder).answer
         if not held:
             return ()
         clock = 0.0
@@ -139,15 +139,15 @@ class Inside:
         for slot, work in enumerate(one.slots):
             if work is None or work.phase in VERDICTS:
                 continue
-            touch = self._ledger(state.rows, tasks.report, work.claim, "separate", 0.5)
+            touch = self._call(state.rows, tasks.report, work.claim, "separate", 0.5)
             yield Step(f"{one.holder}: report → {touch.answer}", GOOD, state._replace(rows=touch.rows), touch)
-            held = self._ledger(state.rows, tasks.held, one.holder).answer
+            held = self._call(state.rows, tasks.list_held, one.holder).answer
             if (work.claim.uuid, work.claim.claim_no) not in held:
                 yield from self._scripted(state, number, Script("abandon", work.claim), put(one.slots, slot, None))
 
     def _claim(self, state: State, number: int) -> Iterator[Step]:
         one = state.supervisors[number]
-        touch = self._ledger(state.rows, tasks.claim, one.holder)
+        touch = self._call(state.rows, tasks.claim, one.holder)
         if touch.answer is None:
             return
         claim = Claim(touch.answer.uuid, touch.answer.claim_no, one.holder)

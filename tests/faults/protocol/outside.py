@@ -49,7 +49,7 @@ class Outside:
             half = state.request(place, GONE).folder(place, frozenset())
             yield Step("web: killed while it stores", FAULT, half)
         if at == KEPT:
-            touch = self._snapshots.ledger(state.rows, tasks.submit, identifier, "bgm-separation", {}, "a.wav", [])
+            touch = self._snapshots.call(state.rows, tasks.submit, identifier, "bgm-separation", {}, "a.wav", [])
             yield Step("web: submit", GOOD, state.request(place, COMMITTED)._replace(rows=touch.rows), touch)
             yield Step("web: killed", FAULT, state.request(place, GONE))
 
@@ -57,7 +57,7 @@ class Outside:
         """Cancel and delete (app/api/tasks.py), at any moment."""
         identifier = self._identifiers[place]
         if state.rows[place] is not None and "cancel" in self.others:
-            touch = self._snapshots.ledger(state.rows, tasks.cancel, identifier)
+            touch = self._snapshots.call(state.rows, tasks.cancel, identifier)
             yield Step(f"client: cancel → {touch.answer}", CLIENT, state._replace(rows=touch.rows), touch)
         if state.rows[place] is not None and state.deleting is None and "delete" in self.others:
             yield self._scripted(state, CLIENT, "deleting", Script("delete", identifier))

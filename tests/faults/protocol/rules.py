@@ -10,7 +10,7 @@ from tests.faults.protocol.explorer import Step
 from tests.faults.protocol.snapshots import SEEN_LEASE, Folder, Row, Touch
 from tests.faults.protocol.state import COMMITTED, State
 
-COUNTED = ("lose", "take_over")
+COUNTED = ("retry_or_fail", "take_over")
 
 
 def broken(before: State, step: Step, files: bool = True) -> str | None:

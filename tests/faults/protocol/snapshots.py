@@ -1,4 +1,4 @@
-"""The ledger and cache/ as values: put in place, changed by the real functions, read back. Time is cut down to what matters.
+"""The database and cache/ as values: put in place, changed by the real functions, read back. Time is cut down to what matters.
 
 A time in a row is only ever there or not, except the lease, which is the one that was seen or a newer one, and the pause after
 a loss, which is still to be waited for or over. Equal calls on equal rows are made once: they know nothing else.
@@ -20,7 +20,7 @@ from app.core.db.tasks import LONGEST_PAUSE_SECONDS, Task
 from app.core.storage.paths import INCOMING
 from app.submission import uploads
 
-SEEN_LEASE, STALE_LEASE = 5e9, 4e9  # far from any that the ledger's clock makes up
+SEEN_LEASE, STALE_LEASE = 5e9, 4e9  # far from any that the database's clock makes up
 DUE, PAUSED = "due", "paused"
 PURGED_AT = 4.0
 
@@ -46,7 +46,7 @@ Folder = frozenset[str] | None  # the names in cache/<identifier>; None when the
 
 
 class Touch(NamedTuple):
-    """One call of a ledger's function: ``changed`` and ``renewed`` are the tasks with any other column or a newer lease."""
+    """One call of a database's function: ``changed`` and ``renewed`` are the tasks with any other column or a newer lease."""
 
     name: str
     arguments: tuple[Any, ...]
@@ -57,7 +57,7 @@ class Touch(NamedTuple):
 
 
 class Snapshots:
-    """A ledger in memory and a folder, through which every state passes."""
+    """A database in memory and a folder, through which every state passes."""
 
     def __init__(self, cache: Path, identifiers: tuple[str, ...]) -> None:
         self.cache = cache
@@ -74,7 +74,7 @@ class Snapshots:
         self._known: dict[Any, Touch] = {}
         self._folders: dict[Any, Folder] = {}
 
-    def ledger(self, rows: Rows, function: Callable[..., Any], *arguments: Any, **named: Any) -> Touch:
+    def open_database(self, rows: Rows, function: Callable[..., Any], *arguments: Any, **named: Any) -> Touch:
         """What ``function`` makes of ``rows``."""
         key = (rows, function, repr(arguments), repr(named))
         if key not in self._known:
@@ -143,7 +143,7 @@ class Snapshots:
     def store_upload(self, identifier: str) -> None:
         """The web side's own way of storing what has been received."""
         part = tempfile.NamedTemporaryFile(dir=self.cache / INCOMING, delete=False)
-        uploads.keep(FileStorage(part), self.cache / identifier)  # type: ignore[arg-type]
+        uploads.store_upload(FileStorage(part), self.cache / identifier)  # type: ignore[arg-type]
 
 
 def frozen(answer: Any) -> Any:

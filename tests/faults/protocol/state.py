@@ -70,7 +70,7 @@ class State(NamedTuple):
         state = self
         if touch.renewed:
             state = self._replace(supervisors=tuple(_with_leases(s, stale) for s in self.supervisors))
-        if touch.name in ("delete", "forget") and touch.answer:
+        if touch.name in ("delete", "delete_ended") and touch.answer:
             state = state._replace(removed=put(state.removed, identifiers.index(touch.arguments[0]), True))
         return state
 

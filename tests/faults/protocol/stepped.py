@@ -1,4 +1,4 @@
-"""Run shipped code of workers/ one touch of the ledger or of cache/ at a time, so that anything may happen between two touches.
+"""Run shipped code of workers/ one touch of the database or of cache/ at a time, so that anything may happen between two touches.
 
 A piece of code that is under way is the list of answers it has had so far: to go on, it is run again from its beginning, is
 given those answers, makes one touch for real, and is left where it wants to make the next.
@@ -55,11 +55,11 @@ class Stepper:
         settings = Settings(cache=cache)
         self._programs: dict[str, Callable[[Any], object]] = {
             "settle": lambda to: settlement.settle(settings, to[0], _verdict(*to)),
-            "recover": lambda leases: settlement.recover(settings, list(leases)),
-            "give back": lambda to: settlement.give_back_unknown(settings, to[0], set(to[1])),
-            "abandon": lambda claim: settlement.abandon(cache.path, claim),
+            "recover": lambda leases: settlement.take_over_lost(settings, list(leases)),
+            "give back": lambda to: settlement.requeue_unknown(settings, to[0], set(to[1])),
+            "abandon": lambda claim: settlement.clean_up_run(cache.path, claim),
             "purge": lambda _: purge.purge_finished(cache),
-            "forget": lambda _: purge.forget_finished(cache, Tasks(ttl=1)),
+            "forget": lambda _: purge.delete_expired(cache, Tasks(ttl=1)),
             # the purge's two steps for one old folder, and the two of DELETE /task/<identifier>
             "sweep": lambda identifier: (
                 purge.retention.keeps_files(identifier) or self._remove_folder(cache.path, identifier)
@@ -68,8 +68,8 @@ class Stepper:
         }
         self._delete_row, self._remove_folder = self._row(tasks, "delete"), self._file(removal, "remove_folder")
         replaced = {
-            (settlement, "tasks"): self._rows_of(tasks, "complete", "fail", "requeue", "held"),
-            (settlement, "leases"): self._rows_of(leases, "lose", "take_over"),
+            (settlement, "tasks"): self._rows_of(tasks, "complete", "fail", "requeue", "list_held"),
+            (settlement, "leases"): self._rows_of(leases, "retry_or_fail", "take_over"),
             (settlement, "cleanup"): SimpleNamespace(
                 remove_claim_files=self._file(cleanup, "remove_claim_files"),
                 remove_unwanted_files=cleanup.remove_unwanted_files,
@@ -78,7 +78,7 @@ class Stepper:
             (cleanup, "remove_folder"): self._remove_folder,
             (cleanup, "remove_partial"): self._file(removal, "remove_partial"),
             (purge, "retention"): self._rows_of(
-                retention, "purgeable", "purged", "forgettable", "forget", "keeps_files"
+                retention, "list_purgeable", "mark_purged", "list_expired", "delete_ended", "keeps_files"
             ),
             (purge, "remove_folder"): self._remove_folder,
         }
@@ -107,7 +107,7 @@ class Stepper:
     def _row(self, module: ModuleType, name: str) -> Callable[..., Any]:
         def touch(*arguments: Any, **named: Any) -> Any:
             if not self._answers_known():
-                touched = self._snapshots.ledger(self._going.rows, getattr(module, name), *arguments, **named)
+                touched = self._snapshots.call(self._going.rows, getattr(module, name), *arguments, **named)
                 self._note(touched.answer, f"{name} → {touched.answer}", rows=touched.rows, touch=touched)
             return _thawed(name, self._answer())
 
@@ -152,8 +152,8 @@ def _verdict(claim: Claim, word: str) -> Outcome | Failure | None:
 
 
 def _thawed(name: str, answer: Any) -> Any:
-    if name == "held":
+    if name == "list_held":
         return set(answer)
-    if name in ("purgeable", "forgettable"):
+    if name in ("list_purgeable", "list_expired"):
         return list(answer)
     return answer.thawed() if isinstance(answer, Seen) else answer

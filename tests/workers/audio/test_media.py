@@ -21,7 +21,7 @@ def tone(hertz: float, level: float, seconds: float = 1.0, rate: int = RATE) -> 
 
 
 def sound(run: Run, rate: int, channels: int) -> mixtures.Sound:
-    with media.opened(run) as recording:
+    with media.open_recording(run) as recording:
         return np.concatenate(list(recording.blocks(rate, channels)), axis=1)
 
 
@@ -64,7 +64,7 @@ def test_surround_is_mixed_to_stereo_without_clipping(make_run: MakeRun, tmp_pat
 def test_progress_and_seconds_follow_the_blocks(make_run: MakeRun, tmp_path: Path) -> None:
     run = make_run(recordings.wav(tmp_path / "a.wav", recordings.silence(3)))
     seen = []
-    with media.opened(run) as recording:
+    with media.open_recording(run) as recording:
         assert recording.declared == pytest.approx(3, abs=0.01)
         for _ in recording.blocks(RATE, 2):
             seen.append(recording.progress)
@@ -74,6 +74,6 @@ def test_progress_and_seconds_follow_the_blocks(make_run: MakeRun, tmp_path: Pat
 
 def test_errors_of_the_caller_are_not_reported_as_bad_media(make_run: MakeRun, tmp_path: Path) -> None:
     run = make_run(recordings.wav(tmp_path / "a.wav", recordings.silence(1)))
-    with pytest.raises(MemoryError), media.opened(run) as recording:
+    with pytest.raises(MemoryError), media.open_recording(run) as recording:
         for _ in recording.blocks(RATE, 2):
             raise MemoryError

@@ -22,7 +22,7 @@ def noise(seconds: float, seed: int = 0) -> mixtures.Sound:
 
 
 def write(folder: Path, file_format: str, sound: mixtures.Sound, block: int = 10_007) -> None:
-    with stems.writing(folder, NAMES, file_format, RATE, 2) as writers:
+    with stems.open_stems(folder, NAMES, file_format, RATE, 2) as writers:
         for start in range(0, sound.shape[1], block):
             writers["vocals"].write(sound[:, start : start + block])
             writers["instrumental"].write(-sound[:, start : start + block])
@@ -57,7 +57,7 @@ def test_samples_beyond_full_scale_are_clipped(tmp_path: Path) -> None:
 
 def test_finished_files_are_described_by_content(tmp_path: Path) -> None:
     write(tmp_path / "stems-1", "wav", noise(0.1))
-    described = stems.described(tmp_path / "stems-1")
+    described = stems.describe_stems(tmp_path / "stems-1")
     assert [(file["name"], file["stem"]) for file in described] == [
         ("instrumental.wav", "instrumental"),
         ("vocals.wav", "vocals"),
@@ -68,7 +68,7 @@ def test_finished_files_are_described_by_content(tmp_path: Path) -> None:
 
 
 def test_files_appear_only_when_all_are_complete(tmp_path: Path) -> None:
-    with stems.writing(tmp_path / "stems-1", NAMES, "wav", RATE, 2) as writers:
+    with stems.open_stems(tmp_path / "stems-1", NAMES, "wav", RATE, 2) as writers:
         for writer in writers.values():
             writer.write(noise(0.1))
         assert not (tmp_path / "stems-1").exists()
@@ -92,7 +92,7 @@ def test_files_are_synced_before_they_appear(tmp_path: Path, monkeypatch: pytest
 def test_failure_leaves_nothing_behind(tmp_path: Path) -> None:
     with (
         pytest.raises(RuntimeError, match="model"),
-        stems.writing(tmp_path / "stems-1", NAMES, "flac", RATE, 2) as writers,
+        stems.open_stems(tmp_path / "stems-1", NAMES, "flac", RATE, 2) as writers,
     ):
         writers["vocals"].write(noise(0.5))
         raise RuntimeError("the model broke")
@@ -100,7 +100,7 @@ def test_failure_leaves_nothing_behind(tmp_path: Path) -> None:
 
 
 def test_full_disk_is_reported_and_leaves_nothing_behind(tmp_path: Path) -> None:
-    with pytest.raises(SpeechError) as caught, stems.writing(tmp_path / "stems-1", NAMES, "wav", RATE, 2):
+    with pytest.raises(SpeechError) as caught, stems.open_stems(tmp_path / "stems-1", NAMES, "wav", RATE, 2):
         raise OSError(errno.ENOSPC, "No space left on device")
     assert caught.value.code == "insufficient_storage"
     assert list(tmp_path.iterdir()) == []

@@ -13,7 +13,7 @@ from app.core.settings import BgmSeparation, Workers
 from tests.service import ROOT
 from workers.device import slots
 from workers.device.environment import visible_device
-from workers.device.main import as_speech_error
+from workers.device.main import to_speech_error
 
 
 def test_each_gpu_is_a_slot_of_its_own() -> None:
@@ -23,7 +23,7 @@ def test_each_gpu_is_a_slot_of_its_own() -> None:
 
 def test_without_a_gpu_auto_is_the_cpu() -> None:
     (slot,) = slots.list_slots(Workers(device="auto"), gpus=0)
-    assert (slot.device, slot.cuda_index, slot.threads) == ("cpu", None, slots.cores())
+    assert (slot.device, slot.cuda_index, slot.threads) == ("cpu", None, slots.count_cores())
 
 
 def test_cpu_is_chosen_although_there_is_a_gpu() -> None:
@@ -32,7 +32,7 @@ def test_cpu_is_chosen_although_there_is_a_gpu() -> None:
 
 def test_cpu_slots_share_the_cores() -> None:
     found = slots.list_slots(Workers(device="cpu", cpu_slots=2))
-    assert [slot.threads for slot in found] == [max(1, slots.cores() // 2)] * 2
+    assert [slot.threads for slot in found] == [max(1, slots.count_cores() // 2)] * 2
 
 
 def test_cuda_without_a_gpu_refuses_to_start() -> None:
@@ -49,7 +49,7 @@ def test_no_gpu_is_counted_that_this_process_may_not_use() -> None:
 
 
 def test_cores_are_those_this_process_may_use() -> None:
-    assert 1 <= slots.cores() <= (os.cpu_count() or 1)
+    assert 1 <= slots.count_cores() <= (os.cpu_count() or 1)
 
 
 def test_the_operators_choice_of_gpus_holds() -> None:
@@ -68,17 +68,17 @@ def test_the_operators_choice_of_gpus_holds() -> None:
     ],
 )
 def test_exceptions_become_codes(error: Exception, code: str) -> None:
-    assert as_speech_error(error).code == code
+    assert to_speech_error(error).code == code
 
 
 def test_what_nobody_foresaw_tells_the_client_no_internals() -> None:
-    assert "secret" not in as_speech_error(RuntimeError("secret path")).message
+    assert "secret" not in to_speech_error(RuntimeError("secret path")).message
 
 
 def test_separation_runs_where_the_operator_wants_it() -> None:
     cpu, gpu = slots.list_slots(Workers(device="cpu"))[0], slots.list_slots(Workers(), gpus=1)[0]
-    assert slots.separation_device(BgmSeparation(device="auto"), gpu) == "cuda"
-    assert slots.separation_device(BgmSeparation(device="cpu"), gpu) == "cpu"
-    assert slots.separation_device(BgmSeparation(device="auto"), cpu) == "cpu"
+    assert slots.choose_separation_device(BgmSeparation(device="auto"), gpu) == "cuda"
+    assert slots.choose_separation_device(BgmSeparation(device="cpu"), gpu) == "cpu"
+    assert slots.choose_separation_device(BgmSeparation(device="auto"), cpu) == "cpu"
     with pytest.raises(SettingsError, match=r"bgm_separation\.device is cuda"):
-        slots.separation_device(BgmSeparation(device="cuda"), cpu)
+        slots.choose_separation_device(BgmSeparation(device="cuda"), cpu)

@@ -22,7 +22,7 @@ from app.core.settings import Cache, Fetch, Limits, Settings
 from tests.service import promptly, until
 from tests.sources import answered, dripping, redirect, source
 from workers.downloads import downloader
-from workers.downloads.downloader import Fetching
+from workers.downloads.downloader import Downloader
 
 SOUND = b"sound" * 100_000
 FETCH = Fetch(allow=("127.0.0.0/8",), parallel=2, stall_seconds=20.0, min_kb_per_second=0.1)
@@ -31,19 +31,19 @@ Serving = Callable[..., Any]
 
 
 @pytest.fixture
-def serving(ledger: str, tmp_path: Path) -> Serving:
+def serving(open_database: str, tmp_path: Path) -> Serving:
     """Run Fetching on an empty database, with other ``fetch`` settings or another resolver."""
 
     @contextmanager
-    def serve(resolve: Any = None, **fetch: Any) -> Iterator[Fetching]:
+    def serve(resolve: Any = None, **fetch: Any) -> Iterator[Downloader]:
         (tmp_path / "cache").mkdir(exist_ok=True)
         settings = Settings(
             cache=Cache(path=tmp_path / "cache"),
             fetch=replace(FETCH, **fetch),
             limits=Limits(max_upload_mb=2),
-            db_url=ledger,
+            db_url=open_database,
         )
-        running = Fetching(settings, resolve) if resolve else Fetching(settings)
+        running = Downloader(settings, resolve) if resolve else Downloader(settings)
         running.start()
         try:
             yield running
@@ -213,14 +213,14 @@ def test_long_download_keeps_its_lease(serving: Serving) -> None:
 
 
 def test_outcome_is_written_when_the_database_is_back(serving: Serving, monkeypatch: pytest.MonkeyPatch) -> None:
-    real, refusals = downloads.ready, iter(range(3))
+    real, refusals = downloads.mark_downloaded, iter(range(3))
 
     def away(held: Any) -> bool:
         if next(refusals, None) is not None:
             raise OperationalError("database is locked")
         return real(held)
 
-    monkeypatch.setattr(downloads, "ready", away)
+    monkeypatch.setattr(downloads, "mark_downloaded", away)
     with source(answered(SOUND)) as server, serving():
         assert ended(submitted(server.url)).error is None
     assert len(server.requests) == 1
@@ -233,7 +233,7 @@ def test_unexpected_error_neither_ends_the_thread_nor_shows_the_url(
         failed = ended(submitted("http://media.example/?secret"))
         assert (failed.status, failed.error_code) == (FAILED, "internal_error")
         assert ended(submitted(server.url)).error is None
-    monkeypatch.setattr(downloader.downloads, "forget", lambda: 1 / 0)
+    monkeypatch.setattr(downloader.downloads, "clear_ended_urls", lambda: 1 / 0)
     with source(answered(SOUND)) as server, serving():
         assert ended(submitted(server.url)).error is None
     assert "KeyError" in caplog.text and "ZeroDivisionError" in caplog.text

@@ -23,10 +23,10 @@ from app.core.storage.space import MEBIBYTE
 from tests.service import promptly
 from tests.sources import answered, dripping, redirect, source
 from workers.downloads import http_response
-from workers.downloads.fetch import Bounds, Fetch
+from workers.downloads.fetch import Fetch, Limits
 
 SOUND = os.urandom(700_000)
-BOUNDS = Bounds(most_bytes=2 * MEBIBYTE, floor_bytes=0, seconds=60, window=30, least_per_window=1000)
+BOUNDS = Limits(most_bytes=2 * MEBIBYTE, floor_bytes=0, seconds=60, window=30, least_per_window=1000)
 HERE = ["127.0.0.0/8"]
 
 
@@ -457,4 +457,4 @@ def test_public_authorities_are_trusted_where_the_system_has_none(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("SSL_CERT_DIR", str(tmp_path))
-    assert len(http_response.trust().get_ca_certs()) > 50
+    assert len(http_response.create_ssl_context().get_ca_certs()) > 50

@@ -12,7 +12,7 @@ from app.core.errors import SpeechError
 from app.core.settings import Settings, Whisper
 from tests.service import MINI
 from tests.workers.conftest import SLOT
-from workers.models.cache import KEPT, WarmModels, usable_compute_type
+from workers.models.cache import KEPT, WarmModels, choose_compute_type
 
 
 def missing(models: WarmModels, name: str) -> SpeechError:
@@ -89,6 +89,6 @@ def test_a_language_without_an_aligner_is_told(mini: Settings) -> None:
 
 
 def test_compute_types_fall_back_to_what_the_processor_can_do() -> None:
-    assert usable_compute_type("int8", "cpu") == "int8"
-    assert usable_compute_type("default", "cpu") == "default"
-    assert usable_compute_type("auto", "cpu") == "int8"
+    assert choose_compute_type("int8", "cpu") == "int8"
+    assert choose_compute_type("default", "cpu") == "default"
+    assert choose_compute_type("auto", "cpu") == "int8"

@@ -27,14 +27,14 @@ def no_hub(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def failing(settings: Settings) -> str:
     """The one line of the report that says FAIL; the exit status says it too."""
-    lines, status = check.report(settings)
+    lines, status = check.run_checks(settings)
     (line,) = (line for line in lines if line.startswith(check.FAIL))
     assert status == 1 and lines[-1].startswith("The service cannot run here")
     return line
 
 
 def only(settings: Settings, start: str) -> str:
-    (line,) = (line for line in check.report(settings)[0] if line.startswith(start))
+    (line,) = (line for line in check.run_checks(settings)[0] if line.startswith(start))
     return line
 
 
@@ -43,7 +43,7 @@ def megabytes(folder: str) -> str:
 
 
 def test_mini_models_on_a_processor_would_serve(here: Settings) -> None:
-    lines, status = check.report(here)
+    lines, status = check.run_checks(here)
     report = "\n".join(lines)
     assert status == 0 and lines[-1] == "The service can run here."
     assert "cpu 0" in report and "int8, int8_float32" in report and "compute_type int8 runs as int8" in report
@@ -53,7 +53,7 @@ def test_mini_models_on_a_processor_would_serve(here: Settings) -> None:
 
 
 def test_check_changes_nothing(here: Settings, tmp_path: Path) -> None:
-    check.report(here)
+    check.run_checks(here)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -66,7 +66,7 @@ def test_another_missing_model_is_a_note(here: Settings) -> None:
     others = {**here.whisper.models, "tiny": "tiny"}
     settings = dataclasses.replace(here, whisper=dataclasses.replace(here.whisper, models=others))
     assert "tiny: not on disk" in only(settings, "note  model")
-    assert check.report(settings)[1] == 0
+    assert check.run_checks(settings)[1] == 0
 
 
 def test_a_missing_default_is_a_note_where_the_hub_answers(
@@ -128,7 +128,7 @@ def test_a_database_in_use_is_left_unchanged(here: Settings, tmp_path: Path) -> 
     with sqlite3.connect(tmp_path / "records.db") as opened:
         opened.execute("PRAGMA journal_mode=wal")
         opened.execute("CREATE TABLE held (x)")
-        assert check.report(here)[1] == 0
+        assert check.run_checks(here)[1] == 0
         assert opened.execute("SELECT name FROM sqlite_master").fetchall() == [("held",)]
 
 
@@ -146,12 +146,12 @@ def test_a_cache_below_a_file_fails(here: Settings, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("token", "said"), [("", "not set"), ("hf_secret", "set")])
 def test_the_token_is_reported_but_not_shown(here: Settings, token: str, said: str) -> None:
-    report = "\n".join(check.report(dataclasses.replace(here, hf_token=token))[0])
+    report = "\n".join(check.run_checks(dataclasses.replace(here, hf_token=token))[0])
     assert f"HF_TOKEN  {said}" in report and "hf_secret" not in report
 
 
 def test_list_shows_names_sizes_and_places(here: Settings) -> None:
-    lines, status = listing.lines(here)
+    lines, status = listing.format_table(here)
     rows = {line.split()[0]: line.split()[1:] for line in lines[2:]}
     assert status == 0
     assert rows["mini"] == ["*", *megabytes("whisper").split(), "whisper"]
@@ -164,7 +164,7 @@ def test_size_counts_what_links_point_at(tmp_path: Path) -> None:
     (tmp_path / "blob").write_bytes(b"12345")
     (tmp_path / "folder").mkdir()
     (tmp_path / "folder" / "model.bin").symlink_to(tmp_path / "blob")
-    assert listing.size(tmp_path / "folder") == 5
+    assert listing.disk_size(tmp_path / "folder") == 5
 
 
 def test_the_command_prints_and_exits(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

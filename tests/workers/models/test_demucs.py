@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from app.core.catalog.catalog import SEPARATE, Model, located, separation_models
+from app.core.catalog.catalog import SEPARATE, Model, find_on_disk, separation_models
 from app.core.errors import SpeechError
 from app.core.settings import Models, Settings
 from tests.service import MINI
@@ -115,12 +115,12 @@ def test_a_bag_is_complete_with_all_its_weights(mini: Settings, tmp_path: Path) 
     folder = saved(tmp_path / "mine", "abc", ["vocals", "other"], bag="mine")
     model = Model(SEPARATE, "separate:mine", "mine")
     settings = allowing(mini, tmp_path)
-    assert located(model, settings) == folder
+    assert find_on_disk(model, settings) == folder
     (folder / "mine.yaml").write_text("models: [abc, def]")
-    assert located(model, settings) is None
+    assert find_on_disk(model, settings) is None
     for broken in ("models: {", "[]", "models:", "\x80"):
         (folder / "mine.yaml").write_text(broken)
-        assert located(model, settings) is None
+        assert find_on_disk(model, settings) is None
 
 
 def test_what_was_pulled_from_the_hub_loads_without_it(
@@ -138,9 +138,9 @@ def test_what_was_pulled_from_the_hub_loads_without_it(
     settings = allowing(mini, tmp_path, htdemucs="htdemucs")
     wanted = Model(SEPARATE, "separate:htdemucs", "htdemucs")
     (snapshot / "htdemucs.yaml").write_text("models: ['955717e8']")
-    assert located(wanted, settings) is None
+    assert find_on_disk(wanted, settings) is None
     save_file(model.state_dict(), snapshot / "955717e8.safetensors", metadata=about)
-    assert located(wanted, settings) == snapshot
+    assert find_on_disk(wanted, settings) == snapshot
     monkeypatch.setattr("requests.Session.request", lambda *_, **__: pytest.fail("the network was asked"))
     monkeypatch.setattr("socket.socket.connect", lambda *_: pytest.fail("the network was asked"))
     separator = WarmModels(SLOT, settings).separator("htdemucs")

@@ -15,7 +15,7 @@ import pytest
 import torch
 
 from app.core.catalog import hub_names
-from app.core.catalog.catalog import Model, diarization_model, located
+from app.core.catalog.catalog import Model, diarization_model, find_on_disk
 from app.core.errors import SpeechError
 from app.core.settings import Align, Diarization, Models, Settings, Whisper
 from tests.hub import Hub
@@ -128,17 +128,17 @@ def test_a_pipeline_is_complete_with_the_repositories_it_is_made_of(
     missing = hub.repositories.pop(embedding)
     done = pull(tmp_path, hub, "diarize:speaker-diarization-3.1", diarizer=OLDER)
     assert done.returncode == 1 and f"{hub.url}/{embedding} does not exist" in done.stderr
-    assert located(wanted, settings) is None
+    assert find_on_disk(wanted, settings) is None
     hub.repositories[embedding] = missing
     done = pull(tmp_path, hub, "diarize:speaker-diarization-3.1", diarizer=OLDER)
     assert done.returncode == 0, done.stderr
-    found = located(wanted, settings)
+    found = find_on_disk(wanted, settings)
     assert found is not None and "speaker-diarization-3.1" in str(found)
     for repo in (segmentation, embedding, COMMUNITY):
         folder = tmp_path / "models" / f"models--{repo.replace('/', '--')}"
         assert any(folder.glob("snapshots/*/config.yaml"))
         hidden = folder.rename(tmp_path / "hidden")
-        assert located(wanted, settings) is None
+        assert find_on_disk(wanted, settings) is None
         hidden.rename(folder)
     monkeypatch.setattr("requests.Session.request", lambda *_, **__: pytest.fail("the network was asked"))
     monkeypatch.setattr("socket.socket.connect", lambda *_: pytest.fail("the network was asked"))
@@ -341,7 +341,7 @@ class TestBundles:
         settings.models.path.mkdir()
         path = settings.models.path / hub_names.BUNDLES[BUNDLE.place]
         path.write_bytes(content)
-        (line,) = (line for line in check.report(settings)[0] if "align:en" in line)
+        (line,) = (line for line in check.run_checks(settings)[0] if "align:en" in line)
         assert line.startswith(check.FAIL) and f"{path} is damaged" in line
         with pytest.raises(SpeechError, match="is damaged"):
             WarmModels(SLOT, settings).aligner("en")

@@ -20,7 +20,7 @@ from app.core import settings
 from app.core.db import connection
 from app.core.errors import SpeechError
 from app.core.params import TranscriptionParams
-from app.core.storage.paths import folder_of, stems_of
+from app.core.storage.paths import stems_folder, task_folder
 from app.factory import create_app
 from app.schemas.effects import describe_ignored
 from app.schemas.transcription import TranscriptionParameters
@@ -112,7 +112,7 @@ class Lab:
         with self._app.app_context():
             params: TranscriptionParams = TranscriptionParameters().load({"lang": "en", **asked})
         identifier = str(uuid.uuid4())
-        folder_of(self.settings.cache.path, identifier).mkdir(parents=True)
+        task_folder(self.settings.cache.path, identifier).mkdir(parents=True)
         return Job(identifier, 1, "transcription", params, [], str(recording))
 
     def run(self, recording: Path, **asked: Any) -> tuple[Segments, Run]:
@@ -126,7 +126,7 @@ class Lab:
     def stems(self, recording: Path, **asked: Any) -> dict[str, bytes]:
         """Name → content of the files that such a run leaves."""
         _, run = self.run(recording, **PLAIN, is_separate_bgm=True, **asked)
-        folder = stems_of(self.settings.cache.path, run.job.uuid, run.job.claim_no)
+        folder = stems_folder(self.settings.cache.path, run.job.uuid, run.job.claim_no)
         return {path.name: path.read_bytes() for path in folder.iterdir()} if folder.exists() else {}
 
     @property

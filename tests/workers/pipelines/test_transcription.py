@@ -20,7 +20,7 @@ from tests.recordings import RATE
 from tests.service import SAMPLE
 from workers.device.run import Run
 from workers.stages import transcribe
-from workers.stages.transcribe import temperatures
+from workers.stages.transcribe import list_temperatures
 
 Transcribed = Callable[..., tuple[list[dict[str, Any]], Run]]
 REFERENCE = json.loads(SAMPLE.with_suffix(".json").read_text())
@@ -220,10 +220,10 @@ def test_chunk_length_divides_the_recording(transcribed: Transcribed) -> None:
 
 
 def test_temperature_falls_back_upward_to_one() -> None:
-    assert temperatures(0.0) == [0.0, 0.2, 0.4, 0.6, 0.8, 1.0]
-    assert temperatures(0.5) == [0.5, 0.7, 0.9]
-    assert temperatures(1.0) == [1.0]
-    assert temperatures(1.5) == [1.5]
+    assert list_temperatures(0.0) == [0.0, 0.2, 0.4, 0.6, 0.8, 1.0]
+    assert list_temperatures(0.5) == [0.5, 0.7, 0.9]
+    assert list_temperatures(1.0) == [1.0]
+    assert list_temperatures(1.5) == [1.5]
 
 
 @pytest.mark.parametrize(("params", "word"), [({"lang": "de"}, "lang de"), ({"is_translate": "true"}, "is_translate")])

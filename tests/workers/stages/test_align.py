@@ -11,7 +11,7 @@ import whisperx.utils
 
 from tests.service import SAMPLE
 from workers.stages.align import share_tokens
-from workers.stages.sentences import sentence_splitter
+from workers.stages.sentences import load_splitter
 
 TEXT = {1: " hello", 2: " world.", 3: " Good", 4: " day", 5: "."}
 
@@ -50,7 +50,7 @@ def test_alignment_never_asks_nltk_for_data(transcribed: Any, monkeypatch: pytes
 
 
 def test_abbreviations_end_no_sentence() -> None:
-    splitter = sentence_splitter("tokenizers/punkt_tab/english.pickle")
+    splitter = load_splitter("tokenizers/punkt_tab/english.pickle")
     assert len(list(splitter.span_tokenize("Dr. Smith came at 5 p.m. sharp. He left."))) == 2
-    german = sentence_splitter("tokenizers/punkt_tab/german.pickle")
+    german = load_splitter("tokenizers/punkt_tab/german.pickle")
     assert len(list(german.span_tokenize("Das ist z.B. ein Test. Gut."))) == 2

@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from workers.stages.segments import Segment, Word, in_order, to_json
+from workers.stages.segments import Segment, Word, sort_and_clamp, to_json
 
 
 def word(start: float, end: float, probability: float = 0.5) -> Word:
@@ -31,29 +31,29 @@ def segment(start: float, end: float, *words: Word) -> Segment:
 
 
 def test_segments_are_numbered_by_start() -> None:
-    ordered = in_order([segment(5, 6), segment(1, 2)], 10)
+    ordered = sort_and_clamp([segment(5, 6), segment(1, 2)], 10)
     assert [(s["id"], s["start"]) for s in ordered] == [(0, 1), (1, 5)]
 
 
 def test_times_stay_inside_the_sound() -> None:
-    (only,) = in_order([segment(-1, 99)], 10)
+    (only,) = sort_and_clamp([segment(-1, 99)], 10)
     assert (only["start"], only["end"]) == (0, 10)
 
 
 def test_end_is_never_before_start() -> None:
-    (only,) = in_order([segment(5, 4)], 10)
+    (only,) = sort_and_clamp([segment(5, 4)], 10)
     assert only["start"] == only["end"] == 5
 
 
 def test_words_lie_in_order_inside_their_segment() -> None:
-    (only,) = in_order([segment(1, 4, word(0, 2), word(1.5, 1.2), word(3, 9))], 10)
+    (only,) = sort_and_clamp([segment(1, 4, word(0, 2), word(1.5, 1.2), word(3, 9))], 10)
     times = [(w["start"], w["end"]) for w in only["words"]]
     assert times == [(1, 2), (1.5, 1.5), (3, 4)]
 
 
 @pytest.mark.parametrize("odd", [math.nan, math.inf, -math.inf])
 def test_nothing_infinite_leaves(odd: float) -> None:
-    (only,) = in_order([segment(1, odd, word(odd, odd, odd))], 10)
+    (only,) = sort_and_clamp([segment(1, odd, word(odd, odd, odd))], 10)
     assert "NaN" not in to_json([only]) and "Infinity" not in to_json([only])
 
 

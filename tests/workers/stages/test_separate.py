@@ -197,7 +197,7 @@ def test_vocals_for_transcription_are_the_voice_alone_in_time(
     separation: MakeRun, tmp_path: Path, known: tuple[mixtures.Sound, ...]
 ) -> None:
     run = separation(mixtures.stereo_wav(tmp_path / "a.wav", sum(known)))
-    speech = separate.vocals(run, keep=False)
+    speech = separate.separate_vocals(run, keep=False)
     spoken = known[0].mean(0)
     assert abs(len(speech) - len(spoken)) <= 2
     assert si_sdr(speech[: len(spoken)], spoken[: len(speech)]) - si_sdr(sum(known).mean(0), spoken) >= GAIN_VOCALS
@@ -208,7 +208,7 @@ def test_kept_stems_are_those_that_were_heard(
     separation: MakeRun, tmp_path: Path, known: tuple[mixtures.Sound, ...]
 ) -> None:
     run = separation(mixtures.stereo_wav(tmp_path / "a.wav", sum(known)[:, : 5 * RATE]), stem_format="flac")
-    speech = separate.vocals(run, keep=True)
+    speech = separate.separate_vocals(run, keep=True)
     assert sorted(path.name for path in folder(run).iterdir()) == ["instrumental.flac", "vocals.flac"]
     kept, _ = mixtures.heard(folder(run) / "vocals.flac")
     assert abs(kept.mean(0) - speech[: kept.shape[1]]).max() < 1e-3

@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 
 from workers.stages.segments import Segment, Word
-from workers.stages.speakers import assign, nearest
+from workers.stages.speakers import assign_speakers, find_nearest
 
 TOKENS = {1: " hello", 2: " there.", 3: " Good", 4: " day", 5: " all"}
 
@@ -38,13 +38,13 @@ def segment(*words: tuple[str, float, float], start: float = 0.0, end: float = 1
 
 
 def test_who_speaks_longest_has_said_it() -> None:
-    (only,) = assign([segment(start=1, end=4)], turns((0, 2, "A"), (2, 9, "B")), decode)
+    (only,) = assign_speakers([segment(start=1, end=4)], turns((0, 2, "A"), (2, 9, "B")), decode)
     assert only["speaker"] == "B"
 
 
 def test_segment_ends_where_the_speaker_changes() -> None:
     words = [("hello", 0.5, 1.0), ("there.", 1.1, 1.6), ("Good", 2.2, 2.6), ("day", 2.7, 3.0)]
-    parts = assign([segment(*words, end=3.4)], turns((0.4, 1.7, "A"), (2.1, 3.2, "B")), decode)
+    parts = assign_speakers([segment(*words, end=3.4)], turns((0.4, 1.7, "A"), (2.1, 3.2, "B")), decode)
     assert [(p["speaker"], p["text"], p["tokens"]) for p in parts] == [
         ("A", "hello there.", [1, 2]),
         ("B", "Good day", [3, 4]),
@@ -55,29 +55,29 @@ def test_segment_ends_where_the_speaker_changes() -> None:
 
 def test_text_without_spaces_is_cut_between_its_words() -> None:
     words = [("今", 0.5, 1.0), ("日", 1.1, 1.6), ("は", 2.2, 2.6)]
-    parts = assign([segment(*words, text="今日は")], turns((0, 1.7, "A"), (2, 3, "B")), decode)
+    parts = assign_speakers([segment(*words, text="今日は")], turns((0, 1.7, "A"), (2, 3, "B")), decode)
     assert [part["text"] for part in parts] == ["今日", "は"]
 
 
 def test_word_in_a_gap_goes_to_the_nearest_turn_however_long_it_is() -> None:
     words = [("hello", 8.0, 8.5), ("there.", 10.1, 10.3), ("Good", 12.5, 13.0)]
-    parts = assign([segment(*words, end=14)], turns((0, 10, "A"), (12, 13, "B")), decode)
+    parts = assign_speakers([segment(*words, end=14)], turns((0, 10, "A"), (12, 13, "B")), decode)
     assert [part["text"] for part in parts] == ["hello there.", "Good"]
-    assert nearest(20, 21, [(0, 10, "A"), (12, 13, "B")]) == "B"
+    assert find_nearest(20, 21, [(0, 10, "A"), (12, 13, "B")]) == "B"
 
 
 def test_word_without_a_place_of_its_own_follows_the_one_before() -> None:
     words = [("hello", 0.5, 1.0), ("2014", 0.0, 4.0), ("Good", 2.5, 3.5)]
-    parts = assign([segment(*words, end=4)], turns((0, 1.5, "A"), (2, 4, "B")), decode)
+    parts = assign_speakers([segment(*words, end=4)], turns((0, 1.5, "A"), (2, 4, "B")), decode)
     assert [part["text"] for part in parts] == ["hello 2014", "Good"]
     assert [(part["start"], part["end"]) for part in parts] == [(0.0, 1.0), (2.5, 4.0)]
 
 
 def test_segment_without_words_is_one_speakers() -> None:
-    (only,) = assign([segment(start=11, end=11.5)], turns((0, 10, "A"), (12, 13, "B")), decode)
+    (only,) = assign_speakers([segment(start=11, end=11.5)], turns((0, 10, "A"), (12, 13, "B")), decode)
     assert only["speaker"] == "B" and only["words"] == []
 
 
 def test_without_turns_nothing_changes() -> None:
     before = segment(("hello", 0.5, 1.0))
-    assert assign([before], turns(), decode) == [before] and before["speaker"] is None
+    assert assign_speakers([before], turns(), decode) == [before] and before["speaker"] is None

@@ -172,14 +172,14 @@ def test_blocks_hear_what_silero_hears_in_the_whole_recording() -> None:
     samples = samples[: len(samples) // vad.WINDOW * vad.WINDOW]
     assert len(samples) > 2 * vad.BLOCK
     expected = faster_whisper.vad.SileroVADModel.__call__(vad.whole(), samples).reshape(-1)
-    np.testing.assert_allclose(vad.silero()(samples), expected, atol=1e-4)
+    np.testing.assert_allclose(vad.load_silero()(samples), expected, atol=1e-4)
 
 
 def test_an_hour_takes_little_more_memory_than_its_samples() -> None:
     params = VadParams()
     minute = np.tile(recordings.speech(TALK).astype(np.float32) / 32768, 4)[: 60 * RATE]
     hour = np.tile(minute, 60)
-    vad.speech(minute, params)
+    vad.detect_speech(minute, params)
     process, highest = psutil.Process(), 0
     before = process.memory_info().rss
 
@@ -187,5 +187,5 @@ def test_an_hour_takes_little_more_memory_than_its_samples() -> None:
         nonlocal highest
         highest = max(highest, process.memory_info().rss)
 
-    vad.speech(hour, params, advance=watch)
+    vad.detect_speech(hour, params, advance=watch)
     assert highest - before < hour.nbytes + 64 * MEBIBYTE

@@ -10,17 +10,17 @@ DAY, HOUR, TTL = 86_400.0, 3600.0, 600.0
 
 
 class Clocks:
-    """A ledger's and a machine's clock beside the steady one; all go on together unless one is set."""
+    """A database's and a machine's clock beside the steady one; all go on together unless one is set."""
 
     def __init__(self) -> None:
-        self.steady, self.ledger, self.machine = 5000.0, 1.7e9, 1.7e9
-        self.watch = ClockWatch((lambda: self.ledger, lambda: self.machine), lambda: self.steady)
+        self.steady, self.database, self.machine = 5000.0, 1.7e9, 1.7e9
+        self.watch = ClockWatch((lambda: self.database, lambda: self.machine), lambda: self.steady)
 
     def pass_by(self, seconds: float, step: float = 60.0) -> float:
         """Let time pass, looking every minute as the purge does; the greatest jump that was seen."""
         jump = 0.0
         for _ in range(round(seconds / step)):
-            self.steady, self.ledger, self.machine = self.steady + step, self.ledger + step, self.machine + step
+            self.steady, self.database, self.machine = self.steady + step, self.database + step, self.machine + step
             jump = max(jump, self.watch.look())
         return jump
 
@@ -35,7 +35,7 @@ def test_ages_are_believed_while_the_clocks_go_together(clocks: Clocks) -> None:
     assert clocks.pass_by(DAY) == 0.0 and clocks.watch.trusted(TTL)
 
 
-@pytest.mark.parametrize("which", ["ledger", "machine"])
+@pytest.mark.parametrize("which", ["database", "machine"])
 def test_after_a_jump_ages_are_not_believed_before_they_can_be_true(clocks: Clocks, which: str) -> None:
     setattr(clocks, which, getattr(clocks, which) + DAY)
     assert clocks.watch.look() == DAY
@@ -50,7 +50,7 @@ def test_after_a_jump_ages_are_not_believed_before_they_can_be_true(clocks: Cloc
 
 
 def test_shorter_jump_holds_no_longer_than_it_was(clocks: Clocks) -> None:
-    clocks.ledger += 300
+    clocks.database += 300
     assert clocks.watch.look() == 300
     clocks.pass_by(240)
     assert not clocks.watch.trusted(HOUR)
@@ -60,7 +60,7 @@ def test_shorter_jump_holds_no_longer_than_it_was(clocks: Clocks) -> None:
 
 def test_two_jumps_add_up(clocks: Clocks) -> None:
     for _ in range(2):
-        clocks.ledger += HOUR
+        clocks.database += HOUR
         assert clocks.watch.look() == HOUR
     clocks.pass_by(HOUR)
     assert not clocks.watch.trusted(DAY)
@@ -69,19 +69,19 @@ def test_two_jumps_add_up(clocks: Clocks) -> None:
 
 
 def test_clock_set_back_holds_up_nothing(clocks: Clocks) -> None:
-    clocks.ledger -= DAY
+    clocks.database -= DAY
     clocks.machine -= DAY
     assert clocks.watch.look() == 0.0 and clocks.watch.trusted(TTL)
 
 
 def test_drift_and_small_corrections_are_not_noticed(clocks: Clocks) -> None:
     for _ in range(1000):
-        clocks.ledger += TOLERANCE_SECONDS / 60
+        clocks.database += TOLERANCE_SECONDS / 60
         assert clocks.pass_by(60) == 0.0
     clocks.machine += TOLERANCE_SECONDS
     assert clocks.watch.look() == 0.0 and clocks.watch.trusted(TTL)
 
 
 def test_machine_that_slept_purges_nothing_on_waking(clocks: Clocks) -> None:
-    clocks.ledger, clocks.machine = clocks.ledger + HOUR, clocks.machine + HOUR  # the steady clock sleeps, too
+    clocks.database, clocks.machine = clocks.database + HOUR, clocks.machine + HOUR  # the steady clock sleeps, too
     assert clocks.watch.look() == HOUR and not clocks.watch.trusted(TTL)

@@ -9,14 +9,14 @@ from collections.abc import Callable
 
 import pytest
 
-from workers.supervisor.identity import own_name, provably_dead
+from workers.supervisor.identity import is_provably_dead, make_name
 
 NODE, BOOT, NAMESPACE, PID, START = range(5)
 
 
 def altered(place: int, value: str, start: str = "1") -> str:
     """A name whose process would be dead, if it can be known: no process of ours started right after the boot."""
-    parts = own_name().split("/")
+    parts = make_name().split("/")
     parts[START] = start
     parts[place] = value
     return "/".join(parts)
@@ -38,27 +38,27 @@ def name_of_another(wait: bool) -> tuple[str, subprocess.Popen[str]]:
 def test_living_processes_are_not_dead() -> None:
     name, other = name_of_another(wait=False)
     try:
-        assert not provably_dead(own_name())
-        assert not provably_dead(name)
+        assert not is_provably_dead(make_name())
+        assert not is_provably_dead(name)
     finally:
         other.communicate()
 
 
 def test_ended_process_is_dead() -> None:
     name, _ = name_of_another(wait=True)
-    assert provably_dead(name)
+    assert is_provably_dead(name)
 
 
 def test_process_that_is_only_not_yet_reaped_is_dead() -> None:
     name, other = name_of_another(wait=False)
     other.kill()
     os.waitid(os.P_PID, other.pid, os.WEXITED | os.WNOWAIT)  # dead, and still in the table of processes
-    assert provably_dead(name)
+    assert is_provably_dead(name)
     other.communicate()
 
 
 def test_pid_that_is_used_again_does_not_hide_a_death() -> None:
-    assert provably_dead(altered(START, "1"))
+    assert is_provably_dead(altered(START, "1"))
 
 
 @pytest.mark.parametrize(
@@ -76,10 +76,10 @@ def test_pid_that_is_used_again_does_not_hide_a_death() -> None:
     ids=["boot", "namespace", "no boot id", "no start time", "pid", "empty", "old", "slashes"],
 )
 def test_nothing_is_said_of_whom_nothing_can_be_known(unknown: Callable[[], str]) -> None:
-    assert not provably_dead(unknown())
+    assert not is_provably_dead(unknown())
 
 
 def test_names_are_never_used_twice_and_fit_their_column(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("platform.node", lambda: "a/very/long/" + "x" * 300)
-    assert own_name() != own_name()
-    assert len(own_name()) <= 128 and not provably_dead(own_name())
+    assert make_name() != make_name()
+    assert len(make_name()) <= 128 and not is_provably_dead(make_name())

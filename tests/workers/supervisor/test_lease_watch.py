@@ -8,7 +8,7 @@ import pytest
 
 from app.core.db.leases import Lease
 from app.core.db.tasks import LEASE_SECONDS, Claim
-from workers.supervisor.identity import own_name
+from workers.supervisor.identity import make_name
 from workers.supervisor.lease_watch import BLINK_SECONDS, LeaseWatch
 
 
@@ -55,7 +55,7 @@ def test_renewed_lease_is_never_lost(watch: LeaseWatch, clock: Steady) -> None:
         assert looks(watch, clock, lease(float(renewal)), seconds=20) == []
 
 
-def test_what_the_ledgers_clock_says_of_a_lease_does_not_matter(watch: LeaseWatch, clock: Steady) -> None:
+def test_what_the_databases_clock_says_of_a_lease_does_not_matter(watch: LeaseWatch, clock: Steady) -> None:
     for expires in (0.0, 1e12):
         assert watch.lost([lease(expires)]) == []
     assert looks(watch, clock, lease(1e12), seconds=LEASE_SECONDS + 5) == [lease(1e12)]
@@ -85,10 +85,10 @@ def test_short_delay_between_looks_is_no_stop(watch: LeaseWatch, clock: Steady) 
 
 
 def test_dead_owner_loses_at_once(watch: LeaseWatch) -> None:
-    parts = own_name().split("/")
+    parts = make_name().split("/")
     parts[4] = "1"  # a process of our pid that started at another time
     dead = lease(holder="/".join(parts))
-    alive = lease(holder=own_name())
+    alive = lease(holder=make_name())
     assert int(parts[3]) == os.getpid()
     assert watch.lost([dead, alive, lease()]) == [dead]
 

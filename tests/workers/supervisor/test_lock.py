@@ -1,4 +1,4 @@
-"""One SQLite ledger, one supervisor: the second one is told who serves, and the lock dies with its holder."""
+"""One SQLite database, one supervisor: the second one is told who serves, and the lock dies with its holder."""
 
 from __future__ import annotations
 
@@ -26,27 +26,27 @@ def url(tmp_path: Path) -> str:
 
 def test_second_supervisor_is_refused_and_told_who_serves(url: str, tmp_path: Path) -> None:
     opened = connection.connect(url)
-    first = lock.hold()
+    first = lock.acquire_lock()
     for _ in range(2):  # being refused must not wipe out the first one's name
         with pytest.raises(SettingsError) as refused:
-            lock.hold()
+            lock.acquire_lock()
         assert f"records.db is served by process {os.getpid()} on " in str(refused.value)
     assert first is not None
     first.close()
-    again = lock.hold()
+    again = lock.acquire_lock()
     assert again is not None
     again.close()
     opened.close()
 
 
-def test_another_way_to_the_same_ledger_is_refused_too(url: str, tmp_path: Path) -> None:
+def test_another_way_to_the_same_database_is_refused_too(url: str, tmp_path: Path) -> None:
     opened = connection.connect(url)
-    first = lock.hold()
+    first = lock.acquire_lock()
     opened.close()
     (tmp_path / "link.db").symlink_to(tmp_path / "records.db")
     opened = connection.connect(f"sqlite:///{tmp_path / 'link.db'}")
     with pytest.raises(SettingsError):
-        lock.hold()
+        lock.acquire_lock()
     assert first is not None
     first.close()
     opened.close()
@@ -59,10 +59,10 @@ def test_killed_holder_leaves_nothing_behind(url: str) -> None:
     assert holder.stdout is not None and holder.stdout.readline() == "held\n"
     opened = connection.connect(url)
     with pytest.raises(SettingsError, match=f"process {holder.pid} "):
-        lock.hold()
+        lock.acquire_lock()
     holder.kill()
     holder.communicate()
-    again = lock.hold()
+    again = lock.acquire_lock()
     assert again is not None
     again.close()
     opened.close()
@@ -70,5 +70,5 @@ def test_killed_holder_leaves_nothing_behind(url: str) -> None:
 
 def test_several_may_serve_on_postgresql(postgres: Postgres) -> None:
     opened = connection.connect(postgres.database("shared"))
-    assert lock.hold() is None and lock.hold() is None
+    assert lock.acquire_lock() is None and lock.acquire_lock() is None
     opened.close()

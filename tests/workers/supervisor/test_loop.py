@@ -32,7 +32,7 @@ def settings(tmp_path: Path) -> Settings:
 
 
 @pytest.fixture
-def supervisor(settings: Settings, ledger: str) -> Supervisor:
+def supervisor(settings: Settings, open_database: str) -> Supervisor:
     return Supervisor(settings, [], alone=False)
 
 
@@ -65,12 +65,12 @@ def refuse(claim: Claim, error: Exception) -> Callable[..., bool]:
 
 @pytest.mark.parametrize("text", ["a NUL: \0", "half a pair: \ud800"])
 def test_text_that_cannot_be_stored_fails_its_own_task_alone(
-    supervisor: Supervisor, text: str, ledger: str, caplog: pytest.LogCaptureFixture
+    supervisor: Supervisor, text: str, open_database: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     first, bad, last = running(supervisor, 3)
     supervisor._unsettled = [(first, outcome()), (bad, outcome(text)), (last, outcome())]
     supervisor._serve_database()
-    storable = ledger.startswith("sqlite") and "\0" in text
+    storable = open_database.startswith("sqlite") and "\0" in text
     assert [status(first), status(last)] == [COMPLETED] * 2
     assert status(bad) == (COMPLETED if storable else FAILED)
     if not storable:
@@ -113,7 +113,7 @@ def test_the_heartbeat_comes_before_verdicts_and_keeps_their_claims(
         outage.setattr(tasks, "complete", refuse(claim, OperationalError("database is locked")))
         with pytest.raises(OperationalError):
             supervisor._serve_database()
-    assert [worker.name for worker in heartbeats.fresh()] == [supervisor.name]
+    assert [worker.name for worker in heartbeats.list_alive()] == [supervisor.name]
     assert status(claim) == IN_PROGRESS, "a result that waits to be written is not given back"
     supervisor._serve_database()
     assert status(claim) == COMPLETED
@@ -133,7 +133,7 @@ def test_progress_that_is_refused_is_lost_and_nothing_else(
 
 
 @pytest.fixture
-def broken_disk(monkeypatch: pytest.MonkeyPatch, ledger: str) -> None:
+def broken_disk(monkeypatch: pytest.MonkeyPatch, open_database: str) -> None:
     def fail(*_: Any, **__: Any) -> None:
         raise OSError(5, "Input/output error")
 
@@ -173,7 +173,7 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def half_sent(settings: Settings, ledger: str, clock: Clock) -> Iterator[Supervisor]:
+def half_sent(settings: Settings, open_database: str, clock: Clock) -> Iterator[Supervisor]:
     supervisor = Supervisor(settings, [SLOT], alone=False, clock=clock, serve=processes.send_half)
     yield supervisor
     supervisor._pool.end(hurried=True)
@@ -197,15 +197,15 @@ def tick_until(supervisor: Supervisor, done: Callable[[], object], what: str) ->
     assert not thread.is_alive(), "the loop is blocked"
 
 
-@pytest.mark.parametrize("ledger_url", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_a_half_sent_result_does_not_block_the_loop(half_sent: Supervisor, clock: Clock) -> None:
     identifier = queued()
     tick_until(half_sent, lambda: row(identifier).stage == "transcribe", "it runs")
     (process,) = half_sent._pool.processes
     until(lambda: Path(f"/proc/{process.process.pid}/stat").read_text().split()[2] == "T", "it has stopped half-way")
-    beaten = heartbeats.fresh()[0].heartbeat_at
+    beaten = heartbeats.list_alive()[0].heartbeat_at
     clock.now += 10
-    tick_until(half_sent, lambda: heartbeats.fresh()[0].heartbeat_at > beaten, "another heartbeat")
+    tick_until(half_sent, lambda: heartbeats.list_alive()[0].heartbeat_at > beaten, "another heartbeat")
     assert row(identifier).status == IN_PROGRESS
     clock.now += 60
     tick_until(half_sent, lambda: row(identifier).status == FAILED, "its time is over")
@@ -213,9 +213,9 @@ def test_a_half_sent_result_does_not_block_the_loop(half_sent: Supervisor, clock
     assert not process.process.is_alive()
 
 
-@pytest.mark.parametrize("ledger_url", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_a_stop_gives_back_before_it_waits_and_waits_once(
-    settings: Settings, ledger: str, monkeypatch: pytest.MonkeyPatch
+    settings: Settings, open_database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     slots = [replace(SLOT, number=number) for number in range(4)]
     supervisor = Supervisor(settings, slots, alone=False, serve=processes.ignore_end)

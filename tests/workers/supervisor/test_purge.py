@@ -21,7 +21,7 @@ from tests.service import Service, until
 from workers.supervisor import purge
 from workers.supervisor.clock_jumps import ClockWatch
 
-pytestmark = pytest.mark.usefixtures("ledger")
+pytestmark = pytest.mark.usefixtures("open_database")
 
 DAY = 86_400.0
 Kept = Callable[[], str]
@@ -101,7 +101,7 @@ def test_a_long_ttl_keeps_uploads_longer(cache: Cache) -> None:
 def test_folder_that_a_purge_left_behind_is_swept(cache: Cache, kept: Kept) -> None:
     identifier = kept()
     finish(identifier, seconds_ago=601)
-    retention.purged(identifier)  # and then the power went
+    retention.mark_purged(identifier)  # and then the power went
     (cache.path / "incoming" / "x.trash").mkdir()
     assert purge.purge_abandoned(cache) == 0
     assert purge.purge_abandoned(cache, now=lambda: time.time() + 3700) == 2
@@ -120,10 +120,10 @@ def test_rows_stay_for_ever_unless_told_otherwise(cache: Cache, kept: Kept) -> N
     identifier, running = kept(), kept()
     finish(identifier, seconds_ago=10**9)
     tasks.claim("me")
-    assert purge.forget_finished(cache, Tasks()) == 0
-    assert purge.forget_finished(cache, Tasks(ttl=10**9 + 1000)) == 0
+    assert purge.delete_expired(cache, Tasks()) == 0
+    assert purge.delete_expired(cache, Tasks(ttl=10**9 + 1000)) == 0
     assert tasks.get(identifier) is not None
-    assert purge.forget_finished(cache, Tasks(ttl=3600)) == 1
+    assert purge.delete_expired(cache, Tasks(ttl=3600)) == 1
     assert tasks.get(identifier) is None and not (cache.path / identifier).exists()
     assert tasks.get(running) is not None and (cache.path / running).exists()
 

@@ -1,4 +1,4 @@
-"""What the ledger says a supervisor runs, and it knows nothing of, is given back."""
+"""What the database says a supervisor runs, and it knows nothing of, is given back."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.app.rows import claimed, queued, row
 from workers.supervisor import settlement
 from workers.supervisor.loop import Supervisor
 
-pytestmark = pytest.mark.usefixtures("ledger")
+pytestmark = pytest.mark.usefixtures("open_database")
 
 
 @pytest.fixture
@@ -33,5 +33,5 @@ def test_what_is_known_and_what_others_run_is_kept(settings: Settings) -> None:
     known, unknown, theirs = queued(), queued(), queued()
     ours = claimed("me")
     claimed("me"), claimed("them")
-    settlement.give_back_unknown(settings, "me", {(ours.uuid, ours.claim_no)})
+    settlement.requeue_unknown(settings, "me", {(ours.uuid, ours.claim_no)})
     assert [row(identifier).status for identifier in (known, unknown, theirs)] == [IN_PROGRESS, QUEUED, IN_PROGRESS]

@@ -47,7 +47,7 @@ def test_unreadable_row_fails_its_task_alone(supervisor: Supervisor, kind: str, 
     tasks.submit("good", "vad", {"threshold": 0.7}, "a.wav", ["said before"])
     given = add_process(supervisor)
     for _ in range(2):
-        supervisor._serve_ledger()
+        supervisor._serve_database()
     failed = Task.get(Task.uuid == "bad")
     assert (failed.status, failed.error_code, failed.error) == ("FAILED", "internal_error", UNREADABLE)
     assert [(job.uuid, job.params, job.warnings) for job in given] == [

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from app.core.catalog.catalog import as_folder, separation_models, whisper_models
+from app.core.catalog.catalog import find_folder, separation_models, whisper_models
 from app.core.settings import BgmSeparation, Models, Settings, Whisper
 
 
@@ -43,9 +43,9 @@ def test_folder_with_a_configured_name_is_listed_once(weights: Path) -> None:
 
 def test_place_is_a_folder_under_models_or_something_on_a_hub(weights: Path) -> None:
     settings = replace(Settings(), models=Models(weights))
-    assert as_folder("own", settings) == weights / "own"
-    assert as_folder(str(weights / "second"), settings) == weights / "second"
-    assert as_folder("Systran/faster-whisper-tiny", settings) is None
+    assert find_folder("own", settings) == weights / "own"
+    assert find_folder(str(weights / "second"), settings) == weights / "second"
+    assert find_folder("Systran/faster-whisper-tiny", settings) is None
 
 
 def test_separation_models_are_configured_ones_and_folders_with_weights(tmp_path: Path) -> None:

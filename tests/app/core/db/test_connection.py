@@ -90,42 +90,42 @@ def test_lists_are_read_from_an_index_in_its_order(tmp_path: Path, query: str, i
     assert f"USING INDEX {index}" in plan and "TEMP B-TREE" not in plan
 
 
-def test_migrations_bring_about_what_the_models_expect(ledger_url: str) -> None:
-    connection.connect(ledger_url)
+def test_migrations_bring_about_what_the_models_expect(database_url: str) -> None:
+    connection.connect(database_url)
     models = (Task, Result, Rendering, Worker)
     assert columns() == {model._meta.table_name: set(model._meta.sorted_field_names) for model in models}
 
 
 def test_later_migration_is_applied_once_and_keeps_the_tasks(
-    ledger_url: str, first_only: Path, monkeypatch: pytest.MonkeyPatch
+    database_url: str, first_only: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(connection, "MIGRATIONS", first_only)
-    connection.connect(ledger_url)
+    connection.connect(database_url)
     tasks.submit("kept", "transcription", {}, "a.wav", [])
     connection.database.close()
     (first_only / "0002_note.py").write_text(COLUMN)
-    opened = connection.connect(ledger_url)
+    opened = connection.connect(database_url)
     assert opened.execute_sql("SELECT uuid, note FROM task").fetchall() == [("kept", "none yet")]
     assert connection.migrate(opened) == []
 
 
 def test_migration_that_fails_changes_nothing(
-    ledger_url: str, first_only: Path, monkeypatch: pytest.MonkeyPatch
+    database_url: str, first_only: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(connection, "MIGRATIONS", first_only)
-    connection.connect(ledger_url)
+    connection.connect(database_url)
     connection.database.close()
     (first_only / "0002_note.py").write_text(COLUMN + "    raise RuntimeError('half way')\n")
     for _ in range(2):  # the lock is free again, too
         with pytest.raises(Exception, match=r"half way|0002"):
-            connection.connect(ledger_url)
+            connection.connect(database_url)
         assert "note" not in columns()["task"]
         connection.database.close()
 
 
-def test_processes_that_open_a_new_ledger_at_once_all_succeed(ledger_url: str) -> None:
-    identifiers = in_processes(open_and_submit, 6, ledger_url)
-    connection.connect(ledger_url)
+def test_processes_that_open_a_new_database_at_once_all_succeed(database_url: str) -> None:
+    identifiers = in_processes(open_and_submit, 6, database_url)
+    connection.connect(database_url)
     assert sorted(row.uuid for row in Task.select()) == sorted(identifiers)
     applied = connection.database.execute_sql("SELECT name FROM schema_migration ORDER BY name").fetchall()
     assert applied == [(path.stem,) for path in sorted(connection.MIGRATIONS.glob("0*.py"))]
@@ -143,17 +143,17 @@ def test_sqlite_is_set_to_lose_nothing(tmp_path: Path) -> None:
         connection.database.connect()
 
 
-def test_rows_are_stamped_by_the_ledgers_clock(ledger_url: str) -> None:
-    connection.connect(ledger_url)
+def test_rows_are_stamped_by_the_databases_clock(database_url: str) -> None:
+    connection.connect(database_url)
     before = time.time()
     tasks.submit("x", "transcription", {}, "a.wav", [])
     (created,) = connection.database.execute_sql("SELECT created_at FROM task").fetchone()
     assert before - 0.1 <= created <= time.time() + 0.1
 
 
-def test_clock_goes_on_within_a_transaction(ledger_url: str) -> None:
-    connection.connect(ledger_url)
-    with connection.write():
+def test_clock_goes_on_within_a_transaction(database_url: str) -> None:
+    connection.connect(database_url)
+    with connection.begin_write():
         Worker.insert(name="a", started_at=connection.now(), heartbeat_at=connection.now()).execute()
         time.sleep(0.05)
         Worker.insert(name="b", started_at=connection.now(), heartbeat_at=connection.now()).execute()
@@ -194,13 +194,13 @@ def test_folder_that_is_missing_is_named(tmp_path: Path) -> None:
         connection.connect(f"sqlite:///{path}")
 
 
-def test_ledger_in_memory_opens_too() -> None:
+def test_database_in_memory_opens_too() -> None:
     connection.connect("sqlite:///:memory:")
     tasks.submit("x", "transcription", {}, "a.wav", [])
-    assert tasks.queued() == 1
+    assert tasks.count_queued() == 1
 
 
-def test_ledger_that_cannot_be_written_is_not_opened(tmp_path: Path) -> None:
+def test_database_that_cannot_be_written_is_not_opened(tmp_path: Path) -> None:
     path = tmp_path / "records.db"
     path.write_bytes(b"this is no database, and it is longer than its header would be" * 20)
     with pytest.raises(peewee.DatabaseError, match="not a database"):

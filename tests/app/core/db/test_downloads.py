@@ -7,11 +7,11 @@ import uuid
 import pytest
 
 from app.core.db import connection, downloads, retention, tasks
-from app.core.db.downloads import Held
+from app.core.db.downloads import DownloadClaim
 from app.core.db.states import CANCELLED, FAILED, QUEUED
 from app.core.db.tasks import Claim, Task
 
-pytestmark = pytest.mark.usefixtures("ledger")
+pytestmark = pytest.mark.usefixtures("open_database")
 
 URL = "https://media.example/a.wav?sig=secret"
 
@@ -22,7 +22,7 @@ def submitted(url: str | None = URL) -> str:
     return identifier
 
 
-def held(holder: str = "me") -> Held:
+def held(holder: str = "me") -> DownloadClaim:
     claimed = downloads.claim(holder)
     assert claimed is not None and claimed[1] == URL
     return claimed[0]
@@ -39,7 +39,7 @@ def test_device_claims_only_what_is_here() -> None:
     claimed = tasks.claim("device")
     assert claimed is not None and claimed.uuid == here
     assert tasks.claim("device") is None
-    assert downloads.ready(held())
+    assert downloads.mark_downloaded(held())
     claimed = tasks.claim("device")
     assert claimed is not None and claimed.uuid == waiting
     assert (claimed.source_url, claimed.holder, claimed.claim_no) == (None, "device", 1)
@@ -58,7 +58,7 @@ def test_progress_shows_and_never_falls() -> None:
     assert downloads.report(mine, 0.5)
     downloads.report(mine, 0.2)
     assert row(identifier).progress == pytest.approx(downloads.SHARE / 2)
-    downloads.ready(mine)
+    downloads.mark_downloaded(mine)
     assert (row(identifier).stage, row(identifier).progress) == (None, pytest.approx(downloads.SHARE))
 
 
@@ -70,8 +70,8 @@ def test_failure_ends_the_task_and_forgets_the_url() -> None:
     assert (failed.status, failed.error_code, failed.error) == (FAILED, "download_failed", "The server answered 404.")
     assert failed.finished_at is not None
     assert "secret" not in str(failed.__data__)
-    assert not downloads.fail(mine, "x", "y") and not downloads.ready(mine)
-    assert retention.purgeable(-1, 10) == [identifier]
+    assert not downloads.fail(mine, "x", "y") and not downloads.mark_downloaded(mine)
+    assert retention.list_purgeable(-1, 10) == [identifier]
 
 
 def test_lease_that_ran_out_is_taken_over_and_the_first_owner_fenced_off() -> None:
@@ -80,10 +80,14 @@ def test_lease_that_ran_out_is_taken_over_and_the_first_owner_fenced_off() -> No
     assert downloads.claim("second") is None
     Task.update(lease_expires=0).execute()
     fresh = held("second")
-    assert not downloads.ready(stale) and not downloads.fail(stale, "x", "y") and not downloads.report(stale, 0.5)
+    assert (
+        not downloads.mark_downloaded(stale)
+        and not downloads.fail(stale, "x", "y")
+        and not downloads.report(stale, 0.5)
+    )
     assert downloads.renew("first") == set()
     assert row(identifier).status == QUEUED
-    assert downloads.ready(fresh)
+    assert downloads.mark_downloaded(fresh)
 
 
 def test_renewal_names_and_extends_only_what_is_still_held() -> None:
@@ -108,8 +112,8 @@ def test_release_lets_the_next_one_begin_at_once() -> None:
 def test_url_of_a_cancelled_task_is_forgotten() -> None:
     cancelled, waiting = submitted(), submitted()
     Task.update(status=CANCELLED).where(Task.uuid == cancelled).execute()
-    assert downloads.forget() == 1
-    assert downloads.forget() == 0
+    assert downloads.clear_ended_urls() == 1
+    assert downloads.clear_ended_urls() == 0
     assert (row(cancelled).source_url, row(waiting).source_url) == (None, URL)
 
 
@@ -121,10 +125,10 @@ def test_running_tasks_are_never_taken_for_downloads() -> None:
     assert tasks.complete(Claim(claimed.uuid, claimed.claim_no, "me"), "json", "[]", [], 1.0)
 
 
-def test_looking_for_downloads_reads_no_finished_tasks(ledger_url: str) -> None:
+def test_looking_for_downloads_reads_no_finished_tasks(database_url: str) -> None:
     query, parameters = Task.select(Task.id, Task.status).where(Task.source_url.is_null(False)).sql()
-    if not ledger_url.startswith("sqlite"):
+    if not database_url.startswith("sqlite"):
         connection.database.execute_sql("SET enable_seqscan = off")  # the table is empty, which alone would decide it
-    explain = "EXPLAIN QUERY PLAN" if ledger_url.startswith("sqlite") else "EXPLAIN"
+    explain = "EXPLAIN QUERY PLAN" if database_url.startswith("sqlite") else "EXPLAIN"
     plan = str(connection.database.execute_sql(f"{explain} {query}", parameters).fetchall())
     assert "task_source_url" in plan

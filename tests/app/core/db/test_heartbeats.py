@@ -1,4 +1,4 @@
-"""Heartbeats: who lives is known by the ledger's clock, and who is long gone is forgotten."""
+"""Heartbeats: who lives is known by the database's clock, and who is long gone is forgotten."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from app.core.db import heartbeats
 from app.core.db.heartbeats import FORGET_SECONDS, FRESH_SECONDS, Worker
 
-pytestmark = pytest.mark.usefixtures("ledger")
+pytestmark = pytest.mark.usefixtures("open_database")
 
 
 def owners() -> list[str]:
@@ -17,31 +17,31 @@ def owners() -> list[str]:
 
 
 def test_one_row_a_supervisor_says_what_its_devices_do() -> None:
-    heartbeats.beat("me", [{"device": "cpu-0", "state": "starting"}])
-    heartbeats.beat("me", [{"device": "cpu-0", "state": "idle"}])
-    (row,) = heartbeats.fresh()
+    heartbeats.record_heartbeat("me", [{"device": "cpu-0", "state": "starting"}])
+    heartbeats.record_heartbeat("me", [{"device": "cpu-0", "state": "idle"}])
+    (row,) = heartbeats.list_alive()
     assert (row.name, json.loads(row.devices)) == ("me", [{"device": "cpu-0", "state": "idle"}])
     assert row.heartbeat_at >= row.started_at
 
 
 def test_old_heartbeat_is_not_fresh_until_it_beats_again() -> None:
-    heartbeats.beat("me", [])
+    heartbeats.record_heartbeat("me", [])
     Worker.update(heartbeat_at=Worker.heartbeat_at - FRESH_SECONDS - 1).execute()
-    assert heartbeats.fresh() == []
-    heartbeats.beat("me", [])
-    assert [row.name for row in heartbeats.fresh()] == ["me"]
+    assert heartbeats.list_alive() == []
+    heartbeats.record_heartbeat("me", [])
+    assert [row.name for row in heartbeats.list_alive()] == ["me"]
 
 
 def test_those_silent_for_an_hour_are_forgotten_when_another_comes() -> None:
-    heartbeats.beat("gone", [])
-    heartbeats.beat("resting", [])
+    heartbeats.record_heartbeat("gone", [])
+    heartbeats.record_heartbeat("resting", [])
     Worker.update(heartbeat_at=Worker.heartbeat_at - FORGET_SECONDS - 1).where(Worker.name == "gone").execute()
-    heartbeats.beat("new", [])
+    heartbeats.record_heartbeat("new", [])
     assert owners() == ["new", "resting"]
 
 
 def test_leaving_takes_only_oneself_off_the_list() -> None:
-    heartbeats.beat("me", [])
-    heartbeats.beat("them", [])
-    heartbeats.leave("me")
+    heartbeats.record_heartbeat("me", [])
+    heartbeats.record_heartbeat("them", [])
+    heartbeats.remove_worker("me")
     assert owners() == ["them"]

@@ -11,20 +11,20 @@ from app.core.db.states import CANCELLED, FAILED, IN_PROGRESS, MAX_ATTEMPTS, QUE
 from app.core.db.tasks import LONGEST_PAUSE_SECONDS, Claim, Task
 from tests.app.rows import claimed, queued, row
 
-pytestmark = pytest.mark.usefixtures("ledger")
+pytestmark = pytest.mark.usefixtures("open_database")
 
 
 def lost(claim: Claim, pause: float = 0.0) -> str | None:
-    return leases.lose(claim, "worker_crashed", "It died.", pause)
+    return leases.retry_or_fail(claim, "worker_crashed", "It died.", pause)
 
 
 def taken(holder: str = "them") -> list[str | None]:
-    return [leases.take_over(lease, "It is gone.", 0.0) for lease in leases.leases_of_others(holder)]
+    return [leases.take_over(lease, "It is gone.", 0.0) for lease in leases.list_other_leases(holder)]
 
 
 def test_lost_task_runs_again_only_after_its_pause() -> None:
     identifier = queued()
-    assert lost(claimed(), pause=1000) == leases.AGAIN
+    assert lost(claimed(), pause=1000) == leases.REQUEUED
     waiting = row(identifier)
     assert (waiting.status, waiting.attempts, waiting.error, waiting.holder) == (QUEUED, 1, None, None)
     assert tasks.claim("me") is None
@@ -54,7 +54,7 @@ def test_pause_from_before_the_clock_was_set_back_is_over() -> None:
 
 def test_third_loss_ends_a_task_and_says_so() -> None:
     identifier = queued()
-    assert [lost(claimed()) for _ in range(MAX_ATTEMPTS)] == [leases.AGAIN, leases.AGAIN, leases.OVER]
+    assert [lost(claimed()) for _ in range(MAX_ATTEMPTS)] == [leases.REQUEUED, leases.REQUEUED, leases.GIVEN_UP]
     ended = row(identifier)
     assert (ended.status, ended.error_code, ended.attempts) == (FAILED, "worker_crashed", MAX_ATTEMPTS)
     assert ended.error == "It died. Giving up after 3 attempts."
@@ -82,8 +82,8 @@ def test_only_the_holder_can_lose_a_task() -> None:
 def test_what_others_hold_can_be_taken_over_and_ones_own_not() -> None:
     mine, theirs = queued(), queued()
     claimed("me"), claimed("them")
-    assert [lease.claim.uuid for lease in leases.leases_of_others("me")] == [theirs]
-    assert taken("me") == [leases.AGAIN]
+    assert [lease.claim.uuid for lease in leases.list_other_leases("me")] == [theirs]
+    assert taken("me") == [leases.REQUEUED]
     assert (row(mine).status, row(theirs).status, row(theirs).crashes) == (IN_PROGRESS, QUEUED, 1)
 
 
@@ -91,7 +91,7 @@ def test_what_others_hold_can_be_taken_over_and_ones_own_not() -> None:
 def test_nothing_is_taken_over_whose_holder_lives_after_all(meanwhile: str) -> None:
     queued()
     claim = claimed("me")
-    (seen,) = leases.leases_of_others("them")
+    (seen,) = leases.list_other_leases("them")
     step: dict[str, Callable[[], object]] = {
         "renew": lambda: leases.renew("me"),
         "complete": lambda: tasks.complete(claim, "json", "[]", [], 1.0),

@@ -16,7 +16,7 @@ from app.core.db.notify import Watch
 from tests.postgres import Postgres
 from tests.service import until
 
-pytestmark = pytest.mark.usefixtures("ledger")
+pytestmark = pytest.mark.usefixtures("open_database")
 
 
 def elsewhere(action: Callable[[], Any]) -> None:
@@ -37,27 +37,27 @@ def submit() -> None:
 
 def settled() -> Watch:
     watch = Watch()
-    watch.changed()
+    watch.has_changed()
     return watch
 
 
 def test_first_look_counts_as_a_change() -> None:
     submit()
-    assert Watch().changed()
+    assert Watch().has_changed()
 
 
 def test_nothing_has_changed_while_nobody_writes() -> None:
     watch = settled()
-    elsewhere(tasks.queued)
-    assert [watch.changed() for _ in range(20)] == [False] * 20
+    elsewhere(tasks.count_queued)
+    assert [watch.has_changed() for _ in range(20)] == [False] * 20
 
 
 def test_submission_of_another_connection_is_seen_once() -> None:
     watch = settled()
     for _ in range(3):
         elsewhere(submit)
-        until(watch.changed, "submission seen", every=0.01)
-        assert not watch.changed()
+        until(watch.has_changed, "submission seen", every=0.01)
+        assert not watch.has_changed()
 
 
 @pytest.mark.parametrize("end", [tasks.cancel, tasks.delete])
@@ -65,7 +65,7 @@ def test_end_that_another_connection_puts_to_a_task_is_seen(end: Callable[[str],
     tasks.submit("x", "transcription", {}, "a.wav", [])
     watch = settled()
     elsewhere(lambda: end("x"))
-    until(watch.changed, "seen", every=0.01)
+    until(watch.has_changed, "seen", every=0.01)
 
 
 def test_submission_that_was_rolled_back_is_not_seen() -> None:
@@ -77,7 +77,7 @@ def test_submission_that_was_rolled_back_is_not_seen() -> None:
     watch = settled()
     elsewhere(give_up)
     time.sleep(0.05)
-    assert not watch.changed()
+    assert not watch.has_changed()
 
 
 def test_what_was_missed_while_disconnected_is_looked_for() -> None:
@@ -85,30 +85,30 @@ def test_what_was_missed_while_disconnected_is_looked_for() -> None:
     connection.database.close()
     elsewhere(submit)
     connection.database.connect()
-    assert watch.changed()
+    assert watch.has_changed()
     elsewhere(submit)
-    until(watch.changed, "submission seen", every=0.01)
+    until(watch.has_changed, "submission seen", every=0.01)
 
 
-def test_ledger_that_goes_away_is_an_error_of_the_ledger(postgres: Postgres) -> None:
+def test_database_that_goes_away_is_an_error_of_the_database(postgres: Postgres) -> None:
     connection.database.close()
     connection.connect(postgres.database(f"t{uuid.uuid4().hex}"))
     watch = settled()
     postgres.stop()
     try:
         with pytest.raises(peewee.DatabaseError):
-            until(watch.changed, "an error")
+            until(watch.has_changed, "an error")
     finally:
         postgres.start()
     connection.database.close()
     connection.database.connect()
-    assert watch.changed()
+    assert watch.has_changed()
 
 
-def test_broken_file_is_an_error_of_the_ledger(monkeypatch: pytest.MonkeyPatch, ledger: str) -> None:
-    if not ledger.startswith("sqlite"):
+def test_broken_file_is_an_error_of_the_database(monkeypatch: pytest.MonkeyPatch, open_database: str) -> None:
+    if not open_database.startswith("sqlite"):
         pytest.skip("SQLite only")
     watch = settled()
     connection.database.connection().close()  # as good as gone: the driver raises its own ProgrammingError
     with pytest.raises(peewee.ProgrammingError):
-        watch.changed()
+        watch.has_changed()

@@ -14,7 +14,7 @@ from app.core.db.renderings import Rendering
 from tests.app.core.db.test_connection import in_processes
 from tests.app.rows import completed, queued
 
-pytestmark = pytest.mark.usefixtures("ledger")
+pytestmark = pytest.mark.usefixtures("open_database")
 
 FILE = "1\n00:00:00,500 --> 00:00:01,250\nä字\0\n".encode() + bytes(range(256))
 
@@ -67,13 +67,13 @@ def store_together(barrier: Any, url: str, identifier: str) -> bool:
     return stored
 
 
-def test_processes_that_store_the_same_file_at_once_all_succeed(ledger: str) -> None:
+def test_processes_that_store_the_same_file_at_once_all_succeed(open_database: str) -> None:
     identifier = finished()
-    assert in_processes(store_together, 4, ledger, identifier) == [True] * 4
+    assert in_processes(store_together, 4, open_database, identifier) == [True] * 4
     assert renderings.get(identifier, "srt", 1) == FILE and Rendering.select().count() == 1
 
 
-@pytest.mark.parametrize("remove", [tasks.delete, retention.forget])
+@pytest.mark.parametrize("remove", [tasks.delete, retention.delete_ended])
 def test_renderings_are_deleted_with_their_task_alone(remove: Callable[[str], bool]) -> None:
     identifier, other = finished(), finished()
     for uuid in (identifier, other):
@@ -90,11 +90,11 @@ def test_nothing_is_stored_for_a_task_that_has_just_been_deleted() -> None:
     assert Rendering.select().count() == 0
 
 
-def test_locked_database_is_not_waited_for(ledger: str) -> None:
-    if not ledger.startswith("sqlite"):
+def test_locked_database_is_not_waited_for(open_database: str) -> None:
+    if not open_database.startswith("sqlite"):
         pytest.skip("SQLite only: PostgreSQL has no lock on the whole database")
     identifier = finished()
-    other = sqlite3.connect(ledger.removeprefix("sqlite:///"), isolation_level=None)
+    other = sqlite3.connect(open_database.removeprefix("sqlite:///"), isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
     began = time.monotonic()
     assert not renderings.store(identifier, "srt", 1, FILE)

@@ -11,7 +11,7 @@ from app.core.db.results import Result
 from app.core.db.states import IN_PROGRESS
 from tests.app.rows import claimed, completed, queued, row, stored_result
 
-pytestmark = pytest.mark.usefixtures("ledger")
+pytestmark = pytest.mark.usefixtures("open_database")
 
 
 def test_result_is_stored_with_its_speaker_embeddings() -> None:
@@ -56,10 +56,10 @@ def test_speaker_embeddings_are_written_by_completion_alone() -> None:
     with pytest.raises(AttributeError, match="speaker_embeddings"):
         tasks.fail(claim, "x", "y", [], None, speaker_embeddings="{}")
     with pytest.raises(AttributeError, match="speaker_embeddings"):
-        leases.lose(claim, "worker_crashed", "It died.", 0.0, speaker_embeddings="{}")
+        leases.retry_or_fail(claim, "worker_crashed", "It died.", 0.0, speaker_embeddings="{}")
 
 
-@pytest.mark.parametrize("remove", [tasks.delete, retention.forget])
+@pytest.mark.parametrize("remove", [tasks.delete, retention.delete_ended])
 def test_result_is_deleted_with_its_task_alone(remove: Callable[[str], bool]) -> None:
     queued(), queued()
     first, second = completed("[1]"), completed("[2]")
@@ -85,8 +85,8 @@ def test_rows_are_read_without_their_results(monkeypatch: pytest.MonkeyPatch) ->
     assert said and not any('"result"' in sql for sql in said), said
 
 
-def test_long_results_cost_a_list_nothing(ledger: str) -> None:
-    if not ledger.startswith("sqlite"):
+def test_long_results_cost_a_list_nothing(open_database: str) -> None:
+    if not open_database.startswith("sqlite"):
         pytest.skip("SQLite only: it reads a row from its start, whatever column is asked for")
     for _ in range(20):
         queued()

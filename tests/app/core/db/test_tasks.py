@@ -9,7 +9,7 @@ from app.core.db.states import CANCELLED, COMPLETED, QUEUED
 from app.core.db.tasks import Task
 from tests.app.rows import claimed, queued, row, stored_result
 
-pytestmark = pytest.mark.usefixtures("ledger")
+pytestmark = pytest.mark.usefixtures("open_database")
 
 
 def test_oldest_task_is_claimed_first() -> None:
@@ -83,25 +83,25 @@ def test_purgeable_are_finished_tasks_whose_time_is_over() -> None:
     tasks.complete(claimed(), "json", "[]", [], 1.0)
     claimed()
     Task.update(finished_at=Task.finished_at - 1000).where(Task.uuid == old).execute()
-    assert retention.purgeable(600, 10) == [old]
-    retention.purged(old)
-    assert retention.purgeable(600, 10) == []
+    assert retention.list_purgeable(600, 10) == [old]
+    retention.mark_purged(old)
+    assert retention.list_purgeable(600, 10) == []
     assert row(fresh).files_purged_at is None
 
 
 def test_purge_is_noted_once_and_never_of_a_live_task() -> None:
     identifier = queued()
-    assert not retention.purged(identifier)
+    assert not retention.mark_purged(identifier)
     tasks.complete(claimed(), "json", "[]", [], 1.0)
-    assert retention.purged(identifier) and not retention.purged(identifier)
+    assert retention.mark_purged(identifier) and not retention.mark_purged(identifier)
 
 
 def test_only_ended_tasks_are_forgotten() -> None:
     old, live = queued(), queued()
     tasks.complete(claimed(), "json", "[]", [], 1.0)
     Task.update(finished_at=0).where(Task.uuid == old).execute()
-    assert retention.forgettable(600, 10) == [old]
-    assert retention.forget(old) and not retention.forget(old) and not retention.forget(live)
+    assert retention.list_expired(600, 10) == [old]
+    assert retention.delete_ended(old) and not retention.delete_ended(old) and not retention.delete_ended(live)
     assert tasks.get(old) is None and row(live).status == QUEUED
 
 
@@ -116,9 +116,9 @@ def test_waiting_task_is_cancelled_at_once() -> None:
 def test_running_task_is_cancelled_and_its_holder_writes_nothing_more() -> None:
     identifier = queued()
     claim = claimed()
-    assert tasks.held("me") == {(identifier, 1)} and tasks.held("them") == set()
+    assert tasks.list_held("me") == {(identifier, 1)} and tasks.list_held("them") == set()
     assert tasks.cancel(identifier)
-    assert tasks.held("me") == set()
+    assert tasks.list_held("me") == set()
     assert not tasks.report(claim, "decode", 0.5)
     assert not tasks.complete(claim, "json", "[]", [], 1.0)
     assert not tasks.fail(claim, "x", "y", [], None)

@@ -12,7 +12,7 @@ import pytest
 
 from app.core.errors import SpeechError
 from app.core.net import addresses
-from app.core.net.addresses import Gate, UnresolvedError, parse
+from app.core.net.addresses import Gate, UnresolvedError, parse_url
 
 INSIDE = [
     *("127.0.0.1", "127.255.255.254", "0.0.0.0", "10.1.2.3", "172.16.0.1", "172.31.255.255", "192.168.1.1"),
@@ -34,7 +34,7 @@ def resolving(*found: str) -> Gate:
 def code(url: str, gate: Gate | None = None) -> str | None:
     """The error code for the URL, or None."""
     try:
-        (gate or Gate()).admit(parse(url))
+        (gate or Gate()).admit(parse_url(url))
     except SpeechError as error:
         assert "secret" not in str(error)
         return error.code
@@ -50,9 +50,9 @@ def test_private_address_is_blocked_in_a_url_and_behind_a_name(address: str) -> 
 
 @pytest.mark.parametrize("address", [*PUBLIC, "64:ff9b::8.8.8.8"])
 def test_public_address_is_allowed_and_returned(address: str) -> None:
-    assert resolving(address).admit(parse("http://media.example/a.wav")) == [address]
+    assert resolving(address).admit(parse_url("http://media.example/a.wav")) == [address]
     literal = f"[{address}]" if ":" in address else address
-    assert Gate().admit(parse(f"http://{literal}/")) == [str(ipaddress.ip_address(address))]
+    assert Gate().admit(parse_url(f"http://{literal}/")) == [str(ipaddress.ip_address(address))]
 
 
 def test_one_private_address_blocks_the_host() -> None:
@@ -166,19 +166,19 @@ def test_malformed_brackets_are_refused(netloc: str) -> None:
     ],
 )
 def test_url_is_encoded_for_the_request(url: str, authority: str, path: str) -> None:
-    target = parse(url)
+    target = parse_url(url)
     assert (target.authority, target.path) == (authority, path)
-    assert parse(target.url) == target
+    assert parse_url(target.url) == target
     assert target.path.isascii()
 
 
 def test_shown_url_has_no_query() -> None:
-    target = parse("https://h.example/rooms/Gespr%C3%A4ch%201.wav?sig=secret")
+    target = parse_url("https://h.example/rooms/Gespr%C3%A4ch%201.wav?sig=secret")
     assert target.shown == "https://h.example/rooms/Gespr%C3%A4ch%201.wav"
     assert target.label == "Gespräch 1.wav"
     assert "secret" not in repr(target)
-    assert parse("https://h.example/").label == "h.example"
-    assert parse("https://h/" + "a" * 5000).label == "a" * 1024
+    assert parse_url("https://h.example/").label == "h.example"
+    assert parse_url("https://h/" + "a" * 5000).label == "a" * 1024
 
 
 def test_missing_name_is_distinguished_from_a_dns_failure(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -189,11 +189,11 @@ def test_missing_name_is_distinguished_from_a_dns_failure(monkeypatch: pytest.Mo
 
         monkeypatch.setattr(socket, "getaddrinfo", failing)
         with pytest.raises(UnresolvedError) as unresolved:
-            Gate().admit(parse("http://media.example/"))
+            Gate().admit(parse_url("http://media.example/"))
         assert unresolved.value.surely is surely
         assert unresolved.value.code == "download_failed"
     with pytest.raises(UnresolvedError):
-        resolving().admit(parse("http://media.example/"))
+        resolving().admit(parse_url("http://media.example/"))
 
 
 def test_networks_addresses_and_hosts_can_be_allowed() -> None:

@@ -1,4 +1,4 @@
-"""The ledger is locked, or gone for a while: 503 for clients, nothing thrown away, and everything goes on by itself."""
+"""The database is locked, or gone for a while: 503 for clients, nothing thrown away, and everything goes on by itself."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def refused(answer: requests.Response) -> None:
     assert int(answer.headers["Retry-After"]) > 0 and "database" in answer.json()["message"]
 
 
-def test_fault_8_ledger_locked_a_finished_result_is_kept_until_it_can_be_written(tmp_path: Path) -> None:
+def test_fault_8_database_locked_a_finished_result_is_kept_until_it_can_be_written(tmp_path: Path) -> None:
     with faulty(tmp_path) as service:
         service.start()
         order = service.order("align", HOLD)
