@@ -22,7 +22,7 @@ class ImpatientService(Service):
 
     def start_web(self) -> None:
         self.web = self._start("gunicorn", "-c", "gunicorn.conf.py", "tests.app.server.impatient:app", log="web.log")
-        until(self._alive, "web answers", patience=60)
+        until(self.alive, "web answers", patience=60)
 
 
 @pytest.fixture(scope="module")
