@@ -41,7 +41,7 @@ def main(
     fetching = Downloader(loaded)
     fetching.start()
     try:
-        Supervisor(loaded, served, alone=held is not None, serve=serve, lease_seconds=lease_seconds).run()
+        Supervisor(loaded, served, is_only_supervisor=held is not None, serve=serve, lease_seconds=lease_seconds).run()
     finally:
         fetching.stop()
         scheduler.shutdown(wait=False)

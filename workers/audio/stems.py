@@ -127,10 +127,10 @@ def open_stems(
 def describe_stems(folder: Path) -> list[StemFile]:
     """The files of a finished folder."""
     paths = sorted(folder.iterdir())
-    return [{"name": p.name, "stem": p.stem, "size": p.stat().st_size, "sha256": _sha256(p)} for p in paths]
+    return [{"name": p.name, "stem": p.stem, "size": p.stat().st_size, "sha256": _hash_file(p)} for p in paths]
 
 
-def _sha256(path: Path) -> str:
+def _hash_file(path: Path) -> str:
     digest = hashlib.sha256()
     with path.open("rb") as file:
         while chunk := file.read(CHUNK):

@@ -80,10 +80,10 @@ def execute(run: Run[Params], pipeline: Pipeline[Any]) -> Outcome | Failure:
         if isinstance(verdict, Failure) and verdict.code == OUT_OF_MEMORY:
             log.warning("task %s: out of memory, running once more with less", run.job.uuid)
             run.models.free(*KEPT)
-            verdict = _attempt(_with_less(run), pipeline)
+            verdict = _attempt(_halve_batch(run), pipeline)
         return replace(verdict, duration=time.monotonic() - started)
     finally:
-        if _offloads(run.params):
+        if _is_offloaded(run.params):
             run.models.free(*pipeline.MODEL_KINDS)
 
 
@@ -101,18 +101,18 @@ def _attempt(run: Run[Params], pipeline: Pipeline[Any]) -> Outcome | Failure:
         return Failure(failed.code, failed.message, run.warnings, 0.0, run.facts)
 
 
-def _offloads(params: Params) -> bool:
+def _is_offloaded(params: Params) -> bool:
     return isinstance(params, TranscriptionParams | BgmSeparationParams) and params.enable_offload
 
 
-def _with_less(run: Run[Params]) -> Run[Params]:
+def _halve_batch(run: Run[Params]) -> Run[Params]:
     """Make a run of the same job with half the batch, where its kind of task has one."""
     params, warnings = run.params, list(run.warnings)
     if isinstance(params, TranscriptionParams) and params.batch_size > 1:
         batch = params.batch_size // 2
         warnings.append(f"Memory ran out with batch_size {params.batch_size}; {batch} was used instead.")
         params = replace(params, batch_size=batch)
-    return run.again(replace(run.job, params=params, warnings=warnings))
+    return run.for_last_attempt(replace(run.job, params=params, warnings=warnings))
 
 
 def to_speech_error(error: Exception) -> SpeechError:

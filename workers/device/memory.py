@@ -27,21 +27,21 @@ class Heap:
         self._process = psutil.Process()
         self._trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # glibc only
         self._not_before = clock()
-        self._smallest = self._resident()
+        self._smallest = self._read_resident()
 
     def trim_grown(self) -> bool:
         """Trim if the process is ``GROWTH`` larger than its minimum since the last trim.
 
         Return whether it did.
         """
-        began, resident = self._clock(), self._resident()
+        began, resident = self._clock(), self._read_resident()
         self._smallest = min(self._smallest, resident)
         if self._trim is None or resident - self._smallest < GROWTH or began < self._not_before:
             return False
         self._trim(0)
         ended = self._clock()
-        self._not_before, self._smallest = ended + PAUSE * (ended - began), self._resident()
+        self._not_before, self._smallest = ended + PAUSE * (ended - began), self._read_resident()
         return True
 
-    def _resident(self) -> int:
+    def _read_resident(self) -> int:
         return int(self._process.memory_info().rss)

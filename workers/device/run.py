@@ -50,11 +50,11 @@ class Run(Generic[P_co]):
     def params(self) -> P_co:
         return self.job.params
 
-    def again(self: Run[P], job: Job[P]) -> Run[P]:
+    def for_last_attempt(self: Run[P], job: Job[P]) -> Run[P]:
         """Make the last run of ``job``, after this one ran out of memory."""
         return Run(job, self.slot, self.settings, self.models, self._send, self._clock, last=True)
 
-    def must_end(self, error: Exception) -> bool:
+    def must_raise(self, error: Exception) -> bool:
         """Whether an optional stage must raise ``error``, because the device needs attention first."""
         return cuda_errors.is_sticky(error) or (cuda_errors.is_out_of_memory(error) and not self.last)
 
@@ -68,7 +68,7 @@ class Run(Generic[P_co]):
         if self._clock() - self._reported >= REPORT_SECONDS:
             self._report(self._from + (self._until - self._from) * min(1.0, max(0.0, fraction)))
 
-    def learn(self, **facts: Any) -> None:
+    def add_facts(self, **facts: Any) -> None:
         """Note columns of the row, such as ``language``; the next report sends them."""
         self.facts.update(facts)
 

@@ -102,7 +102,7 @@ class WarmModels:
     def _load_whisper(self, name: str, compute_type: str) -> Any:
         from faster_whisper import WhisperModel
 
-        folder = self._whisper_folder(name)
+        folder = self._find_whisper(name)
         started = self._clock()
         try:
             model = WhisperModel(
@@ -120,14 +120,16 @@ class WarmModels:
         log.info("loaded whisper %s (%s) in %.1f s", name, compute_type, self._clock() - started)
         return model
 
-    def _whisper_folder(self, name: str) -> Path:
+    def _find_whisper(self, name: str) -> Path:
         """The folder of ``name``'s weights, downloaded into models/ when it is not there yet."""
         place = whisper_models(self._settings).get(name)
         if place is None:
             raise SpeechError("model_not_available", f"Whisper model {name!r} is not among those this server allows.")
-        return find_folder(place, self._settings) or self._fetched(Model(WHISPER, name, place), self._advice(name))
+        return find_folder(place, self._settings) or self._find_or_fetch(
+            Model(WHISPER, name, place), self._explain_missing(name)
+        )
 
-    def _fetched(self, model: Model, advice: str) -> Path:
+    def _find_or_fetch(self, model: Model, advice: str) -> Path:
         """Where the model lies, downloaded when it is not on disk; without internet, no time is lost on asking for it."""
         here = find_on_disk(model, self._settings)
         if here is not None:
@@ -139,7 +141,7 @@ class WarmModels:
             log.warning("download of %s failed: %s", model.name, error.message)
             raise SpeechError("model_not_available", advice) from error
 
-    def _advice(self, name: str) -> str:
+    def _explain_missing(self, name: str) -> str:
         return (
             f"Whisper model {name!r} is not on this machine and could not be downloaded. Connect the machine to the model "
             f"hub, or put a CTranslate2 model into {self._settings.models.path / name}, or set whisper.model_size in "
@@ -154,7 +156,7 @@ class WarmModels:
         if place is None:
             raise SpeechError("model_not_available", say)
         wanted = Model(ALIGN, f"{ALIGN}:{language}", place)
-        folder = find_folder(place, self._settings) or self._fetched(wanted, say)
+        folder = find_folder(place, self._settings) or self._find_or_fetch(wanted, say)
         if bundle_file(wanted) is not None and not hub.is_intact(folder):  # torch loads it without looking at checksums
             damaged = f"The alignment model for language {language!r} is damaged. Remove {folder} on the server."
             raise SpeechError("model_not_available", damaged)
@@ -186,7 +188,7 @@ class WarmModels:
     def _load_separator(self, name: str) -> Any:
         from workers.models import demucs as loader
 
-        folder = self._separator_folder(name)
+        folder = self._find_separator(name)
         chosen = demucs_repo.choose_model(folder, name)
         if chosen is None:
             say = f"{folder} holds no demucs model, or several: bgm_separation.models must call one by its own name."
@@ -204,7 +206,7 @@ class WarmModels:
         log.info("loaded demucs %s on %s in %.1f s", name, device, self._clock() - started)
         return separator
 
-    def _separator_folder(self, name: str) -> Path:
+    def _find_separator(self, name: str) -> Path:
         """The folder of ``name``'s weights, downloaded into models/ when it is not there yet."""
         place = separation_models(self._settings).get(name)
         if place is None:
@@ -216,7 +218,7 @@ class WarmModels:
             f"bgm_separation.model_size in config.yaml to a model that is there."
         )
         wanted = Model(SEPARATE, f"{SEPARATE}:{name}", place)
-        return find_folder(place, self._settings) or self._fetched(wanted, advice)
+        return find_folder(place, self._settings) or self._find_or_fetch(wanted, advice)
 
 
 def choose_compute_type(asked: str, device: str) -> str:

@@ -13,11 +13,11 @@ from demucs.hf import load_safetensors_model
 
 def load(folder: Path, name: str, device: str) -> Any:
     """The separator of ``name`` in ``folder``: a repo of .th files, or the hub's bag of .safetensors."""
-    kind = _OfTheHub if any(folder.glob("*.safetensors")) else Separator
+    kind = _HubSeparator if any(folder.glob("*.safetensors")) else Separator
     return kind(name, repo=folder, device=device, shifts=0)  # shifts are random, results shall not be
 
 
-class _OfTheHub(Separator):  # type: ignore[misc]
+class _HubSeparator(Separator):  # type: ignore[misc]
     """A Separator of demucs 4.1 for this format, which demucs itself asks the hub for at each load."""
 
     def _load_model(self) -> None:

@@ -23,7 +23,7 @@ def load(settings: Settings, device: str) -> Any:
         from whisperx.diarize import DiarizationPipeline
 
     own = find_folder(settings.diarization.model, settings)
-    folder = own or _from_the_hub(settings)
+    folder = own or _find_or_fetch(settings)
     patches.keep_pyannote_offline(own is None)  # what came from the hub is complete
     try:
         pipeline = DiarizationPipeline(
@@ -42,23 +42,23 @@ def load(settings: Settings, device: str) -> Any:
     return pipeline
 
 
-def _from_the_hub(settings: Settings) -> Path:
+def _find_or_fetch(settings: Settings) -> Path:
     """The folder of a model of the hub's, downloaded into models/ when it is not there yet."""
     model = diarization_model(settings)
     try:
         return find_on_disk(model, settings) or hub.fetch(model, settings)
     except SpeechError as error:
         log.warning("no diarization by %s: %s", model.place, error.message)
-        raise SpeechError("model_not_available", _advice(settings, error)) from error
+        raise SpeechError("model_not_available", _explain_missing(settings, error)) from error
 
 
-def _advice(settings: Settings, error: Exception) -> str:
+def _explain_missing(settings: Settings, error: Exception) -> str:
     name = settings.diarization.model
     accept = f"Accept the conditions on {' and '.join(list_consent_pages(diarization_model(settings)))}"
     if not settings.hf_token:
         say = f"the model {name} asks for a Hugging Face token, and the server has none."
         return f"{say} {accept} and set HF_TOKEN on the server."
-    if _refused(error):
+    if _is_refused(error):
         return (
             f"Hugging Face refused the model {name} to the server's HF_TOKEN. {accept} with the account of that token, "
             f"or set another HF_TOKEN on the server."
@@ -70,7 +70,7 @@ def _advice(settings: Settings, error: Exception) -> str:
     )
 
 
-def _refused(error: BaseException | None) -> bool:
+def _is_refused(error: BaseException | None) -> bool:
     """Whether the hub answered that this token may not have the model."""
     while error is not None:
         if getattr(getattr(error, "response", None), "status_code", None) in (401, 403, 404):

@@ -62,12 +62,12 @@ def fetch(model: Model, settings: Settings) -> Path:
     """
     bundle, repo = bundle_file(model), hub_repository(model)
     if bundle is not None:
-        return _explained(model, settings, lambda: _fetch_bundle(bundle, settings))
+        return _retry_and_explain(model, settings, lambda: _fetch_bundle(bundle, settings))
     if repo is None:
-        raise _sentence(f"{model.place!r} is neither a folder in {settings.models.path} nor a name on any hub.")
+        raise _make_error(f"{model.place!r} is neither a folder in {settings.models.path} nor a name on any hub.")
     for part in list_parts(model):
         fetch(part, settings)
-    return _explained(model, settings, lambda: _fetch_repository(repo, model.kind, settings))
+    return _retry_and_explain(model, settings, lambda: _fetch_repository(repo, model.kind, settings))
 
 
 def _fetch_repository(repo: str, kind: str, settings: Settings) -> Path:
@@ -86,7 +86,7 @@ def _fetch_bundle(name: str, settings: Settings) -> Path:
     target = settings.models.path / name
     if target.exists():
         if not is_intact(target):
-            raise _damaged(target)
+            raise _remove_damaged(target)
         return target
     with _lock(settings.models.path / LOCKS / f"{name}.lock"):
         if not target.exists():  # another process may have fetched it while this one waited
@@ -98,7 +98,7 @@ def _download_bundle(target: Path) -> None:
     part = target.with_name(f"{target.name}.part")
     size = _fetch_file(hub_names.BUNDLES_URL + target.name, part)
     if size not in (None, part.stat().st_size) or not is_intact(part):
-        raise _damaged(part)
+        raise _remove_damaged(part)
     with part.open("rb") as file:
         sync_file(file)
     part.rename(target)
@@ -148,12 +148,12 @@ def is_intact(file: Path) -> bool:
         return True
     try:
         with zipfile.ZipFile(file) as archive:
-            return _fills(archive, file) and archive.testzip() is None
+            return _spans_file(archive, file) and archive.testzip() is None
     except (zipfile.BadZipFile, zlib.error, EOFError):
         return False
 
 
-def _fills(archive: zipfile.ZipFile, file: Path) -> bool:
+def _spans_file(archive: zipfile.ZipFile, file: Path) -> bool:
     """Whether the archive, which PyTorch writes without a comment, starts and ends where the file does."""
     if min((member.header_offset for member in archive.infolist()), default=-1) != 0:
         return False
@@ -162,31 +162,31 @@ def _fills(archive: zipfile.ZipFile, file: Path) -> bool:
         return content.read(len(END_RECORD)) == END_RECORD
 
 
-def _wanted_whisper(listed: list[str]) -> list[str]:
+def _select_whisper(listed: list[str]) -> list[str]:
     return [name for name in listed if name in WHISPER_FILES]
 
 
-def _wanted_aligner(listed: list[str]) -> list[str]:
+def _select_aligner(listed: list[str]) -> list[str]:
     """The settings and one set of weights, of this folder alone: training leaves checkpoints in others."""
     top = [name for name in listed if "/" not in name]
     sets = [[name for name in top if name.startswith(start) and name.endswith(end)] for start, end in WEIGHTS]
     return [name for name in top if name.endswith((".json", ".txt"))] + next(filter(None, sets), [])
 
 
-def _wanted_separator(listed: list[str]) -> list[str]:
+def _select_separator(listed: list[str]) -> list[str]:
     return [name for name in listed if "/" not in name and name.endswith((".yaml", ".safetensors"))]
 
 
-def _wanted_pipeline(listed: list[str]) -> list[str]:
+def _select_pipeline(listed: list[str]) -> list[str]:
     return [name for name in listed if name.endswith((".yaml", ".bin", ".npz", ".safetensors"))]
 
 
 WANTED: dict[str, Callable[[list[str]], list[str]]] = {
-    WHISPER: _wanted_whisper,
-    ALIGN: _wanted_aligner,
-    SEPARATE: _wanted_separator,
-    DIARIZE: _wanted_pipeline,
-    NETWORK: _wanted_pipeline,
+    WHISPER: _select_whisper,
+    ALIGN: _select_aligner,
+    SEPARATE: _select_separator,
+    DIARIZE: _select_pipeline,
+    NETWORK: _select_pipeline,
 }
 
 
@@ -205,17 +205,17 @@ def _check_blob(file: Path) -> None:
         return
     if actual != blob.name:
         file.unlink()
-        raise _damaged(blob)
+        raise _remove_damaged(blob)
 
 
-def _damaged(file: Path) -> SpeechError:
+def _remove_damaged(file: Path) -> SpeechError:
     file.unlink()
-    return _sentence(
+    return _make_error(
         f"{file.name} is damaged: its size or checksum is wrong. It has been removed; pull the model again."
     )
 
 
-def _explained(model: Model, settings: Settings, get: Callable[[], Path]) -> Path:
+def _retry_and_explain(model: Model, settings: Settings, get: Callable[[], Path]) -> Path:
     """Call ``get``, again where a connection breaks; raise anything else as a SpeechError with advice."""
     import requests
     from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
@@ -226,23 +226,23 @@ def _explained(model: Model, settings: Settings, get: Callable[[], Path]) -> Pat
         except requests.exceptions.ChunkedEncodingError:
             log.warning("connection lost while downloading %s; %d more attempts", model.name, again)
         except LocalEntryNotFoundError as error:  # before its parents, which it shares with the next two
-            raise _sentence(_unreachable(model, error.__cause__ or error)) from error
+            raise _make_error(_explain_unreachable(model, error.__cause__ or error)) from error
         except HfHubHTTPError as error:
-            raise _sentence(_refused(model, settings, error)) from error
+            raise _make_error(_explain_refusal(model, settings, error)) from error
         except (requests.RequestException, ConnectionError) as error:  # the latter: HF_HUB_OFFLINE
-            raise _sentence(_unreachable(model, error)) from error
+            raise _make_error(_explain_unreachable(model, error)) from error
         except OSError as error:
-            raise _sentence(f"{model.name} cannot be stored in {settings.models.path}: {error}.") from error
-    raise _sentence(
+            raise _make_error(f"{model.name} cannot be stored in {settings.models.path}: {error}.") from error
+    raise _make_error(
         f"The connection was lost {TRIES} times. What was received is kept; pull {model.name} again to go on."
     )
 
 
-def _sentence(text: str) -> SpeechError:
+def _make_error(text: str) -> SpeechError:
     return SpeechError("model_not_available", text)
 
 
-def _refused(model: Model, settings: Settings, error: Any) -> str:
+def _explain_refusal(model: Model, settings: Settings, error: Any) -> str:
     """What the hub's refusal asks of the operator. Gated models answer 401 without a token, 403 without consent."""
     from huggingface_hub.errors import GatedRepoError, RepositoryNotFoundError
 
@@ -256,7 +256,7 @@ def _refused(model: Model, settings: Settings, error: Any) -> str:
     return f"{page} answered with status {status}; try again later."
 
 
-def _unreachable(model: Model, error: BaseException) -> str:
+def _explain_unreachable(model: Model, error: BaseException) -> str:
     source = hub_url() if bundle_file(model) is None else hub_names.BUNDLES_URL
     return (
         f"{source} cannot be reached ({type(error).__name__}). "

@@ -23,7 +23,7 @@ def run(run: Run[TranscriptionParams]) -> tuple[str, str]:
     run.enter("decode", until=DECODED)
     samples = decode(run)
     seconds = len(samples) / SAMPLE_RATE
-    run.learn(audio_duration=round(seconds, 3))
+    run.add_facts(audio_duration=round(seconds, 3))
 
     before_speakers = UNDIARIZED if params.is_diarize else 1.0
     speech = samples

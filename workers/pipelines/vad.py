@@ -16,7 +16,7 @@ def run(run: Run[VadParams]) -> tuple[str, str]:
     """Return "json" and the stretches of speech. Raises SpeechError."""
     run.enter("decode", until=DECODED)
     samples = decode(run)
-    run.learn(audio_duration=round(len(samples) / SAMPLE_RATE, 3))
+    run.add_facts(audio_duration=round(len(samples) / SAMPLE_RATE, 3))
 
     run.enter("vad", until=1.0)
     found = detect_speech(samples, run.params, advance=run.advance)

@@ -38,7 +38,7 @@ def align(segments: list[Segment], samples: Samples, aligner: Any, decode: Decod
     for done, segment in enumerate(segments, 1):
         # decoders put their timestamps too tight now and then: once more with all the room up to the neighbours
         spans = [(segment["start"], segment["end"]), (min(segment["start"], bounds[done - 1]), bounds[done])]
-        tries = (_sentences(segment, span, samples, model, metadata, decode, run) for span in spans)
+        tries = (_align_segment(segment, span, samples, model, metadata, decode, run) for span in spans)
         sentences = next(filter(None, tries), [])
         without += not sentences
         aligned += sentences or [segment]
@@ -48,7 +48,7 @@ def align(segments: list[Segment], samples: Samples, aligner: Any, decode: Decod
     return aligned
 
 
-def _sentences(
+def _align_segment(
     segment: Segment,
     span: tuple[float, float],
     samples: Samples,
@@ -64,26 +64,26 @@ def _sentences(
     try:
         found = whisperx.alignment.align(piece, model, metadata, samples, run.slot.device)["segments"]
     except Exception as error:  # whatever the aligner trips over, the transcript is worth more than its word times
-        if run.must_end(error):
+        if run.must_raise(error):
             raise
         log.exception("alignment of %.2f–%.2f s failed", *span)
         return []
     found = [sentence for sentence in found if sentence["words"]]
     shares = share_tokens(segment["tokens"], [sentence["text"] for sentence in found], decode)
-    return [_sentence(segment, sentence, tokens) for sentence, tokens in zip(found, shares, strict=True)]
+    return [_make_sentence(segment, sentence, tokens) for sentence, tokens in zip(found, shares, strict=True)]
 
 
-def _sentence(parent: Segment, aligned: dict[str, Any], tokens: list[int]) -> Segment:
+def _make_sentence(parent: Segment, aligned: dict[str, Any], tokens: list[int]) -> Segment:
     child = copy(parent)
     child["text"] = aligned["text"].strip()
     child["start"] = finite_or(aligned["start"], parent["start"])
     child["end"] = finite_or(aligned["end"], parent["end"])
     child["tokens"] = tokens
-    child["words"] = [_word(word, child) for word in aligned["words"]]
+    child["words"] = [_make_word(word, child) for word in aligned["words"]]
     return child
 
 
-def _word(aligned: dict[str, Any], segment: Segment) -> Word:
+def _make_word(aligned: dict[str, Any], segment: Segment) -> Word:
     return Word(
         word=aligned["word"],
         start=float(aligned.get("start", segment["start"])),
@@ -96,10 +96,10 @@ def _word(aligned: dict[str, Any], segment: Segment) -> Word:
 def share_tokens(tokens: list[int], texts: list[str], decode: Decode) -> list[list[int]]:
     """Divide ``tokens`` among ``texts``, which together are what they decode to; white space does not count."""
     shares: list[list[int]] = [[] for _ in texts]
-    ends = [_letters(" ".join(texts[: number + 1])) for number in range(len(texts))]
+    ends = [_count_letters(" ".join(texts[: number + 1])) for number in range(len(texts))]
     text = 0
     for count, token in enumerate(tokens):
-        before = _letters(decode(tokens[:count]))
+        before = _count_letters(decode(tokens[:count]))
         while text < len(texts) - 1 and before >= ends[text]:
             text += 1
         if texts:
@@ -107,5 +107,5 @@ def share_tokens(tokens: list[int], texts: list[str], decode: Decode) -> list[li
     return shares
 
 
-def _letters(text: str) -> int:
+def _count_letters(text: str) -> int:
     return len("".join(text.split()))

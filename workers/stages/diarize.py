@@ -29,15 +29,15 @@ def diarize(segments: list[Segment], samples: Samples, decode: Decode, run: Run[
     the embeddings of the voices become the ``speaker_embeddings`` of the run.
     """
     if not segments:  # silence, or no speech
-        _keep({}, run)
+        _store_embeddings({}, run)
         return segments
     try:
-        turns, embeddings = _turns(samples, run)
+        turns, embeddings = _find_turns(samples, run)
     except SpeechError as error:
         run.warn(f"No speakers are named: {error.message}")
         return segments
     except Exception as error:  # the libraries may fail on unusual recordings; the transcript stays
-        if run.must_end(error):
+        if run.must_raise(error):
             raise
         log.exception("task %s: diarization failed", run.job.uuid)
         run.warn(f"No speakers are named: diarization failed on this recording ({type(error).__name__}).")
@@ -45,12 +45,12 @@ def diarize(segments: list[Segment], samples: Samples, decode: Decode, run: Run[
     finally:
         if run.settings.diarization.enable_offload:
             run.models.free("diarize")
-    _keep(embeddings, run)
+    _store_embeddings(embeddings, run)
     _check_speaker_count({str(speaker) for speaker in turns["speaker"]}, run)
     return speakers.assign_speakers(segments, turns, decode)
 
 
-def _turns(samples: Samples, run: Run[DiarizationOptions]) -> tuple[Any, Embeddings]:
+def _find_turns(samples: Samples, run: Run[DiarizationOptions]) -> tuple[Any, Embeddings]:
     """Return whisperx's table of turns (start, end, speaker) and the speakers' embeddings."""
     params = run.params
     bounds = {"num_speakers": params.num_speakers}
@@ -70,7 +70,7 @@ def _turns(samples: Samples, run: Run[DiarizationOptions]) -> tuple[Any, Embeddi
     }
 
 
-def _keep(embeddings: Embeddings, run: Run[DiarizationOptions]) -> None:
+def _store_embeddings(embeddings: Embeddings, run: Run[DiarizationOptions]) -> None:
     if run.params.speaker_embeddings:
         run.speaker_embeddings = to_json(embeddings)
 

@@ -44,12 +44,12 @@ def separate_to_files(run: Run[SeparationOptions]) -> list[StemFile]:
     """
     with media.open_recording(run) as recording:
         separator = run.models.separator(run.params.uvr_model_size)
-        with _files(run, recording, separator) as writers:
-            for piece in _stems(run, recording, separator):
+        with _open_files(run, recording, separator) as writers:
+            for piece in _separate_pieces(run, recording, separator):
                 for name, writer in writers.items():
                     writer.write(piece[name])
-    run.learn(audio_duration=round(recording.seconds, 3))
-    return describe_stems(_folder(run))
+    run.add_facts(audio_duration=round(recording.seconds, 3))
+    return describe_stems(_locate_stems(run))
 
 
 def separate_vocals(run: Run[SeparationOptions], keep: bool) -> Samples:
@@ -57,9 +57,9 @@ def separate_vocals(run: Run[SeparationOptions], keep: bool) -> Samples:
     try:
         with media.open_recording(run) as recording:
             separator = run.models.separator(run.params.uvr_model_size)
-            speech = _Speech(separator, recording.declared)
-            with _files(run, recording, separator) if keep else contextlib.nullcontext({}) as writers:
-                for piece in _stems(run, recording, separator):
+            speech = _SpeechBuffer(separator, recording.declared)
+            with _open_files(run, recording, separator) if keep else contextlib.nullcontext({}) as writers:
+                for piece in _separate_pieces(run, recording, separator):
                     speech.add(piece[VOCALS])
                     for name, writer in writers.items():
                         writer.write(piece[name])
@@ -69,14 +69,14 @@ def separate_vocals(run: Run[SeparationOptions], keep: bool) -> Samples:
             run.models.free("separate")
 
 
-def _files(
+def _open_files(
     run: Run[SeparationOptions], recording: media.Recording, separator: Any
 ) -> AbstractContextManager[dict[str, StemWriter]]:
     for claim_no in range(1, run.job.claim_no):  # files left by a crash of the machine
         remove_stems(stems_folder(run.settings.cache.path, run.job.uuid, claim_no))
     rate, channels = separator.samplerate, separator.audio_channels
     _check_space(run, (recording.declared or 0.0) * rate * channels * BYTES_PER_SAMPLE * len(STEMS))
-    return open_stems(_folder(run), STEMS, run.params.stem_format, rate, channels)
+    return open_stems(_locate_stems(run), STEMS, run.params.stem_format, rate, channels)
 
 
 def _check_space(run: Run[SeparationOptions], needed: float) -> None:
@@ -86,17 +86,19 @@ def _check_space(run: Run[SeparationOptions], needed: float) -> None:
         )
 
 
-def _folder(run: Run[SeparationOptions]) -> Path:
+def _locate_stems(run: Run[SeparationOptions]) -> Path:
     return stems_folder(run.settings.cache.path, run.job.uuid, run.job.claim_no)
 
 
-def _stems(run: Run[SeparationOptions], recording: media.Recording, separator: Any) -> Iterator[dict[str, Sound]]:
+def _separate_pieces(
+    run: Run[SeparationOptions], recording: media.Recording, separator: Any
+) -> Iterator[dict[str, Sound]]:
     """Yield both stems in pieces, each of shape (channels, samples)."""
     rate, overlap = separator.samplerate, int(OVERLAP_SECONDS * separator.samplerate)
-    separator.update_parameter(segment=_segment_seconds(run, separator.model))
+    separator.update_parameter(segment=_choose_segment_seconds(run, separator.model))
     blocks = recording.blocks(rate, separator.audio_channels)
     parts = (
-        (_separated(window, separator, _Progress(run, recording, window.shape[1] / rate)), last)
+        (_separate_window(window, separator, _Progress(run, recording, window.shape[1] / rate)), last)
         for window, last in split_windows(blocks, int(WINDOW_SECONDS * rate), overlap)
     )
     for both in join_windows(parts, overlap):
@@ -119,7 +121,7 @@ class _Progress:
             self._run.advance((self._from + window * self._seconds) / self._total)
 
 
-def _separated(window: Sound, separator: Any, progress: _Progress) -> Sound:
+def _separate_window(window: Sound, separator: Any, progress: _Progress) -> Sound:
     """(2, channels, samples): vocals, and all other sources together."""
     samples = window.shape[1]
     missing = max(
@@ -134,7 +136,7 @@ def _separated(window: Sound, separator: Any, progress: _Progress) -> Sound:
     return both
 
 
-def _segment_seconds(run: Run[SeparationOptions], model: Any) -> float:
+def _choose_segment_seconds(run: Run[SeparationOptions], model: Any) -> float:
     """The input of one model call: ``segment_size``, at most what the model takes."""
     parts = list(getattr(model, "models", [model]))
     own: float = min(LONGEST_SEGMENT_SECONDS, *(float(part.segment) for part in parts))
@@ -147,7 +149,7 @@ def _segment_seconds(run: Run[SeparationOptions], model: Any) -> float:
     return float(min(asked, own))
 
 
-class _Speech:
+class _SpeechBuffer:
     """Convert pieces of a stem to 16 kHz mono for speech models."""
 
     def __init__(self, separator: Any, seconds: float | None) -> None:

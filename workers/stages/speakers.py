@@ -27,8 +27,8 @@ def assign_speakers(segments: list[Segment], turns: Any, decode: Decode) -> list
         segment["speaker"] = segment["speaker"] or find_nearest(segment["start"], segment["end"], intervals)
         for word in segment["words"]:
             word["speaker"] = word["speaker"] or find_nearest(word["start"], word["end"], intervals)
-        _follow(segment)
-    return [part for segment in segments for part in _split(segment, decode)]
+        _fill_unplaced(segment)
+    return [part for segment in segments for part in _split_by_speaker(segment, decode)]
 
 
 def find_nearest(start: float, end: float, turns: list[Turn]) -> str:
@@ -36,44 +36,44 @@ def find_nearest(start: float, end: float, turns: list[Turn]) -> str:
     return min(turns, key=lambda turn: max(turn[0] - end, start - turn[1], 0.0))[2]
 
 
-def _follow(segment: Segment) -> None:
+def _fill_unplaced(segment: Segment) -> None:
     """Words that alignment could not place span the whole segment: theirs is the speaker of the word before, or after."""
     words = segment["words"]
-    placed = [word for word in words if _placed(word, segment)]
+    placed = [word for word in words if _is_placed(word, segment)]
     speaker = placed[0]["speaker"] if placed else segment["speaker"]
     for word in words:
-        if _placed(word, segment):
+        if _is_placed(word, segment):
             speaker = word["speaker"]
         word["speaker"] = speaker
 
 
-def _placed(word: Word, segment: Segment) -> bool:
+def _is_placed(word: Word, segment: Segment) -> bool:
     return len(segment["words"]) == 1 or (word["start"], word["end"]) != (segment["start"], segment["end"])
 
 
-def _split(segment: Segment, decode: Decode) -> list[Segment]:
+def _split_by_speaker(segment: Segment, decode: Decode) -> list[Segment]:
     """One segment per run of words of one speaker; a segment without words stays whole."""
     runs = [list(words) for _, words in itertools.groupby(segment["words"], key=lambda word: word["speaker"])]
     if len(runs) < 2:
         segment["speaker"] = runs[0][0]["speaker"] if runs else segment["speaker"]
         return [segment]
-    texts = _cut(segment["text"], runs)
+    texts = _cut_text(segment["text"], runs)
     shares = share_tokens(segment["tokens"], texts, decode)
-    parts = [_part(segment, *of_one) for of_one in zip(runs, texts, shares, strict=True)]
+    parts = [_make_part(segment, *of_one) for of_one in zip(runs, texts, shares, strict=True)]
     parts[0]["start"], parts[-1]["end"] = segment["start"], segment["end"]
     return parts
 
 
-def _part(segment: Segment, words: list[Word], text: str, tokens: list[int]) -> Segment:
+def _make_part(segment: Segment, words: list[Word], text: str, tokens: list[int]) -> Segment:
     part = copy(segment)
-    placed = [word for word in words if _placed(word, segment)] or words
+    placed = [word for word in words if _is_placed(word, segment)] or words
     part["start"] = min(word["start"] for word in placed)
     part["end"] = max(word["end"] for word in placed)
     part["text"], part["tokens"], part["words"], part["speaker"] = text, tokens, words, words[0]["speaker"]
     return part
 
 
-def _cut(text: str, runs: list[list[Word]]) -> list[str]:
+def _cut_text(text: str, runs: list[list[Word]]) -> list[str]:
     """``text`` before the first word of each run; the words alone where they do not all stand in it."""
     cuts, at = [], 0
     for words in runs:

@@ -61,9 +61,9 @@ def transcribe(samples: Samples, model: Any, run: Run[TranscriptionParams]) -> t
     windows = choose_windows(samples, params)
     if not windows:
         return [], params.lang
-    language = _language(samples[int(windows[0][0] * SAMPLE_RATE) :], model, run)
-    run.learn(language=language)
-    decode = _sequential if params.batch_size == 1 else _batched
+    language = _choose_language(samples[int(windows[0][0] * SAMPLE_RATE) :], model, run)
+    run.add_facts(language=language)
+    decode = _decode_sequential if params.batch_size == 1 else _decode_batched
     try:
         segments = list(decode(samples, windows, model, language, run))
     except ValueError as error:  # faster-whisper raises it for prompts and tokens that do not fit the model
@@ -76,7 +76,7 @@ def is_alignable(language: str | None, params: WhisperOptions) -> bool:
     return bool(params.word_timestamps and not (params.is_translate and language != "en"))
 
 
-def _language(samples: Samples, model: Any, run: Run[TranscriptionParams]) -> str:
+def _choose_language(samples: Samples, model: Any, run: Run[TranscriptionParams]) -> str:
     params = run.params
     asked = params.lang
     if not model.model.is_multilingual:
@@ -99,9 +99,9 @@ def _language(samples: Samples, model: Any, run: Run[TranscriptionParams]) -> st
     return asked
 
 
-def _options(model: Any, language: str, run: Run[TranscriptionParams]) -> dict[str, Any]:
+def _make_options(model: Any, language: str, run: Run[TranscriptionParams]) -> dict[str, Any]:
     params = run.params
-    _check_room(model, params)
+    _check_token_limits(model, params)
     beyond = [token for token in params.suppress_tokens if token >= model.hf_tokenizer.get_vocab_size()]
     if beyond:
         raise ValueError(f"suppress_tokens names {beyond[0]}, which is not in its vocabulary")
@@ -113,7 +113,7 @@ def _options(model: Any, language: str, run: Run[TranscriptionParams]) -> dict[s
     }
 
 
-def _check_room(model: Any, params: WhisperOptions) -> None:
+def _check_token_limits(model: Any, params: WhisperOptions) -> None:
     """Refuse prompts and token limits that do not fit the decoder's context, before anything is decoded."""
     context = model.max_length
     most = {"initial_prompt": context // 2 - 1, "hotwords": context // 4, "prefix": context // 4}
@@ -129,11 +129,11 @@ def _check_room(model: Any, params: WhisperOptions) -> None:
         raise ValueError(f"max_new_tokens is {params.max_new_tokens}, and at most {room} fit beside the prompt")
 
 
-def _batched(
+def _decode_batched(
     samples: Samples, windows: Windows, model: Any, language: str, run: Run[TranscriptionParams]
 ) -> Iterable[Segment]:
     pipeline = BatchedInferencePipeline(model)
-    options = _options(model, language, run)
+    options = _make_options(model, language, run)
     size = run.params.batch_size
     for done in range(0, len(windows), size):  # one batch per call bounds the memory for features
         clips = [{"start": start, "end": end} for start, end in windows[done : done + size]]
@@ -146,11 +146,11 @@ def _batched(
             without_timestamps=is_alignable(language, run.params),
             **options,
         )
-        yield from (_segment(segment) for segment in decoded if not _silent(segment, run.params))
+        yield from (_make_segment(segment) for segment in decoded if not _is_silent(segment, run.params))
         run.advance((done + len(clips)) / len(windows))
 
 
-def _sequential(
+def _decode_sequential(
     samples: Samples, windows: Windows, model: Any, language: str, run: Run[TranscriptionParams]
 ) -> Iterable[Segment]:
     params = run.params
@@ -161,10 +161,10 @@ def _sequential(
         word_timestamps=params.hallucination_silence_threshold is not None,
         clip_timestamps=[time for window in windows for time in window] if params.vad_filter else "0",
         **{name: getattr(params, name) for name in SEQUENTIAL_OPTIONS},
-        **_options(model, language, run),
+        **_make_options(model, language, run),
     )
     for segment in decoded:
-        yield _segment(segment)
+        yield _make_segment(segment)
         run.advance(segment.end * SAMPLE_RATE / len(samples))
 
 
@@ -174,13 +174,13 @@ def list_temperatures(first: float) -> list[float]:
     return [first, *(round(first + TEMPERATURE_STEP * step, 6) for step in range(1, steps + 1))]
 
 
-def _silent(segment: Any, params: WhisperOptions) -> bool:
+def _is_silent(segment: Any, params: WhisperOptions) -> bool:
     """Whisper's rule for silence (Radford et al. 2022, section 4.5), which the batched pipeline omits."""
     unlikely = segment.avg_logprob < params.log_prob_threshold
     return bool(segment.no_speech_prob > params.no_speech_threshold and unlikely)
 
 
-def _segment(decoded: Any) -> Segment:
+def _make_segment(decoded: Any) -> Segment:
     return Segment(
         id=0,
         start=finite_or(decoded.start),

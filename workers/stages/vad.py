@@ -34,12 +34,12 @@ def detect_speech(
     """
     longest = min(longest, options.max_speech_duration_s)
     load_silero().advance = advance
-    found = get_speech_timestamps(samples, _silero_options(options, longest))
+    found = get_speech_timestamps(samples, _make_silero_options(options, longest))
     times = [(stretch["start"] / SAMPLE_RATE, stretch["end"] / SAMPLE_RATE) for stretch in found]
-    return [piece for start, end in times if end > start for piece in _cut(start, end, longest)]
+    return [piece for start, end in times if end > start for piece in _split_evenly(start, end, longest)]
 
 
-def _silero_options(options: VadOptions, longest: float) -> faster_whisper.vad.VadOptions:
+def _make_silero_options(options: VadOptions, longest: float) -> faster_whisper.vad.VadOptions:
     """Translate the options. faster-whisper cuts long speech in pauses, but too finely where padding fills most of it."""
     padding = 2 * options.speech_pad_ms / 1000
     return faster_whisper.vad.VadOptions(
@@ -51,7 +51,7 @@ def _silero_options(options: VadOptions, longest: float) -> faster_whisper.vad.V
     )
 
 
-def _cut(start: float, end: float, longest: float) -> Intervals:
+def _split_evenly(start: float, end: float, longest: float) -> Intervals:
     """Equal pieces of at most ``longest`` seconds."""
     count = max(1, math.ceil((end - start) / longest - 1e-9))
     times = [start + (end - start) * number / count for number in range(count)] + [end]
@@ -67,9 +67,9 @@ class Silero:
 
     def __call__(self, samples: Samples) -> Probabilities:
         """How probable speech is in each window of 32 ms; ``samples`` fill whole windows."""
-        return np.concatenate(list(self._blocks(samples)))
+        return np.concatenate(list(self._run_blocks(samples)))
 
-    def _blocks(self, samples: Samples) -> Iterator[Probabilities]:
+    def _run_blocks(self, samples: Samples) -> Iterator[Probabilities]:
         hidden = cell = np.zeros((1, 1, 128), np.float32)
         before = np.zeros(CONTEXT, np.float32)
         for start in range(0, len(samples), BLOCK):

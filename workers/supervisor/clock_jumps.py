@@ -28,7 +28,7 @@ class ClockWatch:
         """What the clocks said at the last look, in the order in which they were given."""
         return self._readings[:-1]
 
-    def look(self) -> float:
+    def measure_jump(self) -> float:
         """Compare the clocks; the seconds by which one has jumped forward since the last look, 0 when none has."""
         before, self._readings = self._readings, self._read()
         passed = self._readings[-1] - before[-1]
@@ -39,7 +39,7 @@ class ClockWatch:
         self._jumped_at, self._jump = self._readings[-1], jump + still
         return jump
 
-    def trusted(self, ttl: float) -> bool:
+    def is_trusted(self, ttl: float) -> bool:
         """Whether what looks ``ttl`` seconds old has that age: after a jump, only once as much time has really passed."""
         return self._readings[-1] - self._jumped_at >= min(ttl, self._jump)
 

@@ -18,8 +18,13 @@ NAME_LENGTH = 40
 
 def make_name(role: str = "supervisor") -> str:
     """A name nobody else has had or will have; at most 128 characters."""
-    parts = [platform.node()[:NAME_LENGTH].replace("/", "_") or UNKNOWN, _boot(), _namespace(), str(os.getpid())]
-    return "/".join([*parts, _start_time(os.getpid()) or UNKNOWN, role, uuid.uuid4().hex[:8]])
+    parts = [
+        platform.node()[:NAME_LENGTH].replace("/", "_") or UNKNOWN,
+        _read_boot_id(),
+        _read_namespace(),
+        str(os.getpid()),
+    ]
+    return "/".join([*parts, _read_start_time(os.getpid()) or UNKNOWN, role, uuid.uuid4().hex[:8]])
 
 
 def is_provably_dead(holder: str) -> bool:
@@ -29,26 +34,26 @@ def is_provably_dead(holder: str) -> bool:
         number = int(pid)
     except ValueError:
         return False
-    if UNKNOWN in (boot, start) or UNKNOWN in (_boot(), _namespace()):
+    if UNKNOWN in (boot, start) or UNKNOWN in (_read_boot_id(), _read_namespace()):
         return False
     # another boot id may be another machine's: its lease tells
-    if boot != _boot() or namespace != _namespace():
+    if boot != _read_boot_id() or namespace != _read_namespace():
         return False
-    return _start_time(number) != start
+    return _read_start_time(number) != start
 
 
-def _boot() -> str:
+def _read_boot_id() -> str:
     return _read("sys/kernel/random/boot_id").strip()[:8] or UNKNOWN
 
 
-def _namespace() -> str:
+def _read_namespace() -> str:
     try:
         return str((PROC / "self/ns/pid").stat().st_ino)
     except OSError:
         return UNKNOWN
 
 
-def _start_time(pid: int) -> str:
+def _read_start_time(pid: int) -> str:
     """Clock ticks from boot to the start of ``pid``; empty when there is no such process, or it is only not yet reaped."""
     state, *fields = _read(f"{pid}/stat").rpartition(")")[2].split() or [""]
     return "" if state in ("", "Z", "X") else fields[18]

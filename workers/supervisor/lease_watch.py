@@ -22,22 +22,22 @@ class LeaseWatch:
     """
 
     def __init__(
-        self, alone: bool, clock: Callable[[], float] = time.monotonic, seconds: float = LEASE_SECONDS
+        self, is_only_supervisor: bool, clock: Callable[[], float] = time.monotonic, seconds: float = LEASE_SECONDS
     ) -> None:
-        self._alone = alone
+        self._is_only_supervisor = is_only_supervisor
         self._seconds = seconds
         self._clock = clock
         self._since: dict[Lease, float] = {}
         self._last_look = clock()
 
-    def lost(self, held: Iterable[Lease]) -> list[Lease]:
+    def find_lost(self, held: Iterable[Lease]) -> list[Lease]:
         """Those of ``held``, which is all that others hold now, that nobody works on any more."""
         now = self._clock()
         if now - self._last_look > BLINK_SECONDS:
             self._since.clear()  # we were stopped, or the database was away: nobody could be seen renewing
         self._last_look = now
         self._since = {lease: self._since.get(lease, now) for lease in held}
-        return [lease for lease, since in self._since.items() if now - since > self._seconds or self._dead(lease)]
+        return [lease for lease, since in self._since.items() if now - since > self._seconds or self._is_dead(lease)]
 
-    def _dead(self, lease: Lease) -> bool:
-        return self._alone or is_provably_dead(lease.claim.holder)
+    def _is_dead(self, lease: Lease) -> bool:
+        return self._is_only_supervisor or is_provably_dead(lease.claim.holder)

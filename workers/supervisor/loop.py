@@ -56,7 +56,7 @@ class Supervisor:
         self,
         settings: Settings,
         slots: list[Slot],
-        alone: bool,
+        is_only_supervisor: bool,
         clock: Callable[[], float] = time.monotonic,
         serve: Callable[..., None] = main.serve,
         lease_seconds: float = LEASE_SECONDS,
@@ -65,7 +65,7 @@ class Supervisor:
         self._settings = settings
         self._clock = clock
         self._watch = Watch()
-        self._leases = LeaseWatch(alone, clock, lease_seconds)
+        self._leases = LeaseWatch(is_only_supervisor, clock, lease_seconds)
         self._pool = Pool(settings, slots, clock, serve)
         self._unsettled: list[tuple[Claim, Verdict]] = []
         self._stop_by: float | None = None
@@ -84,12 +84,12 @@ class Supervisor:
             signal.signal(number, self.stop)
         log.info("supervisor %s serves %s", self.name, self._pool)
         try:
-            while not self._drained():
+            while not self._is_drained():
                 self._tick()
         finally:
-            self._end()
+            self._shut_down()
 
-    def _drained(self) -> bool:
+    def _is_drained(self) -> bool:
         if self._stop_by is None:
             return False
         busy = self._unsettled or any(process.claim for process in self._pool.processes)
@@ -97,24 +97,24 @@ class Supervisor:
 
     def _tick(self) -> None:
         if self._stop_by is None:
-            self._pool.fill()
+            self._pool.start_due()
         self._pool.wait(TICK_SECONDS)
         for process in list(self._pool.processes):
             died = not process.process.is_alive()  # asked first: what it said before it died still counts
-            for message in process.messages():
-                self._hear(process, message)
+            for message in process.read_messages():
+                self._handle(process, message)
             if died:
-                self._bury(process)
-            elif (failure := process.overdue()) is not None:
+                self._remove_dead(process)
+            elif (failure := process.check_deadline()) is not None:
                 self._give_up(process, failure)
         if self._clock() >= self._database_again:
             with self._survive_outage():
                 self._serve_database()
 
-    def _hear(self, process: DeviceProcess, message: Message) -> None:
+    def _handle(self, process: DeviceProcess, message: Message) -> None:
         match message:
             case Ready():
-                self._pool.started(process)
+                self._pool.mark_ready(process)
                 self._next_beat = self._next_look = 0.0
                 log.info("%s ready after %.1f s", process.name, self._clock() - process.started)
             case Progress():
@@ -122,7 +122,7 @@ class Supervisor:
             case Outcome() | Failure() if process.claim is not None:
                 self._unsettled.append((process.claim, message))
                 process.release()
-                if (resident := process.too_large()) is not None:
+                if (resident := process.read_excess_memory()) is not None:
                     self._pool.replace(process, f"{resident} MB resident, more than workers.max_rss")
 
     def _report(self, process: DeviceProcess, message: Progress) -> None:
@@ -140,11 +140,11 @@ class Supervisor:
                         raise
                     log.exception("task %s: its progress cannot be written", process.claim.uuid)
 
-    def _bury(self, process: DeviceProcess) -> None:
+    def _remove_dead(self, process: DeviceProcess) -> None:
         """Remove a dead process. Its task returns to the queue, and counts one loss if the process had begun it."""
-        cause = process.cause_of_death()
-        claim, job, begun = process.claim, process.job, process.begun
-        self._pool.bury(process, cause)
+        cause = process.describe_exit()
+        claim, job, begun = process.claim, process.job, process.has_begun
+        self._pool.remove_dead(process, cause)
         self._next_beat = 0.0
         if claim is not None and job is not None:
             say = f"The process that ran this task died ({cause}). The recording may need more memory than there is."
@@ -159,7 +159,7 @@ class Supervisor:
         if process.ready:
             self._pool.replace(process, failure.code)
         else:
-            self._pool.bury(process, failure.message)
+            self._pool.remove_dead(process, failure.message)
         self._next_beat = 0.0
 
     @contextlib.contextmanager
@@ -181,7 +181,7 @@ class Supervisor:
         self._settle_all()
         if self._watch.has_changed() or settled or self._clock() >= self._next_look:
             self._next_look = self._clock() + LOOK_SECONDS
-            self._end_lost()
+            self._kill_unheld()
             if self._stop_by is None:
                 self._dispatch()
 
@@ -203,15 +203,15 @@ class Supervisor:
     def _beat(self) -> None:
         """Send the heartbeat, renew our leases, take over the tasks of dead supervisors."""
         self._next_beat = self._clock() + BEAT_SECONDS
-        heartbeats.record_heartbeat(self.name, self._pool.states())
+        heartbeats.record_heartbeat(self.name, self._pool.describe_devices())
         running = [process.claim for process in self._pool.processes if process.claim is not None]
         ended = [claim for claim, _ in self._unsettled]
         known = {(claim.uuid, claim.claim_no) for claim in [*running, *ended]}
         if leases.renew(self.name) > len(known):  # the answer to a claim was lost: no process runs what we hold
             requeue_unknown(self._settings, self.name, known)
-        take_over_lost(self._settings, self._leases.lost(leases.list_other_leases(self.name)))
+        take_over_lost(self._settings, self._leases.find_lost(leases.list_other_leases(self.name)))
 
-    def _end_lost(self) -> None:
+    def _kill_unheld(self) -> None:
         """Kill processes whose task was cancelled, deleted or taken over: its result would be discarded.
 
         A process inside a model call reacts neither to a signal nor to its Pipe.
@@ -226,7 +226,7 @@ class Supervisor:
 
     def _dispatch(self) -> None:
         for process in self._pool.processes:
-            if not process.idle:
+            if not process.is_idle:
                 continue
             row = tasks.claim(self.name)
             if row is None:
@@ -247,14 +247,14 @@ class Supervisor:
         params, warnings = parse_params(row.task_type, row.params), json.loads(row.warnings)
         return Job(row.uuid, row.claim_no, row.task_type, params, warnings, str(source))
 
-    def _end(self) -> None:
+    def _shut_down(self) -> None:
         """Give back what still runs before any idle process is waited for: the time that a stop may take is limited."""
         self._unsettled += [(claim, None) for claim in self._pool.kill_busy()]
         with self._survive_outage():
             database.connect(reuse_if_open=True)
             self._settle_all()
             heartbeats.remove_worker(self.name)
-        self._pool.end(self._hurried)
+        self._pool.stop(self._hurried)
         log.info("supervisor %s stopped", self.name)
 
 

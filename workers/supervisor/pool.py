@@ -42,13 +42,13 @@ class Pool:
     def __str__(self) -> str:
         return ", ".join(f"{slot.device}-{slot.number}" for slot in self._failed_starts)
 
-    def fill(self) -> None:
+    def start_due(self) -> None:
         """Start the processes that are due; after two failed starts without preloading models."""
         for slot, due in list(self._vacant.items()):
             if self._clock() >= due:
                 del self._vacant[slot]
                 if self._failed_starts[slot] >= STARTS_WITH_MODELS and slot not in self._bare:
-                    log.error("%s starts without models from now on", _device(slot))
+                    log.error("%s starts without models from now on", _format_name(slot))
                     self._bare.add(slot)
                 preload = self._settings.workers.preload and slot not in self._bare
                 self.processes.append(DeviceProcess(slot, self._settings, preload, self._clock, self._serve))
@@ -57,7 +57,7 @@ class Pool:
         """Wait until a process sends something or dies, at most ``seconds``."""
         wait([waited for p in self.processes for waited in (p.connection, p.process.sentinel)], seconds)
 
-    def started(self, process: DeviceProcess) -> None:
+    def mark_ready(self, process: DeviceProcess) -> None:
         """Note that a process is ready, and forget earlier failures of its slot."""
         self._failed_starts[process.slot] = 0
         self._causes.pop(process.slot, None)
@@ -69,7 +69,7 @@ class Pool:
         self._vacant[process.slot] = 0.0
         log.info("%s is replaced: %s", process.name, why)
 
-    def bury(self, process: DeviceProcess, cause: str) -> None:
+    def remove_dead(self, process: DeviceProcess, cause: str) -> None:
         """Remove a process that died or hangs; if it never was ready, the next one starts later."""
         process.kill()
         self.processes.remove(process)
@@ -80,15 +80,15 @@ class Pool:
         self._vacant[process.slot] = self._clock() + pause
         log.error("%s died (%s); a new one starts in %.0f s", process.name, cause, pause)
 
-    def states(self) -> list[dict[str, Any]]:
+    def describe_devices(self) -> list[dict[str, Any]]:
         """For the heartbeat: what each slot is doing; ``down`` where processes die before they are ready, with the cause."""
-        states = [_state(p.slot, p.state, p.process.pid) for p in self.processes] + [
-            _state(slot, "starting", None) for slot in self._vacant
+        states = [_describe_slot(p.slot, p.state, p.process.pid) for p in self.processes] + [
+            _describe_slot(slot, "starting", None) for slot in self._vacant
         ]
         for slot, failed in self._failed_starts.items():
             if failed:
-                states = [state for state in states if state["device"] != _device(slot)]
-                states.append(_state(slot, "down", None) | {"cause": self._causes[slot]})
+                states = [state for state in states if state["device"] != _format_name(slot)]
+                states.append(_describe_slot(slot, "down", None) | {"cause": self._causes[slot]})
         return states
 
     def kill_busy(self) -> list[Claim]:
@@ -97,9 +97,9 @@ class Pool:
         self._kill(busy)
         return [process.claim for process in busy if process.claim is not None]
 
-    def end(self, hurried: bool) -> None:
+    def stop(self, hurried: bool) -> None:
         """Kill all processes; unless ``hurried``, idle ones get GOODBYE_SECONDS together to end by themselves."""
-        leaving = [] if hurried else [process for process in self.processes if process.idle]
+        leaving = [] if hurried else [process for process in self.processes if process.is_idle]
         for process in leaving:
             process.hang_up()
         deadline = time.monotonic() + GOODBYE_SECONDS
@@ -116,9 +116,9 @@ class Pool:
             process.kill()
 
 
-def _state(slot: Slot, state: str, pid: int | None) -> dict[str, Any]:
-    return {"device": _device(slot), "pid": pid, "state": state}
+def _describe_slot(slot: Slot, state: str, pid: int | None) -> dict[str, Any]:
+    return {"device": _format_name(slot), "pid": pid, "state": state}
 
 
-def _device(slot: Slot) -> str:
+def _format_name(slot: Slot) -> str:
     return f"{slot.device}-{slot.number}"

@@ -56,11 +56,11 @@ class DeviceProcess:
         self._assigned = self._spent_loading = self._hours = 0.0
 
     @property
-    def idle(self) -> bool:
+    def is_idle(self) -> bool:
         return self.ready and self.claim is None and self.process.is_alive()
 
     @property
-    def begun(self) -> bool:
+    def has_begun(self) -> bool:
         """Whether it has reported anything about its job."""
         return self.stage is not None
 
@@ -78,14 +78,14 @@ class DeviceProcess:
     def release(self) -> None:
         self.claim = self.job = self.stage = None
 
-    def messages(self) -> list[Message]:
+    def read_messages(self) -> list[Message]:
         """Return what has arrived completely, without waiting."""
         arrived: list[Message] = self._inbox.read()
         for message in arrived:
-            self._note(message)
+            self._record(message)
         return arrived
 
-    def _note(self, message: Message) -> None:
+    def _record(self, message: Message) -> None:
         match message:
             case Ready():
                 self.ready, self._loading_since = True, None
@@ -97,7 +97,7 @@ class DeviceProcess:
             case Progress(facts=facts):
                 self._hours = facts.get("audio_duration", 0.0) / SCALED_SECONDS
 
-    def overdue(self) -> Failure | None:
+    def check_deadline(self) -> Failure | None:
         """Return a Failure once loading a model, or the task as a whole, takes too long."""
         now, warnings = self._clock(), self.job.warnings if self.job else []
         if self._loading_since is not None:
@@ -111,7 +111,7 @@ class DeviceProcess:
         say = f"The task took longer than {allowed:.0f} s (workers.task_timeout) in stage {self.stage}."
         return Failure("timeout", say, warnings, now - self._assigned, {})
 
-    def too_large(self) -> int | None:
+    def read_excess_memory(self) -> int | None:
         """Return its resident memory in MB if that is more than ``workers.max_rss``."""
         if not self._limits.max_rss:
             return None
@@ -131,7 +131,7 @@ class DeviceProcess:
         """End the Pipe, upon which an idle process ends by itself."""
         self.connection.close()
 
-    def cause_of_death(self) -> str:
+    def describe_exit(self) -> str:
         code = self.process.exitcode
         if code == main.DEVICE_LOST:
             return "an error of the device that only a new process clears"

@@ -37,13 +37,13 @@ def start_purge(cache: Cache, tasks: Tasks) -> BackgroundScheduler:
 def _run(cache: Cache, tasks: Tasks, watch: ClockWatch) -> None:
     """One round on a connection of this thread's own; what fails is logged by APScheduler and tried again next time."""
     with database.connection_context():
-        if jump := watch.look():
+        if jump := watch.measure_jump():
             log.warning("a clock jumped ahead by %.0f s: nothing is purged before its time has really passed", jump)
         at, files_at = watch.readings
-        finished = purge_finished(cache, at) if watch.trusted(cache.ttl) else 0
-        old = watch.trusted(max(cache.ttl, ABANDONED_SECONDS))
+        finished = purge_finished(cache, at) if watch.is_trusted(cache.ttl) else 0
+        old = watch.is_trusted(max(cache.ttl, ABANDONED_SECONDS))
         abandoned = purge_abandoned(cache, now=lambda: files_at) if old else 0
-        forgotten = delete_expired(cache, tasks, at) if watch.trusted(tasks.ttl) else 0
+        forgotten = delete_expired(cache, tasks, at) if watch.is_trusted(tasks.ttl) else 0
     if finished or abandoned or forgotten:
         say = "purged the files of %d finished tasks and %d abandoned uploads; forgot %d tasks"
         log.info(say, finished, abandoned, forgotten)
@@ -76,17 +76,17 @@ def purge_abandoned(cache: Cache, now: Callable[[], float] = time.time) -> int:
     """Remove uploads that stopped an hour (or ``cache.ttl``, if longer) ago, folders of no task, remains of folders."""
     before = now() - max(cache.ttl, ABANDONED_SECONDS)
     incoming = [path for path in (cache.path / INCOMING).glob("*") if path.suffix in (PART, TRASH)]
-    old = [path for path in incoming if _older(path, before)]
+    old = [path for path in incoming if _is_older(path, before)]
     for path in old:
         shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
-    orphans = [path for path in cache.path.iterdir() if _is_task_folder(path) and _older(path, before)]
+    orphans = [path for path in cache.path.iterdir() if _is_task_folder(path) and _is_older(path, before)]
     orphans = [folder for folder in orphans if not retention.keeps_files(folder.name)]
     for folder in orphans:
         remove_folder(cache.path, folder.name)
     return len(old) + len(orphans)
 
 
-def _older(path: Path, moment: float) -> bool:
+def _is_older(path: Path, moment: float) -> bool:
     try:
         return path.stat().st_mtime < moment
     except FileNotFoundError:  # an upload that has just been completed

@@ -232,5 +232,5 @@ def test_english_only_models_say_what_they_cannot_do(
 ) -> None:
     english = SimpleNamespace(model=SimpleNamespace(is_multilingual=False))
     run = make_run(SAMPLE, **params)
-    assert transcribe._language(np.zeros(16_000, np.float32), english, run) == "en"
+    assert transcribe._choose_language(np.zeros(16_000, np.float32), english, run) == "en"
     assert run.warnings == [f"{word} has no effect: model mini supports English only"]

@@ -44,7 +44,7 @@ def turns(models: WarmModels, mini: Settings, parameters: Callable[..., Transcri
     heard = {}
     for name in NAMES:
         samples = recordings.speech(recording(name)).astype(np.float32) / 32768
-        table, _ = diarize._turns(samples, run)
+        table, _ = diarize._find_turns(samples, run)
         heard[name] = [(row.start, row.end, row.speaker) for row in table.itertuples()]
     return heard
 
