@@ -124,7 +124,7 @@ def test_fault_13_after_a_cuda_error_the_process_is_replaced(service: FaultyServ
     task = service.finished(posted(service))
     assert (task["status"], task["attempt"], task["warnings"]) == ("COMPLETED", 2, [])
     assert service.device_process().pid != process.pid
-    service.says("error of the device that only a new process clears")
+    service.says("unrecoverable device error")
 
 
 def test_unforeseen_error_fails_its_task_at_once_and_the_process_stays(service: FaultyService) -> None:

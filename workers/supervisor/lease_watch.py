@@ -1,6 +1,7 @@
-"""Find tasks whose supervisor is gone, by no clock but our own: a lease is over when it has not been renewed before our eyes.
+"""Find tasks whose supervisor has died.
 
-The times in the database are never compared with a clock: a clock that jumps a day must not make anybody's work look abandoned.
+A lease is lost if this process has not seen it renewed for 30 s. The times in the database are not compared with a clock:
+a clock that jumps must not make running tasks look abandoned.
 """
 
 from __future__ import annotations
@@ -12,13 +13,13 @@ from app.core.db.leases import Lease
 from app.core.db.tasks import LEASE_SECONDS
 from workers.supervisor.identity import is_provably_dead
 
-BLINK_SECONDS = 15.0
+BLINK_SECONDS = 15.0  # after a longer gap between two calls, start to watch again
 
 
 class LeaseWatch:
-    """What others hold, and for how long each lease has stood still.
+    """The leases of other supervisors and their last renewal.
 
-    ``alone``: nobody else can serve this database, so whoever holds something in it is dead.
+    ``is_only_supervisor``: no other supervisor can use this database, so all other holders are dead.
     """
 
     def __init__(
@@ -31,10 +32,13 @@ class LeaseWatch:
         self._last_look = clock()
 
     def find_lost(self, held: Iterable[Lease]) -> list[Lease]:
-        """Those of ``held``, which is all that others hold now, that nobody works on any more."""
+        """Return the leases in ``held`` that are lost.
+
+        ``held`` must contain all leases of other supervisors.
+        """
         now = self._clock()
         if now - self._last_look > BLINK_SECONDS:
-            self._since.clear()  # we were stopped, or the database was away: nobody could be seen renewing
+            self._since.clear()  # this process was stopped, or the database unavailable: renewals may have been missed
         self._last_look = now
         self._since = {lease: self._since.get(lease, now) for lease in held}
         return [lease for lease, since in self._since.items() if now - since > self._seconds or self._is_dead(lease)]
