@@ -1,4 +1,4 @@
-"""Return freed memory to the system while a task runs.
+"""Return freed memory to the system during a task.
 
 glibc's malloc keeps free memory that lies below a block in use, and a batch's small result often lies above the batch's
 large buffers. Half an hour of audio left 3.4 GB of holes around 0.35 GB in use; ``malloc_trim`` returns their pages.
@@ -30,9 +30,9 @@ class Heap:
         self._smallest = self._read_resident()
 
     def trim_grown(self) -> bool:
-        """Trim if the process is ``GROWTH`` larger than its minimum since the last trim.
+        """Trim if the process has grown by ``GROWTH``.
 
-        Return whether it did.
+        Growth is measured from the minimum since the last trim. Returns whether it trimmed.
         """
         began, resident = self._clock(), self._read_resident()
         self._smallest = min(self._smallest, resident)

@@ -143,7 +143,7 @@ def test_missing_aligner_costs_word_times_and_a_warning(
     monkeypatch.setattr("workers.models.cache.WarmModels.aligner", missing)
     segments, run = transcribed(SAMPLE)
     assert text(segments) and all(segment["words"] == [] for segment in segments)
-    assert run.warnings == ["The words have no times: There is no alignment model."]
+    assert run.warnings == ["No word timestamps: There is no alignment model."]
 
 
 def test_broken_aligner_costs_word_times_and_a_warning(
