@@ -1,4 +1,4 @@
-"""Find, fetch and keep the models of one device process: loaded once, warm until something else needs their room."""
+"""Load the models of a device process and keep them loaded."""
 
 from __future__ import annotations
 
@@ -34,12 +34,16 @@ from workers.models import hub
 
 log = logging.getLogger(__name__)
 
+# models kept loaded, by kind; a task of another language or size replaces the least recently used one
 KEPT = {"whisper": 1, "align": 2, "separate": 1, "diarize": 1}
-MISSING_SECONDS = 60.0
+MISSING_SECONDS = 60.0  # a model that failed to load is not tried again for so long
 
 
 class WarmModels:
-    """The models of one device process, by kind and key; the least recently used of a kind makes room for a new one."""
+    """A cache of loaded models, by kind and key.
+
+    When a kind is full, its least recently used model is freed.
+    """
 
     def __init__(
         self,
@@ -51,25 +55,37 @@ class WarmModels:
         self._slot = slot
         self._settings = settings
         self._clock = clock
-        self._tell = tell  # the model that is being loaded, then None
+        self._tell = tell  # called with the model's name before loading, with None after it
         self._kept: dict[str, OrderedDict[Any, Any]] = {kind: OrderedDict() for kind in KEPT}
         self._missing: dict[tuple[str, Any], tuple[float, SpeechError]] = {}
 
     def whisper(self, name: str, compute_type: str) -> Any:
-        """A faster_whisper.WhisperModel. Raises SpeechError model_not_available, saying what to do."""
+        """Get a faster_whisper.WhisperModel.
+
+        Raises SpeechError model_not_available, with advice.
+        """
         return self._get("whisper", (name, compute_type), lambda: self._load_whisper(name, compute_type))
 
     def aligner(self, language: str) -> tuple[Any, dict[str, Any]]:
-        """whisperx's (model, metadata) for ``language``. Raises SpeechError model_not_available."""
+        """Get whisperx's (model, metadata) for ``language``.
+
+        Raises SpeechError model_not_available, with advice.
+        """
         model: tuple[Any, dict[str, Any]] = self._get("align", language, lambda: self._load_aligner(language))
         return model
 
     def diarizer(self) -> Any:
-        """whisperx's DiarizationPipeline. Raises SpeechError model_not_available, saying what to do."""
+        """Get whisperx's DiarizationPipeline.
+
+        Raises SpeechError model_not_available, with advice.
+        """
         return self._get("diarize", self._settings.diarization.model, self._load_diarizer)
 
     def separator(self, name: str) -> Any:
-        """A demucs.api.Separator that has vocals among its stems. Raises SpeechError model_not_available, saying what to do."""
+        """Get a demucs.api.Separator with a vocals stem.
+
+        Raises SpeechError model_not_available, with advice.
+        """
         return self._get("separate", name, lambda: self._load_separator(name))
 
     def free(self, *kinds: str) -> None:
@@ -86,7 +102,7 @@ class WarmModels:
         since, error = self._missing.get((kind, key), (float("-inf"), None))
         if error is not None and self._clock() - since < MISSING_SECONDS:
             raise error
-        while len(kept) >= KEPT[kind]:
+        while len(kept) >= KEPT[kind]:  # before loading: both together may not fit into memory
             kept.popitem(last=False)
             collect_garbage()
         self._tell(f"{kind} {key[0] if isinstance(key, tuple) else key}")
@@ -121,16 +137,22 @@ class WarmModels:
         return model
 
     def _find_whisper(self, name: str) -> Path:
-        """The folder of ``name``'s weights, downloaded into models/ when it is not there yet."""
+        """Return the folder of ``name``, downloading it if missing."""
         place = whisper_models(self._settings).get(name)
         if place is None:
-            raise SpeechError("model_not_available", f"Whisper model {name!r} is not among those this server allows.")
+            raise SpeechError(
+                "model_not_available",
+                f"Whisper model {name!r} is not allowed on this server. Choose another model_size.",
+            )
         return find_folder(place, self._settings) or self._find_or_fetch(
             Model(WHISPER, name, place), self._explain_missing(name)
         )
 
     def _find_or_fetch(self, model: Model, advice: str) -> Path:
-        """Where the model lies, downloaded when it is not on disk; without internet, no time is lost on asking for it."""
+        """Return the path of a model, downloading it if missing.
+
+        A model on disk is used without asking the hub, which would take time without internet access.
+        """
         here = find_on_disk(model, self._settings)
         if here is not None:
             return here
@@ -157,7 +179,9 @@ class WarmModels:
             raise SpeechError("model_not_available", say)
         wanted = Model(ALIGN, f"{ALIGN}:{language}", place)
         folder = find_folder(place, self._settings) or self._find_or_fetch(wanted, say)
-        if bundle_file(wanted) is not None and not hub.is_intact(folder):  # torch loads it without looking at checksums
+        if bundle_file(wanted) is not None and not hub.is_intact(
+            folder
+        ):  # torch does not verify the checksums when it loads it
             damaged = f"The alignment model for language {language!r} is damaged. Remove {folder} on the server."
             raise SpeechError("model_not_available", damaged)
         try:
@@ -170,10 +194,10 @@ class WarmModels:
                 )
         except Exception as error:
             cuda_errors.reraise_device_error(error)
-            log.warning("the aligner for %s in %s cannot be loaded: %s", language, folder, error)
-            broken = f"The alignment model for language {language!r} is broken; the server's log says more."
+            log.warning("alignment model for %s in %s cannot be loaded: %s", language, folder, error)
+            broken = f"The alignment model for language {language!r} is broken; see the server log."
             raise SpeechError("model_not_available", broken) from error
-        log.info("loaded aligner for %s", language)
+        log.info("loaded alignment model for %s", language)
         return model
 
     def _load_diarizer(self) -> Any:
@@ -191,7 +215,9 @@ class WarmModels:
         folder = self._find_separator(name)
         chosen = demucs_repo.choose_model(folder, name)
         if chosen is None:
-            say = f"{folder} holds no demucs model, or several: bgm_separation.models must call one by its own name."
+            say = (
+                f"{folder} contains no demucs model, or several. In bgm_separation.models, use the name of one of them."
+            )
             raise SpeechError("model_not_available", say)
         device = choose_separation_device(self._settings.bgm_separation, self._slot)
         started = self._clock()
@@ -202,15 +228,15 @@ class WarmModels:
             log.warning("separation model %s in %s: %s", name, folder, error)
             raise SpeechError("model_not_available", f"Separation model {name!r} cannot be loaded: {error}") from error
         if "vocals" not in separator.model.sources:
-            raise SpeechError("model_not_available", f"Separation model {name!r} has no stem called vocals.")
+            raise SpeechError("model_not_available", f"Separation model {name!r} has no vocals stem.")
         log.info("loaded demucs %s on %s in %.1f s", name, device, self._clock() - started)
         return separator
 
     def _find_separator(self, name: str) -> Path:
-        """The folder of ``name``'s weights, downloaded into models/ when it is not there yet."""
+        """Return the folder of ``name``, downloading it if missing."""
         place = separation_models(self._settings).get(name)
         if place is None:
-            say = f"Separation model {name!r} is not among those this server allows."
+            say = f"Separation model {name!r} is not allowed on this server. Choose another uvr_model_size."
             raise SpeechError("model_not_available", say)
         advice = (
             f"Separation model {name!r} is not on this machine and could not be downloaded. Connect the machine to the "
@@ -222,7 +248,10 @@ class WarmModels:
 
 
 def choose_compute_type(asked: str, device: str) -> str:
-    """``asked`` where the device can do it; else the best it can: float16 on a GPU, int8 on a CPU, float32 at last."""
+    """Return ``asked`` if the device supports it, else the best.
+
+    That is float16 on a GPU and int8 on a CPU; float32 works on both.
+    """
     import ctranslate2
 
     supported = ctranslate2.get_supported_compute_types(device)
@@ -233,9 +262,10 @@ def choose_compute_type(asked: str, device: str) -> str:
 
 
 def collect_garbage() -> None:
-    """Collect garbage, hand cached device memory back to the driver, and spare what remains from later collections.
+    """Collect garbage and return cached memory to the GPU driver.
 
-    The libraries hold half a million objects: walking them again would cost every task a quarter of a second.
+    The remaining objects are frozen, so that later collections skip them: the libraries hold half a million objects, which
+    would cost every task a quarter of a second.
     """
     gc.unfreeze()
     gc.collect()
