@@ -34,11 +34,11 @@ def main(
     loaded = settings.load()
     loaded.cache.path.mkdir(parents=True, exist_ok=True)
     served = slots.list_slots(loaded.workers)
-    for slot in served:
+    for slot in served:  # raises SettingsError now, instead of failing each task
         slots.choose_separation_device(loaded.bgm_separation, slot)
     connection.connect(loaded.db_url, DATABASE_PATIENCE, prepare)
     held = lock.acquire_lock()
-    if held is not None:
+    if held is not None:  # no other process can be downloading: free the claims of a crashed one
         downloads.release_all()
     scheduler = purge.start_purge(loaded.cache, loaded.tasks)
     fetching = Downloader(loaded)

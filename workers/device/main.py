@@ -52,7 +52,7 @@ def serve(connection: Connection, slot: Slot, settings: Settings, supervisor: in
     _set_threads(slot)
     if preload:
         _preload(models, slot, settings)
-    collect_garbage()
+    collect_garbage()  # also freezes what was imported, so that no task pays for scanning it
     heap = Heap()
 
     def tell(progress: Progress) -> None:
@@ -63,7 +63,7 @@ def serve(connection: Connection, slot: Slot, settings: Settings, supervisor: in
     while True:
         try:
             job: Job[Params] = connection.recv()
-        except EOFError:
+        except EOFError:  # the supervisor has closed the Pipe, or died
             return
         verdict = execute(Run(job, slot, settings, models, tell), pipelines[job.task_type])
         heap.trim_grown()  # before the supervisor gets the verdict and checks workers.max_rss
@@ -95,6 +95,7 @@ def execute(run: Run[Params], pipeline: Pipeline[Any]) -> Outcome | Failure:
             verdict = _attempt(_halve_batch(run), pipeline)
         return replace(verdict, duration=time.monotonic() - started)
     finally:
+        # after a failure, too: the next task may need the memory
         if _is_offloaded(run.params):
             run.models.free(*pipeline.MODEL_KINDS)
 

@@ -45,7 +45,7 @@ class Run(Generic[P_co]):
         self._clock = clock
         self._stage = ""
         self._from = self._until = 0.0
-        self._reported = float("-inf")
+        self._reported = float("-inf")  # the first report is never held back
 
     @property
     def params(self) -> P_co:

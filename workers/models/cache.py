@@ -185,14 +185,14 @@ class WarmModels:
             damaged = f"The alignment model for language {language!r} is damaged. Remove {folder} on the server."
             raise SpeechError("model_not_available", damaged)
         try:
-            with contextlib.redirect_stdout(sys.stderr):
+            with contextlib.redirect_stdout(sys.stderr):  # whisperx prints to standard output
                 model: tuple[Any, dict[str, Any]] = load_align_model(
                     language,
                     self._slot.device,
                     model_name=place if bundle_file(wanted) else str(folder),
                     model_dir=str(self._settings.models.path),
                 )
-        except Exception as error:
+        except Exception as error:  # transformers and torchaudio raise many types for damaged files
             cuda_errors.reraise_device_error(error)
             log.warning("alignment model for %s in %s cannot be loaded: %s", language, folder, error)
             broken = f"The alignment model for language {language!r} is broken; see the server log."
@@ -267,9 +267,10 @@ def collect_garbage() -> None:
     The remaining objects are frozen, so that later collections skip them: the libraries hold half a million objects, which
     would cost every task a quarter of a second.
     """
-    gc.unfreeze()
+    gc.unfreeze()  # models that have been freed since are garbage now
     gc.collect()
     gc.freeze()
+    # if nothing has imported torch yet, there is no memory to return
     torch = sys.modules.get("torch")
     if torch is not None and torch.cuda.is_available():
         torch.cuda.empty_cache()

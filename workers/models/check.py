@@ -76,12 +76,12 @@ def _check_devices(settings: Settings) -> Iterator[Finding]:
         return
     for slot in found:
         yield _check_slot(slot, settings)
-    if found[0].device == "cuda":
+    if found[0].device == "cuda":  # CTranslate2 and PyTorch find the GPU independently of each other
         yield _check_torch()
 
 
 def _check_slot(slot: Slot, settings: Settings) -> Finding:
-    import ctranslate2
+    import ctranslate2  # imported here: list and pull do not need it
 
     offered = ", ".join(sorted(ctranslate2.get_supported_compute_types(slot.device, slot.cuda_index or 0)))
     asked = settings.whisper.compute_type

@@ -69,7 +69,7 @@ def fetch(model: Model, settings: Settings) -> Path:
         return _retry_and_explain(model, settings, lambda: _fetch_bundle(bundle, settings))
     if repo is None:
         raise _make_error(f"{model.place!r} is neither a folder in {settings.models.path} nor a repository on a hub.")
-    for part in list_parts(model):
+    for part in list_parts(model):  # a pipeline names further models by repository
         fetch(part, settings)
     return _retry_and_explain(model, settings, lambda: _fetch_repository(repo, model.kind, settings))
 
@@ -105,7 +105,7 @@ def _download_bundle(target: Path) -> None:
         raise _remove_damaged(part)
     with part.open("rb") as file:
         sync_file(file)
-    part.rename(target)
+    part.rename(target)  # only when verified: a loader must never see a partial file
     sync_folder(target.parent)
 
 

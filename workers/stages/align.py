@@ -39,6 +39,7 @@ def align(segments: list[Segment], samples: Samples, aligner: Any, decode: Decod
     for done, segment in enumerate(segments, 1):
         # Whisper's timestamps are sometimes too tight; the second try extends them to the neighbours
         spans = [(segment["start"], segment["end"]), (min(segment["start"], bounds[done - 1]), bounds[done])]
+        # a generator: the second try runs only if the first fails
         tries = (_align_segment(segment, span, samples, model, metadata, decode, run) for span in spans)
         sentences = next(filter(None, tries), [])
         without += not sentences
@@ -106,6 +107,7 @@ def share_tokens(tokens: list[int], texts: list[str], decode: Decode) -> list[li
     ends = [_count_letters(" ".join(texts[: number + 1])) for number in range(len(texts))]
     text = 0
     for count, token in enumerate(tokens):
+        # decode the whole prefix: a token may be part of a multi-byte character
         before = _count_letters(decode(tokens[:count]))
         while text < len(texts) - 1 and before >= ends[text]:
             text += 1

@@ -70,6 +70,7 @@ def _split_by_speaker(segment: Segment, decode: Decode) -> list[Segment]:
     texts = _cut_text(segment["text"], runs)
     shares = share_tokens(segment["tokens"], texts, decode)
     parts = [_make_part(segment, *of_one) for of_one in zip(runs, texts, shares, strict=True)]
+    # together the parts cover the segment, including silence before the first word and after the last
     parts[0]["start"], parts[-1]["end"] = segment["start"], segment["end"]
     return parts
 
@@ -97,5 +98,5 @@ def _cut_text(text: str, runs: list[list[Word]]) -> list[str]:
             if number == 0:
                 cuts.append(found)
             at = found + len(word["word"])
-    cuts[0] = 0
+    cuts[0] = 0  # text before the first word belongs to the first run
     return [text[start:end].strip() for start, end in itertools.pairwise([*cuts, len(text)])]

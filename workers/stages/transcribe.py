@@ -65,6 +65,7 @@ def transcribe(samples: Samples, model: Any, run: Run[TranscriptionParams]) -> t
     windows = choose_windows(samples, params)
     if not windows:
         return [], params.lang
+    # detect the language from the first speech on, not in leading silence
     language = _choose_language(samples[int(windows[0][0] * SAMPLE_RATE) :], model, run)
     run.add_facts(language=language)
     decode = _decode_sequential if params.batch_size == 1 else _decode_batched
@@ -72,6 +73,7 @@ def transcribe(samples: Samples, model: Any, run: Run[TranscriptionParams]) -> t
         segments = list(decode(samples, windows, model, language, run))
     except ValueError as error:  # faster-whisper raises it for prompts and tokens that do not fit the model
         raise SpeechError("invalid_parameters", f"The model cannot decode with these parameters: {error}") from error
+    # a window without recognized words yields a segment with an empty text
     return [segment for segment in segments if segment["text"]], language
 
 

@@ -84,6 +84,7 @@ class Silero:
         return np.concatenate(list(self._run_blocks(samples)))
 
     def _run_blocks(self, samples: Samples) -> Iterator[Probabilities]:
+        # the state that Silero carries from window to window
         hidden = cell = np.zeros((1, 1, 128), np.float32)
         before = np.zeros(CONTEXT, np.float32)
         for start in range(0, len(samples), BLOCK):

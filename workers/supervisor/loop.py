@@ -71,7 +71,7 @@ class Supervisor:
         self._leases = LeaseWatch(is_only_supervisor, clock, lease_seconds)
         self._pool = Pool(settings, slots, clock, serve)
         self._unsettled: list[tuple[Claim, Verdict]] = []
-        self._stop_by: float | None = None
+        self._stop_by: float | None = None  # when draining ends; None while running
         self._hurried = False
         self._next_beat = self._next_look = self._database_again = 0.0
 
@@ -124,6 +124,7 @@ class Supervisor:
         match message:
             case Ready():
                 self._pool.mark_ready(process)
+                # report the new state and look for a task in this tick, instead of at the next interval
                 self._next_beat = self._next_look = 0.0
                 log.info("%s ready after %.1f s", process.name, self._clock() - process.started)
             case Progress():
@@ -168,6 +169,7 @@ class Supervisor:
         log.error("%s: %s", process.name, failure.message)
         if process.claim is not None:
             self._unsettled.append((process.claim, failure))
+        # a model that hangs while the process starts counts as a failed start
         if process.ready:
             self._pool.replace(process, failure.code)
         else:
@@ -184,7 +186,7 @@ class Supervisor:
             yield
         except (DatabaseError, InterfaceError) as error:
             log.error("database unavailable, trying again in %.0f s: %s", DATABASE_PAUSE_SECONDS, error)
-            database.close()
+            database.close()  # the connection may be broken
             self._database_again = self._clock() + DATABASE_PAUSE_SECONDS
 
     def _serve_database(self) -> None:
@@ -216,7 +218,7 @@ class Supervisor:
                 if _is_outage(error):
                     raise
                 log.exception("task %s: the result cannot be written", claim.uuid)
-                if verdict is not UNWRITABLE:
+                if verdict is not UNWRITABLE:  # otherwise the failure is rejected, too: drop it
                     self._unsettled[0] = claim, UNWRITABLE
                     continue
             del self._unsettled[0]  # only after the commit: an outage must not lose the verdict
@@ -242,6 +244,7 @@ class Supervisor:
         held = tasks.list_held(self.name) if busy else set()
         for process, claim in busy:
             if (claim.uuid, claim.claim_no) not in held:
+                # not a failed start: the next process starts without a pause
                 self._pool.replace(process, f"task {claim.uuid} was cancelled, deleted or taken over")
                 self._next_beat = 0.0
                 clean_up_run(self._settings.cache.path, claim)

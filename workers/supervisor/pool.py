@@ -100,7 +100,7 @@ class Pool:
             _describe_slot(slot, "starting", None) for slot in self._vacant
         ]
         for slot, failed in self._failed_starts.items():
-            if failed:
+            if failed:  # also while the next start is in progress: it has not succeeded yet
                 states = [state for state in states if state["device"] != _format_name(slot)]
                 states.append(_describe_slot(slot, "down", None) | {"cause": self._causes[slot]})
         return states

@@ -32,6 +32,7 @@ def start_purge(cache: Cache, tasks: Tasks) -> BackgroundScheduler:
     """
     scheduler = BackgroundScheduler(timezone="UTC")
     watch = ClockWatch((read_clock, time.time))
+    # coalesce: after a long round or a suspend, run once instead of catching up
     scheduler.add_job(_run, "interval", [cache, tasks, watch], seconds=cache.frequency, max_instances=1, coalesce=True)
     scheduler.start()
     return scheduler
@@ -93,6 +94,7 @@ def purge_abandoned(cache: Cache, now: Callable[[], float] = time.time) -> int:
     for path in old:
         shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
     orphans = [path for path in cache.path.iterdir() if _is_task_folder(path) and _is_older(path, before)]
+    # after the check of the age: it takes a query per folder
     orphans = [folder for folder in orphans if not retention.keeps_files(folder.name)]
     for folder in orphans:
         remove_folder(cache.path, folder.name)
