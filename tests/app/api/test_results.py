@@ -150,14 +150,14 @@ def test_purged_files_are_gone_and_the_result_stays(anywhere: Flask) -> None:
 
 MEASURE = """
 import json, resource, sys
-from app.formats import writers
+from app.formats import list_writers
 words = [{"word": "monday", "start": n * 0.3, "end": n * 0.3 + 0.2, "probability": 0.9, "speaker": "A"} for n in range(12)]
 segment = {"id": 0, "text": "monday " * 12, "speaker": "SPEAKER_00", "seek": 0, "tokens": list(range(20)), "words": words}
 one = json.dumps(segment | {"start": 0.0, "end": 3.6})
 text = "[" + ",".join([one] * 10_000) + "]"
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 for form in ("srt", "vtt", "txt", "tsv"):
-    size = sum(len(piece) for piece in writers("transcription")[form](text))
+    size = sum(len(piece) for piece in list_writers("transcription")[form](text))
     assert size > 700_000, (form, size)
 print(len(text), 1024 * (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before))
 """

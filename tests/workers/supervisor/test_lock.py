@@ -15,7 +15,7 @@ from tests.postgres import Postgres
 from workers.supervisor import lock
 
 HOLD = "import sys; from app.core.db import connection; \
-from workers.supervisor import lock; connection.connect(sys.argv[1]); held = lock.hold(); \
+from workers.supervisor import lock; connection.connect(sys.argv[1]); held = lock.acquire_lock(); \
 print('held', flush=True); sys.stdin.read()"
 
 
