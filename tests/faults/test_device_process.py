@@ -104,7 +104,7 @@ def test_fault_12_out_of_memory_once_is_done_with_half_the_batch(service: Faulty
     service.order("transcribe", "out of memory")
     task = service.finished(posted(service, batch_size="6"))
     assert (task["status"], task["attempt"]) == ("COMPLETED", 1)
-    assert "batch_size 6" in task["warnings"][0] and "done with 3" in task["warnings"][0]
+    assert "batch_size 6" in task["warnings"][0] and "3 was used instead" in task["warnings"][0]
     assert service.device_process().pid == process.pid
 
 

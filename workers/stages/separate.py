@@ -154,7 +154,7 @@ def _choose_segment_seconds(run: Run[SeparationOptions], model: Any) -> float:
     asked = run.params.segment_size * FRAME_SECONDS
     if asked > own:
         frames = int(own / FRAME_SECONDS)
-        run.warn(f"segment_size is too large: the model takes at most {own:.1f} s at once; {frames} was used instead")
+        run.warn(f"segment_size: the model takes at most {own:.1f} s per call; {frames} was used instead")
     return float(min(asked, own))
 
 
