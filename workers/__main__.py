@@ -18,7 +18,7 @@ from workers.downloads.downloader import Downloader
 from workers.supervisor import lock, purge
 from workers.supervisor.loop import Supervisor
 
-DATABASE_PATIENCE = 2.0  # shorter than a web request's: while it waits, no process that dies is seen
+DATABASE_PATIENCE = 2.0  # shorter than for a web request: the loop cannot notice a crash while it waits
 
 
 def main(
@@ -26,22 +26,25 @@ def main(
     lease_seconds: float = LEASE_SECONDS,
     prepare: Callable[[Database], None] | None = None,
 ) -> None:
-    """Run the supervisor with its downloads and its purge until a signal stops it; the parameters are for tests."""
+    """Run supervisor, downloads and purge until a signal.
+
+    The parameters are for tests.
+    """
     configure_logging()
     loaded = settings.load()
     loaded.cache.path.mkdir(parents=True, exist_ok=True)
     served = slots.list_slots(loaded.workers)
-    for slot in served:
+    for slot in served:  # raises SettingsError now, instead of failing each task
         slots.choose_separation_device(loaded.bgm_separation, slot)
     connection.connect(loaded.db_url, DATABASE_PATIENCE, prepare)
     held = lock.acquire_lock()
-    if held is not None:
+    if held is not None:  # no other process can be downloading: free the claims of a crashed one
         downloads.release_all()
     scheduler = purge.start_purge(loaded.cache, loaded.tasks)
     fetching = Downloader(loaded)
     fetching.start()
     try:
-        Supervisor(loaded, served, alone=held is not None, serve=serve, lease_seconds=lease_seconds).run()
+        Supervisor(loaded, served, is_only_supervisor=held is not None, serve=serve, lease_seconds=lease_seconds).run()
     finally:
         fetching.stop()
         scheduler.shutdown(wait=False)
@@ -53,4 +56,4 @@ if __name__ == "__main__":
     except SettingsError as error:
         sys.exit(f"cannot start: {error}")
     except DatabaseError as error:
-        sys.exit(f"cannot start: the database does not answer: {error}")
+        sys.exit(f"cannot start: the database is not available: {error}")

@@ -6,12 +6,17 @@ import uuid
 
 from app.core.db import results, tasks
 from app.core.db.tasks import Claim, Task
+from app.core.params import TranscriptionParams
+
+PARAMS = TranscriptionParams(
+    model_size="mini", uvr_model_size="mini", batch_size=8, compute_type="int8", enable_offload=False
+)
 
 
 def queued() -> str:
     """Submit a task; its identifier."""
     identifier = str(uuid.uuid4())
-    tasks.submit(identifier, "transcription", {"beam_size": 5}, "a.wav", ["w"])
+    tasks.submit(identifier, "transcription", PARAMS.to_json(), "a.wav", ["w"])
     return identifier
 
 

@@ -104,7 +104,7 @@ def test_fault_12_out_of_memory_once_is_done_with_half_the_batch(service: Faulty
     service.order("transcribe", "out of memory")
     task = service.finished(posted(service, batch_size="6"))
     assert (task["status"], task["attempt"]) == ("COMPLETED", 1)
-    assert "batch_size 6" in task["warnings"][0] and "done with 3" in task["warnings"][0]
+    assert "batch_size 6" in task["warnings"][0] and "3 was used instead" in task["warnings"][0]
     assert service.device_process().pid == process.pid
 
 
@@ -124,7 +124,7 @@ def test_fault_13_after_a_cuda_error_the_process_is_replaced(service: FaultyServ
     task = service.finished(posted(service))
     assert (task["status"], task["attempt"], task["warnings"]) == ("COMPLETED", 2, [])
     assert service.device_process().pid != process.pid
-    service.says("error of the device that only a new process clears")
+    service.says("unrecoverable device error")
 
 
 def test_unforeseen_error_fails_its_task_at_once_and_the_process_stays(service: FaultyService) -> None:

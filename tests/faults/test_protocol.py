@@ -167,7 +167,7 @@ def committing_before_storing(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def watching_no_leases(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(LeaseWatch, "lost", lambda *_: [])
+    monkeypatch.setattr(LeaseWatch, "find_lost", lambda *_: [])
 
 
 def keeping_what_nobody_runs(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,4 +1,7 @@
-"""Stems as files: encoded as they come, in bounded memory, and either all of them durable on disk or none."""
+"""Write stems to files, in bounded memory.
+
+Either all files of a folder are stored durably, or none is left.
+"""
 
 from __future__ import annotations
 
@@ -29,14 +32,17 @@ CHUNK = 1024 * 1024
 
 @dataclass(frozen=True)
 class Encoding:
-    """How PyAV writes a stem: its codec, the muxer's options, bits a second where the codec is lossy."""
+    """How PyAV encodes a stem.
+
+    ``options`` are those of the muxer; ``bit_rate`` is in bit/s, for lossy codecs.
+    """
 
     codec: str
     options: dict[str, str]
     bit_rate: int | None = None
 
 
-# rf64: a WAV header cannot count beyond 4 GiB, which is 6 hours of CD quality
+# rf64: plain WAV files end at 4 GiB, which is 6 hours of CD quality
 ENCODINGS = {
     "wav": Encoding("pcm_s16le", {"rf64": "auto"}),
     "flac": Encoding("flac", {}),
@@ -45,7 +51,10 @@ ENCODINGS = {
 
 
 class StemFile(TypedDict):
-    """One file of a result: ``stem`` is what is heard in it, ``size`` its bytes, ``sha256`` in hexadecimal digits."""
+    """One file of a result.
+
+    ``stem`` is vocals or instrumental, ``size`` is in bytes, ``sha256`` is hexadecimal.
+    """
 
     name: str
     stem: str
@@ -54,7 +63,7 @@ class StemFile(TypedDict):
 
 
 class StemWriter:
-    """One stem on its way to disk."""
+    """Encode one stem to a file."""
 
     def __init__(self, path: Path, file_format: str, rate: int, channels: int) -> None:
         encoding = ENCODINGS[file_format]
@@ -68,7 +77,10 @@ class StemWriter:
         self._at = 0
 
     def write(self, sound: Sound) -> None:
-        """Append ``sound`` of shape (channels, samples); beyond full scale it is clipped."""
+        """Append ``sound``, of shape (channels, samples).
+
+        Samples beyond ±1 are clipped.
+        """
         if sound.shape[1]:
             frame = AudioFrame.from_ndarray(np.ascontiguousarray(sound.clip(-1, 1)), format="fltp", layout=self._layout)
             frame.rate, frame.pts = self._rate, self._at
@@ -76,7 +88,7 @@ class StemWriter:
             self._encode(frame)
 
     def finish(self) -> None:
-        """Write what is still held back, and the header that counts it all."""
+        """Flush the encoder, complete the header, close the file."""
         self._encode(None)
         self._output.mux(self._stream.encode(None))
         self.close()
@@ -85,7 +97,7 @@ class StemWriter:
         self._output.close()
 
     def _encode(self, frame: AudioFrame | None) -> None:
-        if self._fit is None:  # the codec is open only now, and says how many samples it takes at once
+        if self._fit is None:  # the frame size is known only once the codec is open
             context = self._stream.codec_context
             context.open(strict=False)
             self._fit = AudioResampler(context.format, self._layout, self._rate, frame_size=context.frame_size or None)
@@ -97,8 +109,11 @@ class StemWriter:
 def open_stems(
     folder: Path, names: Sequence[str], file_format: str, rate: int, channels: int
 ) -> Iterator[dict[str, StemWriter]]:
-    """Writers by name of stem. ``folder`` appears, durable and whole, when the block ends well; otherwise nothing is left."""
-    remove_stems(folder)  # a claim runs again only after its process died
+    """Open a StemWriter for each name.
+
+    When the block succeeds, ``folder`` appears with all files, synced to disk. If it raises, nothing is left.
+    """
+    remove_stems(folder)  # left by this claim's earlier process, which has died
     partial = partial_folder(folder)
     partial.mkdir()
     writers: dict[str, StemWriter] = {}
@@ -116,7 +131,7 @@ def open_stems(
         sync_folder(folder.parent)
     except BaseException as error:
         for writer in writers.values():
-            with contextlib.suppress(av.error.FFmpegError):  # the disk may be full: what failed first is what is told
+            with contextlib.suppress(av.error.FFmpegError):  # closing may fail as well; report the first error
                 writer.close()
         shutil.rmtree(partial)
         if getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT):
@@ -125,12 +140,12 @@ def open_stems(
 
 
 def describe_stems(folder: Path) -> list[StemFile]:
-    """The files of a finished folder."""
+    """Describe the files of a finished folder, by name."""
     paths = sorted(folder.iterdir())
-    return [{"name": p.name, "stem": p.stem, "size": p.stat().st_size, "sha256": _sha256(p)} for p in paths]
+    return [{"name": p.name, "stem": p.stem, "size": p.stat().st_size, "sha256": _hash_file(p)} for p in paths]
 
 
-def _sha256(path: Path) -> str:
+def _hash_file(path: Path) -> str:
     digest = hashlib.sha256()
     with path.open("rb") as file:
         while chunk := file.read(CHUNK):

@@ -1,1 +1,4 @@
-"""A device process: one per GPU or CPU slot, with its models loaded. No database, no HTTP."""
+"""A device process: it runs models on one GPU or CPU slot.
+
+It has no access to the database and no HTTP server.
+"""

@@ -17,7 +17,7 @@ def is_out_of_memory(error: BaseException) -> bool:
 
 
 def is_sticky(error: BaseException) -> bool:
-    """Whether the device is unusable for this process from now on."""
+    """Whether only a new process can use the device again."""
     return not is_out_of_memory(error) and any(words in str(error).lower() for words in STICKY)
 
 

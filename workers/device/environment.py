@@ -1,4 +1,7 @@
-"""Environment variables that the speech libraries read when they are imported."""
+"""Set the environment variables of the speech libraries.
+
+The libraries read them at import.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +20,7 @@ def prepare_environment(slot: Slot) -> None:
     hub.prepare_environment()
     os.environ["HF_HUB_DISABLE_PROGRESS_BARS"] = "1"  # standard error is a log file here
     os.environ["DO_NOT_TRACK"] = "1"
-    os.environ["TOKENIZERS_PARALLELISM"] = "false"  # the threads belong to the models
+    os.environ["TOKENIZERS_PARALLELISM"] = "false"  # its thread pool would compete with the models for the cores
     if slot.cuda_index is not None:
         os.environ["CUDA_VISIBLE_DEVICES"] = visible_device(slot.cuda_index, os.environ.get("CUDA_VISIBLE_DEVICES"))
     if slot.threads:
@@ -25,6 +28,9 @@ def prepare_environment(slot: Slot) -> None:
 
 
 def visible_device(index: int, visible: str | None) -> str:
-    """The ``index``-th device of CUDA_VISIBLE_DEVICES, so that an operator's own selection is respected."""
+    """Return the value of CUDA_VISIBLE_DEVICES for one GPU.
+
+    ``index`` counts within ``visible``, the operator's own CUDA_VISIBLE_DEVICES, which may exclude GPUs.
+    """
     names = [name.strip() for name in (visible or "").split(",") if name.strip()]
     return names[index] if index < len(names) else str(index)

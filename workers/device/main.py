@@ -1,4 +1,7 @@
-"""The main loop of a device process: load models, report Ready, run Jobs until the Pipe ends."""
+"""The main loop of a device process.
+
+It loads models, sends Ready, then runs Jobs until the Pipe is closed.
+"""
 
 from __future__ import annotations
 
@@ -29,14 +32,17 @@ from workers.pipelines import Pipeline, load_pipelines
 log = logging.getLogger(__name__)
 
 PR_SET_PDEATHSIG = 1
-DEVICE_LOST = 70  # the exit status after an error of the device that only a new process clears
+DEVICE_LOST = 70  # exit status after a CUDA error that only a new process clears
 OUT_OF_MEMORY = "out_of_memory"
 
 
 def serve(connection: Connection, slot: Slot, settings: Settings, supervisor: int, preload: bool) -> None:
-    """Run the process until its Pipe ends."""
+    """Run the process until its Pipe is closed."""
     die_with_parent(supervisor)
-    for ignored in (signal.SIGINT, signal.SIGTERM):  # the supervisor decides; a Ctrl-C reaches the whole group
+    for ignored in (
+        signal.SIGINT,
+        signal.SIGTERM,
+    ):  # Ctrl-C signals the whole process group, but the supervisor decides
         signal.signal(ignored, signal.SIG_IGN)
     configure_logging()
     prepare_environment(slot)
@@ -46,7 +52,7 @@ def serve(connection: Connection, slot: Slot, settings: Settings, supervisor: in
     _set_threads(slot)
     if preload:
         _preload(models, slot, settings)
-    collect_garbage()
+    collect_garbage()  # also freezes what was imported, so that no task pays for scanning it
     heap = Heap()
 
     def tell(progress: Progress) -> None:
@@ -57,7 +63,7 @@ def serve(connection: Connection, slot: Slot, settings: Settings, supervisor: in
     while True:
         try:
             job: Job[Params] = connection.recv()
-        except EOFError:
+        except EOFError:  # the supervisor has closed the Pipe, or died
             return
         verdict = execute(Run(job, slot, settings, models, tell), pipelines[job.task_type])
         heap.trim_grown()  # before the supervisor gets the verdict and checks workers.max_rss
@@ -65,25 +71,32 @@ def serve(connection: Connection, slot: Slot, settings: Settings, supervisor: in
 
 
 def die_with_parent(parent: int) -> None:
-    """Ask the kernel for SIGKILL when ``parent`` dies, however it dies; then make sure that it has not already."""
+    """Let the kernel kill this process when ``parent`` dies.
+
+    See prctl(2), PR_SET_PDEATHSIG.
+    """
     if sys.platform == "linux":
         ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != parent:
+    if os.getppid() != parent:  # it died before the call
         os._exit(1)
 
 
 def execute(run: Run[Params], pipeline: Pipeline[Any]) -> Outcome | Failure:
-    """Run the job; if memory runs out, once more with half the batch and no other model loaded."""
+    """Run the job, and retry once if memory runs out.
+
+    The retry uses half the batch size and starts with no model loaded.
+    """
     started = time.monotonic()
     try:
         verdict = _attempt(run, pipeline)
         if isinstance(verdict, Failure) and verdict.code == OUT_OF_MEMORY:
-            log.warning("task %s: out of memory, running once more with less", run.job.uuid)
+            log.warning("task %s: out of memory; retrying with half the batch size", run.job.uuid)
             run.models.free(*KEPT)
-            verdict = _attempt(_with_less(run), pipeline)
+            verdict = _attempt(_halve_batch(run), pipeline)
         return replace(verdict, duration=time.monotonic() - started)
     finally:
-        if _offloads(run.params):
+        # after a failure, too: the next task may need the memory
+        if _is_offloaded(run.params):
             run.models.free(*pipeline.MODEL_KINDS)
 
 
@@ -93,30 +106,36 @@ def _attempt(run: Run[Params], pipeline: Pipeline[Any]) -> Outcome | Failure:
         return Outcome(result_type, result, run.warnings, 0.0, run.facts, run.speaker_embeddings)
     except Exception as error:
         if cuda_errors.is_sticky(error):
-            log.exception("task %s: the device is lost, this process ends", run.job.uuid)
-            os._exit(DEVICE_LOST)
+            log.exception("task %s: unrecoverable device error; exiting", run.job.uuid)
+            os._exit(DEVICE_LOST)  # skips exit handlers of the libraries: they may call the broken device
         failed = to_speech_error(error)
         if failed.code == "internal_error":
             log.exception("task %s failed", run.job.uuid)
         return Failure(failed.code, failed.message, run.warnings, 0.0, run.facts)
 
 
-def _offloads(params: Params) -> bool:
+def _is_offloaded(params: Params) -> bool:
     return isinstance(params, TranscriptionParams | BgmSeparationParams) and params.enable_offload
 
 
-def _with_less(run: Run[Params]) -> Run[Params]:
-    """Make a run of the same job with half the batch, where its kind of task has one."""
+def _halve_batch(run: Run[Params]) -> Run[Params]:
+    """Prepare the retry with half the batch size.
+
+    Without a batch size, or at 1, only the memory of other models has been freed.
+    """
     params, warnings = run.params, list(run.warnings)
     if isinstance(params, TranscriptionParams) and params.batch_size > 1:
         batch = params.batch_size // 2
-        warnings.append(f"Memory ran out with batch_size {params.batch_size}; {batch} was used instead.")
+        warnings.append(f"Out of memory with batch_size {params.batch_size}; {batch} was used instead.")
         params = replace(params, batch_size=batch)
-    return run.again(replace(run.job, params=params, warnings=warnings))
+    return run.for_last_attempt(replace(run.job, params=params, warnings=warnings))
 
 
 def to_speech_error(error: Exception) -> SpeechError:
-    """Turn any exception into a code and a message; unexpected ones become internal_error, with details in the log only."""
+    """Turn an exception into an error code and message.
+
+    Unexpected ones become internal_error, without details: those belong in the log only.
+    """
     if isinstance(error, SpeechError):
         return error
     if cuda_errors.is_out_of_memory(error):
@@ -133,7 +152,10 @@ def _set_threads(slot: Slot) -> None:
 
 
 def _preload(models: WarmModels, slot: Slot, settings: Settings) -> None:
-    """Load the models that most tasks need. A missing one is logged, and fails only the tasks that need it."""
+    """Load the models that most tasks need.
+
+    A missing model is logged; it fails only the tasks that use it.
+    """
     whisper, separation = settings.whisper, settings.bgm_separation
     wanted: list[Callable[[], object]] = []
     if not whisper.enable_offload:

@@ -1,4 +1,4 @@
-"""Return freed memory to the system while a task runs.
+"""Return freed memory to the system during a task.
 
 glibc's malloc keeps free memory that lies below a block in use, and a batch's small result often lies above the batch's
 large buffers. Half an hour of audio left 3.4 GB of holes around 0.35 GB in use; ``malloc_trim`` returns their pages.
@@ -27,21 +27,21 @@ class Heap:
         self._process = psutil.Process()
         self._trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # glibc only
         self._not_before = clock()
-        self._smallest = self._resident()
+        self._smallest = self._read_resident()
 
     def trim_grown(self) -> bool:
-        """Trim if the process is ``GROWTH`` larger than its minimum since the last trim.
+        """Trim if the process has grown by ``GROWTH``.
 
-        Return whether it did.
+        Growth is measured from the minimum since the last trim. Returns whether it trimmed.
         """
-        began, resident = self._clock(), self._resident()
+        began, resident = self._clock(), self._read_resident()
         self._smallest = min(self._smallest, resident)
         if self._trim is None or resident - self._smallest < GROWTH or began < self._not_before:
             return False
         self._trim(0)
         ended = self._clock()
-        self._not_before, self._smallest = ended + PAUSE * (ended - began), self._resident()
+        self._not_before, self._smallest = ended + PAUSE * (ended - began), self._read_resident()
         return True
 
-    def _resident(self) -> int:
+    def _read_resident(self) -> int:
         return int(self._process.memory_info().rss)

@@ -1,7 +1,7 @@
-"""Every change to a library's internals: why it is made, and the version it was written for.
+"""Patches for libraries, each with its reason and version.
 
-``tests/workers/device/test_patches.py`` fails when a library changes beneath one of them, or needs it no longer.
-``workers/models/demucs.py`` is no patch but a subclass; its test is there as well.
+``tests/workers/device/test_patches.py`` fails when a library changes in that place, or no longer needs the patch.
+``workers/models/demucs.py`` subclasses a library instead; its test is in the same file.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ WRITTEN_FOR = {
     "tqdm": "4",
     "whisperx": "3.8",
 }
-MOST_CLUSTERED = 6000
+MOST_CLUSTERED = 6000  # embeddings; their distances take 0.3 GB
 
 
 def replace_sentence_splitter(load: Callable[[str], Any]) -> None:
-    """Let whisperx 3.8 split sentences with ``load``'s splitter instead of NLTK's data.
+    """Let whisperx 3.8 split sentences without NLTK data.
 
-    NLTK would download its punkt_tab data. Where the data is shipped instead, NLTK refuses to read it from a folder
-    that is group-writable or belongs to another user.
+    ``load`` returns the splitter. NLTK would download its punkt_tab data. Where the data is shipped instead, NLTK refuses to
+    read it from a folder that is group-writable or belongs to another user.
     """
     import whisperx.alignment
 
@@ -35,7 +35,7 @@ def replace_sentence_splitter(load: Callable[[str], Any]) -> None:
 def replace_silero(load: Callable[[], Any]) -> None:
     """Let faster-whisper 1.2 use the Silero that ``load`` returns.
 
-    Its own runs over the whole recording in one call: an hour of sound takes three copies and reports no progress.
+    Its own processes the whole recording in one call: an hour of audio takes three copies and reports no progress.
     """
     import faster_whisper.vad
 
@@ -43,18 +43,19 @@ def replace_silero(load: Callable[[], Any]) -> None:
 
 
 def restore_feature_window(extractor: Any) -> None:
-    """Undo what sequential decoding by faster-whisper 1.2 leaves in the feature extractor of a warm model.
+    """Restore the window of a loaded model's feature extractor.
 
-    Its ``chunk_length`` stays, and would be the window in which the next task's language is detected.
+    Sequential decoding by faster-whisper 1.2 leaves its ``chunk_length`` there; the next task would detect the language in
+    a window of that length.
     """
     extractor.n_samples = extractor.chunk_length * extractor.sampling_rate
     extractor.nb_max_frames = extractor.n_samples // extractor.hop_length
 
 
 def keep_pyannote_offline(offline: bool) -> None:
-    """Let pyannote.audio 4.0 look for its files on disk alone, or, unless ``offline``, on the hub too.
+    """Let pyannote.audio 4.0 load files from disk only.
 
-    It would otherwise ask the hub at each load whether there is anything newer.
+    Otherwise, it asks the hub for newer files at each load. With ``offline`` false, downloads are allowed again.
     """
     import pyannote.audio.utils.hf_hub
     from huggingface_hub import hf_hub_download
@@ -64,10 +65,11 @@ def keep_pyannote_offline(offline: bool) -> None:
 
 
 def bound_clustering(pipeline: Any, most: int = MOST_CLUSTERED) -> None:
-    """Let a pipeline of pyannote.audio 4.0 cluster at most ``most`` embeddings, evenly spaced; others join the nearest.
+    """Limit the memory of clustering in pyannote.audio 4.0.
 
-    Clustering holds the distances of all pairs: a recording of twelve hours would take tens of gigabytes. Windows
-    overlap, so hours of speech still have every speaker many times in 6000 of them, which take 0.3 GB.
+    It clusters at most ``most`` embeddings, evenly spaced; the others are assigned to the nearest cluster. Clustering
+    stores the distances of all pairs: twelve hours of audio would take tens of gigabytes. Windows overlap, so 6000 of them
+    still contain every speaker many times.
     """
     import numpy as np
 
@@ -82,9 +84,9 @@ def bound_clustering(pipeline: Any, most: int = MOST_CLUSTERED) -> None:
 
 
 def replace_tqdm_lock() -> None:
-    """Let tqdm 4 lock with a lock of this process.
+    """Let tqdm 4 use a lock of this process only.
 
-    Its own is a named semaphore as well, which stays behind in /dev/shm when the process is killed.
+    Its default also takes a named semaphore, which stays in /dev/shm when the process is killed.
     """
     from tqdm import tqdm
 

@@ -12,7 +12,10 @@ P_co = TypeVar("P_co", bound=Params, covariant=True)
 
 @dataclass(frozen=True)
 class Slot:
-    """One device that runs models. ``cuda_index`` is None on a CPU; ``threads`` 0 keeps the libraries' default."""
+    """One device that runs models.
+
+    ``cuda_index`` is None on a CPU. With 0 ``threads``, the libraries choose.
+    """
 
     number: int
     device: str
@@ -22,7 +25,7 @@ class Slot:
 
 @dataclass(frozen=True)
 class Job(Generic[P_co]):
-    """A claimed task, ready to run; ``source`` is the path of the recording."""
+    """A claimed task; ``source`` is the recording's path."""
 
     uuid: str
     claim_no: int
@@ -39,14 +42,17 @@ class Ready:
 
 @dataclass(frozen=True)
 class Loading:
-    """The process loads ``model``, or with None has finished loading."""
+    """The process loads ``model``; None: it has finished."""
 
     model: str | None
 
 
 @dataclass(frozen=True)
 class Progress:
-    """``progress`` is 0–1 over the whole task; ``facts`` are columns of the row known so far."""
+    """Progress of a running task.
+
+    ``progress`` is 0–1 over the whole task; ``facts`` are the columns of the row known so far.
+    """
 
     stage: str
     progress: float
@@ -55,7 +61,10 @@ class Progress:
 
 @dataclass(frozen=True)
 class Outcome:
-    """A finished task: ``result`` and ``speaker_embeddings`` are JSON text, ``duration`` is seconds of execution."""
+    """A finished task.
+
+    ``result`` and ``speaker_embeddings`` are JSON text; ``duration`` is the execution time in seconds.
+    """
 
     result_type: str
     result: str
@@ -67,9 +76,10 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Failure:
-    """A failed task: a stable code, a message for people, and the columns known so far.
+    """A failed task.
 
-    ``duration`` is seconds of execution, None when unknown.
+    ``code`` is stable, ``message`` is for people, ``facts`` are the columns of the row known so far. ``duration`` is the
+    execution time in seconds, None if unknown.
     """
 
     code: str

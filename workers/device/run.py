@@ -1,4 +1,4 @@
-"""The context of one run: its job, models, warnings, facts and progress."""
+"""The context in which the stages of a job run."""
 
 from __future__ import annotations
 
@@ -17,9 +17,10 @@ REPORT_SECONDS = 0.2
 
 
 class Run(Generic[P_co]):
-    """One run of one job.
+    """One run of a job: its models, warnings, facts and progress.
 
-    ``last`` is true when an earlier run ran out of memory: there is no further one, so optional stages must not end this one.
+    ``last``: an earlier run has run out of memory, and there is no further retry. An optional stage that runs out of
+    memory is then skipped.
     """
 
     def __init__(
@@ -44,35 +45,48 @@ class Run(Generic[P_co]):
         self._clock = clock
         self._stage = ""
         self._from = self._until = 0.0
-        self._reported = float("-inf")
+        self._reported = float("-inf")  # the first report is never held back
 
     @property
     def params(self) -> P_co:
         return self.job.params
 
-    def again(self: Run[P], job: Job[P]) -> Run[P]:
-        """Make the last run of ``job``, after this one ran out of memory."""
+    def for_last_attempt(self: Run[P], job: Job[P]) -> Run[P]:
+        """Make the retry of ``job`` after running out of memory."""
         return Run(job, self.slot, self.settings, self.models, self._send, self._clock, last=True)
 
-    def must_end(self, error: Exception) -> bool:
-        """Whether an optional stage must raise ``error``, because the device needs attention first."""
+    def must_raise(self, error: Exception) -> bool:
+        """Whether an optional stage must not catch ``error``.
+
+        The process must first be replaced, or the run repeated with less memory.
+        """
         return cuda_errors.is_sticky(error) or (cuda_errors.is_out_of_memory(error) and not self.last)
 
     def enter(self, stage: Stage, until: float) -> None:
-        """Begin ``stage``, which takes the task's progress to ``until`` (0–1)."""
+        """Start ``stage``.
+
+        When it is finished, the progress of the task is ``until`` (0–1).
+        """
         self._stage, self._from, self._until = stage, self._until, until
         self._report(self._from)
 
     def advance(self, fraction: float) -> None:
-        """Report ``fraction`` (0–1) of the current stage done, at most 5 times a second."""
+        """Report that ``fraction`` (0–1) of the stage is done.
+
+        At most one report is sent per ``REPORT_SECONDS``.
+        """
         if self._clock() - self._reported >= REPORT_SECONDS:
             self._report(self._from + (self._until - self._from) * min(1.0, max(0.0, fraction)))
 
-    def learn(self, **facts: Any) -> None:
-        """Note columns of the row, such as ``language``; the next report sends them."""
+    def add_facts(self, **facts: Any) -> None:
+        """Set columns of the row, such as ``language``.
+
+        They are sent with the next report.
+        """
         self.facts.update(facts)
 
     def warn(self, sentence: str) -> None:
+        """Add a warning for the client, once."""
         if sentence not in self.warnings:
             self.warnings.append(sentence)
 

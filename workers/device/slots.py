@@ -1,4 +1,7 @@
-"""List this machine's slots: one per GPU, or CPU slots that share the cores."""
+"""List the slots of this machine.
+
+There is one per GPU, or else CPU slots that share the cores.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +29,7 @@ def list_slots(workers: Workers, gpus: int | None = None) -> list[Slot]:
 
 
 def choose_separation_device(separation: BgmSeparation, slot: Slot) -> str:
-    """The device on which ``slot`` runs separation.
+    """Return the device on which ``slot`` runs separation.
 
     Raises SettingsError for ``cuda`` on a CPU slot.
     """

@@ -55,7 +55,7 @@ class Download:
         self._thread.start()
 
     @property
-    def ended(self) -> bool:
+    def is_finished(self) -> bool:
         return not self._thread.is_alive()
 
     def join(self, seconds: float) -> None:
@@ -128,7 +128,7 @@ class Downloader:
     def _tick(self) -> None:
         for running in self._running.values():
             running.fetch.watch()
-        for running in [each for each in self._running.values() if each.ended]:
+        for running in [each for each in self._running.values() if each.is_finished]:
             self._write_outcome(running)
             del self._running[running.held.uuid]  # last: if the database fails, the next tick tries again
             self._next_look = 0.0
@@ -142,7 +142,7 @@ class Downloader:
         """Renew the leases, abort downloads whose task is gone, start waiting ones."""
         held = downloads.renew(self.name)
         for identifier, running in self._running.items():
-            if identifier not in held and not running.ended:
+            if identifier not in held and not running.is_finished:
                 running.fetch.abort(SpeechError("download_failed", "The task no longer needs its recording."))
         while len(self._running) < self._settings.fetch.parallel and self._start_next():
             pass
@@ -179,7 +179,7 @@ class Downloader:
             shutil.rmtree(task_folder(self._settings.cache.path, held.uuid), ignore_errors=True)
 
     def _release_all(self) -> None:
-        for running in [each for each in self._running.values() if each.ended and each.error is None]:
+        for running in [each for each in self._running.values() if each.is_finished and each.error is None]:
             self._write_outcome(running)
         downloads.release(self.name)
 

@@ -16,7 +16,10 @@ MEGABYTE = 1_000_000
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command; return 1 when a download or the check failed, else 0."""
+    """Run the command and return its exit status.
+
+    It is 1 if a download or a check failed.
+    """
     parser = argparse.ArgumentParser(prog="python -m workers.models", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True, metavar="list | pull | check")
     commands.add_parser("list", help="list the models that clients may choose, their source, and which are on disk")
@@ -34,7 +37,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def find_models(names: Sequence[str], loaded: Settings) -> list[Model]:
-    """Look up models by name. Raises SettingsError for an unknown one."""
+    """Look up models by name.
+
+    Raises SettingsError for an unknown one.
+    """
     known = {model.name: model for model in list_models(loaded)}
     for name in names:
         if name not in known:
@@ -43,7 +49,10 @@ def find_models(names: Sequence[str], loaded: Settings) -> list[Model]:
 
 
 def pull_all(wanted: list[Model], loaded: Settings) -> int:
-    """Download models; return 1 when one failed, after trying the others."""
+    """Download models and return the exit status.
+
+    If one fails, the others are still downloaded, and the status is 1.
+    """
     failed = 0
     for model in wanted:
         try:

@@ -1,4 +1,4 @@
-"""Find, fetch and keep the models of one device process: loaded once, warm until something else needs their room."""
+"""Load the models of a device process and keep them loaded."""
 
 from __future__ import annotations
 
@@ -34,12 +34,16 @@ from workers.models import hub
 
 log = logging.getLogger(__name__)
 
+# models kept loaded, by kind; a task of another language or size replaces the least recently used one
 KEPT = {"whisper": 1, "align": 2, "separate": 1, "diarize": 1}
-MISSING_SECONDS = 60.0
+MISSING_SECONDS = 60.0  # a model that failed to load is not tried again for so long
 
 
 class WarmModels:
-    """The models of one device process, by kind and key; the least recently used of a kind makes room for a new one."""
+    """A cache of loaded models, by kind and key.
+
+    When a kind is full, its least recently used model is freed.
+    """
 
     def __init__(
         self,
@@ -51,25 +55,37 @@ class WarmModels:
         self._slot = slot
         self._settings = settings
         self._clock = clock
-        self._tell = tell  # the model that is being loaded, then None
+        self._tell = tell  # called with the model's name before loading, with None after it
         self._kept: dict[str, OrderedDict[Any, Any]] = {kind: OrderedDict() for kind in KEPT}
         self._missing: dict[tuple[str, Any], tuple[float, SpeechError]] = {}
 
     def whisper(self, name: str, compute_type: str) -> Any:
-        """A faster_whisper.WhisperModel. Raises SpeechError model_not_available, saying what to do."""
+        """Get a faster_whisper.WhisperModel.
+
+        Raises SpeechError model_not_available, with advice.
+        """
         return self._get("whisper", (name, compute_type), lambda: self._load_whisper(name, compute_type))
 
     def aligner(self, language: str) -> tuple[Any, dict[str, Any]]:
-        """whisperx's (model, metadata) for ``language``. Raises SpeechError model_not_available."""
+        """Get whisperx's (model, metadata) for ``language``.
+
+        Raises SpeechError model_not_available, with advice.
+        """
         model: tuple[Any, dict[str, Any]] = self._get("align", language, lambda: self._load_aligner(language))
         return model
 
     def diarizer(self) -> Any:
-        """whisperx's DiarizationPipeline. Raises SpeechError model_not_available, saying what to do."""
+        """Get whisperx's DiarizationPipeline.
+
+        Raises SpeechError model_not_available, with advice.
+        """
         return self._get("diarize", self._settings.diarization.model, self._load_diarizer)
 
     def separator(self, name: str) -> Any:
-        """A demucs.api.Separator that has vocals among its stems. Raises SpeechError model_not_available, saying what to do."""
+        """Get a demucs.api.Separator with a vocals stem.
+
+        Raises SpeechError model_not_available, with advice.
+        """
         return self._get("separate", name, lambda: self._load_separator(name))
 
     def free(self, *kinds: str) -> None:
@@ -86,7 +102,7 @@ class WarmModels:
         since, error = self._missing.get((kind, key), (float("-inf"), None))
         if error is not None and self._clock() - since < MISSING_SECONDS:
             raise error
-        while len(kept) >= KEPT[kind]:
+        while len(kept) >= KEPT[kind]:  # before loading: both together may not fit into memory
             kept.popitem(last=False)
             collect_garbage()
         self._tell(f"{kind} {key[0] if isinstance(key, tuple) else key}")
@@ -102,7 +118,7 @@ class WarmModels:
     def _load_whisper(self, name: str, compute_type: str) -> Any:
         from faster_whisper import WhisperModel
 
-        folder = self._whisper_folder(name)
+        folder = self._find_whisper(name)
         started = self._clock()
         try:
             model = WhisperModel(
@@ -120,15 +136,23 @@ class WarmModels:
         log.info("loaded whisper %s (%s) in %.1f s", name, compute_type, self._clock() - started)
         return model
 
-    def _whisper_folder(self, name: str) -> Path:
-        """The folder of ``name``'s weights, downloaded into models/ when it is not there yet."""
+    def _find_whisper(self, name: str) -> Path:
+        """Return the folder of ``name``, downloading it if missing."""
         place = whisper_models(self._settings).get(name)
         if place is None:
-            raise SpeechError("model_not_available", f"Whisper model {name!r} is not among those this server allows.")
-        return find_folder(place, self._settings) or self._fetched(Model(WHISPER, name, place), self._advice(name))
+            raise SpeechError(
+                "model_not_available",
+                f"Whisper model {name!r} is not allowed on this server. Choose another model_size.",
+            )
+        return find_folder(place, self._settings) or self._find_or_fetch(
+            Model(WHISPER, name, place), self._explain_missing(name)
+        )
 
-    def _fetched(self, model: Model, advice: str) -> Path:
-        """Where the model lies, downloaded when it is not on disk; without internet, no time is lost on asking for it."""
+    def _find_or_fetch(self, model: Model, advice: str) -> Path:
+        """Return the path of a model, downloading it if missing.
+
+        A model on disk is used without asking the hub, which would take time without internet access.
+        """
         here = find_on_disk(model, self._settings)
         if here is not None:
             return here
@@ -139,7 +163,7 @@ class WarmModels:
             log.warning("download of %s failed: %s", model.name, error.message)
             raise SpeechError("model_not_available", advice) from error
 
-    def _advice(self, name: str) -> str:
+    def _explain_missing(self, name: str) -> str:
         return (
             f"Whisper model {name!r} is not on this machine and could not be downloaded. Connect the machine to the model "
             f"hub, or put a CTranslate2 model into {self._settings.models.path / name}, or set whisper.model_size in "
@@ -154,24 +178,26 @@ class WarmModels:
         if place is None:
             raise SpeechError("model_not_available", say)
         wanted = Model(ALIGN, f"{ALIGN}:{language}", place)
-        folder = find_folder(place, self._settings) or self._fetched(wanted, say)
-        if bundle_file(wanted) is not None and not hub.is_intact(folder):  # torch loads it without looking at checksums
+        folder = find_folder(place, self._settings) or self._find_or_fetch(wanted, say)
+        if bundle_file(wanted) is not None and not hub.is_intact(
+            folder
+        ):  # torch does not verify the checksums when it loads it
             damaged = f"The alignment model for language {language!r} is damaged. Remove {folder} on the server."
             raise SpeechError("model_not_available", damaged)
         try:
-            with contextlib.redirect_stdout(sys.stderr):
+            with contextlib.redirect_stdout(sys.stderr):  # whisperx prints to standard output
                 model: tuple[Any, dict[str, Any]] = load_align_model(
                     language,
                     self._slot.device,
                     model_name=place if bundle_file(wanted) else str(folder),
                     model_dir=str(self._settings.models.path),
                 )
-        except Exception as error:
+        except Exception as error:  # transformers and torchaudio raise many types for damaged files
             cuda_errors.reraise_device_error(error)
-            log.warning("the aligner for %s in %s cannot be loaded: %s", language, folder, error)
-            broken = f"The alignment model for language {language!r} is broken; the server's log says more."
+            log.warning("alignment model for %s in %s cannot be loaded: %s", language, folder, error)
+            broken = f"The alignment model for language {language!r} is broken; see the server log."
             raise SpeechError("model_not_available", broken) from error
-        log.info("loaded aligner for %s", language)
+        log.info("loaded alignment model for %s", language)
         return model
 
     def _load_diarizer(self) -> Any:
@@ -186,10 +212,12 @@ class WarmModels:
     def _load_separator(self, name: str) -> Any:
         from workers.models import demucs as loader
 
-        folder = self._separator_folder(name)
+        folder = self._find_separator(name)
         chosen = demucs_repo.choose_model(folder, name)
         if chosen is None:
-            say = f"{folder} holds no demucs model, or several: bgm_separation.models must call one by its own name."
+            say = (
+                f"{folder} contains no demucs model, or several. In bgm_separation.models, use the name of one of them."
+            )
             raise SpeechError("model_not_available", say)
         device = choose_separation_device(self._settings.bgm_separation, self._slot)
         started = self._clock()
@@ -200,15 +228,15 @@ class WarmModels:
             log.warning("separation model %s in %s: %s", name, folder, error)
             raise SpeechError("model_not_available", f"Separation model {name!r} cannot be loaded: {error}") from error
         if "vocals" not in separator.model.sources:
-            raise SpeechError("model_not_available", f"Separation model {name!r} has no stem called vocals.")
+            raise SpeechError("model_not_available", f"Separation model {name!r} has no vocals stem.")
         log.info("loaded demucs %s on %s in %.1f s", name, device, self._clock() - started)
         return separator
 
-    def _separator_folder(self, name: str) -> Path:
-        """The folder of ``name``'s weights, downloaded into models/ when it is not there yet."""
+    def _find_separator(self, name: str) -> Path:
+        """Return the folder of ``name``, downloading it if missing."""
         place = separation_models(self._settings).get(name)
         if place is None:
-            say = f"Separation model {name!r} is not among those this server allows."
+            say = f"Separation model {name!r} is not allowed on this server. Choose another uvr_model_size."
             raise SpeechError("model_not_available", say)
         advice = (
             f"Separation model {name!r} is not on this machine and could not be downloaded. Connect the machine to the "
@@ -216,11 +244,14 @@ class WarmModels:
             f"bgm_separation.model_size in config.yaml to a model that is there."
         )
         wanted = Model(SEPARATE, f"{SEPARATE}:{name}", place)
-        return find_folder(place, self._settings) or self._fetched(wanted, advice)
+        return find_folder(place, self._settings) or self._find_or_fetch(wanted, advice)
 
 
 def choose_compute_type(asked: str, device: str) -> str:
-    """``asked`` where the device can do it; else the best it can: float16 on a GPU, int8 on a CPU, float32 at last."""
+    """Return ``asked`` if the device supports it, else the best.
+
+    That is float16 on a GPU and int8 on a CPU; float32 works on both.
+    """
     import ctranslate2
 
     supported = ctranslate2.get_supported_compute_types(device)
@@ -231,13 +262,15 @@ def choose_compute_type(asked: str, device: str) -> str:
 
 
 def collect_garbage() -> None:
-    """Collect garbage, hand cached device memory back to the driver, and spare what remains from later collections.
+    """Collect garbage and return cached memory to the GPU driver.
 
-    The libraries hold half a million objects: walking them again would cost every task a quarter of a second.
+    The remaining objects are frozen, so that later collections skip them: the libraries hold half a million objects, which
+    would cost every task a quarter of a second.
     """
-    gc.unfreeze()
+    gc.unfreeze()  # models that have been freed since are garbage now
     gc.collect()
     gc.freeze()
+    # if nothing has imported torch yet, there is no memory to return
     torch = sys.modules.get("torch")
     if torch is not None and torch.cuda.is_available():
         torch.cuda.empty_cache()

@@ -49,7 +49,10 @@ class Finding:
 
 
 def run_checks(settings: Settings) -> tuple[list[str], int]:
-    """Return the lines to print and the exit status: 1 when a check failed."""
+    """Run all checks; return report lines and exit status.
+
+    The status is 1 if a check failed.
+    """
     findings = list(_run_checks(settings))
     lines = [f"{finding.verdict:<5} {finding.subject:<9} {finding.text}" for finding in findings]
     failed = [finding.subject for finding in findings if finding.verdict == FAIL]
@@ -73,12 +76,12 @@ def _check_devices(settings: Settings) -> Iterator[Finding]:
         return
     for slot in found:
         yield _check_slot(slot, settings)
-    if found[0].device == "cuda":
+    if found[0].device == "cuda":  # CTranslate2 and PyTorch find the GPU independently of each other
         yield _check_torch()
 
 
 def _check_slot(slot: Slot, settings: Settings) -> Finding:
-    import ctranslate2
+    import ctranslate2  # imported here: list and pull do not need it
 
     offered = ", ".join(sorted(ctranslate2.get_supported_compute_types(slot.device, slot.cuda_index or 0)))
     asked = settings.whisper.compute_type
@@ -139,7 +142,7 @@ def _explain_gated(model: Model, obstacle: str | None, settings: Settings) -> Fi
 
 
 def _find_hub_problem() -> str | None:
-    """Why the hub cannot be reached; None when it answers."""
+    """Return why the hub is unreachable, or None."""
     import requests
     from huggingface_hub import constants
 
@@ -182,6 +185,6 @@ def _check_folders(settings: Settings) -> Iterator[Finding]:
         elif not writable:
             yield Finding(FAIL, subject, f"{path} is not writable")
         elif not has_space(path, settings.limits.min_free_mb * MEBIBYTE):
-            yield Finding(FAIL, subject, f"{room}; less than limits.min_free_mb, so every recording would be refused")
+            yield Finding(FAIL, subject, f"{room}; less than limits.min_free_mb, so every upload would be rejected")
         else:
             yield Finding(OK, subject, room)

@@ -1,4 +1,7 @@
-"""demucs' Separator from models that are on disk, whichever of demucs' two formats they are in; nothing here asks a network."""
+"""Load demucs models from disk, in both formats of demucs.
+
+Nothing here uses the network.
+"""
 
 from __future__ import annotations
 
@@ -12,13 +15,19 @@ from demucs.hf import load_safetensors_model
 
 
 def load(folder: Path, name: str, device: str) -> Any:
-    """The separator of ``name`` in ``folder``: a repo of .th files, or the hub's bag of .safetensors."""
-    kind = _OfTheHub if any(folder.glob("*.safetensors")) else Separator
-    return kind(name, repo=folder, device=device, shifts=0)  # shifts are random, results shall not be
+    """Load the Separator of ``name`` from ``folder``.
+
+    The folder is a demucs repo of .th files, or a bag of .safetensors files from the hub.
+    """
+    kind = _HubSeparator if any(folder.glob("*.safetensors")) else Separator
+    return kind(name, repo=folder, device=device, shifts=0)  # shifts are random; results must be reproducible
 
 
-class _OfTheHub(Separator):  # type: ignore[misc]
-    """A Separator of demucs 4.1 for this format, which demucs itself asks the hub for at each load."""
+class _HubSeparator(Separator):  # type: ignore[misc]
+    """A Separator of demucs 4.1 for .safetensors files.
+
+    demucs itself would ask the hub for them at each load.
+    """
 
     def _load_model(self) -> None:
         bag = yaml.safe_load((self._repo / f"{self._name}.yaml").read_text(encoding="utf-8"))

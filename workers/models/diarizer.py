@@ -1,4 +1,4 @@
-"""Load a pyannote diarization pipeline, from a folder or the hub, and say what to do where it cannot be had."""
+"""Load a pyannote diarization pipeline from a folder or the hub."""
 
 from __future__ import annotations
 
@@ -17,14 +17,17 @@ log = logging.getLogger(__name__)
 
 
 def load(settings: Settings, device: str) -> Any:
-    """whisperx's DiarizationPipeline of ``diarization.model`` on ``device``. Raises SpeechError model_not_available."""
+    """Load ``diarization.model`` on ``device``.
+
+    Returns whisperx's DiarizationPipeline. Raises SpeechError model_not_available, with advice.
+    """
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # a page on torchcodec, which decodes files; we hand over samples
+        warnings.simplefilter("ignore")  # a long warning about torchcodec, which is not needed for samples
         from whisperx.diarize import DiarizationPipeline
 
     own = find_folder(settings.diarization.model, settings)
-    folder = own or _from_the_hub(settings)
-    patches.keep_pyannote_offline(own is None)  # what came from the hub is complete
+    folder = own or _find_or_fetch(settings)
+    patches.keep_pyannote_offline(own is None)  # a download is complete; an own folder may name models on the hub
     try:
         pipeline = DiarizationPipeline(
             str(folder),
@@ -35,43 +38,46 @@ def load(settings: Settings, device: str) -> Any:
     except Exception as error:
         cuda_errors.reraise_device_error(error)
         name = settings.diarization.model
-        log.warning("no diarization by %s: %s: %s", name, type(error).__name__, error)
+        log.warning("diarization model %s cannot be loaded: %s: %s", name, type(error).__name__, error)
         say = f"the diarization model {name!r} on this machine is broken: {error}"
         raise SpeechError("model_not_available", say) from error
     patches.bound_clustering(pipeline.model)
     return pipeline
 
 
-def _from_the_hub(settings: Settings) -> Path:
-    """The folder of a model of the hub's, downloaded into models/ when it is not there yet."""
+def _find_or_fetch(settings: Settings) -> Path:
+    """Return the model's folder, downloading it if missing."""
     model = diarization_model(settings)
     try:
         return find_on_disk(model, settings) or hub.fetch(model, settings)
     except SpeechError as error:
-        log.warning("no diarization by %s: %s", model.place, error.message)
-        raise SpeechError("model_not_available", _advice(settings, error)) from error
+        log.warning("diarization model %s is not available: %s", model.place, error.message)
+        raise SpeechError("model_not_available", _explain_missing(settings, error)) from error
 
 
-def _advice(settings: Settings, error: Exception) -> str:
+def _explain_missing(settings: Settings, error: Exception) -> str:
     name = settings.diarization.model
     accept = f"Accept the conditions on {' and '.join(list_consent_pages(diarization_model(settings)))}"
     if not settings.hf_token:
-        say = f"the model {name} asks for a Hugging Face token, and the server has none."
+        say = f"the model {name} requires a Hugging Face token, and HF_TOKEN is not set."
         return f"{say} {accept} and set HF_TOKEN on the server."
-    if _refused(error):
+    if _is_refused(error):
         return (
-            f"Hugging Face refused the model {name} to the server's HF_TOKEN. {accept} with the account of that token, "
-            f"or set another HF_TOKEN on the server."
+            f"Hugging Face refused access to the model {name} with the server's HF_TOKEN. {accept} with the account "
+            f"of that token, or set another HF_TOKEN on the server."
         )
     return (
         f"the model {name} is not on this machine and could not be downloaded. Connect the machine to the model hub, "
-        f"{accept[0].lower()}{accept[1:]} and set HF_TOKEN; or put a pyannote pipeline's folder on the machine and set "
-        f"diarization.model in config.yaml to it."
+        f"{accept[0].lower()}{accept[1:]} and set HF_TOKEN; or set diarization.model in config.yaml to the folder of a "
+        f"pyannote pipeline on this machine."
     )
 
 
-def _refused(error: BaseException | None) -> bool:
-    """Whether the hub answered that this token may not have the model."""
+def _is_refused(error: BaseException | None) -> bool:
+    """Whether the hub refused access with this token.
+
+    It answers 404 for private models. The response may be on an earlier exception of the chain.
+    """
     while error is not None:
         if getattr(getattr(error, "response", None), "status_code", None) in (401, 403, 404):
             return True

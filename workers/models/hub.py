@@ -1,4 +1,7 @@
-"""Download a model from its hub into models/, where the loaders find it: resumed after a cut, then checked."""
+"""Download models from their hubs into models/.
+
+Interrupted downloads are resumed; complete ones are verified.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +34,7 @@ from app.core.storage.durable import sync_file, sync_folder
 log = logging.getLogger(__name__)
 
 TRIES = 5
-# What faster-whisper and transformers read; repositories also hold the same weights for other frameworks.
+# the files that faster-whisper reads; repositories also contain the same weights for other frameworks
 WHISPER_FILES = (
     "config.json",
     "preprocessor_config.json",
@@ -41,33 +44,34 @@ WHISPER_FILES = (
     "vocabulary.txt",
 )
 WEIGHTS = (("model", ".safetensors"), ("pytorch_model", ".bin"))
-PICKLE = b"\x80\x02"
-# the last record of a zip archive: its signature, and the bytes that follow in one without a comment
+PICKLE = b"\x80\x02"  # the first bytes of a pickle of protocol 2
+# the end record of a zip archive: its signature, and the size of the rest if there is no comment
 END_RECORD, END_RECORD_REST = b"PK\x05\x06", 18
-LOCKS = ".locks"  # where huggingface_hub keeps its own
+LOCKS = ".locks"  # the folder that huggingface_hub uses as well
 
 
 def prepare_environment() -> None:
-    """Set what huggingface_hub reads at import."""
+    """Set the environment variables of huggingface_hub.
+
+    It reads them at import.
+    """
     os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
-    os.environ.setdefault(
-        "HF_HUB_DISABLE_XET", "1"
-    )  # that transfer starts a file anew after a cut; plain HTTP resumes it
+    os.environ.setdefault("HF_HUB_DISABLE_XET", "1")  # Xet restarts an interrupted file; plain HTTP resumes it
 
 
 def fetch(model: Model, settings: Settings) -> Path:
-    """Download ``model`` and return its folder or file; what is on disk already is only checked.
+    """Download ``model`` and return its folder or file.
 
-    Raises SpeechError model_not_available with a sentence that says what to do.
+    Files on disk are only verified. Raises SpeechError model_not_available, with advice.
     """
     bundle, repo = bundle_file(model), hub_repository(model)
     if bundle is not None:
-        return _explained(model, settings, lambda: _fetch_bundle(bundle, settings))
+        return _retry_and_explain(model, settings, lambda: _fetch_bundle(bundle, settings))
     if repo is None:
-        raise _sentence(f"{model.place!r} is neither a folder in {settings.models.path} nor a name on any hub.")
-    for part in list_parts(model):
+        raise _make_error(f"{model.place!r} is neither a folder in {settings.models.path} nor a repository on a hub.")
+    for part in list_parts(model):  # a pipeline names further models by repository
         fetch(part, settings)
-    return _explained(model, settings, lambda: _fetch_repository(repo, model.kind, settings))
+    return _retry_and_explain(model, settings, lambda: _fetch_repository(repo, model.kind, settings))
 
 
 def _fetch_repository(repo: str, kind: str, settings: Settings) -> Path:
@@ -86,7 +90,7 @@ def _fetch_bundle(name: str, settings: Settings) -> Path:
     target = settings.models.path / name
     if target.exists():
         if not is_intact(target):
-            raise _damaged(target)
+            raise _remove_damaged(target)
         return target
     with _lock(settings.models.path / LOCKS / f"{name}.lock"):
         if not target.exists():  # another process may have fetched it while this one waited
@@ -98,28 +102,34 @@ def _download_bundle(target: Path) -> None:
     part = target.with_name(f"{target.name}.part")
     size = _fetch_file(hub_names.BUNDLES_URL + target.name, part)
     if size not in (None, part.stat().st_size) or not is_intact(part):
-        raise _damaged(part)
+        raise _remove_damaged(part)
     with part.open("rb") as file:
         sync_file(file)
-    part.rename(target)
+    part.rename(target)  # only when verified: a loader must never see a partial file
     sync_folder(target.parent)
 
 
 @contextlib.contextmanager
 def _lock(path: Path) -> Iterator[None]:
-    """Hold the lock file ``path`` against other processes; the kernel releases it when its holder dies."""
+    """Hold the lock file ``path``.
+
+    The kernel releases it when its holder dies.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            log.info("waiting for another process that downloads %s", path.stem)
+            log.info("waiting for another process to download %s", path.stem)
             fcntl.flock(file, fcntl.LOCK_EX)
         yield
 
 
 def _fetch_file(url: str, part: Path) -> int | None:
-    """Append to ``part`` what is missing of ``url``; return the size that the server announces, if it does."""
+    """Download ``url`` to ``part``, resuming where it ends.
+
+    Returns the size announced by the server, or None.
+    """
     import requests
     from huggingface_hub.file_download import http_get
 
@@ -136,11 +146,11 @@ def _fetch_file(url: str, part: Path) -> int | None:
 
 
 def is_intact(file: Path) -> bool:
-    """Whether a bundle is complete and nothing more.
+    """Whether a torchaudio bundle is complete and undamaged.
 
-    torchaudio publishes no checksums, but PyTorch's archives hold one for each tensor. They pass also where bytes
-    stand before or after the archive, so its two ends are checked as well. Bundles from before 2020 are pickles,
-    of which only the beginning can be checked.
+    torchaudio publishes no checksums, but PyTorch's archives contain one for each tensor. Those ignore bytes before and
+    after the archive, so both ends are checked as well. Bundles from before 2020 are pickles, of which only the beginning
+    can be checked.
     """
     with file.open("rb") as content:
         start = content.read(len(PICKLE))
@@ -148,13 +158,16 @@ def is_intact(file: Path) -> bool:
         return True
     try:
         with zipfile.ZipFile(file) as archive:
-            return _fills(archive, file) and archive.testzip() is None
+            return _spans_file(archive, file) and archive.testzip() is None
     except (zipfile.BadZipFile, zlib.error, EOFError):
         return False
 
 
-def _fills(archive: zipfile.ZipFile, file: Path) -> bool:
-    """Whether the archive, which PyTorch writes without a comment, starts and ends where the file does."""
+def _spans_file(archive: zipfile.ZipFile, file: Path) -> bool:
+    """Whether the archive starts and ends where the file does.
+
+    PyTorch writes archives without a comment.
+    """
     if min((member.header_offset for member in archive.infolist()), default=-1) != 0:
         return False
     with file.open("rb") as content:
@@ -162,36 +175,42 @@ def _fills(archive: zipfile.ZipFile, file: Path) -> bool:
         return content.read(len(END_RECORD)) == END_RECORD
 
 
-def _wanted_whisper(listed: list[str]) -> list[str]:
+def _select_whisper(listed: list[str]) -> list[str]:
     return [name for name in listed if name in WHISPER_FILES]
 
 
-def _wanted_aligner(listed: list[str]) -> list[str]:
-    """The settings and one set of weights, of this folder alone: training leaves checkpoints in others."""
+def _select_aligner(listed: list[str]) -> list[str]:
+    """Select the configuration and one set of weights.
+
+    Only from the top folder: others contain checkpoints from training.
+    """
     top = [name for name in listed if "/" not in name]
     sets = [[name for name in top if name.startswith(start) and name.endswith(end)] for start, end in WEIGHTS]
     return [name for name in top if name.endswith((".json", ".txt"))] + next(filter(None, sets), [])
 
 
-def _wanted_separator(listed: list[str]) -> list[str]:
+def _select_separator(listed: list[str]) -> list[str]:
     return [name for name in listed if "/" not in name and name.endswith((".yaml", ".safetensors"))]
 
 
-def _wanted_pipeline(listed: list[str]) -> list[str]:
+def _select_pipeline(listed: list[str]) -> list[str]:
     return [name for name in listed if name.endswith((".yaml", ".bin", ".npz", ".safetensors"))]
 
 
 WANTED: dict[str, Callable[[list[str]], list[str]]] = {
-    WHISPER: _wanted_whisper,
-    ALIGN: _wanted_aligner,
-    SEPARATE: _wanted_separator,
-    DIARIZE: _wanted_pipeline,
-    NETWORK: _wanted_pipeline,
+    WHISPER: _select_whisper,
+    ALIGN: _select_aligner,
+    SEPARATE: _select_separator,
+    DIARIZE: _select_pipeline,
+    NETWORK: _select_pipeline,
 }
 
 
 def _check_blob(file: Path) -> None:
-    """Compare a file with its checksum: the hub names what it stores by SHA-256, small files by git's SHA-1."""
+    """Compare a file with its checksum, and remove it if damaged.
+
+    The hub names large files by their SHA-256, small ones by git's SHA-1.
+    """
     from huggingface_hub.utils.sha import git_hash, sha_fileobj
 
     blob = file.resolve()
@@ -205,18 +224,22 @@ def _check_blob(file: Path) -> None:
         return
     if actual != blob.name:
         file.unlink()
-        raise _damaged(blob)
+        raise _remove_damaged(blob)
 
 
-def _damaged(file: Path) -> SpeechError:
+def _remove_damaged(file: Path) -> SpeechError:
+    """Remove a damaged file and return the error to raise."""
     file.unlink()
-    return _sentence(
+    return _make_error(
         f"{file.name} is damaged: its size or checksum is wrong. It has been removed; pull the model again."
     )
 
 
-def _explained(model: Model, settings: Settings, get: Callable[[], Path]) -> Path:
-    """Call ``get``, again where a connection breaks; raise anything else as a SpeechError with advice."""
+def _retry_and_explain(model: Model, settings: Settings, get: Callable[[], Path]) -> Path:
+    """Call ``get``, and retry if the connection breaks.
+
+    Any other error is raised as a SpeechError with advice.
+    """
     import requests
     from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
 
@@ -225,38 +248,39 @@ def _explained(model: Model, settings: Settings, get: Callable[[], Path]) -> Pat
             return get()
         except requests.exceptions.ChunkedEncodingError:
             log.warning("connection lost while downloading %s; %d more attempts", model.name, again)
-        except LocalEntryNotFoundError as error:  # before its parents, which it shares with the next two
-            raise _sentence(_unreachable(model, error.__cause__ or error)) from error
+        except LocalEntryNotFoundError as error:  # first: it is a subclass of those in the next two clauses
+            raise _make_error(_explain_unreachable(model, error.__cause__ or error)) from error
         except HfHubHTTPError as error:
-            raise _sentence(_refused(model, settings, error)) from error
-        except (requests.RequestException, ConnectionError) as error:  # the latter: HF_HUB_OFFLINE
-            raise _sentence(_unreachable(model, error)) from error
+            raise _make_error(_explain_refusal(model, settings, error)) from error
+        except (requests.RequestException, ConnectionError) as error:  # ConnectionError is raised for HF_HUB_OFFLINE
+            raise _make_error(_explain_unreachable(model, error)) from error
         except OSError as error:
-            raise _sentence(f"{model.name} cannot be stored in {settings.models.path}: {error}.") from error
-    raise _sentence(
-        f"The connection was lost {TRIES} times. What was received is kept; pull {model.name} again to go on."
-    )
+            raise _make_error(f"{model.name} cannot be stored in {settings.models.path}: {error}.") from error
+    raise _make_error(f"The connection was lost {TRIES} times. Pull {model.name} again to resume the download.")
 
 
-def _sentence(text: str) -> SpeechError:
+def _make_error(text: str) -> SpeechError:
     return SpeechError("model_not_available", text)
 
 
-def _refused(model: Model, settings: Settings, error: Any) -> str:
-    """What the hub's refusal asks of the operator. Gated models answer 401 without a token, 403 without consent."""
+def _explain_refusal(model: Model, settings: Settings, error: Any) -> str:
+    """Explain a refusal of the hub to the operator.
+
+    Gated models answer 401 without a token, and 403 if the conditions are not accepted.
+    """
     from huggingface_hub.errors import GatedRepoError, RepositoryNotFoundError
 
     page = f"{hub_url()}/{hub_repository(model)}" if bundle_file(model) is None else hub_names.BUNDLES_URL
     token = "HF_TOKEN is set" if settings.hf_token else "HF_TOKEN is not set"
     if isinstance(error, GatedRepoError):
-        return f"{page} is gated, and {token}: accept its conditions there and use a token of that very account."
+        return f"{page} is gated, and {token}: accept its conditions there and use a token of the same account."
     status = error.response.status_code
     if isinstance(error, RepositoryNotFoundError) or status in (401, 403):
-        return f"{page} does not exist, or asks for a token that may read it ({token}; status {status})."
+        return f"{page} does not exist, or requires a token with read access ({token}; status {status})."
     return f"{page} answered with status {status}; try again later."
 
 
-def _unreachable(model: Model, error: BaseException) -> str:
+def _explain_unreachable(model: Model, error: BaseException) -> str:
     source = hub_url() if bundle_file(model) is None else hub_names.BUNDLES_URL
     return (
         f"{source} cannot be reached ({type(error).__name__}). "
@@ -265,7 +289,7 @@ def _unreachable(model: Model, error: BaseException) -> str:
 
 
 def hub_url() -> str:
-    """The hub's address; HF_ENDPOINT names another one than huggingface.co."""
+    """Return the hub's address; HF_ENDPOINT can change it."""
     from huggingface_hub import constants
 
     return str(constants.ENDPOINT)

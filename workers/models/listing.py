@@ -1,4 +1,4 @@
-"""Print the models as a table: name, size on disk, place."""
+"""List the models: name, size on disk, place."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ HEADER = ("name", "on disk", "place")
 
 
 def format_table(settings: Settings) -> tuple[list[str], int]:
-    """Return the lines of the table and the exit status."""
+    """Return the table's lines and the exit status."""
     path = settings.models.path
     rows = [HEADER, *(_format_row(model, settings) for model in list_models(settings))]
     widths = [max(len(row[column]) for row in rows) for column in (0, 1)]

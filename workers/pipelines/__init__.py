@@ -1,4 +1,4 @@
-"""One module per kind of task, which leads a recording through its stages."""
+"""One pipeline per kind of task: it calls the stages."""
 
 from __future__ import annotations
 
@@ -12,19 +12,25 @@ P_contra = TypeVar("P_contra", bound=Params, contravariant=True)
 
 
 class Pipeline(Protocol[P_contra]):
-    """What each module here offers.
+    """The interface of each module here.
 
-    ``MODEL_KINDS`` are the kinds of models it may load, which ``enable_offload`` frees after the task.
+    ``MODEL_KINDS`` are the kinds of models it may load; with ``enable_offload`` they are freed after the task.
     """
 
     MODEL_KINDS: tuple[str, ...]
 
     def run(self, run: Run[P_contra], /) -> tuple[str, str]:
-        """Return the result type and the result as JSON text. Raises SpeechError."""
+        """Return the result type and the result as JSON.
+
+        Raises SpeechError.
+        """
 
 
 def load_pipelines() -> dict[str, Pipeline[Any]]:
-    """Import all pipelines, and the libraries they need. The kind of task decides which parameters one gets."""
+    """Import all pipelines, by kind of task.
+
+    This also imports the speech libraries, which takes seconds.
+    """
     from workers.pipelines import bgm_separation, transcription, vad
 
     return {TRANSCRIPTION: transcription, VAD: vad, BGM_SEPARATION: bgm_separation}

@@ -12,7 +12,10 @@ MODEL_KINDS: tuple[str, ...] = (SEPARATE,)
 
 
 def run(run: Run[BgmSeparationParams]) -> tuple[str, str]:
-    """Return "filepath" and the files with their SHA-256. Raises SpeechError."""
+    """Return "filepath" and the files as JSON.
+
+    Raises SpeechError.
+    """
     run.enter("separate", until=1.0)
     files = separate.separate_to_files(run)
     hashes = {file["stem"]: file["sha256"] for file in files}

@@ -1,4 +1,4 @@
-"""Find when a recording has speech: decode → vad."""
+"""Detect speech in a recording: decode → vad."""
 
 from __future__ import annotations
 
@@ -9,14 +9,17 @@ from workers.stages.segments import to_json
 from workers.stages.vad import detect_speech
 
 MODEL_KINDS: tuple[str, ...] = ()  # Silero is a small part of faster-whisper and stays loaded
-DECODED = 0.3
+DECODED = 0.3  # the progress of the task after decoding
 
 
 def run(run: Run[VadParams]) -> tuple[str, str]:
-    """Return "json" and the stretches of speech. Raises SpeechError."""
+    """Return "json" and the intervals of speech as JSON.
+
+    Raises SpeechError.
+    """
     run.enter("decode", until=DECODED)
     samples = decode(run)
-    run.learn(audio_duration=round(len(samples) / SAMPLE_RATE, 3))
+    run.add_facts(audio_duration=round(len(samples) / SAMPLE_RATE, 3))
 
     run.enter("vad", until=1.0)
     found = detect_speech(samples, run.params, advance=run.advance)

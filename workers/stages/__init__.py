@@ -1,1 +1,4 @@
-"""One model call each; the heavy imports live here, inside the device process only."""
+"""The stages of the pipelines: one model call each.
+
+They import the speech libraries, so only device processes import them.
+"""

@@ -1,4 +1,4 @@
-"""Word times by forced alignment with whisperx (Bain et al. 2023), sentence by sentence."""
+"""Align words with the audio, using whisperx (Bain et al. 2023)."""
 
 from __future__ import annotations
 
@@ -26,29 +26,31 @@ patches.replace_sentence_splitter(load_splitter)
 
 
 def align(segments: list[Segment], samples: Samples, aligner: Any, decode: Decode, run: Run[Params]) -> list[Segment]:
-    """The same transcript in sentences whose words have times (seconds) and probabilities.
+    """Split segments into sentences with word times.
 
+    Words get times in seconds and probabilities.
     ``aligner`` is whisperx's (model, metadata), ``samples`` float32 at 16 kHz, ``decode`` turns token ids into text.
-    A segment that cannot be aligned stays as it is, and a warning says so.
+    A segment that cannot be aligned is not changed, and a warning is added.
     """
     model, metadata = aligner
     aligned: list[Segment] = []
     without = 0
     bounds = [0.0, *(segment["start"] for segment in segments[1:]), len(samples) / SAMPLE_RATE]
     for done, segment in enumerate(segments, 1):
-        # decoders put their timestamps too tight now and then: once more with all the room up to the neighbours
+        # Whisper's timestamps are sometimes too tight; the second try extends them to the neighbours
         spans = [(segment["start"], segment["end"]), (min(segment["start"], bounds[done - 1]), bounds[done])]
-        tries = (_sentences(segment, span, samples, model, metadata, decode, run) for span in spans)
+        # a generator: the second try runs only if the first fails
+        tries = (_align_segment(segment, span, samples, model, metadata, decode, run) for span in spans)
         sentences = next(filter(None, tries), [])
         without += not sentences
         aligned += sentences or [segment]
         run.advance(done / len(segments))
     if without:
-        run.warn(f"{without} of {len(segments)} segments could not be aligned; their words have no times")
+        run.warn(f"{without} of {len(segments)} segments could not be aligned; they have no word timestamps")
     return aligned
 
 
-def _sentences(
+def _align_segment(
     segment: Segment,
     span: tuple[float, float],
     samples: Samples,
@@ -57,33 +59,36 @@ def _sentences(
     decode: Decode,
     run: Run[Params],
 ) -> list[Segment]:
-    """The segment's sentences as found within ``span`` (seconds); none when the text does not fit the sound."""
+    """Align one segment within ``span`` (seconds).
+
+    Returns its sentences, or none if the text does not match the audio.
+    """
     piece = [{"start": span[0], "end": span[1], "text": segment["text"]}]
     if span[1] - span[0] < SHORTEST_SECONDS:
         return []
     try:
         found = whisperx.alignment.align(piece, model, metadata, samples, run.slot.device)["segments"]
-    except Exception as error:  # whatever the aligner trips over, the transcript is worth more than its word times
-        if run.must_end(error):
+    except Exception as error:  # the transcript is useful without word times, so no error of the aligner fails the task
+        if run.must_raise(error):
             raise
         log.exception("alignment of %.2f–%.2f s failed", *span)
         return []
     found = [sentence for sentence in found if sentence["words"]]
     shares = share_tokens(segment["tokens"], [sentence["text"] for sentence in found], decode)
-    return [_sentence(segment, sentence, tokens) for sentence, tokens in zip(found, shares, strict=True)]
+    return [_make_sentence(segment, sentence, tokens) for sentence, tokens in zip(found, shares, strict=True)]
 
 
-def _sentence(parent: Segment, aligned: dict[str, Any], tokens: list[int]) -> Segment:
+def _make_sentence(parent: Segment, aligned: dict[str, Any], tokens: list[int]) -> Segment:
     child = copy(parent)
     child["text"] = aligned["text"].strip()
     child["start"] = finite_or(aligned["start"], parent["start"])
     child["end"] = finite_or(aligned["end"], parent["end"])
     child["tokens"] = tokens
-    child["words"] = [_word(word, child) for word in aligned["words"]]
+    child["words"] = [_make_word(word, child) for word in aligned["words"]]
     return child
 
 
-def _word(aligned: dict[str, Any], segment: Segment) -> Word:
+def _make_word(aligned: dict[str, Any], segment: Segment) -> Word:
     return Word(
         word=aligned["word"],
         start=float(aligned.get("start", segment["start"])),
@@ -94,12 +99,16 @@ def _word(aligned: dict[str, Any], segment: Segment) -> Word:
 
 
 def share_tokens(tokens: list[int], texts: list[str], decode: Decode) -> list[list[int]]:
-    """Divide ``tokens`` among ``texts``, which together are what they decode to; white space does not count."""
+    """Divide ``tokens`` among ``texts``.
+
+    Together the texts are what the tokens decode to, apart from white space.
+    """
     shares: list[list[int]] = [[] for _ in texts]
-    ends = [_letters(" ".join(texts[: number + 1])) for number in range(len(texts))]
+    ends = [_count_letters(" ".join(texts[: number + 1])) for number in range(len(texts))]
     text = 0
     for count, token in enumerate(tokens):
-        before = _letters(decode(tokens[:count]))
+        # decode the whole prefix: a token may be part of a multi-byte character
+        before = _count_letters(decode(tokens[:count]))
         while text < len(texts) - 1 and before >= ends[text]:
             text += 1
         if texts:
@@ -107,5 +116,5 @@ def share_tokens(tokens: list[int], texts: list[str], decode: Decode) -> list[li
     return shares
 
 
-def _letters(text: str) -> int:
+def _count_letters(text: str) -> int:
     return len("".join(text.split()))

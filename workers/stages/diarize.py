@@ -1,4 +1,7 @@
-"""Find who spoke when, with pyannote through whisperx. A failure is a warning; the transcript stays."""
+"""Detect speakers with pyannote, through whisperx.
+
+A failure only adds a warning: the transcript is useful without speakers.
+"""
 
 from __future__ import annotations
 
@@ -23,40 +26,44 @@ Embeddings = dict[str, list[float]]
 
 
 def diarize(segments: list[Segment], samples: Samples, decode: Decode, run: Run[DiarizationOptions]) -> list[Segment]:
-    """Name the speaker of every segment and word, and split segments where the speaker changes.
+    """Assign speakers to segments and words.
 
+    Segments are split where the speaker changes.
     ``samples`` are the recording before separation (float32, 16 kHz), ``decode`` turns token ids into text. On request,
-    the embeddings of the voices become the ``speaker_embeddings`` of the run.
+    the embeddings of the speakers become the ``speaker_embeddings`` of the run.
     """
     if not segments:  # silence, or no speech
-        _keep({}, run)
+        _store_embeddings({}, run)
         return segments
     try:
-        turns, embeddings = _turns(samples, run)
+        turns, embeddings = _find_turns(samples, run)
     except SpeechError as error:
-        run.warn(f"No speakers are named: {error.message}")
+        run.warn(f"Diarization is not available: {error.message}")
         return segments
     except Exception as error:  # the libraries may fail on unusual recordings; the transcript stays
-        if run.must_end(error):
+        if run.must_raise(error):
             raise
         log.exception("task %s: diarization failed", run.job.uuid)
-        run.warn(f"No speakers are named: diarization failed on this recording ({type(error).__name__}).")
+        run.warn(f"Diarization failed on this recording ({type(error).__name__}); see the server log.")
         return segments
     finally:
         if run.settings.diarization.enable_offload:
             run.models.free("diarize")
-    _keep(embeddings, run)
+    _store_embeddings(embeddings, run)
     _check_speaker_count({str(speaker) for speaker in turns["speaker"]}, run)
     return speakers.assign_speakers(segments, turns, decode)
 
 
-def _turns(samples: Samples, run: Run[DiarizationOptions]) -> tuple[Any, Embeddings]:
-    """Return whisperx's table of turns (start, end, speaker) and the speakers' embeddings."""
+def _find_turns(samples: Samples, run: Run[DiarizationOptions]) -> tuple[Any, Embeddings]:
+    """Detect speaker turns.
+
+    Returns whisperx's table of turns (start, end, speaker) and the embeddings of the speakers.
+    """
     params = run.params
     bounds = {"num_speakers": params.num_speakers}
     if params.num_speakers is None:
         bounds = {"min_speakers": params.min_speakers, "max_speakers": params.max_speakers}
-    with contextlib.redirect_stdout(sys.stderr):  # pyannote prints
+    with contextlib.redirect_stdout(sys.stderr):  # pyannote prints to standard output
         turns, embeddings = run.models.diarizer()(
             samples,
             **bounds,
@@ -66,11 +73,11 @@ def _turns(samples: Samples, run: Run[DiarizationOptions]) -> tuple[Any, Embeddi
     return turns, {
         speaker: [round(finite_or(value), 6) for value in vector]
         for speaker, vector in (embeddings or {}).items()
-        if np.isfinite(vector).all()  # a speaker who never speaks alone has none
+        if np.isfinite(vector).all()  # NaN for a speaker who never speaks alone
     }
 
 
-def _keep(embeddings: Embeddings, run: Run[DiarizationOptions]) -> None:
+def _store_embeddings(embeddings: Embeddings, run: Run[DiarizationOptions]) -> None:
     if run.params.speaker_embeddings:
         run.speaker_embeddings = to_json(embeddings)
 
@@ -87,4 +94,4 @@ def _check_speaker_count(heard: set[str], run: Run[DiarizationOptions]) -> None:
         name, limit = "max_speakers", most
     else:
         return
-    run.warn(f"{'num_speakers' if exact else name} is {limit}, but {len(heard)} were found in this recording.")
+    run.warn(f"{'num_speakers' if exact else name} is {limit}, but diarization found {len(heard)}.")

@@ -1,4 +1,7 @@
-"""The shape of a transcript between the stages, and the promises it keeps when it leaves: ordered, nested, finite."""
+"""Segments and words, and their invariants in a result.
+
+In a result they are ordered and finite, and words lie inside their segments.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,10 @@ from typing import Any, TypedDict
 
 
 class Word(TypedDict):
-    """``start`` and ``end`` in seconds from the start of the recording, ``probability`` 0–1."""
+    """A word of a segment.
+
+    ``start`` and ``end`` are seconds from the start of the recording; ``probability`` is 0–1.
+    """
 
     word: str
     start: float
@@ -18,7 +24,10 @@ class Word(TypedDict):
 
 
 class Segment(TypedDict):
-    """A stretch of speech; ``seek`` is the 10 ms frame at which its decoding window began."""
+    """An interval of speech and its text.
+
+    Times are in seconds. ``seek`` is the 10 ms frame at which its decoding window starts.
+    """
 
     id: int
     start: float
@@ -35,7 +44,10 @@ class Segment(TypedDict):
 
 
 def sort_and_clamp(segments: list[Segment], audio_seconds: float) -> list[Segment]:
-    """Number the segments by start; clamp every time so that words lie in order inside segments, all inside the sound."""
+    """Number the segments by start, and clamp all times.
+
+    Afterwards words lie in order inside their segments, and segments inside the audio.
+    """
     ordered = sorted(segments, key=lambda segment: segment["start"])
     for number, segment in enumerate(ordered):
         segment["id"] = number
@@ -50,11 +62,15 @@ def sort_and_clamp(segments: list[Segment], audio_seconds: float) -> list[Segmen
 
 
 def to_json(value: Any) -> str:
-    """JSON text without NaN or Infinity; raises ValueError rather than write one."""
+    """Convert ``value`` to JSON text.
+
+    Raises ValueError for NaN and Infinity, which JSON does not have.
+    """
     return json.dumps(value, allow_nan=False, ensure_ascii=False)
 
 
 def finite_or(value: float, otherwise: float = 0.0) -> float:
+    """Return ``value`` if it is finite, else ``otherwise``."""
     return float(value) if math.isfinite(value) else otherwise
 
 

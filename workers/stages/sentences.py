@@ -1,4 +1,7 @@
-"""Split text into sentences by Punkt's rules (Kiss & Strunk 2006), without the data files that NLTK would download."""
+"""Split text into sentences without NLTK's data files.
+
+The algorithm is Punkt (Kiss & Strunk 2006).
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,7 @@ from functools import cache
 
 from nltk.tokenize.punkt import PunktParameters, PunktSentenceTokenizer
 
-# Lower case and without the last full stop, as Punkt keeps them.
+# lower case and without the final full stop, as Punkt expects
 ABBREVIATIONS = {
     "english": (
         "a.d a.m apr approx assn aug ave b.c blvd bros capt cf co col corp d.c dec dept dr ed e.g eq est et.al feb fig "
@@ -22,7 +25,10 @@ ABBREVIATIONS = {
 
 @cache
 def load_splitter(resource: str) -> PunktSentenceTokenizer:
-    """The splitter for an NLTK resource such as ``tokenizers/punkt_tab/german.pickle``; English rules where it has none."""
+    """Load the splitter for an NLTK resource.
+
+    Such as ``tokenizers/punkt_tab/german.pickle``. Languages without a list of abbreviations use the English one.
+    """
     language = resource.rpartition("/")[2].removesuffix(".pickle")
     parameters = PunktParameters()
     parameters.abbrev_types = set(ABBREVIATIONS.get(language, ABBREVIATIONS["english"]).split())

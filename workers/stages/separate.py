@@ -1,4 +1,7 @@
-"""Separate vocals and background with demucs, at the model's rate and channels, in bounded memory."""
+"""Separate vocals and background with demucs.
+
+It uses the rate and channels of the model, and bounded memory.
+"""
 
 from __future__ import annotations
 
@@ -30,36 +33,40 @@ Sound = NDArray[np.float32]
 STEMS = VOCALS, INSTRUMENTAL = ("vocals", "instrumental")
 BYTES_PER_SAMPLE = 2
 WINDOW_SECONDS, OVERLAP_SECONDS = 60.0, 2.0
-SHORTEST_SECONDS = 1.0
-# The longest input of one model call. The 44 s of some models take gigabytes for little gain; demucs' transformer takes 7.8 s.
+SHORTEST_SECONDS = 1.0  # demucs normalizes its input, and fails on a few samples
+# the longest input of one model call: the 44 s of some models take gigabytes for little gain; demucs' transformer uses 7.8 s
 LONGEST_SEGMENT_SECONDS = 12.0
-# Clients of Whisper-WebUI count segments in frames of UVR's MDX models: 1024 samples at 44.1 kHz.
+# the unit of segment_size, as in Whisper-WebUI: a frame of UVR's MDX models, 1024 samples at 44.1 kHz
 FRAME_SECONDS = 1024 / 44_100
 
 
 def separate_to_files(run: Run[SeparationOptions]) -> list[StemFile]:
-    """Write both stems as files of this claim, durable when this returns.
+    """Write both stems to files of this claim.
 
+    They are synced to disk when this returns.
     Raises SpeechError: invalid_media, unsupported_media, no_audio, too_long, model_not_available, insufficient_storage.
     """
     with media.open_recording(run) as recording:
         separator = run.models.separator(run.params.uvr_model_size)
-        with _files(run, recording, separator) as writers:
-            for piece in _stems(run, recording, separator):
+        with _open_files(run, recording, separator) as writers:
+            for piece in _separate_pieces(run, recording, separator):
                 for name, writer in writers.items():
                     writer.write(piece[name])
-    run.learn(audio_duration=round(recording.seconds, 3))
-    return describe_stems(_folder(run))
+    run.add_facts(audio_duration=round(recording.seconds, 3))
+    return describe_stems(_locate_stems(run))
 
 
 def separate_vocals(run: Run[SeparationOptions], keep: bool) -> Samples:
-    """Return the vocals, 16 kHz mono; with ``keep``, also write both stems. Raises SpeechError like ``to_files``."""
+    """Return the vocals as 16 kHz mono.
+
+    With ``keep``, also write both stems to files. Raises SpeechError like ``separate_to_files``.
+    """
     try:
         with media.open_recording(run) as recording:
             separator = run.models.separator(run.params.uvr_model_size)
-            speech = _Speech(separator, recording.declared)
-            with _files(run, recording, separator) if keep else contextlib.nullcontext({}) as writers:
-                for piece in _stems(run, recording, separator):
+            speech = _SpeechBuffer(separator, recording.declared)
+            with _open_files(run, recording, separator) if keep else contextlib.nullcontext({}) as writers:
+                for piece in _separate_pieces(run, recording, separator):
                     speech.add(piece[VOCALS])
                     for name, writer in writers.items():
                         writer.write(piece[name])
@@ -69,34 +76,34 @@ def separate_vocals(run: Run[SeparationOptions], keep: bool) -> Samples:
             run.models.free("separate")
 
 
-def _files(
+def _open_files(
     run: Run[SeparationOptions], recording: media.Recording, separator: Any
 ) -> AbstractContextManager[dict[str, StemWriter]]:
     for claim_no in range(1, run.job.claim_no):  # files left by a crash of the machine
         remove_stems(stems_folder(run.settings.cache.path, run.job.uuid, claim_no))
     rate, channels = separator.samplerate, separator.audio_channels
     _check_space(run, (recording.declared or 0.0) * rate * channels * BYTES_PER_SAMPLE * len(STEMS))
-    return open_stems(_folder(run), STEMS, run.params.stem_format, rate, channels)
+    return open_stems(_locate_stems(run), STEMS, run.params.stem_format, rate, channels)
 
 
 def _check_space(run: Run[SeparationOptions], needed: float) -> None:
     if not has_space(run.settings.cache.path, run.settings.limits.min_free_mb * MEBIBYTE, needed):
-        raise SpeechError(
-            "insufficient_storage", "The server has no room for the stems of this recording; try again later."
-        )
+        raise SpeechError("insufficient_storage", "Not enough disk space on the server for the stems; try again later.")
 
 
-def _folder(run: Run[SeparationOptions]) -> Path:
+def _locate_stems(run: Run[SeparationOptions]) -> Path:
     return stems_folder(run.settings.cache.path, run.job.uuid, run.job.claim_no)
 
 
-def _stems(run: Run[SeparationOptions], recording: media.Recording, separator: Any) -> Iterator[dict[str, Sound]]:
-    """Yield both stems in pieces, each of shape (channels, samples)."""
+def _separate_pieces(
+    run: Run[SeparationOptions], recording: media.Recording, separator: Any
+) -> Iterator[dict[str, Sound]]:
+    """Yield both stems in pieces of shape (channels, samples)."""
     rate, overlap = separator.samplerate, int(OVERLAP_SECONDS * separator.samplerate)
-    separator.update_parameter(segment=_segment_seconds(run, separator.model))
+    separator.update_parameter(segment=_choose_segment_seconds(run, separator.model))
     blocks = recording.blocks(rate, separator.audio_channels)
     parts = (
-        (_separated(window, separator, _Progress(run, recording, window.shape[1] / rate)), last)
+        (_separate_window(window, separator, _Progress(run, recording, window.shape[1] / rate)), last)
         for window, last in split_windows(blocks, int(WINDOW_SECONDS * rate), overlap)
     )
     for both in join_windows(parts, overlap):
@@ -104,7 +111,7 @@ def _stems(run: Run[SeparationOptions], recording: media.Recording, separator: A
 
 
 class _Progress:
-    """Turn demucs' reports on one window into progress over the recording."""
+    """Convert demucs' progress on one window to the recording's."""
 
     def __init__(self, run: Run[SeparationOptions], recording: media.Recording, window_seconds: float) -> None:
         self._run = run
@@ -119,12 +126,13 @@ class _Progress:
             self._run.advance((self._from + window * self._seconds) / self._total)
 
 
-def _separated(window: Sound, separator: Any, progress: _Progress) -> Sound:
-    """(2, channels, samples): vocals, and all other sources together."""
+def _separate_window(window: Sound, separator: Any, progress: _Progress) -> Sound:
+    """Separate one window of shape (channels, samples).
+
+    Returns (2, channels, samples): vocals, and the sum of all other sources.
+    """
     samples = window.shape[1]
-    missing = max(
-        0, int(SHORTEST_SECONDS * separator.samplerate) - samples
-    )  # demucs normalizes, and fails on a few samples
+    missing = max(0, int(SHORTEST_SECONDS * separator.samplerate) - samples)
     padded = torch.from_numpy(np.pad(window, ((0, 0), (0, missing))))
     separator.update_parameter(callback=progress)
     _, sources = separator.separate_tensor(padded)
@@ -134,8 +142,11 @@ def _separated(window: Sound, separator: Any, progress: _Progress) -> Sound:
     return both
 
 
-def _segment_seconds(run: Run[SeparationOptions], model: Any) -> float:
-    """The input of one model call: ``segment_size``, at most what the model takes."""
+def _choose_segment_seconds(run: Run[SeparationOptions], model: Any) -> float:
+    """Choose the input length of one model call.
+
+    It is ``segment_size``, limited by the model.
+    """
     parts = list(getattr(model, "models", [model]))
     own: float = min(LONGEST_SEGMENT_SECONDS, *(float(part.segment) for part in parts))
     if run.params.segment_size is None:
@@ -143,12 +154,12 @@ def _segment_seconds(run: Run[SeparationOptions], model: Any) -> float:
     asked = run.params.segment_size * FRAME_SECONDS
     if asked > own:
         frames = int(own / FRAME_SECONDS)
-        run.warn(f"segment_size: the model takes at most {own:.1f} s at once; {frames} was used instead")
+        run.warn(f"segment_size: the model takes at most {own:.1f} s per call; {frames} was used instead")
     return float(min(asked, own))
 
 
-class _Speech:
-    """Convert pieces of a stem to 16 kHz mono for speech models."""
+class _SpeechBuffer:
+    """Collect pieces of a stem as 16 kHz mono."""
 
     def __init__(self, separator: Any, seconds: float | None) -> None:
         self._gathered = SampleBuffer(seconds)

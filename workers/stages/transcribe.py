@@ -16,7 +16,7 @@ from workers.device.run import Run
 from workers.models.cache import choose_compute_type
 from workers.stages.segments import Segment, finite_or
 
-SPECIAL_TOKENS = 8
+SPECIAL_TOKENS = 8  # upper limit for the special tokens of a prompt: language, task, timestamps
 TEMPERATURE_STEP = 0.2
 SHARED_OPTIONS = (
     "beam_size",
@@ -44,7 +44,10 @@ SEQUENTIAL_OPTIONS = (
 
 
 def load_model(run: Run[TranscriptionParams]) -> Any:
-    """Load the task's Whisper model. Raises SpeechError model_not_available."""
+    """Load the task's Whisper model.
+
+    Raises SpeechError model_not_available.
+    """
     asked = run.params.compute_type
     chosen = choose_compute_type(asked, run.slot.device)
     if asked not in ("auto", chosen):
@@ -53,30 +56,36 @@ def load_model(run: Run[TranscriptionParams]) -> Any:
 
 
 def transcribe(samples: Samples, model: Any, run: Run[TranscriptionParams]) -> tuple[list[Segment], str | None]:
-    """Segments of ``samples`` (float32, 16 kHz) and their language code, which is None without speech.
+    """Transcribe ``samples`` (float32, 16 kHz).
 
+    Returns the segments and the language code, which can be None if there is no speech.
     Raises SpeechError: unsupported_language, invalid_parameters.
     """
     params = run.params
     windows = choose_windows(samples, params)
     if not windows:
         return [], params.lang
-    language = _language(samples[int(windows[0][0] * SAMPLE_RATE) :], model, run)
-    run.learn(language=language)
-    decode = _sequential if params.batch_size == 1 else _batched
+    # detect the language from the first speech on, not in leading silence
+    language = _choose_language(samples[int(windows[0][0] * SAMPLE_RATE) :], model, run)
+    run.add_facts(language=language)
+    decode = _decode_sequential if params.batch_size == 1 else _decode_batched
     try:
         segments = list(decode(samples, windows, model, language, run))
     except ValueError as error:  # faster-whisper raises it for prompts and tokens that do not fit the model
         raise SpeechError("invalid_parameters", f"The model cannot decode with these parameters: {error}") from error
+    # a window without recognized words yields a segment with an empty text
     return [segment for segment in segments if segment["text"]], language
 
 
 def is_alignable(language: str | None, params: WhisperOptions) -> bool:
-    """Whether words can be aligned to the recording; those of a translation cannot."""
+    """Whether words can be aligned with the audio.
+
+    Those of a translation cannot.
+    """
     return bool(params.word_timestamps and not (params.is_translate and language != "en"))
 
 
-def _language(samples: Samples, model: Any, run: Run[TranscriptionParams]) -> str:
+def _choose_language(samples: Samples, model: Any, run: Run[TranscriptionParams]) -> str:
     params = run.params
     asked = params.lang
     if not model.model.is_multilingual:
@@ -99,12 +108,12 @@ def _language(samples: Samples, model: Any, run: Run[TranscriptionParams]) -> st
     return asked
 
 
-def _options(model: Any, language: str, run: Run[TranscriptionParams]) -> dict[str, Any]:
+def _make_options(model: Any, language: str, run: Run[TranscriptionParams]) -> dict[str, Any]:
     params = run.params
-    _check_room(model, params)
+    _check_token_limits(model, params)
     beyond = [token for token in params.suppress_tokens if token >= model.hf_tokenizer.get_vocab_size()]
     if beyond:
-        raise ValueError(f"suppress_tokens names {beyond[0]}, which is not in its vocabulary")
+        raise ValueError(f"suppress_tokens contains {beyond[0]}, which is not in the vocabulary")
     return {
         "language": language,
         "task": "translate" if params.is_translate else "transcribe",
@@ -113,27 +122,31 @@ def _options(model: Any, language: str, run: Run[TranscriptionParams]) -> dict[s
     }
 
 
-def _check_room(model: Any, params: WhisperOptions) -> None:
-    """Refuse prompts and token limits that do not fit the decoder's context, before anything is decoded."""
+def _check_token_limits(model: Any, params: WhisperOptions) -> None:
+    """Check that prompts and max_new_tokens fit the decoder.
+
+    Raises ValueError.
+    """
     context = model.max_length
+    # faster-whisper silently truncates a longer initial_prompt; the limits leave a quarter of the context for text
     most = {"initial_prompt": context // 2 - 1, "hotwords": context // 4, "prefix": context // 4}
     texts = {"initial_prompt": params.initial_prompt, "hotwords": params.hotwords, "prefix": params.prefix}
     taken = {name: len(model.hf_tokenizer.encode(" " + (text or "").strip()).ids) for name, text in texts.items()}
     for name, limit in most.items():
         if texts[name] and taken[name] > limit:
-            raise ValueError(f"{name} takes {taken[name]} tokens, and at most {limit} fit")
+            raise ValueError(f"{name} has {taken[name]} tokens; the maximum is {limit}")
     carries_text = params.batch_size == 1 and params.condition_on_previous_text
     before = most["initial_prompt"] if carries_text else taken["initial_prompt"]
     room = context - before - max(taken["hotwords"], taken["prefix"]) - SPECIAL_TOKENS
     if params.max_new_tokens and params.max_new_tokens > room:
-        raise ValueError(f"max_new_tokens is {params.max_new_tokens}, and at most {room} fit beside the prompt")
+        raise ValueError(f"max_new_tokens is {params.max_new_tokens}; with these prompts, the maximum is {room}")
 
 
-def _batched(
+def _decode_batched(
     samples: Samples, windows: Windows, model: Any, language: str, run: Run[TranscriptionParams]
 ) -> Iterable[Segment]:
     pipeline = BatchedInferencePipeline(model)
-    options = _options(model, language, run)
+    options = _make_options(model, language, run)
     size = run.params.batch_size
     for done in range(0, len(windows), size):  # one batch per call bounds the memory for features
         clips = [{"start": start, "end": end} for start, end in windows[done : done + size]]
@@ -142,15 +155,15 @@ def _batched(
             clip_timestamps=clips,
             batch_size=size,
             vad_filter=False,
-            # the aligner finds the times; without it the decoder's timestamps split the windows
+            # alignment splits windows into sentences; without it, the decoder's timestamps do
             without_timestamps=is_alignable(language, run.params),
             **options,
         )
-        yield from (_segment(segment) for segment in decoded if not _silent(segment, run.params))
+        yield from (_make_segment(segment) for segment in decoded if not _is_silent(segment, run.params))
         run.advance((done + len(clips)) / len(windows))
 
 
-def _sequential(
+def _decode_sequential(
     samples: Samples, windows: Windows, model: Any, language: str, run: Run[TranscriptionParams]
 ) -> Iterable[Segment]:
     params = run.params
@@ -161,26 +174,32 @@ def _sequential(
         word_timestamps=params.hallucination_silence_threshold is not None,
         clip_timestamps=[time for window in windows for time in window] if params.vad_filter else "0",
         **{name: getattr(params, name) for name in SEQUENTIAL_OPTIONS},
-        **_options(model, language, run),
+        **_make_options(model, language, run),
     )
     for segment in decoded:
-        yield _segment(segment)
+        yield _make_segment(segment)
         run.advance(segment.end * SAMPLE_RATE / len(samples))
 
 
 def list_temperatures(first: float) -> list[float]:
-    """``first`` and the fallbacks above it, in steps of 0.2 up to 1.0."""
+    """List ``first`` and its fallbacks.
+
+    Those follow in steps of 0.2 up to 1.0.
+    """
     steps = int(round((1.0 - first) / TEMPERATURE_STEP, 6))
     return [first, *(round(first + TEMPERATURE_STEP * step, 6) for step in range(1, steps + 1))]
 
 
-def _silent(segment: Any, params: WhisperOptions) -> bool:
-    """Whisper's rule for silence (Radford et al. 2022, section 4.5), which the batched pipeline omits."""
+def _is_silent(segment: Any, params: WhisperOptions) -> bool:
+    """Whether a segment is silence by Whisper's rule.
+
+    See Radford et al. 2022, section 4.5. faster-whisper's batched pipeline omits it.
+    """
     unlikely = segment.avg_logprob < params.log_prob_threshold
     return bool(segment.no_speech_prob > params.no_speech_threshold and unlikely)
 
 
-def _segment(decoded: Any) -> Segment:
+def _make_segment(decoded: Any) -> Segment:
     return Segment(
         id=0,
         start=finite_or(decoded.start),

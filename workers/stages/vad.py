@@ -1,4 +1,7 @@
-"""Where somebody speaks, as Silero hears it; the only caller of Silero, for /vad and for a transcription's vad_filter."""
+"""Detect speech with Silero.
+
+Both /vad and the vad_filter of a transcription use it; nothing else calls Silero.
+"""
 
 from __future__ import annotations
 
@@ -17,9 +20,9 @@ from app.core.params import VadOptions
 from workers.audio.decode import SAMPLE_RATE, Samples
 from workers.device import patches
 
-WINDOW = 512  # samples that Silero judges at once
-CONTEXT = 64  # samples before them that it sees too
-BLOCK = 2048 * WINDOW  # samples a call: a minute of sound
+WINDOW = 512  # samples per probability: 32 ms
+CONTEXT = 64  # samples before a window that are part of its input
+BLOCK = 2048 * WINDOW  # samples per model call: about a minute
 
 Intervals = list[tuple[float, float]]
 Probabilities = NDArray[np.float32]
@@ -28,19 +31,23 @@ Probabilities = NDArray[np.float32]
 def detect_speech(
     samples: Samples, options: VadOptions, longest: float = math.inf, advance: Callable[[float], None] | None = None
 ) -> Intervals:
-    """(start, end) in seconds of every stretch of speech in ``samples`` (float32, 16 kHz), in order, none overlapping.
+    """Detect speech in ``samples`` (float32, 16 kHz).
 
-    No stretch, padding included, is longer than ``longest`` seconds. ``advance`` gets the fraction done.
+    Returns (start, end) in seconds, in order and without overlaps. Including padding, none is longer than ``longest``
+    seconds. ``advance`` is called with the fraction done.
     """
     longest = min(longest, options.max_speech_duration_s)
     load_silero().advance = advance
-    found = get_speech_timestamps(samples, _silero_options(options, longest))
+    found = get_speech_timestamps(samples, _make_silero_options(options, longest))
     times = [(stretch["start"] / SAMPLE_RATE, stretch["end"] / SAMPLE_RATE) for stretch in found]
-    return [piece for start, end in times if end > start for piece in _cut(start, end, longest)]
+    return [piece for start, end in times if end > start for piece in _split_evenly(start, end, longest)]
 
 
-def _silero_options(options: VadOptions, longest: float) -> faster_whisper.vad.VadOptions:
-    """Translate the options. faster-whisper cuts long speech in pauses, but too finely where padding fills most of it."""
+def _make_silero_options(options: VadOptions, longest: float) -> faster_whisper.vad.VadOptions:
+    """Convert the options for faster-whisper.
+
+    It splits long speech at pauses, but into too small pieces if padding is more than half of ``longest``.
+    """
     padding = 2 * options.speech_pad_ms / 1000
     return faster_whisper.vad.VadOptions(
         threshold=options.threshold,
@@ -51,25 +58,33 @@ def _silero_options(options: VadOptions, longest: float) -> faster_whisper.vad.V
     )
 
 
-def _cut(start: float, end: float, longest: float) -> Intervals:
-    """Equal pieces of at most ``longest`` seconds."""
+def _split_evenly(start: float, end: float, longest: float) -> Intervals:
+    """Split an interval equally, into ``longest`` seconds at most."""
+    # 1e-9: a rounding error must not add a piece
     count = max(1, math.ceil((end - start) / longest - 1e-9))
     times = [start + (end - start) * number / count for number in range(count)] + [end]
     return list(itertools.pairwise(times))
 
 
 class Silero:
-    """faster-whisper's Silero, a minute of sound at a time; as a whole an hour takes three copies and tells nothing."""
+    """faster-whisper's Silero model, run in blocks.
+
+    In one call, an hour of audio would take three copies, and report no progress.
+    """
 
     def __init__(self, session: Any) -> None:
         self._session = session
         self.advance: Callable[[float], None] | None = None
 
     def __call__(self, samples: Samples) -> Probabilities:
-        """How probable speech is in each window of 32 ms; ``samples`` fill whole windows."""
-        return np.concatenate(list(self._blocks(samples)))
+        """Return the probability of speech per window of 32 ms.
 
-    def _blocks(self, samples: Samples) -> Iterator[Probabilities]:
+        The length of ``samples`` is a multiple of ``WINDOW``.
+        """
+        return np.concatenate(list(self._run_blocks(samples)))
+
+    def _run_blocks(self, samples: Samples) -> Iterator[Probabilities]:
+        # the state that Silero carries from window to window
         hidden = cell = np.zeros((1, 1, 128), np.float32)
         before = np.zeros(CONTEXT, np.float32)
         for start in range(0, len(samples), BLOCK):
@@ -88,7 +103,7 @@ whole = faster_whisper.vad.get_vad_model
 
 @cache
 def load_silero() -> Silero:
-    """Silero of faster-whisper's wheel: two megabytes, loaded once."""
+    """Load the Silero model of faster-whisper's wheel, once."""
     return Silero(whole().session)
 
 

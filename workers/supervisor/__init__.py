@@ -1,1 +1,1 @@
-"""The supervisor: the process that owns the devices and moves tasks through their states."""
+"""The supervisor: it owns the devices and executes tasks."""

@@ -1,4 +1,7 @@
-"""Remove the files that a run leaves behind. What cannot be removed is logged and left to the purge."""
+"""Remove the files that a run leaves behind.
+
+Errors are logged; the purge tries again.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,10 @@ log = logging.getLogger(__name__)
 
 
 def remove_claim_files(cache: Path, claim: Claim) -> None:
-    """Remove the stems of one claim, once nothing runs for it; those of other claims stay."""
+    """Remove the stems of one claim.
+
+    Call it only after the process of the claim has ended. Stems of other claims stay.
+    """
     try:
         remove_stems(stems_folder(cache, claim.uuid, claim.claim_no))
     except OSError as error:
@@ -23,7 +29,10 @@ def remove_claim_files(cache: Path, claim: Claim) -> None:
 
 
 def remove_unwanted_files(cache: Path, uuid: str) -> None:
-    """Remove the files of a task that was cancelled or deleted; any other task keeps them."""
+    """Remove the files of a cancelled or deleted task.
+
+    Any other task keeps its files: another supervisor may be working on it.
+    """
     row = tasks.get(uuid)
     try:
         if row is None:
@@ -35,4 +44,4 @@ def remove_unwanted_files(cache: Path, uuid: str) -> None:
 
 
 def _log_failure(uuid: str, error: OSError) -> None:
-    log.warning("task %s: files cannot be removed, the purge will try again: %s", uuid, error)
+    log.warning("task %s: files cannot be removed; the purge will try again: %s", uuid, error)

@@ -1,7 +1,7 @@
-"""Name this process so that another one can tell, on the same machine, whether it still lives: pid, start time, boot.
+"""Unique process names that other processes can check.
 
-A pid alone is used again; its start time since boot (proc(5), /proc/PID/stat, field 22) and the boot's own id make it unique.
-The pid namespace says whether the pid can be looked up from here at all: that of another container cannot.
+The name contains the pid, its start time since boot (proc(5), /proc/PID/stat, field 22) and the boot id, because the
+kernel reuses pids. It also contains the pid namespace: a pid in another container cannot be looked up.
 """
 
 from __future__ import annotations
@@ -17,39 +17,51 @@ NAME_LENGTH = 40
 
 
 def make_name(role: str = "supervisor") -> str:
-    """A name nobody else has had or will have; at most 128 characters."""
-    parts = [platform.node()[:NAME_LENGTH].replace("/", "_") or UNKNOWN, _boot(), _namespace(), str(os.getpid())]
-    return "/".join([*parts, _start_time(os.getpid()) or UNKNOWN, role, uuid.uuid4().hex[:8]])
+    """Make a unique name for this process, up to 128 characters."""
+    parts = [
+        platform.node()[:NAME_LENGTH].replace("/", "_") or UNKNOWN,
+        _read_boot_id(),
+        _read_namespace(),
+        str(os.getpid()),
+    ]
+    return "/".join([*parts, _read_start_time(os.getpid()) or UNKNOWN, role, uuid.uuid4().hex[:8]])
 
 
 def is_provably_dead(holder: str) -> bool:
-    """Whether the process of that name has ended for certain; False also where nothing can be known of it."""
+    """Whether the process named ``holder`` has certainly ended.
+
+    False if it cannot be known, as for another machine or container.
+    """
     try:
         _node, boot, namespace, pid, start, *_ = holder.split("/")
         number = int(pid)
     except ValueError:
         return False
-    if UNKNOWN in (boot, start) or UNKNOWN in (_boot(), _namespace()):
+    if UNKNOWN in (boot, start) or UNKNOWN in (_read_boot_id(), _read_namespace()):
         return False
-    # another boot id may be another machine's: its lease tells
-    if boot != _boot() or namespace != _namespace():
+    # another boot id may belong to another machine, so only the lease can tell
+    if boot != _read_boot_id() or namespace != _read_namespace():
         return False
-    return _start_time(number) != start
+    return _read_start_time(number) != start
 
 
-def _boot() -> str:
+def _read_boot_id() -> str:
     return _read("sys/kernel/random/boot_id").strip()[:8] or UNKNOWN
 
 
-def _namespace() -> str:
+def _read_namespace() -> str:
     try:
         return str((PROC / "self/ns/pid").stat().st_ino)
     except OSError:
         return UNKNOWN
 
 
-def _start_time(pid: int) -> str:
-    """Clock ticks from boot to the start of ``pid``; empty when there is no such process, or it is only not yet reaped."""
+def _read_start_time(pid: int) -> str:
+    """Read the start time of ``pid`` in clock ticks since boot.
+
+    Empty if there is no such process, or if it is a zombie.
+    """
+    # the second field is the command in parentheses, which may itself contain spaces and parentheses
     state, *fields = _read(f"{pid}/stat").rpartition(")")[2].split() or [""]
     return "" if state in ("", "Z", "X") else fields[18]
 

@@ -1,7 +1,7 @@
-"""Read messages from a Pipe without ever waiting for the rest of one.
+"""Read messages from a Pipe without blocking.
 
-``Connection.recv`` blocks from a message's first byte to its last, and so, for as long as a device process is stopped or
-slow in the middle of a large result, it would block the supervisor. The frames are those of CPython's
+``Connection.recv`` blocks until a message is complete: a device process that is stopped while it sends a large result
+would block the supervisor. The frames are those of CPython's
 ``multiprocessing.connection`` on Unix: the length as ``!i``, or -1 and the length as ``!Q``, then a pickle.
 """
 
@@ -14,19 +14,22 @@ from multiprocessing.connection import Connection
 from typing import Any
 
 CHUNK = 1024 * 1024
-MOST_AT_ONCE = 64 * CHUNK  # so that the supervisor's loop goes on while a large result arrives
+MOST_AT_ONCE = 64 * CHUNK  # bounds the time of one read, so that a large result does not block the loop
 SHORT, LONG = struct.Struct("!i"), struct.Struct("!iQ")
 
 
 class Inbox:
-    """What has arrived on one end of a Pipe, and is not complete yet."""
+    """A buffer for messages that are not complete yet."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self._arrived = bytearray()
 
     def read(self) -> list[Any]:
-        """Return the messages that have arrived completely. A Pipe that has ended has no more."""
+        """Return the messages that are complete.
+
+        A closed Pipe has none.
+        """
         self._receive()
         messages = []
         while (frame := self._find_frame()) is not None:
@@ -47,7 +50,10 @@ class Inbox:
             return
 
     def _find_frame(self) -> tuple[int, int] | None:
-        """Where the first message starts and ends; None while it is incomplete."""
+        """Find the start and end of the first message.
+
+        None while it is incomplete.
+        """
         if len(self._arrived) < SHORT.size:
             return None
         (length,), start = SHORT.unpack_from(self._arrived), SHORT.size

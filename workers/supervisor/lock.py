@@ -1,4 +1,7 @@
-"""One supervisor for one SQLite database: a lock that the kernel lets go of when its holder dies, however it dies."""
+"""Allow one supervisor per SQLite database.
+
+The kernel releases the lock when its holder dies, even after SIGKILL.
+"""
 
 from __future__ import annotations
 
@@ -18,22 +21,23 @@ IN_MEMORY = ":memory:"
 
 
 def acquire_lock() -> IO[str] | None:
-    """Take the lock of the open database, for as long as the answer is kept open; None where several may serve (PostgreSQL).
+    """Lock the open database for this supervisor.
 
-    Raises SettingsError that says who holds it.
+    The lock lasts until the returned file is closed. None if several supervisors may use the database (PostgreSQL).
+    Raises SettingsError, naming the holder, if another supervisor has the lock.
     """
     opened = getattr(database, "obj", database)
     if not isinstance(opened, SqliteDatabase) or opened.database == IN_MEMORY:
         return None
     path = os.path.realpath(opened.database) + SUFFIX
-    file = open(path, "a+")  # not "w": what its holder wrote into it must not be lost before the lock is ours
+    file = open(path, "a+")  # not "w", which would erase the name of the current holder
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:
         file.seek(0)
         holder = file.read().strip() or "another process"
         file.close()
-        say = f"{opened.database} is served by {holder}; one SQLite database takes one supervisor, PostgreSQL takes several"
+        say = f"{opened.database} is served by {holder}; stop it first, or use PostgreSQL to run several supervisors"
         raise SettingsError(say) from error
     file.truncate(0)
     since = datetime.now(timezone.utc).isoformat(timespec="seconds")

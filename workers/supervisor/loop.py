@@ -1,4 +1,4 @@
-"""Claim tasks, hand each to an idle device process, watch it, and write the result down."""
+"""Claim tasks, run them on device processes, store the results."""
 
 from __future__ import annotations
 
@@ -39,24 +39,27 @@ log = logging.getLogger(__name__)
 
 TICK_SECONDS = 0.05
 BEAT_SECONDS = 5.0
-LOOK_SECONDS = 2.0
+LOOK_SECONDS = 2.0  # between looks for queued tasks, unless a notification comes first
 DATABASE_PAUSE_SECONDS = 1.0
 UNREADABLE = "The stored parameters of this task cannot be read; see the server log."
+# the database is available, but rejects the values, such as a NUL in a text
 REFUSALS = (DataError, IntegrityError, InternalError, NotSupportedError, ProgrammingError)
 UNWRITABLE = Failure("internal_error", "Internal error; see the server log.", [], None, {})
 
 
 class Supervisor:
-    """The loop that serves the device processes of this machine. ``alone``: no other supervisor can use this database.
+    """The main loop over the device processes of this machine.
 
-    ``serve`` is what each device process runs; a lease that stands still for ``lease_seconds`` is lost.
+    ``is_only_supervisor``: no other supervisor can use this database.
+    ``serve`` is the main function of each device process.
+    A lease that is not renewed for ``lease_seconds`` is lost.
     """
 
     def __init__(
         self,
         settings: Settings,
         slots: list[Slot],
-        alone: bool,
+        is_only_supervisor: bool,
         clock: Callable[[], float] = time.monotonic,
         serve: Callable[..., None] = main.serve,
         lease_seconds: float = LEASE_SECONDS,
@@ -65,31 +68,37 @@ class Supervisor:
         self._settings = settings
         self._clock = clock
         self._watch = Watch()
-        self._leases = LeaseWatch(alone, clock, lease_seconds)
+        self._leases = LeaseWatch(is_only_supervisor, clock, lease_seconds)
         self._pool = Pool(settings, slots, clock, serve)
         self._unsettled: list[tuple[Claim, Verdict]] = []
-        self._stop_by: float | None = None
+        self._stop_by: float | None = None  # when draining ends; None while running
         self._hurried = False
         self._next_beat = self._next_look = self._database_again = 0.0
 
     def stop(self, *_: Any) -> None:
-        """Handle a signal: the first one drains, the second ends at once. Only sets values: logging is unsafe here."""
+        """Handle a signal: the first drains, the second stops at once.
+
+        It only sets values: logging is unsafe in a signal handler.
+        """
         self._hurried = self._stop_by is not None
         patience = 0.0 if self._hurried else self._settings.workers.drain_timeout
         self._stop_by = self._clock() + patience
 
     def run(self) -> None:
-        """Serve until stopped; then return unfinished tasks to their places in the queue."""
+        """Run until stopped, then requeue unfinished tasks.
+
+        Requeued tasks keep their places in the queue.
+        """
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self.stop)
         log.info("supervisor %s serves %s", self.name, self._pool)
         try:
-            while not self._drained():
+            while not self._is_drained():
                 self._tick()
         finally:
-            self._end()
+            self._shut_down()
 
-    def _drained(self) -> bool:
+    def _is_drained(self) -> bool:
         if self._stop_by is None:
             return False
         busy = self._unsettled or any(process.claim for process in self._pool.processes)
@@ -97,24 +106,25 @@ class Supervisor:
 
     def _tick(self) -> None:
         if self._stop_by is None:
-            self._pool.fill()
+            self._pool.start_due()
         self._pool.wait(TICK_SECONDS)
         for process in list(self._pool.processes):
-            died = not process.process.is_alive()  # asked first: what it said before it died still counts
-            for message in process.messages():
-                self._hear(process, message)
+            died = not process.process.is_alive()  # check before reading, so that its last messages are read as well
+            for message in process.read_messages():
+                self._handle(process, message)
             if died:
-                self._bury(process)
-            elif (failure := process.overdue()) is not None:
+                self._remove_dead(process)
+            elif (failure := process.check_deadline()) is not None:
                 self._give_up(process, failure)
         if self._clock() >= self._database_again:
             with self._survive_outage():
                 self._serve_database()
 
-    def _hear(self, process: DeviceProcess, message: Message) -> None:
+    def _handle(self, process: DeviceProcess, message: Message) -> None:
         match message:
             case Ready():
-                self._pool.started(process)
+                self._pool.mark_ready(process)
+                # report the new state and look for a task in this tick, instead of at the next interval
                 self._next_beat = self._next_look = 0.0
                 log.info("%s ready after %.1f s", process.name, self._clock() - process.started)
             case Progress():
@@ -122,7 +132,7 @@ class Supervisor:
             case Outcome() | Failure() if process.claim is not None:
                 self._unsettled.append((process.claim, message))
                 process.release()
-                if (resident := process.too_large()) is not None:
+                if (resident := process.read_excess_memory()) is not None:
                     self._pool.replace(process, f"{resident} MB resident, more than workers.max_rss")
 
     def _report(self, process: DeviceProcess, message: Progress) -> None:
@@ -131,7 +141,7 @@ class Supervisor:
         if process.stage != message.stage:
             log.info("task %s: %s", process.claim.uuid, message.stage)
         process.stage = message.stage
-        if self._clock() >= self._database_again:  # progress may be lost, a result may not
+        if self._clock() >= self._database_again:  # during an outage progress may be lost, a result may not
             with self._survive_outage():
                 try:
                     tasks.report(process.claim, message.stage, message.progress, **message.facts)
@@ -140,40 +150,50 @@ class Supervisor:
                         raise
                     log.exception("task %s: its progress cannot be written", process.claim.uuid)
 
-    def _bury(self, process: DeviceProcess) -> None:
-        """Remove a dead process. Its task returns to the queue, and counts one loss if the process had begun it."""
-        cause = process.cause_of_death()
-        claim, job, begun = process.claim, process.job, process.begun
-        self._pool.bury(process, cause)
+    def _remove_dead(self, process: DeviceProcess) -> None:
+        """Remove a dead process and requeue its task.
+
+        The crash counts against the task only if the process had started it.
+        """
+        cause = process.describe_exit()
+        claim, job, begun = process.claim, process.job, process.has_begun
+        self._pool.remove_dead(process, cause)
         self._next_beat = 0.0
         if claim is not None and job is not None:
-            say = f"The process that ran this task died ({cause}). The recording may need more memory than there is."
+            say = f"The device process crashed ({cause}). The recording may need more memory than is available."
             lost = Failure("worker_crashed", say, job.warnings, None, {})
             self._unsettled.append((claim, lost if begun else None))
 
     def _give_up(self, process: DeviceProcess, failure: Failure) -> None:
-        """Kill a process past its deadline: nothing gentler ends a native call."""
+        """Kill a process that exceeded a time limit."""
         log.error("%s: %s", process.name, failure.message)
         if process.claim is not None:
             self._unsettled.append((process.claim, failure))
+        # a model that hangs while the process starts counts as a failed start
         if process.ready:
             self._pool.replace(process, failure.code)
         else:
-            self._pool.bury(process, failure.message)
+            self._pool.remove_dead(process, failure.message)
         self._next_beat = 0.0
 
     @contextlib.contextmanager
     def _survive_outage(self) -> Iterator[None]:
-        """Let the loop go on in an outage of the database; the next try is after a pause."""
+        """Log a database outage and pause database access.
+
+        The loop goes on, so that crashes and deadlines are still handled.
+        """
         try:
             yield
         except (DatabaseError, InterfaceError) as error:
             log.error("database unavailable, trying again in %.0f s: %s", DATABASE_PAUSE_SECONDS, error)
-            database.close()
+            database.close()  # the connection may be broken
             self._database_again = self._clock() + DATABASE_PAUSE_SECONDS
 
     def _serve_database(self) -> None:
-        """Beat first: a verdict that takes long, or cannot be written, must not cost the leases of other tasks."""
+        """Do all that needs the database: beat, settle, claim.
+
+        The heartbeat comes first: a verdict that is slow to write must not let the leases of other tasks expire.
+        """
         database.connect(reuse_if_open=True)
         if self._clock() >= self._next_beat:
             self._beat()
@@ -181,12 +201,15 @@ class Supervisor:
         self._settle_all()
         if self._watch.has_changed() or settled or self._clock() >= self._next_look:
             self._next_look = self._clock() + LOOK_SECONDS
-            self._end_lost()
+            self._kill_unheld()
             if self._stop_by is None:
                 self._dispatch()
 
     def _settle_all(self) -> None:
-        """Write every verdict down; one that cannot be written fails its own task. In an outage all of them stay."""
+        """Write all verdicts to the database.
+
+        A verdict that the database rejects fails its own task only. During an outage all of them are kept.
+        """
         while self._unsettled:
             claim, verdict = self._unsettled[0]
             try:
@@ -195,38 +218,40 @@ class Supervisor:
                 if _is_outage(error):
                     raise
                 log.exception("task %s: the result cannot be written", claim.uuid)
-                if verdict is not UNWRITABLE:
+                if verdict is not UNWRITABLE:  # otherwise the failure is rejected, too: drop it
                     self._unsettled[0] = claim, UNWRITABLE
                     continue
-            del self._unsettled[0]  # only now: a verdict stays until the database has taken it
+            del self._unsettled[0]  # only after the commit: an outage must not lose the verdict
 
     def _beat(self) -> None:
-        """Send the heartbeat, renew our leases, take over the tasks of dead supervisors."""
+        """Record the heartbeat, renew leases, take over lost tasks."""
         self._next_beat = self._clock() + BEAT_SECONDS
-        heartbeats.record_heartbeat(self.name, self._pool.states())
+        heartbeats.record_heartbeat(self.name, self._pool.describe_devices())
         running = [process.claim for process in self._pool.processes if process.claim is not None]
         ended = [claim for claim, _ in self._unsettled]
         known = {(claim.uuid, claim.claim_no) for claim in [*running, *ended]}
-        if leases.renew(self.name) > len(known):  # the answer to a claim was lost: no process runs what we hold
+        if leases.renew(self.name) > len(known):  # the answer to a claim was lost: no process runs that task
             requeue_unknown(self._settings, self.name, known)
-        take_over_lost(self._settings, self._leases.lost(leases.list_other_leases(self.name)))
+        take_over_lost(self._settings, self._leases.find_lost(leases.list_other_leases(self.name)))
 
-    def _end_lost(self) -> None:
-        """Kill processes whose task was cancelled, deleted or taken over: its result would be discarded.
+    def _kill_unheld(self) -> None:
+        """Kill processes whose task is no longer held.
 
-        A process inside a model call reacts neither to a signal nor to its Pipe.
+        It was cancelled, deleted or taken over, so its result would be discarded. A process inside a model call reacts
+        neither to a signal nor to its Pipe.
         """
         busy = [(process, process.claim) for process in self._pool.processes if process.claim is not None]
         held = tasks.list_held(self.name) if busy else set()
         for process, claim in busy:
             if (claim.uuid, claim.claim_no) not in held:
-                self._pool.replace(process, f"task {claim.uuid} is no longer ours")
+                # not a failed start: the next process starts without a pause
+                self._pool.replace(process, f"task {claim.uuid} was cancelled, deleted or taken over")
                 self._next_beat = 0.0
                 clean_up_run(self._settings.cache.path, claim)
 
     def _dispatch(self) -> None:
         for process in self._pool.processes:
-            if not process.idle:
+            if not process.is_idle:
                 continue
             row = tasks.claim(self.name)
             if row is None:
@@ -242,22 +267,31 @@ class Supervisor:
                 process.assign(claim, job)
 
     def _make_job(self, row: Task) -> Job[Params]:
-        """The task of ``row``, typed. Raises ValueError when its parameters cannot be read."""
+        """Make a typed Job from ``row``.
+
+        Raises ValueError if its parameters cannot be read.
+        """
         source = source_path(self._settings.cache.path, row.uuid)
         params, warnings = parse_params(row.task_type, row.params), json.loads(row.warnings)
         return Job(row.uuid, row.claim_no, row.task_type, params, warnings, str(source))
 
-    def _end(self) -> None:
-        """Give back what still runs before any idle process is waited for: the time that a stop may take is limited."""
+    def _shut_down(self) -> None:
+        """Requeue running tasks, then stop all processes.
+
+        In this order, because init systems limit the time of a stop and then send SIGKILL.
+        """
         self._unsettled += [(claim, None) for claim in self._pool.kill_busy()]
         with self._survive_outage():
             database.connect(reuse_if_open=True)
             self._settle_all()
             heartbeats.remove_worker(self.name)
-        self._pool.end(self._hurried)
+        self._pool.stop(self._hurried)
         log.info("supervisor %s stopped", self.name)
 
 
 def _is_outage(error: Exception) -> bool:
-    """Whether the database is unavailable, rather than refusing what it was given, such as a NUL in a text."""
+    """Whether the database is unavailable.
+
+    Otherwise it has rejected a value.
+    """
     return isinstance(error, DatabaseError | InterfaceError) and not isinstance(error, REFUSALS)

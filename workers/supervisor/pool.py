@@ -1,4 +1,7 @@
-"""Keep one device process in every slot; after each failed start, the next one waits longer."""
+"""Keep one device process running per slot.
+
+The pause before a restart grows with each failed start.
+"""
 
 from __future__ import annotations
 
@@ -16,12 +19,12 @@ from workers.supervisor.process import GOODBYE_SECONDS, DeviceProcess
 
 log = logging.getLogger(__name__)
 
-RESPAWN_SECONDS = (0.0, 1.0, 2.0, 5.0, 15.0)
+RESPAWN_SECONDS = (0.0, 1.0, 2.0, 5.0, 15.0)  # by the number of failed starts in a row
 STARTS_WITH_MODELS = 2
 
 
 class Pool:
-    """The processes, and the slots that have none at the moment."""
+    """The device processes, and the slots without one."""
 
     def __init__(
         self,
@@ -37,40 +40,48 @@ class Pool:
         self._vacant = dict.fromkeys(slots, 0.0)
         self._failed_starts = dict.fromkeys(slots, 0)
         self._causes: dict[Slot, str] = {}
-        self._bare: set[Slot] = set()
+        self._bare: set[Slot] = set()  # slots whose processes start without preloading models
 
     def __str__(self) -> str:
         return ", ".join(f"{slot.device}-{slot.number}" for slot in self._failed_starts)
 
-    def fill(self) -> None:
-        """Start the processes that are due; after two failed starts without preloading models."""
+    def start_due(self) -> None:
+        """Start the processes that are due.
+
+        After ``STARTS_WITH_MODELS`` failed starts, a slot no longer preloads models: a model may be the cause.
+        """
         for slot, due in list(self._vacant.items()):
             if self._clock() >= due:
                 del self._vacant[slot]
                 if self._failed_starts[slot] >= STARTS_WITH_MODELS and slot not in self._bare:
-                    log.error("%s starts without models from now on", _device(slot))
+                    log.error(
+                        "%s: preloading is disabled after %d failed starts", _format_name(slot), STARTS_WITH_MODELS
+                    )
                     self._bare.add(slot)
                 preload = self._settings.workers.preload and slot not in self._bare
                 self.processes.append(DeviceProcess(slot, self._settings, preload, self._clock, self._serve))
 
     def wait(self, seconds: float) -> None:
-        """Wait until a process sends something or dies, at most ``seconds``."""
+        """Wait ``seconds`` at most for a message or exit."""
         wait([waited for p in self.processes for waited in (p.connection, p.process.sentinel)], seconds)
 
-    def started(self, process: DeviceProcess) -> None:
-        """Note that a process is ready, and forget earlier failures of its slot."""
+    def mark_ready(self, process: DeviceProcess) -> None:
+        """Reset the failed starts of a ready process's slot."""
         self._failed_starts[process.slot] = 0
         self._causes.pop(process.slot, None)
 
     def replace(self, process: DeviceProcess, why: str) -> None:
-        """Kill a process and start another one at once."""
+        """Kill a process and start a new one without a pause."""
         process.kill()
         self.processes.remove(process)
         self._vacant[process.slot] = 0.0
         log.info("%s is replaced: %s", process.name, why)
 
-    def bury(self, process: DeviceProcess, cause: str) -> None:
-        """Remove a process that died or hangs; if it never was ready, the next one starts later."""
+    def remove_dead(self, process: DeviceProcess, cause: str) -> None:
+        """Remove a process that died or hangs.
+
+        If it never was ready, this counts as a failed start, and the next one is delayed.
+        """
         process.kill()
         self.processes.remove(process)
         failed = 0 if process.ready else self._failed_starts[process.slot] + 1
@@ -78,28 +89,34 @@ class Pool:
         self._causes[process.slot] = cause
         pause = RESPAWN_SECONDS[min(failed, len(RESPAWN_SECONDS) - 1)]
         self._vacant[process.slot] = self._clock() + pause
-        log.error("%s died (%s); a new one starts in %.0f s", process.name, cause, pause)
+        log.error("%s died (%s); restarting in %.0f s", process.name, cause, pause)
 
-    def states(self) -> list[dict[str, Any]]:
-        """For the heartbeat: what each slot is doing; ``down`` where processes die before they are ready, with the cause."""
-        states = [_state(p.slot, p.state, p.process.pid) for p in self.processes] + [
-            _state(slot, "starting", None) for slot in self._vacant
+    def describe_devices(self) -> list[dict[str, Any]]:
+        """Describe each slot for the heartbeat.
+
+        The state is starting, idle, busy, or ``down`` with a cause if the last start failed.
+        """
+        states = [_describe_slot(p.slot, p.state, p.process.pid) for p in self.processes] + [
+            _describe_slot(slot, "starting", None) for slot in self._vacant
         ]
         for slot, failed in self._failed_starts.items():
-            if failed:
-                states = [state for state in states if state["device"] != _device(slot)]
-                states.append(_state(slot, "down", None) | {"cause": self._causes[slot]})
+            if failed:  # also while the next start is in progress: it has not succeeded yet
+                states = [state for state in states if state["device"] != _format_name(slot)]
+                states.append(_describe_slot(slot, "down", None) | {"cause": self._causes[slot]})
         return states
 
     def kill_busy(self) -> list[Claim]:
-        """Kill all processes that run a task, and return their claims."""
+        """Kill all busy processes and return their claims."""
         busy = [process for process in self.processes if process.claim is not None]
         self._kill(busy)
         return [process.claim for process in busy if process.claim is not None]
 
-    def end(self, hurried: bool) -> None:
-        """Kill all processes; unless ``hurried``, idle ones get GOODBYE_SECONDS together to end by themselves."""
-        leaving = [] if hurried else [process for process in self.processes if process.idle]
+    def stop(self, hurried: bool) -> None:
+        """Stop all processes.
+
+        Idle ones get ``GOODBYE_SECONDS`` in total to exit; the rest is killed, and all of them if ``hurried``.
+        """
+        leaving = [] if hurried else [process for process in self.processes if process.is_idle]
         for process in leaving:
             process.hang_up()
         deadline = time.monotonic() + GOODBYE_SECONDS
@@ -109,16 +126,16 @@ class Pool:
         self.processes = []
 
     def _kill(self, processes: list[DeviceProcess]) -> None:
-        """Signal all of them before waiting for the first."""
+        """Kill processes in parallel: signal all, then wait."""
         for process in processes:
             process.process.kill()
         for process in processes:
             process.kill()
 
 
-def _state(slot: Slot, state: str, pid: int | None) -> dict[str, Any]:
-    return {"device": _device(slot), "pid": pid, "state": state}
+def _describe_slot(slot: Slot, state: str, pid: int | None) -> dict[str, Any]:
+    return {"device": _format_name(slot), "pid": pid, "state": state}
 
 
-def _device(slot: Slot) -> str:
+def _format_name(slot: Slot) -> str:
     return f"{slot.device}-{slot.number}"

@@ -1,4 +1,7 @@
-"""The supervisor's end of a device process: start it, send it jobs, read its messages, kill it at its deadline."""
+"""Start a device process and communicate with it.
+
+This is the supervisor's side; workers/device/main.py is the other.
+"""
 
 from __future__ import annotations
 
@@ -19,13 +22,13 @@ from workers.device.protocol import Failure, Job, Loading, Message, Progress, Re
 from workers.supervisor.inbox import Inbox
 
 GOODBYE_SECONDS = 2.0
-REAPED_SECONDS = 10.0
-SCALED_SECONDS = 3600.0
+REAPED_SECONDS = 10.0  # a process in an uninterruptible system call survives SIGKILL: do not wait for ever
+SCALED_SECONDS = 3600.0  # workers.task_timeout is per hour of audio, and at least one hour
 MEBIBYTE = 1024 * 1024
 
 
 class DeviceProcess:
-    """The process of one slot, its Pipe, the claim it works on, and since when it does what."""
+    """The process of one slot, its Pipe and its claim."""
 
     def __init__(
         self,
@@ -56,12 +59,12 @@ class DeviceProcess:
         self._assigned = self._spent_loading = self._hours = 0.0
 
     @property
-    def idle(self) -> bool:
+    def is_idle(self) -> bool:
         return self.ready and self.claim is None and self.process.is_alive()
 
     @property
-    def begun(self) -> bool:
-        """Whether it has reported anything about its job."""
+    def has_begun(self) -> bool:
+        """Whether it has reported progress on its job."""
         return self.stage is not None
 
     @property
@@ -69,7 +72,10 @@ class DeviceProcess:
         return "busy" if self.claim else "idle" if self.ready else "starting"
 
     def assign(self, claim: Claim, job: Job[Params]) -> None:
-        """Send it a task. If it dies at this moment it keeps the claim; its death is noticed next."""
+        """Send it a task.
+
+        If the process has just died, it keeps the claim until the supervisor removes it.
+        """
         self.claim, self.job, self.stage = claim, job, None
         self._assigned, self._spent_loading, self._hours = self._clock(), 0.0, 0.0
         with contextlib.suppress(OSError):
@@ -78,14 +84,14 @@ class DeviceProcess:
     def release(self) -> None:
         self.claim = self.job = self.stage = None
 
-    def messages(self) -> list[Message]:
-        """Return what has arrived completely, without waiting."""
+    def read_messages(self) -> list[Message]:
+        """Return the messages that have arrived, without waiting."""
         arrived: list[Message] = self._inbox.read()
         for message in arrived:
-            self._note(message)
+            self._record(message)
         return arrived
 
-    def _note(self, message: Message) -> None:
+    def _record(self, message: Message) -> None:
         match message:
             case Ready():
                 self.ready, self._loading_since = True, None
@@ -93,12 +99,16 @@ class DeviceProcess:
                 self._loading, self._loading_since = model, self._clock()
             case Loading(None) if self._loading_since is not None:
                 self._spent_loading += self._clock() - self._loading_since
+                # until it is ready, the time between two models counts as loading as well
                 self._loading_since = None if self.ready else self._clock()
             case Progress(facts=facts):
                 self._hours = facts.get("audio_duration", 0.0) / SCALED_SECONDS
 
-    def overdue(self) -> Failure | None:
-        """Return a Failure once loading a model, or the task as a whole, takes too long."""
+    def check_deadline(self) -> Failure | None:
+        """Return a Failure if a time limit is exceeded.
+
+        ``workers.load_timeout`` limits loading a model, ``workers.task_timeout`` the task without loading.
+        """
         now, warnings = self._clock(), self.job.warnings if self.job else []
         if self._loading_since is not None:
             if now - self._loading_since <= self._limits.load_timeout:
@@ -111,34 +121,38 @@ class DeviceProcess:
         say = f"The task took longer than {allowed:.0f} s (workers.task_timeout) in stage {self.stage}."
         return Failure("timeout", say, warnings, now - self._assigned, {})
 
-    def too_large(self) -> int | None:
-        """Return its resident memory in MB if that is more than ``workers.max_rss``."""
+    def read_excess_memory(self) -> int | None:
+        """Return its resident memory in MB if above ``workers.max_rss``."""
         if not self._limits.max_rss:
             return None
         try:
             resident = int(psutil.Process(self.process.pid).memory_info().rss) // MEBIBYTE
-        except psutil.NoSuchProcess:  # its death is seen next
+        except psutil.NoSuchProcess:  # it has died; the next tick of the supervisor handles that
             return None
         return resident if resident > self._limits.max_rss else None
 
     def kill(self) -> None:
-        """Kill it with SIGKILL: no other signal ends a native call."""
+        """Kill it with SIGKILL.
+
+        No other signal ends a native call.
+        """
         self.process.kill()
         self.process.join(REAPED_SECONDS)
         self.connection.close()
 
     def hang_up(self) -> None:
-        """End the Pipe, upon which an idle process ends by itself."""
+        """Close the Pipe, which makes an idle process exit."""
         self.connection.close()
 
-    def cause_of_death(self) -> str:
+    def describe_exit(self) -> str:
+        """Describe why it ended, from its exit status."""
         code = self.process.exitcode
         if code == main.DEVICE_LOST:
-            return "an error of the device that only a new process clears"
+            return "unrecoverable device error"
         if code is None or code >= 0:
             return f"exit status {code}"
         try:
             name = signal.Signals(-code).name
         except ValueError:
             name = f"signal {-code}"
-        return f"{name}, often a sign that memory ran out" if -code == signal.SIGKILL else name
+        return f"{name}, possibly out of memory" if -code == signal.SIGKILL else name

@@ -1,4 +1,4 @@
-"""Remove what is no longer needed from cache/: files of ended tasks after their time, uploads nobody finished."""
+"""Remove expired files and tasks, and abandoned uploads."""
 
 from __future__ import annotations
 
@@ -26,34 +26,42 @@ PART = ".part"
 
 
 def start_purge(cache: Cache, tasks: Tasks) -> BackgroundScheduler:
-    """Purge every ``cache.frequency`` seconds, in a thread, until the scheduler is shut down."""
+    """Start a thread that purges every ``cache.frequency`` seconds.
+
+    Shut the returned scheduler down to stop it.
+    """
     scheduler = BackgroundScheduler(timezone="UTC")
     watch = ClockWatch((read_clock, time.time))
+    # coalesce: after a long round or a suspend, run once instead of catching up
     scheduler.add_job(_run, "interval", [cache, tasks, watch], seconds=cache.frequency, max_instances=1, coalesce=True)
     scheduler.start()
     return scheduler
 
 
 def _run(cache: Cache, tasks: Tasks, watch: ClockWatch) -> None:
-    """One round on a connection of this thread's own; what fails is logged by APScheduler and tried again next time."""
+    """Purge once, on a database connection of this thread.
+
+    APScheduler logs exceptions and runs it again after the interval.
+    """
     with database.connection_context():
-        if jump := watch.look():
-            log.warning("a clock jumped ahead by %.0f s: nothing is purged before its time has really passed", jump)
+        if jump := watch.measure_jump():
+            log.warning("a clock jumped ahead by %.0f s; purging waits until the ages are reliable again", jump)
         at, files_at = watch.readings
-        finished = purge_finished(cache, at) if watch.trusted(cache.ttl) else 0
-        old = watch.trusted(max(cache.ttl, ABANDONED_SECONDS))
+        finished = purge_finished(cache, at) if watch.is_trusted(cache.ttl) else 0
+        old = watch.is_trusted(max(cache.ttl, ABANDONED_SECONDS))
         abandoned = purge_abandoned(cache, now=lambda: files_at) if old else 0
-        forgotten = delete_expired(cache, tasks, at) if watch.trusted(tasks.ttl) else 0
-    if finished or abandoned or forgotten:
-        say = "purged the files of %d finished tasks and %d abandoned uploads; forgot %d tasks"
-        log.info(say, finished, abandoned, forgotten)
+        deleted = delete_expired(cache, tasks, at) if watch.is_trusted(tasks.ttl) else 0
+    if finished or abandoned or deleted:
+        say = "purged the files of %d finished tasks and %d abandoned uploads; deleted %d expired tasks"
+        log.info(say, finished, abandoned, deleted)
 
 
 def purge_finished(cache: Cache, at: float | None = None) -> int:
-    """Remove the folders of tasks that ended more than ``cache.ttl`` seconds ago; their rows and results stay.
+    """Remove the files of tasks that ended ``cache.ttl`` seconds ago.
 
-    ``at``: the time by the database's clock; without it, the clock is read.
-    The row is marked first, so that whoever then misses a file learns why; a folder left by a crash is swept later.
+    Their rows and results stay. Returns the number of tasks. ``at`` is the time by the database's clock, read if None.
+    The row is marked first, so that the API can explain a missing file; ``purge_abandoned`` removes folders that a crash
+    in between leaves behind.
     """
     due = [
         identifier for identifier in retention.list_purgeable(cache.ttl, BATCH, at) if retention.mark_purged(identifier)
@@ -64,7 +72,10 @@ def purge_finished(cache: Cache, at: float | None = None) -> int:
 
 
 def delete_expired(cache: Cache, tasks: Tasks, at: float | None = None) -> int:
-    """Remove rows, results and files of tasks that ended more than ``tasks.ttl`` seconds ago; 0 keeps them for ever."""
+    """Delete tasks that ended ``tasks.ttl`` seconds ago.
+
+    Rows, results and files are removed; with a ttl of 0 nothing is. Returns the number of tasks.
+    """
     old = retention.list_expired(tasks.ttl, BATCH, at) if tasks.ttl else []
     due = [identifier for identifier in old if retention.delete_ended(identifier)]
     for identifier in due:
@@ -73,20 +84,24 @@ def delete_expired(cache: Cache, tasks: Tasks, at: float | None = None) -> int:
 
 
 def purge_abandoned(cache: Cache, now: Callable[[], float] = time.time) -> int:
-    """Remove uploads that stopped an hour (or ``cache.ttl``, if longer) ago, folders of no task, remains of folders."""
+    """Remove abandoned uploads and folders without a task.
+
+    An upload is abandoned an hour after its last write, or ``cache.ttl`` if that is longer. Returns the number removed.
+    """
     before = now() - max(cache.ttl, ABANDONED_SECONDS)
     incoming = [path for path in (cache.path / INCOMING).glob("*") if path.suffix in (PART, TRASH)]
-    old = [path for path in incoming if _older(path, before)]
+    old = [path for path in incoming if _is_older(path, before)]
     for path in old:
         shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
-    orphans = [path for path in cache.path.iterdir() if _is_task_folder(path) and _older(path, before)]
+    orphans = [path for path in cache.path.iterdir() if _is_task_folder(path) and _is_older(path, before)]
+    # after the check of the age: it takes a query per folder
     orphans = [folder for folder in orphans if not retention.keeps_files(folder.name)]
     for folder in orphans:
         remove_folder(cache.path, folder.name)
     return len(old) + len(orphans)
 
 
-def _older(path: Path, moment: float) -> bool:
+def _is_older(path: Path, moment: float) -> bool:
     try:
         return path.stat().st_mtime < moment
     except FileNotFoundError:  # an upload that has just been completed

@@ -1,4 +1,7 @@
-"""Write the outcome of a run to the database, and remove the files of a run without a result."""
+"""Write the outcome of a run to the database.
+
+If there is no result, the files of the run are removed.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +22,10 @@ Verdict = Outcome | Failure | None
 
 
 def settle(settings: Settings, claim: Claim, verdict: Verdict) -> None:
-    """Commit a verdict; None returns a task that was never begun, or that a stop interrupted, to the queue."""
+    """Commit a verdict.
+
+    None returns the task to the queue: it was never started, or interrupted by a stop.
+    """
     if isinstance(verdict, Outcome):
         ours = tasks.complete(
             claim,
@@ -32,7 +38,7 @@ def settle(settings: Settings, claim: Claim, verdict: Verdict) -> None:
         )
         word = f"completed in {verdict.duration:.1f} s"
     elif verdict is None:
-        ours, word = tasks.requeue(claim), "given back to the queue"
+        ours, word = tasks.requeue(claim), "returned to the queue"
     elif verdict.code in TRIED_AGAIN:
         columns = {"warnings": json.dumps(verdict.warnings), "duration": verdict.duration} | verdict.facts
         lost = leases.retry_or_fail(claim, verdict.code, verdict.message, settings.workers.retry_pause, **columns)
@@ -42,13 +48,13 @@ def settle(settings: Settings, claim: Claim, verdict: Verdict) -> None:
         word = f"failed ({verdict.code})"
     if not isinstance(verdict, Outcome):
         cleanup.remove_claim_files(settings.cache.path, claim)
-    log.info("task %s %s", claim.uuid, word if ours else "was no longer ours when it ended: nothing written")
+    log.info("task %s %s", claim.uuid, word if ours else "was cancelled, deleted or taken over; result discarded")
     if not ours:
         cleanup.remove_unwanted_files(settings.cache.path, claim.uuid)
 
 
 def take_over_lost(settings: Settings, lost: list[leases.Lease]) -> None:
-    """Take over the tasks of supervisors that are gone."""
+    """Take over the tasks of dead supervisors."""
     for lease in lost:
         became = leases.take_over(lease, "The service stopped while it ran this task.", settings.workers.retry_pause)
         if became:
@@ -57,12 +63,18 @@ def take_over_lost(settings: Settings, lost: list[leases.Lease]) -> None:
 
 
 def requeue_unknown(settings: Settings, holder: str, known: set[tuple[str, int]]) -> None:
-    """Return to the queue what ``holder`` holds by the database and does not know of: its claim's answer was lost."""
+    """Requeue tasks that ``holder`` holds without knowing.
+
+    This happens if the connection is lost while the database answers a claim. ``known`` are (uuid, claim number).
+    """
     for uuid, claim_no in sorted(tasks.list_held(holder) - known):
         settle(settings, Claim(uuid, claim_no, holder), None)
 
 
 def clean_up_run(cache: Path, claim: Claim) -> None:
-    """Remove the files of a run whose process was killed because the task was no longer ours."""
+    """Remove the files of a run that was killed.
+
+    Its task was cancelled, deleted or taken over.
+    """
     cleanup.remove_claim_files(cache, claim)
     cleanup.remove_unwanted_files(cache, claim.uuid)

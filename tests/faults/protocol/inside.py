@@ -63,7 +63,7 @@ class Inside:
             yield "writes stems", GOOD, WRITING, left | {stems + PARTIAL}
 
     def loop(self, state: State, number: int) -> Iterator[Step]:
-        """What Supervisor._serve_database, or at last _end, does next."""
+        """What Supervisor._serve_database, or at last _shut_down, does next."""
         one = state.supervisors[number]
         if one.life != RUNNING:
             return
@@ -125,16 +125,16 @@ class Inside:
         if not held:
             return ()
         clock = 0.0
-        watch = LeaseWatch(alone=len(state.supervisors) == 1, clock=lambda: clock)
+        watch = LeaseWatch(is_only_supervisor=len(state.supervisors) == 1, clock=lambda: clock)
         running = {each.holder for each in state.supervisors if each.life == RUNNING}
         found: list[Lease] = []
         for _ in range(5):
-            found = watch.lost([Lease(h.claim, clock) if h.claim.holder in running else h for h in held])
+            found = watch.find_lost([Lease(h.claim, clock) if h.claim.holder in running else h for h in held])
             clock += LEASE_SECONDS / 3
         return tuple(found)
 
     def _held(self, state: State, number: int) -> Iterator[Step]:
-        """Supervisor._end_lost: kill what works on a task that is no longer ours. And what a process reports."""
+        """Supervisor._kill_unheld: kill what works on a task that is no longer ours. And what a process reports."""
         one = state.supervisors[number]
         for slot, work in enumerate(one.slots):
             if work is None or work.phase in VERDICTS:

@@ -105,7 +105,7 @@ class Outside:
             yield from self._told_to_stop(state, number, one)
 
     def _told_to_stop(self, state: State, number: int, one: Supervisor) -> Iterator[Step]:
-        """Supervisor._end: all processes with a task are killed; what they have said is settled where it was heard."""
+        """Supervisor._shut_down: all processes with a task are killed; what they have said is settled where it was heard."""
         if not all(may_return(state, self._identifiers, work.claim, self._returns) for work in one.slots if work):
             return
         for heard in (False, True):

@@ -71,7 +71,7 @@ def test_a_fiftieth_of_the_time_goes_into_trims(monkeypatch: pytest.MonkeyPatch)
     heap = Heap(clock)
     monkeypatch.setattr(heap, "_trim", lambda _pad: setattr(clock, "now", clock.now + 0.1))
     resident = iter(range(10 * GROWTH, 100 * GROWTH, GROWTH))
-    monkeypatch.setattr(heap, "_resident", lambda: next(resident))
+    monkeypatch.setattr(heap, "_read_resident", lambda: next(resident))
     assert heap.trim_grown()
     clock.now += 4.9
     assert not heap.trim_grown()

@@ -62,7 +62,7 @@ def test_advance_beyond_the_end_stays_inside_the_stage() -> None:
 def test_facts_travel_with_the_next_report() -> None:
     sent: list[Progress] = []
     run = started(sent, Clock())
-    run.learn(language="en")
+    run.add_facts(language="en")
     run.enter("align", until=1.0)
     assert sent[-1].facts == {"language": "en"}
 

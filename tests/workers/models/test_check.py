@@ -134,7 +134,7 @@ def test_a_database_in_use_is_left_unchanged(here: Settings, tmp_path: Path) -> 
 
 def test_too_little_room_fails(here: Settings) -> None:
     full = dataclasses.replace(here, limits=Limits(min_free_mb=10**9))
-    assert "every recording would be refused" in failing(full)
+    assert "every upload would be rejected" in failing(full)
 
 
 def test_a_cache_below_a_file_fails(here: Settings, tmp_path: Path) -> None:

@@ -178,7 +178,7 @@ def test_a_cut_connection_is_resumed_where_it_broke(large: Hub, tmp_path: Path) 
 def test_what_came_before_giving_up_is_kept_for_the_next_pull(large: Hub, tmp_path: Path) -> None:
     large.cuts["model.bin"] = model_hub.TRIES
     done = pull(tmp_path, large, "mini")
-    assert done.returncode == 1 and "pull mini again to go on" in done.stderr
+    assert done.returncode == 1 and "Pull mini again to resume" in done.stderr
     large.ranges.clear()
     assert pull(tmp_path, large, "mini").returncode == 0
     assert large.ranges == [("model.bin", f"bytes={model_hub.TRIES * CHUNK}-")]

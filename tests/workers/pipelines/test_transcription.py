@@ -143,7 +143,7 @@ def test_missing_aligner_costs_word_times_and_a_warning(
     monkeypatch.setattr("workers.models.cache.WarmModels.aligner", missing)
     segments, run = transcribed(SAMPLE)
     assert text(segments) and all(segment["words"] == [] for segment in segments)
-    assert run.warnings == ["The words have no times: There is no alignment model."]
+    assert run.warnings == ["No word timestamps: There is no alignment model."]
 
 
 def test_broken_aligner_costs_word_times_and_a_warning(
@@ -232,5 +232,5 @@ def test_english_only_models_say_what_they_cannot_do(
 ) -> None:
     english = SimpleNamespace(model=SimpleNamespace(is_multilingual=False))
     run = make_run(SAMPLE, **params)
-    assert transcribe._language(np.zeros(16_000, np.float32), english, run) == "en"
+    assert transcribe._choose_language(np.zeros(16_000, np.float32), english, run) == "en"
     assert run.warnings == [f"{word} has no effect: model mini supports English only"]

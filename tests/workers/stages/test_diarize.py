@@ -44,7 +44,7 @@ def turns(models: WarmModels, mini: Settings, parameters: Callable[..., Transcri
     heard = {}
     for name in NAMES:
         samples = recordings.speech(recording(name)).astype(np.float32) / 32768
-        table, _ = diarize._turns(samples, run)
+        table, _ = diarize._find_turns(samples, run)
         heard[name] = [(row.start, row.end, row.speaker) for row in table.itertuples()]
     return heard
 
@@ -157,7 +157,7 @@ def test_progress_moves_while_speakers_are_sought(spoken: Transcribed) -> None:
 def test_more_speakers_than_there_can_be_are_reported(spoken: Transcribed) -> None:
     segments, run = spoken(recording("voices2"), min_speakers=1000)
     assert segments
-    assert any("min_speakers" in warning or "No speakers are named" in warning for warning in run.warnings)
+    assert any("min_speakers" in warning or "found no speakers" in warning for warning in run.warnings)
 
 
 def test_silence_has_no_speakers(spoken: Transcribed, tmp_path: Path) -> None:
@@ -196,7 +196,7 @@ def test_a_broken_pipeline_costs_the_speakers_and_a_warning(
     monkeypatch.setattr(WarmModels, "diarizer", lambda self: broken)
     segments, run = spoken(recording("voices2"), batch_size=2)
     assert segments and speakers(segments) == {None}
-    assert run.warnings == ["No speakers are named: diarization failed on this recording (RuntimeError)."]
+    assert run.warnings == ["Diarization failed on this recording (RuntimeError); see the server log."]
 
 
 def told(mini: Settings, tmp_path: Path, model: str, token: str = "") -> str:
@@ -226,8 +226,8 @@ def test_without_a_network_the_warning_says_what_to_do(
 ) -> None:
     monkeypatch.setattr(socket.socket, "connect", unreachable)
     without = told(mini, tmp_path, "pyannote/speaker-diarization-community-1")
-    assert without.startswith("No speakers are named: ")
-    assert PAGE in without and "set HF_TOKEN" in without and "has none" in without
+    assert without.startswith("Diarization is not available: ")
+    assert PAGE in without and "set HF_TOKEN" in without and "HF_TOKEN is not set" in without
     given = told(mini, tmp_path, "pyannote/speaker-diarization-community-1", token="hf_secret")
     assert PAGE in given and "could not be downloaded" in given and "hf_secret" not in given
 

@@ -131,7 +131,7 @@ def test_segment_size_changes_what_the_model_sees(
     asked = []
     monkeypatch.setattr(
         separate,
-        "_separated",
+        "_separate_window",
         lambda window, separator, progress: asked.append(separator._segment) or np.stack([window, window]),
     )
     recording = recordings.wav(tmp_path / "a.wav", recordings.silence(2))
@@ -159,7 +159,7 @@ def test_failure_leaves_no_files(separation: MakeRun, tmp_path: Path, monkeypatc
     def broken(*_: Any) -> Any:
         raise RuntimeError("broken")
 
-    monkeypatch.setattr(separate, "_separated", broken)
+    monkeypatch.setattr(separate, "_separate_window", broken)
     run = separation(recordings.wav(tmp_path / "a.wav", recordings.silence(2)))
     with pytest.raises(RuntimeError):
         bgm_separation.run(run)

@@ -21,7 +21,7 @@ class Clocks:
         jump = 0.0
         for _ in range(round(seconds / step)):
             self.steady, self.database, self.machine = self.steady + step, self.database + step, self.machine + step
-            jump = max(jump, self.watch.look())
+            jump = max(jump, self.watch.measure_jump())
         return jump
 
 
@@ -31,47 +31,47 @@ def clocks() -> Clocks:
 
 
 def test_ages_are_believed_while_the_clocks_go_together(clocks: Clocks) -> None:
-    assert clocks.watch.trusted(TTL)
-    assert clocks.pass_by(DAY) == 0.0 and clocks.watch.trusted(TTL)
+    assert clocks.watch.is_trusted(TTL)
+    assert clocks.pass_by(DAY) == 0.0 and clocks.watch.is_trusted(TTL)
 
 
 @pytest.mark.parametrize("which", ["database", "machine"])
 def test_after_a_jump_ages_are_not_believed_before_they_can_be_true(clocks: Clocks, which: str) -> None:
     setattr(clocks, which, getattr(clocks, which) + DAY)
-    assert clocks.watch.look() == DAY
-    assert not clocks.watch.trusted(TTL) and not clocks.watch.trusted(7 * DAY)
+    assert clocks.watch.measure_jump() == DAY
+    assert not clocks.watch.is_trusted(TTL) and not clocks.watch.is_trusted(7 * DAY)
     clocks.pass_by(TTL - 60)
-    assert not clocks.watch.trusted(TTL)
+    assert not clocks.watch.is_trusted(TTL)
     clocks.pass_by(60)
-    assert clocks.watch.trusted(TTL), "what looks ten minutes old is so, whatever the clock said before"
-    assert not clocks.watch.trusted(7 * DAY)
+    assert clocks.watch.is_trusted(TTL), "what looks ten minutes old is so, whatever the clock said before"
+    assert not clocks.watch.is_trusted(7 * DAY)
     clocks.pass_by(DAY - TTL)
-    assert clocks.watch.trusted(7 * DAY), "a jump by a day makes nothing look older than by a day"
+    assert clocks.watch.is_trusted(7 * DAY), "a jump by a day makes nothing look older than by a day"
 
 
 def test_shorter_jump_holds_no_longer_than_it_was(clocks: Clocks) -> None:
     clocks.database += 300
-    assert clocks.watch.look() == 300
+    assert clocks.watch.measure_jump() == 300
     clocks.pass_by(240)
-    assert not clocks.watch.trusted(HOUR)
+    assert not clocks.watch.is_trusted(HOUR)
     clocks.pass_by(60)
-    assert clocks.watch.trusted(HOUR)
+    assert clocks.watch.is_trusted(HOUR)
 
 
 def test_two_jumps_add_up(clocks: Clocks) -> None:
     for _ in range(2):
         clocks.database += HOUR
-        assert clocks.watch.look() == HOUR
+        assert clocks.watch.measure_jump() == HOUR
     clocks.pass_by(HOUR)
-    assert not clocks.watch.trusted(DAY)
+    assert not clocks.watch.is_trusted(DAY)
     clocks.pass_by(HOUR)
-    assert clocks.watch.trusted(DAY)
+    assert clocks.watch.is_trusted(DAY)
 
 
 def test_clock_set_back_holds_up_nothing(clocks: Clocks) -> None:
     clocks.database -= DAY
     clocks.machine -= DAY
-    assert clocks.watch.look() == 0.0 and clocks.watch.trusted(TTL)
+    assert clocks.watch.measure_jump() == 0.0 and clocks.watch.is_trusted(TTL)
 
 
 def test_drift_and_small_corrections_are_not_noticed(clocks: Clocks) -> None:
@@ -79,9 +79,9 @@ def test_drift_and_small_corrections_are_not_noticed(clocks: Clocks) -> None:
         clocks.database += TOLERANCE_SECONDS / 60
         assert clocks.pass_by(60) == 0.0
     clocks.machine += TOLERANCE_SECONDS
-    assert clocks.watch.look() == 0.0 and clocks.watch.trusted(TTL)
+    assert clocks.watch.measure_jump() == 0.0 and clocks.watch.is_trusted(TTL)
 
 
 def test_machine_that_slept_purges_nothing_on_waking(clocks: Clocks) -> None:
     clocks.database, clocks.machine = clocks.database + HOUR, clocks.machine + HOUR  # the steady clock sleeps, too
-    assert clocks.watch.look() == HOUR and not clocks.watch.trusted(TTL)
+    assert clocks.watch.measure_jump() == HOUR and not clocks.watch.is_trusted(TTL)

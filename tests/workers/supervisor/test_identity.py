@@ -24,9 +24,7 @@ def altered(place: int, value: str, start: str = "1") -> str:
 
 def name_of_another(wait: bool) -> tuple[str, subprocess.Popen[str]]:
     """The name that a process of its own gives itself; it ends when its input does."""
-    code = (
-        "import sys; from workers.supervisor.identity import make_name; print(make_name(), flush=True); sys.stdin.read()"
-    )
+    code = "import sys; from workers.supervisor.identity import make_name; print(make_name(), flush=True); sys.stdin.read()"
     other = subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     assert other.stdout is not None
     name = other.stdout.readline().strip()

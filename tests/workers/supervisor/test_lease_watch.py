@@ -32,22 +32,22 @@ def clock() -> Steady:
 
 @pytest.fixture
 def watch(clock: Steady) -> LeaseWatch:
-    return LeaseWatch(alone=False, clock=clock)
+    return LeaseWatch(is_only_supervisor=False, clock=clock)
 
 
 def looks(watch: LeaseWatch, clock: Steady, *held: Lease, seconds: float, every: float = 5.0) -> list[Lease]:
     """What is lost at the last of the looks taken while ``seconds`` pass."""
-    lost = watch.lost(held)
+    lost = watch.find_lost(held)
     for _ in range(round(seconds / every)):
         clock.now += every
-        lost = watch.lost(held)
+        lost = watch.find_lost(held)
     return lost
 
 
 def test_lease_that_stands_still_for_thirty_seconds_is_lost(watch: LeaseWatch, clock: Steady) -> None:
     assert looks(watch, clock, lease(), seconds=LEASE_SECONDS) == []
     clock.now += 1
-    assert watch.lost([lease()]) == [lease()]
+    assert watch.find_lost([lease()]) == [lease()]
 
 
 def test_renewed_lease_is_never_lost(watch: LeaseWatch, clock: Steady) -> None:
@@ -57,13 +57,13 @@ def test_renewed_lease_is_never_lost(watch: LeaseWatch, clock: Steady) -> None:
 
 def test_what_the_databases_clock_says_of_a_lease_does_not_matter(watch: LeaseWatch, clock: Steady) -> None:
     for expires in (0.0, 1e12):
-        assert watch.lost([lease(expires)]) == []
+        assert watch.find_lost([lease(expires)]) == []
     assert looks(watch, clock, lease(1e12), seconds=LEASE_SECONDS + 5) == [lease(1e12)]
 
 
 def test_only_the_lease_that_stands_still_is_lost(watch: LeaseWatch, clock: Steady) -> None:
     for renewal in range(8):
-        lost = watch.lost([lease(uuid="still"), lease(float(renewal), uuid="alive")])
+        lost = watch.find_lost([lease(uuid="still"), lease(float(renewal), uuid="alive")])
         clock.now += 5
     assert lost == [lease(uuid="still")]
 
@@ -90,8 +90,8 @@ def test_dead_owner_loses_at_once(watch: LeaseWatch) -> None:
     dead = lease(holder="/".join(parts))
     alive = lease(holder=make_name())
     assert int(parts[3]) == os.getpid()
-    assert watch.lost([dead, alive, lease()]) == [dead]
+    assert watch.find_lost([dead, alive, lease()]) == [dead]
 
 
 def test_whoever_is_alone_takes_over_at_once(clock: Steady) -> None:
-    assert LeaseWatch(alone=True, clock=clock).lost([lease()]) == [lease()]
+    assert LeaseWatch(is_only_supervisor=True, clock=clock).find_lost([lease()]) == [lease()]

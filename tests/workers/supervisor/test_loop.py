@@ -33,7 +33,7 @@ def settings(tmp_path: Path) -> Settings:
 
 @pytest.fixture
 def supervisor(settings: Settings, open_database: str) -> Supervisor:
-    return Supervisor(settings, [], alone=False)
+    return Supervisor(settings, [], is_only_supervisor=False)
 
 
 def running(supervisor: Supervisor, count: int = 1) -> list[Claim]:
@@ -163,7 +163,7 @@ def test_at_the_end_too_every_task_is_given_back(supervisor: Supervisor) -> None
     deleted, kept = running(supervisor, 2)
     tasks.delete(deleted.uuid)
     supervisor._unsettled = [(deleted, outcome()), (kept, None)]
-    supervisor._end()
+    supervisor._shut_down()
     assert (row(kept.uuid).status, row(kept.uuid).crashes) == (QUEUED, 0)
 
 
@@ -174,9 +174,9 @@ def clock() -> Clock:
 
 @pytest.fixture
 def half_sent(settings: Settings, open_database: str, clock: Clock) -> Iterator[Supervisor]:
-    supervisor = Supervisor(settings, [SLOT], alone=False, clock=clock, serve=processes.send_half)
+    supervisor = Supervisor(settings, [SLOT], is_only_supervisor=False, clock=clock, serve=processes.send_half)
     yield supervisor
-    supervisor._pool.end(hurried=True)
+    supervisor._pool.stop(hurried=True)
 
 
 def tick_until(supervisor: Supervisor, done: Callable[[], object], what: str) -> None:
@@ -218,24 +218,24 @@ def test_a_stop_gives_back_before_it_waits_and_waits_once(
     settings: Settings, open_database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     slots = [replace(SLOT, number=number) for number in range(4)]
-    supervisor = Supervisor(settings, slots, alone=False, serve=processes.ignore_end)
+    supervisor = Supervisor(settings, slots, is_only_supervisor=False, serve=processes.ignore_end)
     tick_until(supervisor, lambda: [p.ready for p in supervisor._pool.processes] == [True] * 4, "all are ready")
     identifier = queued()
     tick_until(supervisor, lambda: row(identifier).status == IN_PROGRESS, "one is busy")
     seen: list[tuple[str, int, int]] = []
     waited: list[float] = []
-    end = supervisor._pool.end
+    stop = supervisor._pool.stop
 
-    def ending(hurried: bool) -> None:
+    def stopping(hurried: bool) -> None:
         alive = sum(process.process.is_alive() for process in supervisor._pool.processes)
         seen.append((row(identifier).status, row(identifier).crashes, alive))
         for process in supervisor._pool.processes:
             join = process.process.join
             monkeypatch.setattr(process.process, "join", lambda seconds, join=join: (waited.append(seconds), join(0.1)))
-        end(hurried)
+        stop(hurried)
 
-    monkeypatch.setattr(supervisor._pool, "end", ending)
-    supervisor._end()
+    monkeypatch.setattr(supervisor._pool, "stop", stopping)
+    supervisor._shut_down()
     assert seen == [(QUEUED, 0, 3)]
     assert waited[0] > waited[1] > waited[2], "the later ones have only what the first left"
     assert not supervisor._pool.processes

@@ -22,7 +22,7 @@ def settings(tmp_path: Path) -> Settings:
 
 def test_claim_whose_answer_was_lost_is_given_back_and_costs_nothing(settings: Settings) -> None:
     identifier = queued()
-    supervisor = Supervisor(settings, [], alone=False)
+    supervisor = Supervisor(settings, [], is_only_supervisor=False)
     claimed(supervisor.name)  # and then the connection broke
     supervisor._beat()
     assert (row(identifier).status, row(identifier).holder, row(identifier).crashes) == (QUEUED, None, 0)

@@ -20,7 +20,7 @@ from workers.supervisor.loop import UNREADABLE, Supervisor
 @pytest.fixture
 def supervisor(tmp_path: Path) -> Iterator[Supervisor]:
     opened = connection.connect(f"sqlite:///{tmp_path / 'records.db'}")
-    yield Supervisor(Settings(cache=Cache(path=tmp_path / "cache")), [], alone=True)
+    yield Supervisor(Settings(cache=Cache(path=tmp_path / "cache")), [], is_only_supervisor=True)
     opened.close()
 
 
@@ -32,7 +32,7 @@ def add_process(supervisor: Supervisor) -> list[Job[Any]]:
         name="cpu-0",
         state="idle",
         process=SimpleNamespace(pid=1),
-        idle=True,
+        is_idle=True,
         claim=None,
         assign=lambda claim, job: given.append(job),
     )
