@@ -40,7 +40,7 @@ def submit(task_type: str, params: Params, file_url: str | None, warnings: Seque
         tasks.submit(identifier, task_type, stored, link.label, list(warnings), source_url=link.url)
     name = task_type.replace("-", " ").capitalize()
     answer = {"identifier": identifier, "status": "QUEUED", "message": f"{name} task has queued"}
-    return answer, 201, {"Location": url_for("Task.show", identifier=identifier)}
+    return answer, 201, {"Location": url_for("Task.get_task", identifier=identifier)}
 
 
 def _keep(upload: FileStorage, folder: Path) -> None:
