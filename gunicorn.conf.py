@@ -1,4 +1,7 @@
-"""gunicorn: a few processes with threads; slow clients wait without one, or hold at most half of them (app/server)."""
+"""gunicorn's settings: a few processes with threads.
+
+Slow clients wait without a thread, or hold at most half of the threads (app/server).
+"""
 
 import os
 import sys

@@ -1,4 +1,7 @@
-"""Share out the threads of one web process, so that no kind of request can take all of them."""
+"""Limit the threads that one kind of request holds.
+
+No kind of request can then take all threads of a web process.
+"""
 
 from __future__ import annotations
 
@@ -6,14 +9,14 @@ import threading
 
 
 class ThreadBudget:
-    """The threads of this process that one kind of request may hold at once."""
+    """The threads that one kind of request may hold."""
 
     def __init__(self, threads: int, share: float) -> None:
-        """Of ``threads``, ``share`` rounded down, and at least one."""
+        """Allow ``share`` of ``threads``, rounded down, at least one."""
         self._free = threading.BoundedSemaphore(max(1, int(threads * share)))
 
     def take(self) -> bool:
-        """Whether there was a thread to take; never waits."""
+        """Take a thread if one is free, without waiting."""
         return self._free.acquire(blocking=False)
 
     def give_back(self) -> None:

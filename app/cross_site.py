@@ -1,4 +1,7 @@
-"""Protect the service, which has no passwords, from web pages of other sites that a user of it may visit."""
+"""Refuse requests from web pages of other sites.
+
+The service has no passwords, so any page that a user visits could send it requests.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +22,10 @@ PREFLIGHT_SECONDS = "600"
 
 
 def protect(app: Flask) -> None:
-    """Refuse foreign names in ``Host`` with 400 and foreign pages with 403; answer those of ``server.cors_origins``."""
+    """Refuse foreign hosts with 400, foreign pages with 403.
+
+    Pages of ``server.cors_origins`` are answered, with CORS headers.
+    """
     server = get_settings(app).server
     names = list_own_names(server)
     app.before_request(lambda: _check_host(names))
@@ -28,7 +34,10 @@ def protect(app: Flask) -> None:
 
 
 def list_own_names(server: Server) -> frozenset[str]:
-    """The names by which requests may address this server, in lower case; a leading dot stands for all names below."""
+    """Return the host names of this server.
+
+    They are in lower case; a leading dot stands for all names below.
+    """
     machine = socket.gethostname().lower()
     names = {"localhost", ".localhost", machine, f"{machine}.local", server.host, *server.allowed_hosts}
     return frozenset(name.lower().strip("[]") for name in names)
@@ -37,8 +46,8 @@ def list_own_names(server: Server) -> frozenset[str]:
 def is_own_host(host: str, names: frozenset[str]) -> bool:
     """Whether a request's ``Host`` names this server.
 
-    Every IP address passes: DNS rebinding needs a name, whose address its owner changes. Flask's TRUSTED_HOSTS compares with
-    a list and cannot say that.
+    Every IP address passes: DNS rebinding needs a name whose address the attacker changes. Flask's TRUSTED_HOSTS
+    compares with a list and cannot express that.
     """
     name = (urlsplit(f"//{host}").hostname or "").rstrip(".")
     if "*" in names or name in names or _is_address(name):
@@ -61,30 +70,32 @@ def _check_host(names: frozenset[str]) -> None:
     except ValueError:
         is_known = False
     if not is_known:
-        raise BadRequest(
-            f"This server is not known as {host!r:.200}; add the name to server.allowed_hosts in config.yaml."
-        )
+        raise BadRequest(f"The host name {host!r:.200} is not allowed; add it to server.allowed_hosts in config.yaml.")
 
 
 def _check_origin(server: Server) -> ResponseReturnValue | None:
     origin, site = request.headers.get("Origin"), request.headers.get("Sec-Fetch-Site")
     is_listed = origin in server.cors_origins
+    # Answer a preflight here: Flask's own answer to OPTIONS has no CORS headers.
     if request.method == "OPTIONS" and is_listed and "Access-Control-Request-Method" in request.headers:
-        return _preflight()
+        return _answer_preflight()
     if request.method in READING or is_listed or _is_own_page(origin, site):
         return None
-    say = "A page of another site must not change anything here; add its origin to server.cors_origins in config.yaml."
+    say = "Requests from other sites must not change data; add the page's origin to server.cors_origins in config.yaml."
     raise Forbidden(f"{say} The origin is {origin!r:.200}." if origin else say)
 
 
 def _is_own_page(origin: str | None, site: str | None) -> bool:
-    """Whether no page at all, or one of this server, sends the request. Other clients than browsers send neither header."""
+    """Whether the request comes from no other site.
+
+    Clients other than browsers send neither header.
+    """
     if site is not None:  # scripts cannot set it, and it holds behind proxies that change Host
         return site in ("same-origin", "none")
     return origin is None or origin.partition("://")[2].lower() == request.headers.get("Host", "").lower()
 
 
-def _preflight() -> ResponseReturnValue:
+def _answer_preflight() -> ResponseReturnValue:
     headers = {
         "Access-Control-Allow-Methods": "GET, HEAD, POST, PUT, PATCH, DELETE",
         "Access-Control-Allow-Headers": request.headers.get("Access-Control-Request-Headers", ""),
@@ -95,7 +106,7 @@ def _preflight() -> ResponseReturnValue:
 
 def _allow_origin(response: Response, server: Server) -> Response:
     if server.cors_origins:
-        response.vary.add("Origin")
+        response.vary.add("Origin")  # a cache must not serve one origin's response to another
         origin = request.headers.get("Origin")
         if origin in server.cors_origins:
             response.headers["Access-Control-Allow-Origin"] = origin

@@ -1,4 +1,4 @@
-"""The running application's settings and defaults, for code that handles a request."""
+"""The application's settings and defaults, in requests."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ DEFAULTS = "speech.defaults"
 
 
 def get_settings(app: Flask | None = None) -> Settings:
-    """The settings of ``app``, by default the one that handles the request."""
+    """Return the settings of ``app`` (default: the current one)."""
     settings: Settings = (app or current_app).extensions[SETTINGS]
     return settings
 
 
 def get_defaults(app: Flask | None = None) -> TranscriptionParams:
-    """The parameters of a transcription where the client sends none."""
+    """Return the default parameters of a transcription."""
     defaults: TranscriptionParams = (app or current_app).extensions[DEFAULTS]
     return defaults

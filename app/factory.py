@@ -1,4 +1,4 @@
-"""Put the web side together; everything it needs is handed in."""
+"""Create the web application from its settings."""
 
 from __future__ import annotations
 
@@ -29,14 +29,20 @@ class SpeechFlask(Flask):
 
 
 def create_app(settings: Settings) -> Flask:
-    """The WSGI application on ``settings``; opens the database. Raises SettingsError for settings that cannot be used."""
+    """Create the application; open the database.
+
+    Raises SettingsError for settings that cannot be used.
+    """
     configure_logging()
     app = SpeechFlask(__name__)
     app.extensions[SETTINGS] = settings
+    # No redirects for slashes: a client would have to send its upload twice.
     app.url_map.strict_slashes = False
     app.url_map.merge_slashes = False
+    # The limit on uploads is for the file; leave room for the other fields of the form.
     app.config["MAX_CONTENT_LENGTH"] = settings.limits.max_upload_mb * MEBIBYTE + FORM_FIELDS_BYTES
     app.config["MAX_FORM_MEMORY_SIZE"] = FORM_FIELD_BYTES
+    # Keep the order of the fields: it is the one that the documentation shows.
     app.json.sort_keys = False  # type: ignore[attr-defined]
     settings.cache.path.mkdir(parents=True, exist_ok=True)
     connection.connect(settings.db_url)
@@ -59,6 +65,7 @@ def create_app(settings: Settings) -> Flask:
 
 
 def _load_defaults(app: Flask, settings: Settings) -> TranscriptionParams:
+    # An empty request takes all values from config.yaml: a wrong one stops the start instead of failing each request.
     with app.app_context():
         try:
             defaults: TranscriptionParams = TranscriptionParameters().load({})
@@ -77,7 +84,7 @@ def _prepare_requests(app: Flask) -> None:
 
     @app.before_request
     def open_database() -> None:
-        if request.endpoint != "Health.live":
+        if request.endpoint != "Health.live":  # the process is alive even without a database
             connection.ensure_connected()
 
     @app.teardown_request
@@ -86,7 +93,10 @@ def _prepare_requests(app: Flask) -> None:
 
 
 def _trust_proxies(app: Flask, count: int) -> None:
-    """Take the client's address, the scheme, the host and the prefix from the headers of the last ``count`` proxies."""
+    """Trust the headers of the last ``count`` proxies.
+
+    They give the client's address, the scheme, the host and the prefix.
+    """
     if count:
         app.wsgi_app = ProxyFix(  # type: ignore[method-assign]
             app.wsgi_app, x_for=count, x_proto=count, x_host=count, x_prefix=count

@@ -1,4 +1,4 @@
-"""Errors that answer a request, for every module that can refuse one."""
+"""Errors for every module that refuses requests."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ class InsufficientStorage(HTTPException):
     """507, which Werkzeug does not have."""
 
     code = 507
-    description = "The server has no room for this recording; try again later."
+    description = "Not enough disk space for this recording; try again later."
 
 
 def reject(errors: dict[str, list[str]]) -> NoReturn:
-    """Answer 422 with what is wrong, by field."""
+    """Answer 422 with the errors of each field."""
     abort(422, message="The request cannot be accepted.", errors=errors)
     raise AssertionError("abort returned")

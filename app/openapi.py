@@ -1,4 +1,7 @@
-"""OpenAPI beyond the schemas: version, upload body, and an example of every error."""
+"""The OpenAPI document beyond the schemas.
+
+It adds the version, the upload body and an example of every error.
+"""
 
 from __future__ import annotations
 
@@ -36,10 +39,10 @@ MESSAGES: dict[int, tuple[str, dict[str, list[str]] | None]] = {
         "The request cannot be accepted.",
         {"threshold": ["Must be greater than or equal to 0 and less than or equal to 1."]},
     ),
-    408: ("The request's body arrived at less than 1 kB/s for 30 s.", None),
+    408: ("The request body arrived at less than 1 kB/s for 30 s.", None),
     429: ("The queue is full; try again later.", None),
     503: ("The database is temporarily unavailable; try again.", None),
-    507: ("The server has no room for this recording; try again later.", None),
+    507: ("Not enough disk space for this recording; try again later.", None),
 }
 SUBMISSION_ERRORS = (400, 408, 413, 422, 429, 503, 507)
 
@@ -61,7 +64,7 @@ def configure_openapi(app: Flask) -> None:
 def document_errors(blueprint: Blueprint, *codes: int, **say: str) -> Callable[[View], View]:
     """Document the errors of a view with example bodies.
 
-    ``say_409=`` replaces the message of one.
+    ``say_409`` replaces the message of the 409, and so on.
     """
 
     def decorate(view: View) -> View:
@@ -81,7 +84,10 @@ def document_errors(blueprint: Blueprint, *codes: int, **say: str) -> Callable[[
 
 
 def document_submission(blueprint: Blueprint, parameters: type[Schema]) -> Callable[[View], View]:
-    """Parse ``parameters`` from query and form; document body and responses."""
+    """Parse ``parameters``; document body and responses.
+
+    Parameters come from the query and the form.
+    """
 
     def decorate(view: View) -> View:
         view = blueprint.arguments(parameters, location="query")(view)
@@ -89,13 +95,13 @@ def document_submission(blueprint: Blueprint, parameters: type[Schema]) -> Calla
         example = SUBMITTED_EXAMPLE | {"message": f"{blueprint.name} task has queued"}
         view = blueprint.response(201, Submitted, example=example, headers=headers)(view)
         view = document_errors(blueprint, *SUBMISSION_ERRORS)(view)
-        described: View = blueprint.doc(requestBody=_multipart())(view)
+        described: View = blueprint.doc(requestBody=_describe_body())(view)
         return described
 
     return decorate
 
 
-def _multipart() -> dict[str, Any]:
+def _describe_body() -> dict[str, Any]:
     recording = {"type": "string", "format": "binary", "description": "Audio or video, in any common format."}
     link = {
         "type": "string",

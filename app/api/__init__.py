@@ -1,1 +1,4 @@
-"""The HTTP face: one blueprint a file; a view says what happens, the modules it calls say how."""
+"""The HTTP API: one blueprint per file.
+
+A view says what happens; the modules that it calls say how.
+"""

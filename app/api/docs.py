@@ -1,4 +1,7 @@
-"""Serve Swagger UI and ReDoc offline, from the bundles in the offapi package."""
+"""Serve Swagger UI and ReDoc offline.
+
+Their bundles come from the offapi package.
+"""
 
 from __future__ import annotations
 
@@ -42,9 +45,9 @@ def asset(name: str) -> Response:
 
 
 def bundles_folder() -> Path:
-    """The folder of offapi's bundles.
+    """Return the folder of offapi's bundles.
 
-    Importing offapi would read them all into memory.
+    offapi is not imported: that would read all bundles into memory.
     """
     spec = find_spec("offapi")
     if spec is None or not spec.submodule_search_locations:

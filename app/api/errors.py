@@ -1,4 +1,7 @@
-"""Every failure in one shape, flask-smorest's; no request ends in a bare traceback or an unexplained 500."""
+"""Answer every error in flask-smorest's JSON format.
+
+An unexpected exception is answered with a 500 that refers to the server log.
+"""
 
 from __future__ import annotations
 
@@ -22,11 +25,15 @@ INTERNAL = "Internal error; see the server log."
 
 
 class SpeechApi(Api):
-    """flask-smorest's Api whose errors always carry a message and the headers that belong to them."""
+    """flask-smorest's Api, with complete error responses.
+
+    They always have a message, and the headers that belong to them.
+    """
 
     def handle_http_exception(self, error: HTTPException) -> Any:
         data: dict[str, Any] = getattr(error, "data", None) or {}
         code = error.code or 500
+        # The text of an unexpected exception is for the log only: it may show internals.
         message = INTERNAL if code == HTTPStatus.INTERNAL_SERVER_ERROR else data.get("message") or error.description
         payload = {
             "code": code,
@@ -35,17 +42,24 @@ class SpeechApi(Api):
         }
         if data.get("errors"):
             payload["errors"] = data["errors"]
+        # Keeps Retry-After and Content-Range; only the body has become JSON.
         headers = {name: value for name, value in error.get_headers() if name != "Content-Type"}
         return payload, code, headers
 
     def _openapi_json(self) -> Response:
-        """The document, whose addresses begin with the prefix under which a proxy serves it."""
+        """Return the document, with the proxy's prefix.
+
+        Addresses in it begin with the prefix under which a proxy serves the API.
+        """
         document = self.spec.to_dict() | {"servers": [{"url": request.script_root or "/"}]}
         return current_app.response_class(json.dumps(document, indent=2, sort_keys=False), mimetype="application/json")
 
 
 def register_error_handlers(app: Flask, api: SpeechApi) -> None:
-    """Answer 507 when the disk is full and 503 while the database cannot be used; other errors are bugs, and 500."""
+    """Answer 507 for a full disk, 503 without database.
+
+    Other errors are bugs, and answered with 500.
+    """
 
     def handle_disk_error(error: OSError) -> Any:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
@@ -54,12 +68,12 @@ def register_error_handlers(app: Flask, api: SpeechApi) -> None:
 
     def handle_unavailable(error: Exception) -> Any:
         log.error("database unavailable: %s", error)
-        database.close()  # the next request opens a fresh connection: this one may be gone for good
+        database.close()  # the next request opens a new connection: this one may be broken
         return api.handle_http_exception(ServiceUnavailable(UNAVAILABLE, retry_after=RETRY_SECONDS))
 
     def handle_database_error(error: DatabaseError) -> Any:
-        # SQLite raises the base class itself for a file that is damaged or no database; what is derived from it is about
-        # the statement: retrying it would fail again.
+        # SQLite raises the base class itself when the file is damaged or not a database. Derived classes are about the
+        # statement: a retry would fail again.
         if type(error) is DatabaseError:
             return handle_unavailable(error)
         raise error

@@ -1,4 +1,4 @@
-"""Download the stems of a finished task, as a ZIP or one by one."""
+"""Download the stems of a finished task."""
 
 from __future__ import annotations
 
@@ -59,6 +59,7 @@ def _find_stems(row: Task) -> dict[str, Path]:
 
     Answers 409 while the task is unfinished, 404 when it has no files, 410 once they are purged.
     """
+    # A failed or cancelled task will never have files: that is the 404 below, not a 409.
     if row.status not in (FAILED, CANCELLED):
         require_completed(row)
     if not stem_archive.has_stems(row):
@@ -68,5 +69,5 @@ def _find_stems(row: Task) -> dict[str, Path]:
 
 
 def _abort_gone() -> NoReturn:
-    """Answer 410 for files that were purged after the task's row was read."""
+    """Answer 410 for files that were purged meanwhile."""
     raise Gone("The files of this task have been removed.")

@@ -1,4 +1,4 @@
-"""Health checks: is the web process alive, and can tasks run?"""
+"""Liveness and readiness checks."""
 
 from __future__ import annotations
 
@@ -35,7 +35,10 @@ def live() -> Any:
 @blueprint.response(200, Health, example={"status": "ok"})
 @document_errors(blueprint, 503)
 def ready() -> Any:
-    """Check that the database answers, a worker is alive and there is disk space."""
+    """Check that tasks can run.
+
+    The database answers, a worker is alive and there is disk space.
+    """
     reason = _find_worker_problem(heartbeats.list_alive()) or _find_space_problem(get_settings())
     if reason:
         raise ServiceUnavailable(reason, retry_after=RETRY_SECONDS)
@@ -43,10 +46,11 @@ def ready() -> Any:
 
 
 def _find_worker_problem(workers: list[heartbeats.Worker]) -> str | None:
-    """Why no task can run now, or None."""
+    """Return why no task can run now, or None."""
     if not workers:
         return f"No worker heartbeat for {heartbeats.FRESH_SECONDS:.0f} s; start one with: python -m workers"
     devices = [device for each in workers for device in json.loads(each.devices)]
+    # One usable device is enough. A supervisor without devices may still be starting.
     if not devices or any(device["state"] != "down" for device in devices):
         return None
     causes = sorted({f"{device['device']}: {device['cause']}" for device in devices})
@@ -58,5 +62,5 @@ def _find_space_problem(settings: Settings) -> str | None:
     return (
         None
         if has_space(settings.cache.path, floor * MEBIBYTE)
-        else f"Less than {floor} MB of disk space is free for recordings (limits.min_free_mb)."
+        else f"Less than {floor} MB of disk space is free (limits.min_free_mb); free some space."
     )

@@ -1,4 +1,7 @@
-"""Find the task that a request names; answer 404 without it, 409 while it is unfinished, 410 once its files are purged."""
+"""Find the task that a request names.
+
+Answers 404 when there is none, 409 while it is unfinished, and 410 once its files are purged.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,7 @@ from app.core.db import queries, tasks
 from app.core.db.states import CANCELLED, COMPLETED, FAILED
 from app.core.db.tasks import Task
 
-SLOWEST_POLL = 10
+SLOWEST_POLL = 10  # seconds
 
 
 class Unfinished(Conflict):
@@ -36,7 +39,7 @@ def abort_not_found() -> NoReturn:
 
 
 def require_completed(row: Task) -> None:
-    """Answer 409 with the task's status unless it has a result."""
+    """Answer 409 unless the task has a result."""
     if row.status == COMPLETED:
         return
     if row.status == FAILED:
@@ -55,12 +58,18 @@ def require_files(row: Task) -> None:
 
 
 def estimate_retry_seconds(row: Task) -> int:
-    """Choose the Retry-After of a poll: longer with more tasks ahead in the queue."""
+    """Choose the Retry-After of a poll, in seconds.
+
+    It grows with the number of tasks ahead in the queue, up to SLOWEST_POLL.
+    """
     return min(queries.queue_position(row) or 1, SLOWEST_POLL)
 
 
 def format_time(seconds: float | None) -> str | None:
-    """Format seconds since 1970 as ISO 8601 in UTC, with milliseconds."""
+    """Format seconds since 1970 as ISO 8601.
+
+    In UTC, with milliseconds.
+    """
     if seconds is None:
         return None
     return datetime.fromtimestamp(seconds, timezone.utc).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -1,4 +1,4 @@
-"""GET /models: the allowed values of the model parameters, and which are on disk."""
+"""GET /models: models and languages to choose from."""
 
 from __future__ import annotations
 

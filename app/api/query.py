@@ -1,4 +1,7 @@
-"""Parse query parameters strictly: unknown or repeated ones are answered with 422."""
+"""Parse query parameters strictly.
+
+Unknown or repeated ones are answered with 422.
+"""
 
 from __future__ import annotations
 
@@ -16,9 +19,8 @@ from app.http_errors import reject
 class QueryParser(FlaskParser):
     """Accept each parameter of the schema at most once."""
 
-    DEFAULT_UNKNOWN_BY_LOCATION: dict[
-        str, str | None
-    ] = {}  # empty: the schema decides; webargs would ignore unknown ones
+    # Empty: the schema rejects unknown parameters. By default, webargs ignores them.
+    DEFAULT_UNKNOWN_BY_LOCATION: dict[str, str | None] = {}
 
     def load_querystring(self, req: Any, schema: Schema) -> Any:
         given = parse_query(req)
@@ -41,8 +43,8 @@ class QueryBlueprint(Blueprint):
 def parse_query(req: Any) -> MultiDict[str, str]:
     """Parse the query string.
 
-    Bytes that are not UTF-8 become lone surrogates.
-    Every field rejects those. Werkzeug's own parser would replace them silently, or fail.
+    Bytes that are not UTF-8 become lone surrogates, which every field rejects. Werkzeug's own parser would replace
+    them silently, or fail.
     """
     text = req.query_string.decode("utf-8", "surrogateescape")
     return MultiDict(parse_qsl(text, keep_blank_values=True, errors="surrogateescape"))

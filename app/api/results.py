@@ -1,4 +1,7 @@
-"""GET /task/<identifier>/result: the result as a file for a player, an editor or a spreadsheet."""
+"""GET /task/<identifier>/result: results as files.
+
+For players, subtitle editors and spreadsheets.
+"""
 
 from __future__ import annotations
 
@@ -25,21 +28,26 @@ blueprint = QueryBlueprint("Result", __name__, description="Results as files.")
 @document_errors(blueprint, 404, 409, 422, 503)
 @blueprint.doc(responses={"200": {"description": "The file.", "content": document_formats()}})
 def download_result(params: dict[str, Any], identifier: str) -> Response:
-    """Download the result of a finished task as json, txt, srt, vtt or tsv."""
+    """Download the result of a finished task.
+
+    The format is json, txt, srt, vtt or tsv.
+    """
     row, chosen = find_task(identifier), params["format"]
-    write = list_writers(row.task_type).get(chosen) or _unsuitable(row.task_type)
+    write = list_writers(row.task_type).get(chosen) or _reject_format(row.task_type)
     require_completed(row)
+    # JSON is the stored result itself: a rendering would only be a second copy of it.
     content = _write_file(row, write) if chosen == "json" else _render_once(row, chosen, write)
     name = download_name(row.file_name, row.uuid, chosen)
     response = send_file(content, MIMETYPES[chosen], as_attachment=True, download_name=name, etag=False)
     if chosen != "json":
         response.mimetype_params["charset"] = "utf-8"
+    # A transcript may contain HTML: browsers must not guess the type.
     response.headers["X-Content-Type-Options"] = "nosniff"
     return response
 
 
 def _render_once(row: Task, file_format: str, write: Writer) -> BytesIO:
-    """Read the rendered file from the database; the first request for it renders and stores it."""
+    """Read the rendered file, or render and store it."""
     known = renderings.get(row.uuid, file_format, VERSION)
     if known is not None:
         return BytesIO(known)
@@ -49,15 +57,18 @@ def _render_once(row: Task, file_format: str, write: Writer) -> BytesIO:
 
 
 def _write_file(row: Task, write: Writer) -> BytesIO:
-    """Write the result in one format. Answers 404 when the task has just been deleted."""
+    """Write the result in one format.
+
+    Answers 404 when the task has just been deleted.
+    """
     result = results.get(row.uuid) or abort_not_found()
-    # Encode piece by piece: the text of a long recording is never in memory a second time.
+    # Encode piece by piece: the text of a long recording is not held in memory twice.
     content = BytesIO()
     content.writelines(piece.encode() for piece in write(result.result))
     content.seek(0)
     return content
 
 
-def _unsuitable(task_type: str) -> Any:
+def _reject_format(task_type: str) -> Any:
     known = ", ".join(list_writers(task_type))
     return reject({"format": [f"Not available for a {task_type} task; use one of: {known}."]})

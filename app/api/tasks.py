@@ -1,4 +1,4 @@
-"""Follow and manage tasks: GET /task, GET /task/<identifier>, POST …/cancel and DELETE."""
+"""List, follow, cancel and delete tasks."""
 
 from __future__ import annotations
 
@@ -31,12 +31,13 @@ log = logging.getLogger(__name__)
 def list_tasks(params: dict[str, Any]) -> Response:
     """List tasks, newest first, without their results."""
     filters: dict[str, Any] = {name: params[name] for name in ("status", "task_type") if name in params}
+    # One row more than the page shows: it tells whether there is a next page.
     rows = queries.list_tasks(params["limit"] + 1, params.get("cursor"), **filters)
     shown, more = rows[: params["limit"]], rows[params["limit"] :]
     places = queries.queue_positions(shown)
     answer = {
         "tasks": [describe_task(row, places.get(row.id)) for row in shown],
-        "next": _address({"limit": params["limit"], **filters, "cursor": encode_cursor(shown[-1].id)})
+        "next": _build_url({"limit": params["limit"], **filters, "cursor": encode_cursor(shown[-1].id)})
         if more
         else None,
     }
@@ -49,7 +50,7 @@ def list_tasks(params: dict[str, Any]) -> Response:
 def get_task(identifier: str) -> Response:
     """Follow a task until it has a result."""
     row = find_task(identifier)
-    # The result is read only where there is one; without it, a completed task has just been deleted.
+    # A completed task without a result has just been deleted.
     result = (results.get(row.uuid) or abort_not_found()) if row.status == COMPLETED else None
     response = current_app.response_class(write_body(row, result), mimetype="application/json")
     if row.status not in TERMINAL:
@@ -61,8 +62,12 @@ def get_task(identifier: str) -> Response:
 @blueprint.response(204)
 @document_errors(blueprint, 404, 503)
 def delete_task(identifier: str) -> ResponseReturnValue:
-    """Delete a task with its files and its result; a running task is stopped."""
+    """Delete a task, its files and its result.
+
+    A running task is stopped.
+    """
     row = find_task(identifier)
+    # Delete the row first: the purge removes a folder without a row, should this process die in between.
     if not tasks.delete(row.uuid):
         abort_not_found()
     remove_folder(get_settings().cache.path, row.uuid)
@@ -77,20 +82,28 @@ def cancel_task(identifier: str) -> ResponseReturnValue:
     """Cancel a task that is waiting or running."""
     row = find_task(identifier)
     if not tasks.cancel(row.uuid):
+        # Read the status again: the task may have ended after the first read.
         raise Conflict(f"The task has already ended: {find_task(identifier).status}.")
     log.info("task %s cancelled while %s", row.uuid, row.status)
     return {"identifier": row.uuid, "status": CANCELLED, "message": "The task is cancelled"}, 202
 
 
 def write_body(row: tasks.Task, result: results.Result | None) -> str:
-    """Write the answer as JSON text. The result, which may be megabytes, is inserted as stored, without parsing it."""
+    """Write the answer as JSON text.
+
+    The result may be megabytes: it is inserted as stored, without parsing.
+    """
     known = json.dumps(describe_task(row, queries.queue_position(row)), allow_nan=False)
+    # ``known`` ends with "}": cut it off and append the large fields.
     embeddings = (result and result.speaker_embeddings) or "null"
     return f'{known[:-1]}, "speaker_embeddings": {embeddings}, "result": {result.result if result else "null"}}}\n'
 
 
 def describe_task(row: tasks.Task, queue_position: int | None) -> dict[str, Any]:
-    """Collect what a client may know of a task, except its result and speaker embeddings."""
+    """Collect a task's fields for clients.
+
+    Its result and speaker embeddings are not included.
+    """
     return {
         "identifier": row.uuid,
         "status": row.status,
@@ -113,5 +126,5 @@ def describe_task(row: tasks.Task, queue_position: int | None) -> dict[str, Any]
     }
 
 
-def _address(parameters: dict[str, Any]) -> str:
+def _build_url(parameters: dict[str, Any]) -> str:
     return url_for("Task.list_tasks", **parameters)

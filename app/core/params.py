@@ -1,7 +1,8 @@
-"""The parameters of a task, typed: made from the request, stored in its row, read by the stages.
+"""The parameters of each kind of task, as dataclasses.
 
-Each kind of task has one frozen dataclass. Its fields come from groups, so that a stage can ask for the group it reads. The
-fields and defaults are those of the schema in ``app/schemas``, which describes and validates them.
+They are made from the request, stored in the task's row and read by the stages. Each kind has one frozen dataclass.
+Its fields come from groups, so that a stage can ask for the group it reads. The fields and defaults are those of the
+schema in ``app/schemas``, which describes and validates them.
 """
 
 from __future__ import annotations
@@ -14,8 +15,8 @@ from typing import Any, TypeVar
 
 from app.core.db.states import BGM_SEPARATION, TRANSCRIPTION, VAD
 
-FILE_URL = "file_url"  # in the row beside the parameters: where the recording came from
-NEVER_STORED = ("hf_token",)
+FILE_URL = "file_url"  # stored beside the parameters: the recording's URL without its query string
+NEVER_STORED = ("hf_token",)  # a secret, which GET /task would show
 _UNLIMITED = {"null": math.inf}  # JSON has no infinity
 
 P = TypeVar("P", bound="Params")
@@ -23,29 +24,34 @@ P = TypeVar("P", bound="Params")
 
 @dataclass(frozen=True, kw_only=True)
 class Params:
-    """What the parameters of all kinds of task share."""
+    """The base class of all task parameters."""
 
     def to_json(self) -> dict[str, Any]:
-        """The values that the task row stores, as JSON types."""
+        """Return the values to store, as JSON types."""
         return {f.name: _to_json(getattr(self, f.name)) for f in fields(self) if f.name not in NEVER_STORED}
 
     @classmethod
     def from_json(cls: type[P], stored: Mapping[str, Any]) -> P:
-        """Read what ``to_json`` wrote; a missing value gets its default.
+        """Read the values that ``to_json`` returned.
 
-        Raises ValueError when a name is unknown, or a value without a default is missing.
+        A missing value gets its default. Raises ValueError when a name is unknown, or a value without a default is
+        missing.
         """
+        # JSON knows neither infinity nor tuples: undo what ``_to_json`` made of them.
         nulls = {f.name: f.metadata.get("null") for f in fields(cls)}
         values = {name: nulls.get(name) if value is None else value for name, value in stored.items()}
         try:
             return cls(**{name: tuple(value) if isinstance(value, list) else value for name, value in values.items()})
         except TypeError as error:
-            raise ValueError(f"Not the parameters of a task: {error}") from error
+            raise ValueError(f"Invalid task parameters: {error}") from error
 
 
 @dataclass(frozen=True, kw_only=True)
 class VadOptions(Params):
-    """What counts as speech; durations in ms or s as their names say."""
+    """What counts as speech.
+
+    Durations are in ms or s, as their names say.
+    """
 
     threshold: float = 0.5
     min_speech_duration_ms: int = 250
@@ -93,7 +99,7 @@ class WhisperOptions(Params):
     prefix: str | None = None
     hotwords: str | None = None
     suppress_blank: bool = True
-    suppress_tokens: tuple[int, ...] = (-1,)
+    suppress_tokens: tuple[int, ...] = (-1,)  # -1: Whisper's set of non-speech symbols
     max_initial_timestamp: float = 1.0
     max_new_tokens: int | None = None
     chunk_length: int = 30
@@ -125,7 +131,10 @@ class VocalsOptions(SeparationOptions):
 
 @dataclass(frozen=True, kw_only=True)
 class DiarizationOptions(Params):
-    """Who spoke when; None leaves the number of speakers open."""
+    """Who spoke when.
+
+    ``None`` leaves the number of speakers open.
+    """
 
     is_diarize: bool = False
     num_speakers: int | None = None
@@ -158,7 +167,10 @@ class VadParams(VadOptions):
 
 @dataclass(frozen=True, kw_only=True)
 class BgmSeparationParams(SeparationOptions):
-    """The parameters of a separation; all but ``enable_offload`` here have no effect."""
+    """The parameters of a separation.
+
+    Of the fields declared here, only ``enable_offload`` has an effect.
+    """
 
     is_separate_bgm: bool = True
     save_file: bool = True
@@ -174,10 +186,13 @@ PARAMS: dict[str, type[Params]] = {
 
 
 def parse_params(task_type: str, text: str) -> Params:
-    """Read the ``params`` column of a row. Raises ValueError when it does not hold such parameters."""
+    """Read the ``params`` column of a row.
+
+    Raises ValueError when it does not hold parameters of ``task_type``.
+    """
     stored = json.loads(text)
     if task_type not in PARAMS or not isinstance(stored, dict):
-        raise ValueError(f"Not the parameters of a task of type {task_type!r}.")
+        raise ValueError(f"Invalid parameters for a task of type {task_type!r}.")
     return PARAMS[task_type].from_json({name: value for name, value in stored.items() if name != FILE_URL})
 
 

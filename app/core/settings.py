@@ -1,4 +1,6 @@
-"""Read config.yaml, .env and the environment once, into frozen dataclasses; refuse to start on anything odd.
+"""Load the settings from config.yaml, .env and the environment.
+
+Unknown keys and invalid values are errors: a typo must not silently become a default.
 
 ``python -m app.core.settings server.port`` prints one value, for scripts that need it before the service runs.
 """
@@ -37,38 +39,43 @@ COMPUTE_TYPES = (
 )
 
 
-def _limited(default: Any, **limits: Any) -> Any:
-    """A dataclass field with ``choices``, ``least``, ``most`` or ``each`` that the loader enforces."""
-    if isinstance(default, dict):
+def _limit(default: Any, **limits: Any) -> Any:
+    """Declare a dataclass field with limits.
+
+    ``limits``: ``choices``, ``least``, ``most`` or ``each``; the loader (configfile.py) enforces them.
+    """
+    if isinstance(default, dict):  # dataclasses reject a mutable default
         return field(default_factory=lambda: dict(default), metadata=limits)
     return field(default=default, metadata=limits)
 
 
 def _check_host(entry: str) -> None:
-    """Raise ValueError for what is neither ``*``, a host name, an IP address, nor ``.name`` for all names below one."""
+    """Raise ValueError unless ``entry`` is a host pattern.
+
+    Allowed are ``*``, a host name, an IP address, and ``.name`` for all names below one.
+    """
     if not re.fullmatch(r"\*|\.?[A-Za-z0-9_](?:[A-Za-z0-9._-]*[A-Za-z0-9_])?|\[?[0-9A-Fa-f]*:[0-9A-Fa-f:.]*\]?", entry):
-        raise ValueError(f"{entry!r:.60} is not a host name; names stand without scheme, port and path")
+        raise ValueError(f"{entry!r:.60} is not a host name; give it without scheme, port and path")
 
 
 def _check_origin(entry: str) -> None:
-    """Raise ValueError for what no browser sends as ``Origin``."""
+    """Raise ValueError unless browsers send such an ``Origin``."""
+    # Browsers leave out the default port of a scheme: an entry with it would never match.
     if not re.fullmatch(r"[a-z][a-z0-9+.-]*://[a-z0-9._\[\]:-]+", entry) or entry.endswith((":80", ":443")):
-        say = (
-            "an origin is scheme and host in lower case, and a port that is not the scheme's own: https://page.example"
-        )
+        say = "give scheme and host in lower case, and a port only if it is not the default: https://page.example"
         raise ValueError(f"{entry!r:.60} is not an origin; {say}")
 
 
 @dataclass(frozen=True)
 class Server:
     host: str = "127.0.0.1"
-    port: int = _limited(8000, least=1, most=65535)
-    processes: int = _limited(2, least=1, most=64)
-    threads: int = _limited(16, least=2, most=512)
-    graceful_timeout: int = _limited(60, least=1, most=3600)
-    allowed_hosts: tuple[str, ...] = _limited((), each=_check_host)
-    cors_origins: tuple[str, ...] = _limited((), each=_check_origin)
-    trusted_proxies: int = _limited(0, least=0, most=16)
+    port: int = _limit(8000, least=1, most=65535)
+    processes: int = _limit(2, least=1, most=64)
+    threads: int = _limit(16, least=2, most=512)
+    graceful_timeout: int = _limit(60, least=1, most=3600)
+    allowed_hosts: tuple[str, ...] = _limit((), each=_check_host)
+    cors_origins: tuple[str, ...] = _limit((), each=_check_origin)
+    trusted_proxies: int = _limit(0, least=0, most=16)
 
 
 @dataclass(frozen=True)
@@ -79,74 +86,74 @@ class Models:
 @dataclass(frozen=True)
 class Whisper:
     model_size: str = "large-v3"
-    models: Mapping[str, str] = _limited({})
-    compute_type: str = _limited("auto", choices=COMPUTE_TYPES)
-    batch_size: int = _limited(8, least=1, most=256)
+    models: Mapping[str, str] = _limit({})
+    compute_type: str = _limit("auto", choices=COMPUTE_TYPES)
+    batch_size: int = _limit(8, least=1, most=256)
     enable_offload: bool = False
 
 
 @dataclass(frozen=True)
 class Align:
-    models: Mapping[str, str] = _limited({})
+    models: Mapping[str, str] = _limit({})
 
 
 @dataclass(frozen=True)
 class BgmSeparation:
     model_size: str = "htdemucs"
-    models: Mapping[str, str] = _limited({})
-    device: str = _limited("auto", choices=("auto", "cpu", "cuda"))
+    models: Mapping[str, str] = _limit({})
+    device: str = _limit("auto", choices=("auto", "cpu", "cuda"))
     enable_offload: bool = True
 
 
 @dataclass(frozen=True)
 class Diarization:
     model: str = "pyannote/speaker-diarization-community-1"
-    device: str = _limited("auto", choices=("auto", "cpu"))
+    device: str = _limit("auto", choices=("auto", "cpu"))
     enable_offload: bool = False
 
 
 @dataclass(frozen=True)
 class Workers:
-    device: str = _limited("auto", choices=("auto", "cpu", "cuda"))
-    cpu_slots: int = _limited(1, least=1, most=64)
-    cpu_threads: int = _limited(0, least=0, most=256)
+    device: str = _limit("auto", choices=("auto", "cpu", "cuda"))
+    cpu_slots: int = _limit(1, least=1, most=64)
+    cpu_threads: int = _limit(0, least=0, most=256)
     preload: bool = True
-    drain_timeout: float = _limited(3.0, least=0.0, most=86400.0)
-    task_timeout: float = _limited(21600.0, least=1.0, most=2592000.0)
-    load_timeout: float = _limited(1800.0, least=1.0, most=86400.0)
-    retry_pause: float = _limited(10.0, least=0.0, most=900.0)
-    max_rss: int = _limited(0, least=0)
+    drain_timeout: float = _limit(3.0, least=0.0, most=86400.0)
+    task_timeout: float = _limit(21600.0, least=1.0, most=2592000.0)
+    load_timeout: float = _limit(1800.0, least=1.0, most=86400.0)
+    retry_pause: float = _limit(10.0, least=0.0, most=900.0)  # LONGEST_PAUSE_SECONDS (db/tasks.py) relies on ``most``
+    max_rss: int = _limit(0, least=0)
 
 
 @dataclass(frozen=True)
 class Cache:
     path: Path = Path("cache")
-    ttl: int = _limited(600, least=0)
-    frequency: int = _limited(60, least=1)
+    ttl: int = _limit(600, least=0)
+    frequency: int = _limit(60, least=1)
 
 
 @dataclass(frozen=True)
 class Tasks:
-    ttl: int = _limited(0, least=0)
+    ttl: int = _limit(0, least=0)
 
 
 @dataclass(frozen=True)
 class Limits:
-    max_upload_mb: int = _limited(4096, least=1)
-    max_audio_hours: float = _limited(12.0, least=0.01, most=1000.0)
-    max_queued: int = _limited(1000, least=1)
-    min_free_mb: int = _limited(500, least=0)
-    min_upload_kb_per_second: float = _limited(1.0, least=0.0, most=1e6)
+    max_upload_mb: int = _limit(4096, least=1)
+    max_audio_hours: float = _limit(12.0, least=0.01, most=1000.0)
+    max_queued: int = _limit(1000, least=1)
+    min_free_mb: int = _limit(500, least=0)
+    min_upload_kb_per_second: float = _limit(1.0, least=0.0, most=1e6)
 
 
 @dataclass(frozen=True)
 class Fetch:
     enabled: bool = True
-    allow: tuple[str, ...] = _limited((), each=addresses.parse_allow_entry)
-    parallel: int = _limited(4, least=1, most=64)
-    timeout: float = _limited(3600.0, least=1.0, most=86400.0)
-    stall_seconds: float = _limited(30.0, least=1.0, most=3600.0)
-    min_kb_per_second: float = _limited(10.0, least=0.1, most=1e6)
+    allow: tuple[str, ...] = _limit((), each=addresses.parse_allow_entry)
+    parallel: int = _limit(4, least=1, most=64)
+    timeout: float = _limit(3600.0, least=1.0, most=86400.0)
+    stall_seconds: float = _limit(30.0, least=1.0, most=3600.0)
+    min_kb_per_second: float = _limit(10.0, least=0.1, most=1e6)
 
 
 @dataclass(frozen=True)
@@ -162,7 +169,8 @@ class Settings:
     tasks: Tasks = field(default_factory=Tasks)
     limits: Limits = field(default_factory=Limits)
     fetch: Fetch = field(default_factory=Fetch)
-    transcription: Mapping[str, Any] = _limited({})
+    transcription: Mapping[str, Any] = _limit({})
+    # Both may hold a secret, and a logged Settings object must not show it.
     db_url: str = field(default="", repr=False)
     hf_token: str = field(default="", repr=False)
 
@@ -171,11 +179,14 @@ SECTIONS = [f.name for f in dataclasses.fields(Settings) if f.name not in ("tran
 
 
 def load(environ: Mapping[str, str] | None = None, root: Path = ROOT) -> Settings:
-    """Settings from ``CONFIG`` (default config.yaml beside wsgi.py), ``.env`` and the environment, the later one winning.
+    """Load the settings from all sources.
 
-    Raises SettingsError naming the file, the line and the key of the first thing that cannot be used.
+    The sources are ``CONFIG`` (default: config.yaml beside wsgi.py), ``.env`` and the environment; later ones take
+    precedence.
+
+    Raises SettingsError with the file, the line and the key of the first invalid value.
     """
-    env = {**_dotenv(root / ".env"), **(os.environ if environ is None else environ)}
+    env = {**_read_dotenv(root / ".env"), **(os.environ if environ is None else environ)}
     config = Path(env.get("CONFIG") or root / "config.yaml")
     if not config.is_absolute():
         config = root / config
@@ -188,14 +199,15 @@ def load(environ: Mapping[str, str] | None = None, root: Path = ROOT) -> Setting
         db_url=env.get("DB_URL") or f"sqlite:///{config.parent / 'records.db'}",
         hf_token=env.get("HF_TOKEN", ""),
     )
-    return _overridden(settings, env, config.parent)
+    return _apply_environment(settings, env, config.parent)
 
 
-def _dotenv(path: Path) -> dict[str, str]:
-    """The NAME=value lines of ``path``; of any other line the error names only the number, as it may hold a token."""
+def _read_dotenv(path: Path) -> dict[str, str]:
+    """Read the NAME=value lines of ``path``."""
     values: dict[str, str] = {}
     if path.is_file():
         for line in parse_stream(io.StringIO(path.read_text(encoding="utf-8"))):
+            # The line may hold a token: the error gives only its number.
             if line.error or (line.key is not None and line.value is None):
                 raise SettingsError(f"{path}, line {line.original.line}: expected NAME=value")
             if line.key is not None:
@@ -203,8 +215,11 @@ def _dotenv(path: Path) -> dict[str, str]:
     return values
 
 
-def _overridden(settings: Settings, env: Mapping[str, str], beside: Path) -> Settings:
-    """Apply HOST, PORT and CACHE_DIR; make every path absolute (config paths count from the config's folder)."""
+def _apply_environment(settings: Settings, env: Mapping[str, str], beside: Path) -> Settings:
+    """Apply HOST, PORT and CACHE_DIR; make paths absolute.
+
+    Paths in the config file are relative to its folder, ``beside``.
+    """
     server, cache = settings.server, settings.cache
     if env.get("HOST"):
         server = dataclasses.replace(server, host=env["HOST"])
@@ -212,6 +227,7 @@ def _overridden(settings: Settings, env: Mapping[str, str], beside: Path) -> Set
         if not (re.fullmatch("[0-9]{1,5}", env["PORT"]) and 1 <= int(env["PORT"]) <= 65535):
             raise SettingsError(f"environment: PORT must be a number from 1 to 65535, not {env['PORT']!r:.60}")
         server = dataclasses.replace(server, port=int(env["PORT"]))
+    # Unlike paths in the config file, CACHE_DIR is relative to the working directory, as paths in a shell are.
     cache_path = Path(env["CACHE_DIR"]).absolute() if env.get("CACHE_DIR") else (beside / cache.path).resolve()
     return dataclasses.replace(
         settings,
@@ -222,7 +238,7 @@ def _overridden(settings: Settings, env: Mapping[str, str], beside: Path) -> Set
 
 
 def main(arguments: list[str]) -> None:
-    """Print the value of one dotted setting, such as ``server.port``."""
+    """Print one setting, such as ``server.port``."""
     value: Any = load()
     for name in arguments[0].split("."):
         value = getattr(value, name)

@@ -1,1 +1,4 @@
-"""What requests may say and what answers look like: marshmallow, one file per blueprint."""
+"""Requests and responses as marshmallow schemas.
+
+One file per blueprint.
+"""

@@ -1,4 +1,7 @@
-"""The parameters of POST /bgm-separation, which a transcription's is_separate_bgm takes too."""
+"""The parameters of POST /bgm-separation.
+
+A transcription with is_separate_bgm takes SeparationParameters, too.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +25,7 @@ UVR = re.compile("UVR[ _-]", re.IGNORECASE)
 S = TypeVar("S", bound=SeparationOptions)
 
 
-def _about(text: str) -> dict[str, Any]:
+def _describe(text: str) -> dict[str, Any]:
     return {"description": text}
 
 
@@ -31,22 +34,22 @@ class SeparationParameters(Parameters):
 
     uvr_model_size = Text(
         most=200,
-        metadata=_about(
-            "Separation model; one that the server allows. Default: config.yaml. See `warnings` for UVR's."
+        metadata=_describe(
+            "Separation model, see GET /models. A UVR model name is replaced, with a warning. Default: config.yaml."
         ),
     )
     segment_size = WholeNumber(
         load_default=None,
         allow_none=True,
         validate=validate.Range(*SEGMENT_FRAMES),
-        metadata=_about(
-            "How much the model processes at once, in frames of 1024 samples at 44.1 kHz. Default: the model's own."
+        metadata=_describe(
+            "Length of the segments that the model processes, in frames of 1024 samples at 44.1 kHz. Default: the model's own."
         ),
     )
     stem_format = fields.String(
         load_default="wav",
         validate=validate.OneOf(STEM_FORMATS),
-        metadata=_about("File format of the stems."),
+        metadata=_describe("File format of the stems."),
     )
 
     @validates("uvr_model_size")
@@ -57,22 +60,25 @@ class SeparationParameters(Parameters):
 
 
 class BgmSeparationParameters(SeparationParameters):
-    """All parameters of POST /bgm-separation, as query parameters or form fields."""
+    """All parameters of POST /bgm-separation.
+
+    Clients send them in the query or as form fields.
+    """
 
     params_class = BgmSeparationParams
 
     is_separate_bgm = fields.Boolean(
-        load_default=True, metadata=_about("Accepted for clients of Whisper-WebUI: always true.")
+        load_default=True, metadata=_describe("Accepted for clients of Whisper-WebUI; always true.")
     )
     save_file = fields.Boolean(
-        load_default=True, metadata=_about("Accepted for clients of Whisper-WebUI: always true.")
+        load_default=True, metadata=_describe("Accepted for clients of Whisper-WebUI; always true.")
     )
-    enable_offload = fields.Boolean(metadata=_about("Free the model after the task. Default: config.yaml."))
+    enable_offload = fields.Boolean(metadata=_describe("Free the model after the task. Default: config.yaml."))
     uvr_device = Text(
         load_default=None,
         allow_none=True,
         most=200,
-        metadata=_about("Accepted for clients of Whisper-WebUI; without effect here."),
+        metadata=_describe("Accepted for clients of Whisper-WebUI; no effect."),
     )
 
     @staticmethod
@@ -84,7 +90,11 @@ class BgmSeparationParameters(SeparationParameters):
 
 
 def replace_uvr_model(params: S, settings: Settings) -> tuple[S, list[str]]:
-    """``params`` with a model that this server has in place of one of UVR's, and a warning if they differ."""
+    """Replace a UVR model name by the default model.
+
+    Clients of Whisper-WebUI send names of UVR models, which this server does not have. Returns the parameters, and a
+    warning if the model changed.
+    """
     name, default = params.uvr_model_size, settings.bgm_separation.model_size
     if name in separation_models(settings):
         return params, []
@@ -93,7 +103,7 @@ def replace_uvr_model(params: S, settings: Settings) -> tuple[S, list[str]]:
 
 
 def describe_ignored(params: BgmSeparationParams) -> list[str]:
-    """One warning for each value that /bgm-separation cannot follow."""
+    """List a warning for each value without effect."""
     warnings = []
     if not params.is_separate_bgm:
         warnings.append("is_separate_bgm has no effect: /bgm-separation always separates.")

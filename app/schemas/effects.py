@@ -1,4 +1,4 @@
-"""Warn about parameters of a transcription that change nothing, so that none is ignored silently."""
+"""Warn about transcription parameters without effect."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ VAD = ("threshold", "min_speech_duration_ms", "max_speech_duration_s", "min_sile
 SEPARATION = ("uvr_model_size", "segment_size", "save_file")
 STEMS = ("stem_format",)
 SPEAKERS = ("num_speakers", "min_speakers", "max_speakers", "speaker_embeddings")
+# Used in sequential decoding only, that is with batch_size 1.
 SEQUENTIAL = (
     "temperature",
     "best_of",
@@ -27,7 +28,10 @@ DEVICES = ("uvr_device", "diarization_device")
 
 
 def describe_ignored(params: TranscriptionParams, defaults: TranscriptionParams) -> list[str]:
-    """One warning for each value that differs from the default and has no effect."""
+    """List a warning for each value without effect.
+
+    Only values that differ from the default are reported.
+    """
     changed = {f.name for f in fields(params) if getattr(params, f.name) != getattr(defaults, f.name)}
     return [f"{name} has no effect: {reason}." for name, reason in _find_ignored(params) if name in changed]
 
@@ -69,4 +73,4 @@ def _find_ignored(params: TranscriptionParams) -> Iterator[tuple[str, str]]:
     elif params.language_detection_segments == 1:
         yield "language_detection_threshold", "language_detection_segments=1 uses one window, whatever its probability"
     for name in PUNCTUATION:
-        yield name, "each word keeps the punctuation that the transcript has beside it"
+        yield name, "words keep the punctuation of the transcript"

@@ -1,4 +1,7 @@
-"""Fields for parameters that arrive as text: ASCII digits, finite numbers, valid Unicode."""
+"""Fields for parameters that arrive as text.
+
+They accept ASCII digits, finite numbers and valid Unicode.
+"""
 
 from __future__ import annotations
 
@@ -8,10 +11,10 @@ from typing import Any
 
 from marshmallow import fields, validate
 
-WHOLE = re.compile(r"[+-]?[0-9]{1,18}", re.ASCII)
+WHOLE = re.compile(r"[+-]?[0-9]{1,18}", re.ASCII)  # 18 digits always fit into 64 bits
 BRACKETED = re.compile(r"^\[(.*)\]$", re.DOTALL)
 NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,4})?", re.ASCII)
-BROKEN = re.compile("[\0\ud800-\udfff\ufffd]")  # form parsing replaces invalid UTF-8 by the last one
+BROKEN = re.compile("[\0\ud800-\udfff\ufffd]")  # form parsing replaces invalid UTF-8 by U+FFFD
 MOST_TOKENS = 1000
 
 
@@ -21,6 +24,7 @@ class WholeNumber(fields.Integer):
     default_error_messages = {"invalid": "Must be a whole number."}
 
     def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> Any:
+        # isinstance() would accept True.
         if type(value) is not int and not (isinstance(value, str) and WHOLE.fullmatch(value)):
             raise self.make_error("invalid")
         return super()._deserialize(value, attr, data, **kwargs)
@@ -39,6 +43,7 @@ class Number(fields.Float):
         if self.endless and value in ("inf", "Infinity", math.inf):
             return math.inf
         if type(value) in (int, float) or (isinstance(value, str) and len(value) <= 40 and NUMBER.fullmatch(value)):
+            # float() raises OverflowError for a huge int.
             number = float(value) if type(value) is not int or abs(value) < 2**1000 else math.inf
         elif isinstance(value, str) and value.strip("+-").lower() in ("nan", "inf", "infinity"):
             raise self.make_error("special")

@@ -1,4 +1,7 @@
-"""The languages of Whisper's multilingual vocabulary by code (ISO 639) and English name, as in its tokenizer."""
+"""Whisper's languages, by code and English name.
+
+Codes (ISO 639) and names are those of its multilingual tokenizer.
+"""
 
 from __future__ import annotations
 
@@ -24,12 +27,15 @@ NAMES = dict(
     ).split(", ")
 )
 LANGUAGES = tuple(NAMES)
-# What a client may say instead of a code; the last is Whisper-WebUI's word for detecting the language.
+# What a client may send instead of a code. Whisper-WebUI sends the last one to have the language detected.
 _CODES: dict[str, str | None] = {**{name: code for code, name in NAMES.items()}, "automatic detection": None}
 
 
 class Language(fields.String):
-    """A language's code, given as such or by its English name, as Whisper-WebUI's clients do."""
+    """A language code, or its English name.
+
+    Whisper-WebUI's clients send names.
+    """
 
     def deserialize(self, value: Any, *args: Any, **kwargs: Any) -> Any:
         return super().deserialize(

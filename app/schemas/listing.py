@@ -1,4 +1,4 @@
-"""What GET /task takes and answers: a page of tasks, newest first, and where the next one begins."""
+"""Schemas of GET /task: pages of tasks, newest first."""
 
 from __future__ import annotations
 
@@ -16,15 +16,16 @@ MOST, USUAL = 200, 50
 
 
 class Cursor(fields.Field[int]):
-    """The row that a page ended with, as text that promises nothing about its content."""
+    """The last row of a page, as opaque text."""
 
-    default_error_messages = {"invalid": "Must be the cursor of a page that was answered before."}
+    default_error_messages = {"invalid": "Must be a cursor from `next` of a previous page."}
 
     def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> int:
         try:
             number = base64.b64decode(value, altchars=b"-_", validate=True).decode("ascii")
         except (ValueError, binascii.Error) as error:
             raise self.make_error("invalid") from error
+        # int() alone would accept spaces, underscores and numbers too large for the database.
         if not WHOLE.fullmatch(number):
             raise self.make_error("invalid")
         return int(number)
@@ -44,14 +45,14 @@ class ListParameters(Schema):
         metadata={"description": "Most tasks in one answer."},
     )
     cursor = Cursor(
-        metadata={"type": "string", "description": "Where to go on; `next` of the page before has it."},
+        metadata={"type": "string", "description": "Where the page begins; taken from `next` of the previous page."},
     )
     status = fields.String(validate=validate.OneOf(STATUSES), metadata={"description": "Only tasks in this state."})
     task_type = fields.String(validate=validate.OneOf(TASK_TYPES), metadata={"description": "Only this kind of task."})
 
 
 class TaskSummary(TaskAnswer):
-    """A task in a list: everything but its result and its speakers' voices."""
+    """A task in a list, without result and embeddings."""
 
     class Meta:
         exclude = ("result", "speaker_embeddings")

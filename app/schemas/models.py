@@ -1,4 +1,7 @@
-"""The answer of GET /models: by parameter, what it may be and what it is when the client says nothing; and who names speakers."""
+"""The response of GET /models.
+
+Per parameter: the default and the choices. The diarization model is listed, too, although no parameter chooses it.
+"""
 
 from __future__ import annotations
 
@@ -23,11 +26,11 @@ MODELS_EXAMPLE = {
     },
     "diarization": {"name": "speaker-diarization-community-1", "on_disk": True},
 }
-ON_DISK = "Whether the model is there; one that is not is downloaded when a task first needs it."
+ON_DISK = "Whether the model is on disk; if not, it is downloaded when a task first needs it."
 
 
 class Name(Schema):
-    name = fields.String(metadata={"description": "What the parameter takes."})
+    name = fields.String(metadata={"description": "Value of the parameter."})
 
 
 class NamedModel(Name):
@@ -36,7 +39,7 @@ class NamedModel(Name):
 
 class Language(NamedModel):
     word_times = fields.Boolean(
-        metadata={"description": "Whether there is an alignment model, without which words have no times."}
+        metadata={"description": "Whether an alignment model exists; without one, words have no times."}
     )
 
 

@@ -1,4 +1,7 @@
-"""The base of each endpoint's parameters: refuse unknown names, fill in config.yaml's values, make the dataclass."""
+"""The base schema of each endpoint's parameters.
+
+It rejects unknown names, fills in config.yaml's values and makes the dataclass.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,10 @@ from app.current import get_settings
 
 
 class Parameters(Schema):
-    """The parameters of one kind of task; ``load`` returns a ``params_class`` and needs a running application."""
+    """The parameters of one kind of task.
+
+    ``load`` returns a ``params_class``; it needs an application context.
+    """
 
     params_class: ClassVar[type[Params]] = Params
 
@@ -22,11 +28,12 @@ class Parameters(Schema):
 
     @staticmethod
     def configured(settings: Settings) -> dict[str, Any]:
-        """What config.yaml sets where the client sends nothing."""
+        """Return config.yaml's values for missing parameters."""
         return {}
 
     @pre_load
     def fill_in(self, data: Mapping[str, Any], **kwargs: Any) -> dict[str, Any]:
+        # Before validation, so that the values from config.yaml are checked like those of a client.
         return {**self.configured(get_settings()), **data}
 
     @post_load

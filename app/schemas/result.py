@@ -1,4 +1,4 @@
-"""What GET /task/<identifier>/result takes, and what it looks like in each format."""
+"""Schemas of GET /task/<identifier>/result."""
 
 from __future__ import annotations
 
@@ -23,7 +23,10 @@ class ResultParameters(Schema):
 
 
 def document_formats() -> dict[str, Any]:
-    """The content of a 200 in OpenAPI: each format with the same transcript written in it."""
+    """Return the OpenAPI content of each format.
+
+    All examples show the same transcript.
+    """
     result = json.dumps(TASK_EXAMPLE["result"])
     written = {name: "".join(write(result)) for name, write in TRANSCRIPT.items()}
     examples = written | {"json": TASK_EXAMPLE["result"]}

@@ -1,4 +1,7 @@
-"""The answers of a submission, a cancellation and GET /task/<identifier>, with their examples."""
+"""Responses about one task, with examples.
+
+These are the answers of a submission, a cancellation and GET /task/<identifier>.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,9 @@ from marshmallow import Schema, fields
 
 from app.core.db.states import MAX_ATTEMPTS, STAGES, STATUSES, TASK_TYPES
 
-RESULT = "null until COMPLETED. Of /vad: stretches of speech, with start and end alone; of /bgm-separation: hashes and files."
+RESULT = (
+    "null until COMPLETED. For /vad: speech segments with start and end only; for /bgm-separation: hashes and files."
+)
 IDENTIFIER = "0b7c3d1e-6a52-4f0e-9d3c-2f6f0c6a4b11"
 
 SUBMITTED_EXAMPLE = {
@@ -59,11 +64,11 @@ TASK_EXAMPLE: dict[str, Any] = {
 
 CANCELLED_EXAMPLE = {"identifier": IDENTIFIER, "status": "CANCELLED", "message": "The task is cancelled"}
 
-ATTEMPT = "How many runs it has had, without those that a stop of the service interrupted."
+ATTEMPT = "Number of runs so far, except those interrupted by a stop of the service."
 
 
 class Submitted(Schema):
-    identifier = fields.UUID(metadata={"description": "Ask for it at /task/{identifier}."})
+    identifier = fields.UUID(metadata={"description": "Poll it at /task/{identifier}."})
     status = fields.String(metadata={"enum": ["QUEUED"]})
     message = fields.String()
 
@@ -98,7 +103,10 @@ class Segment(Schema):
 
 
 class TaskAnswer(Schema):
-    """The body of a task; documentation only, since the view writes the stored JSON as it is."""
+    """The body of GET /task/<identifier>.
+
+    Only for documentation: the view writes the stored JSON without this schema.
+    """
 
     identifier = fields.UUID()
     status = fields.String(metadata={"enum": list(STATUSES)})
@@ -109,20 +117,20 @@ class TaskAnswer(Schema):
     attempt = fields.Integer(metadata={"description": ATTEMPT, "minimum": 0, "maximum": MAX_ATTEMPTS})
     error = fields.String(allow_none=True, metadata={"description": "The error message, for people."})
     error_code = fields.String(allow_none=True, metadata={"description": "The error code, for programs."})
-    warnings = fields.List(
-        fields.String(), metadata={"description": "What the task could not do as requested, and why."}
-    )
-    stage = fields.String(allow_none=True, metadata={"description": f"What runs now: {', '.join(STAGES)}."})
+    warnings = fields.List(fields.String(), metadata={"description": "What the task did not do as requested, and why."})
+    stage = fields.String(allow_none=True, metadata={"description": f"The current stage: {', '.join(STAGES)}."})
     progress = fields.Float(metadata={"minimum": 0, "maximum": 1})
-    duration = fields.Float(allow_none=True, metadata={"description": "Seconds of execution, waiting excluded."})
-    audio_duration = fields.Float(allow_none=True, metadata={"description": "Seconds of sound in the recording."})
+    duration = fields.Float(
+        allow_none=True, metadata={"description": "Run time in seconds, without the time in the queue."}
+    )
+    audio_duration = fields.Float(allow_none=True, metadata={"description": "Length of the recording in seconds."})
     language = fields.String(allow_none=True)
     speaker_embeddings = fields.Dict(
         keys=fields.String(),
         values=fields.List(fields.Float()),
         allow_none=True,
         metadata={
-            "description": "A vector for each speaker, on request; similar for the same voice in other recordings."
+            "description": "One vector per speaker, on request. The same voice has similar vectors in other recordings."
         },
     )
     queue_position = fields.Integer(allow_none=True, metadata={"description": "1 runs next; null when not waiting."})

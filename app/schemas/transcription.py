@@ -1,4 +1,4 @@
-"""The parameters of POST /transcription: decoding, voice activity, separation, diarization."""
+"""The parameters of POST /transcription."""
 
 from __future__ import annotations
 
@@ -17,86 +17,92 @@ from app.schemas.vad import MOST, VadParameters
 
 PREPEND_PUNCTUATIONS = "\"'“¿([{-"
 APPEND_PUNCTUATIONS = "\"'.。,，!！?？:：”)]}、"
-IGNORED = "Accepted for clients of Whisper-WebUI; without effect here."
+IGNORED = "Accepted for clients of Whisper-WebUI; no effect."
 
 
-def _about(text: str, **more: Any) -> dict[str, Any]:
+def _describe(text: str, **more: Any) -> dict[str, Any]:
     return {"description": text, **more}
 
 
-def _optional_whole(text: str) -> WholeNumber:
-    return WholeNumber(load_default=None, allow_none=True, validate=validate.Range(1, MOST), metadata=_about(text))
+def _build_count(text: str) -> WholeNumber:
+    return WholeNumber(load_default=None, allow_none=True, validate=validate.Range(1, MOST), metadata=_describe(text))
 
 
 class WhisperParameters(Schema):
     """How the speech is decoded."""
 
-    model_size = fields.String(metadata=_about("Whisper model; one that the server allows. Default: config.yaml."))
+    model_size = fields.String(metadata=_describe("Whisper model, see GET /models. Default: config.yaml."))
     lang = Language(
         load_default=None,
         allow_none=True,
         validate=validate.OneOf(LANGUAGES),
-        metadata=_about("Language code such as `en`, or its English name; left out, the language is detected."),
+        metadata=_describe("Language code such as `en`, or its English name; left out, the language is detected."),
     )
-    is_translate = fields.Boolean(load_default=False, metadata=_about("Translate to English."))
-    beam_size = WholeNumber(load_default=5, validate=validate.Range(1, 100), metadata=_about("Beams in the search."))
+    is_translate = fields.Boolean(load_default=False, metadata=_describe("Translate to English."))
+    beam_size = WholeNumber(load_default=5, validate=validate.Range(1, 100), metadata=_describe("Beams in the search."))
     best_of = WholeNumber(
-        load_default=5, validate=validate.Range(1, 100), metadata=_about("Candidates when temperature is above 0.")
+        load_default=5, validate=validate.Range(1, 100), metadata=_describe("Candidates when temperature is above 0.")
     )
     patience = Number(
-        load_default=1.0, validate=validate.Range(0, 100, min_inclusive=False), metadata=_about("Beam search patience.")
+        load_default=1.0,
+        validate=validate.Range(0, 100, min_inclusive=False),
+        metadata=_describe("Beam search patience."),
     )
     length_penalty = Number(
         load_default=1.0,
         validate=validate.Range(0, 100, min_inclusive=False),
-        metadata=_about("Exponential penalty on length."),
+        metadata=_describe("Exponential penalty on length."),
     )
     repetition_penalty = Number(
         load_default=1.0,
         validate=validate.Range(0, 100, min_inclusive=False),
-        metadata=_about("Above 1, tokens said before become less likely."),
+        metadata=_describe("Above 1, repeated tokens become less likely."),
     )
     no_repeat_ngram_size = WholeNumber(
-        load_default=0, validate=validate.Range(0, 448), metadata=_about("Never repeat n-grams of this size; 0 is off.")
+        load_default=0,
+        validate=validate.Range(0, 448),
+        metadata=_describe("Never repeat n-grams of this size; 0 is off."),
     )
     temperature = Number(
         load_default=0.0,
         validate=validate.Range(0, 10),
-        metadata=_about("First sampling temperature; sequential decoding falls back upward in steps of 0.2 to 1.0."),
+        metadata=_describe("First sampling temperature; sequential decoding falls back upward in steps of 0.2 to 1.0."),
     )
     compression_ratio_threshold = Number(
         load_default=2.4,
         validate=validate.Range(0, 1000, min_inclusive=False),
-        metadata=_about("Above this gzip ratio a decoding counts as failed."),
+        metadata=_describe("Above this gzip compression ratio, decoding counts as failed."),
     )
     log_prob_threshold = Number(
         load_default=-1.0,
         validate=validate.Range(-1000, 1000),
-        metadata=_about("Below this average log probability a decoding counts as failed."),
+        metadata=_describe("Below this average log probability, decoding counts as failed."),
     )
     no_speech_threshold = Number(
         load_default=0.6,
         validate=validate.Range(0, 1),
-        metadata=_about("Above this probability, and below log_prob_threshold, a segment counts as silence."),
+        metadata=_describe("Above this probability, and below log_prob_threshold, a segment counts as silence."),
     )
     condition_on_previous_text = fields.Boolean(
-        load_default=True, metadata=_about("Prompt each window with the text before it (batch_size 1).")
+        load_default=True, metadata=_describe("Prompt each window with the text before it (batch_size 1).")
     )
     prompt_reset_on_temperature = Number(
         load_default=0.5,
         validate=validate.Range(0, 1),
-        metadata=_about("Forget the previous text above this temperature (batch_size 1)."),
+        metadata=_describe("Forget the previous text above this temperature (batch_size 1)."),
     )
-    initial_prompt = Text(load_default=None, allow_none=True, metadata=_about("Text the decoder is prompted with."))
+    initial_prompt = Text(load_default=None, allow_none=True, metadata=_describe("Prompt for the decoder."))
     prefix = Text(
-        load_default=None, allow_none=True, metadata=_about("Text the first window begins with (batch_size 1).")
+        load_default=None,
+        allow_none=True,
+        metadata=_describe("Text with which the first window begins (batch_size 1)."),
     )
-    hotwords = Text(load_default=None, allow_none=True, metadata=_about("Words to expect; no effect with prefix."))
-    suppress_blank = fields.Boolean(load_default=True, metadata=_about("No blank at the beginning of a window."))
+    hotwords = Text(load_default=None, allow_none=True, metadata=_describe("Words to expect; no effect with prefix."))
+    suppress_blank = fields.Boolean(load_default=True, metadata=_describe("No blank at the beginning of a window."))
     suppress_tokens = TokenList(
         load_default=lambda: (-1,),
-        metadata=_about(
-            "Token ids never chosen; -1 stands for Whisper's set of non-speech symbols.",
+        metadata=_describe(
+            "Token ids to suppress; -1 stands for Whisper's set of non-speech symbols.",
             type="array",
             items={"type": "integer"},
             default=[-1],
@@ -105,48 +111,51 @@ class WhisperParameters(Schema):
     max_initial_timestamp = Number(
         load_default=1.0,
         validate=validate.Range(0, 30),
-        metadata=_about("Latest first timestamp of a window, in seconds (batch_size 1)."),
+        metadata=_describe("Latest first timestamp of a window, in seconds (batch_size 1)."),
     )
     max_new_tokens = WholeNumber(
         load_default=None,
         allow_none=True,
         validate=validate.Range(1, 440),
-        metadata=_about("Most tokens per window."),
+        metadata=_describe("Maximum number of tokens per window."),
     )
     chunk_length = WholeNumber(
-        load_default=30, validate=validate.Range(1, 30), metadata=_about("Longest window, in seconds.")
+        load_default=30, validate=validate.Range(1, 30), metadata=_describe("Longest window, in seconds.")
     )
     hallucination_silence_threshold = Number(
         load_default=None,
         allow_none=True,
         validate=validate.Range(0, 3600),
-        metadata=_about("Skip silence longer than this many seconds around suspected hallucinations (batch_size 1)."),
+        metadata=_describe(
+            "Skip silence longer than this many seconds around suspected hallucinations (batch_size 1)."
+        ),
     )
     language_detection_threshold = Number(
         load_default=0.5,
         validate=validate.Range(0, 1),
-        metadata=_about("Stop detecting once a language is this probable."),
+        metadata=_describe("Stop detecting once a language is this probable."),
     )
     language_detection_segments = WholeNumber(
         load_default=1,
         validate=validate.Range(1, 10_000),
-        metadata=_about("Windows of 30 s looked at for the language."),
+        metadata=_describe("Number of 30 s windows used to detect the language."),
     )
     batch_size = WholeNumber(
         validate=validate.Range(1, 256),
-        metadata=_about("1 decodes window after window, more decodes that many at once. Default: config.yaml."),
+        metadata=_describe("Number of windows to decode at once; 1 decodes sequentially. Default: config.yaml."),
     )
     compute_type = fields.String(
-        validate=validate.OneOf(COMPUTE_TYPES), metadata=_about("Arithmetic of the model. Default: config.yaml.")
+        validate=validate.OneOf(COMPUTE_TYPES),
+        metadata=_describe("Numeric type of the model's computation. Default: config.yaml."),
     )
-    word_timestamps = fields.Boolean(load_default=True, metadata=_about("Align every word to the sound."))
+    word_timestamps = fields.Boolean(load_default=True, metadata=_describe("Align every word with the audio."))
     prepend_punctuations = Text(
-        load_default=PREPEND_PUNCTUATIONS, most=200, metadata=_about("Punctuation that belongs to the next word.")
+        load_default=PREPEND_PUNCTUATIONS, most=200, metadata=_describe("Punctuation that belongs to the next word.")
     )
     append_punctuations = Text(
-        load_default=APPEND_PUNCTUATIONS, most=200, metadata=_about("Punctuation that belongs to the word before.")
+        load_default=APPEND_PUNCTUATIONS, most=200, metadata=_describe("Punctuation that belongs to the previous word.")
     )
-    enable_offload = fields.Boolean(metadata=_about("Free the models after the task. Default: config.yaml."))
+    enable_offload = fields.Boolean(metadata=_describe("Free the models after the task. Default: config.yaml."))
 
     @validates("model_size")
     def check_whisper_model(self, value: str, data_key: str) -> None:
@@ -158,25 +167,25 @@ class WhisperParameters(Schema):
 class VadFilterParameters(VadParameters):
     """Whether only speech is decoded."""
 
-    vad_filter = fields.Boolean(load_default=False, metadata=_about("Decode only where there is speech."))
+    vad_filter = fields.Boolean(load_default=False, metadata=_describe("Decode only where there is speech."))
 
 
 class VocalsParameters(SeparationParameters):
     """Whether only vocals are decoded, and the stems kept."""
 
-    is_separate_bgm = fields.Boolean(load_default=False, metadata=_about("Transcribe the vocals only."))
-    save_file = fields.Boolean(load_default=False, metadata=_about("Keep the separated stems for download."))
+    is_separate_bgm = fields.Boolean(load_default=False, metadata=_describe("Transcribe the vocals only."))
+    save_file = fields.Boolean(load_default=False, metadata=_describe("Keep the separated stems for download."))
 
 
 class DiarizationParameters(Schema):
     """Who spoke when."""
 
-    is_diarize = fields.Boolean(load_default=False, metadata=_about("Name the speaker of every segment and word."))
-    num_speakers = _optional_whole("Number of speakers, when known.")
-    min_speakers = _optional_whole("At least this many speakers.")
-    max_speakers = _optional_whole("At most this many speakers.")
+    is_diarize = fields.Boolean(load_default=False, metadata=_describe("Name the speaker of every segment and word."))
+    num_speakers = _build_count("Number of speakers, when known.")
+    min_speakers = _build_count("At least this many speakers.")
+    max_speakers = _build_count("At most this many speakers.")
     speaker_embeddings = fields.Boolean(
-        load_default=False, metadata=_about("Put a vector for each voice into the task's `speaker_embeddings`.")
+        load_default=False, metadata=_describe("Return one vector per speaker in `speaker_embeddings`.")
     )
 
     @validates_schema
@@ -189,13 +198,13 @@ class DiarizationParameters(Schema):
 class ClientParameters(Schema):
     """Accepted from clients of Whisper-WebUI, without effect."""
 
-    uvr_device = Text(load_default=None, allow_none=True, most=200, metadata=_about(IGNORED))
-    diarization_device = Text(load_default=None, allow_none=True, most=200, metadata=_about(IGNORED))
-    hf_token = Text(load_default=None, allow_none=True, most=1000, metadata=_about(f"{IGNORED} Never stored."))
+    uvr_device = Text(load_default=None, allow_none=True, most=200, metadata=_describe(IGNORED))
+    diarization_device = Text(load_default=None, allow_none=True, most=200, metadata=_describe(IGNORED))
+    hf_token = Text(load_default=None, allow_none=True, most=1000, metadata=_describe(f"{IGNORED} Never stored."))
 
 
 def server_defaults(settings: Settings) -> dict[str, Any]:
-    """What config.yaml sets where the client sends nothing."""
+    """Return config.yaml's values for missing parameters."""
     return {
         "model_size": settings.whisper.model_size,
         "compute_type": settings.whisper.compute_type,
@@ -210,7 +219,10 @@ def server_defaults(settings: Settings) -> dict[str, Any]:
 class TranscriptionParameters(
     ClientParameters, DiarizationParameters, VocalsParameters, VadFilterParameters, WhisperParameters
 ):
-    """All parameters of POST /transcription, as query parameters or form fields."""
+    """All parameters of POST /transcription.
+
+    Clients send them in the query or as form fields.
+    """
 
     params_class = TranscriptionParams
 

@@ -1,4 +1,7 @@
-"""The parameters of POST /vad, which a transcription's vad_filter takes too."""
+"""The parameters of POST /vad.
+
+A transcription with vad_filter takes VadParameters, too.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,7 @@ MOST = 2**31 - 1
 
 
 class VadParameters(Parameters):
-    """What counts as speech, and how it is divided."""
+    """What counts as speech, and how it is split."""
 
     threshold = Number(
         load_default=0.5, validate=validate.Range(0, 1), metadata={"description": "Speech above this probability."}
@@ -23,7 +26,7 @@ class VadParameters(Parameters):
         load_default=250, validate=validate.Range(0, MOST), metadata={"description": "Drop speech shorter than this."}
     )
     max_speech_duration_s = Number(
-        load_default=lambda: math.inf,  # no default in the OpenAPI document: infinity is not a number to JSON
+        load_default=lambda: math.inf,  # a function keeps infinity, which JSON lacks, out of the OpenAPI document
         endless=True,
         validate=validate.Range(0, min_inclusive=False),
         metadata={"description": "Split speech longer than this many seconds; left out, or `inf`, it is never split."},
@@ -31,7 +34,7 @@ class VadParameters(Parameters):
     min_silence_duration_ms = WholeNumber(
         load_default=2000,
         validate=validate.Range(0, MOST),
-        metadata={"description": "Silence that ends a stretch of speech."},
+        metadata={"description": "Silence that ends a speech segment."},
     )
     speech_pad_ms = WholeNumber(
         load_default=400, validate=validate.Range(0, MOST), metadata={"description": "Padding on both sides of speech."}
@@ -39,15 +42,18 @@ class VadParameters(Parameters):
 
 
 class VadTaskParameters(VadParameters):
-    """All parameters of POST /vad, as query parameters or form fields."""
+    """All parameters of POST /vad.
+
+    Clients send them in the query or as form fields.
+    """
 
     params_class = VadParams
 
     vad_filter = fields.Boolean(
-        load_default=True, metadata={"description": "Accepted for clients of Whisper-WebUI: always true."}
+        load_default=True, metadata={"description": "Accepted for clients of Whisper-WebUI; always true."}
     )
 
 
 def describe_ignored(params: VadParams) -> list[str]:
-    """One warning for each value that /vad cannot follow."""
+    """List a warning for each value without effect."""
     return [] if params.vad_filter else ["vad_filter has no effect: /vad always looks for speech."]

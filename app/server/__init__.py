@@ -1,1 +1,1 @@
-"""How gunicorn runs the web side: the worker that waits for slow clients without a thread, and its logs."""
+"""How gunicorn runs the web app: worker and logs."""

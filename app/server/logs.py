@@ -1,4 +1,4 @@
-"""gunicorn's logs with control characters escaped; the access log shows the path as the client sent it."""
+"""gunicorn's logs, with control characters escaped."""
 
 from __future__ import annotations
 
@@ -11,7 +11,10 @@ from app.core.logs import OneLine
 
 
 class EscapingLogger(Logger):
-    """Every line of gunicorn's access and error log stays one line, whatever a client sent."""
+    """Keeps each entry on one line.
+
+    A client could otherwise forge entries, in the access log as in the error log.
+    """
 
     def setup(self, cfg: Any) -> None:
         super().setup(cfg)
@@ -21,6 +24,9 @@ class EscapingLogger(Logger):
                     handler.setFormatter(OneLine(handler.formatter._fmt, handler.formatter.datefmt))
 
     def atoms(self, resp: Any, req: Any, environ: dict[str, Any], request_time: timedelta) -> dict[str, Any]:
-        """gunicorn's atoms, with the path still percent-encoded. The query is left out: it may hold a token."""
+        """Return gunicorn's atoms with the path as sent.
+
+        It is still percent-encoded. The query is left out: it may hold a token.
+        """
         atoms: dict[str, Any] = super().atoms(resp, req, environ, request_time)
         return atoms | {"U": environ["RAW_URI"].partition("?")[0]}

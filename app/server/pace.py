@@ -1,4 +1,4 @@
-"""Measure how fast a request's body arrives, and end the request of a sender that is too slow."""
+"""Refuse request bodies that arrive too slowly."""
 
 from __future__ import annotations
 
@@ -13,15 +13,16 @@ KB = 1024
 
 
 class Timed(Protocol):
-    """The part of a socket that sets how long a read may wait."""
+    """The part of a socket that ``Pace`` needs."""
 
     def settimeout(self, value: float | None, /) -> None: ...
 
 
 class Pace:
-    """The rate of one body, over windows of time spent waiting for the client.
+    """The rate of one request body.
 
-    Only the time inside ``receive`` counts: a slow disk on this side is not the sender's fault.
+    It is measured over windows of time spent waiting for the client. Only the time inside ``receive`` counts: a slow
+    disk on this side is not the sender's fault.
     """
 
     def __init__(
@@ -34,9 +35,13 @@ class Pace:
         self.count = 0
 
     def receive(self, sock: Timed, read: Callable[[], bytes]) -> bytes:
-        """What ``read`` takes from ``sock``. Raises RequestTimeout when a window ends below ``least_kb`` per second."""
+        """Read from ``sock`` and measure the rate.
+
+        Returns what ``read`` returns. Raises RequestTimeout when a window ends below ``least_kb`` kB per second.
+        """
         while True:
             began = self.clock()
+            # A timeout of 0 would make the socket non-blocking.
             sock.settimeout(max(self.window - self.waited, 0.001))
             try:
                 data: bytes | None = read()
@@ -47,12 +52,12 @@ class Pace:
             self.waited += self.clock() - began
             self.count += len(data or b"")
             if self.waited >= self.window:
-                self._judge()
+                self._check_rate()
             if data is not None:
                 return data
 
-    def _judge(self) -> None:
+    def _check_rate(self) -> None:
         if self.count < self.least_kb * KB * self.window:
-            say = f"The request's body arrived at less than {self.least_kb:g} kB/s for {self.window:.0f} s."
+            say = f"The request body arrived at less than {self.least_kb:g} kB/s for {self.window:.0f} s."
             raise RequestTimeout(say)
         self.waited, self.count = 0.0, 0

@@ -1,8 +1,8 @@
-"""gunicorn's threaded worker, except that a slow client costs no thread before its request's head is complete.
+"""gunicorn's threaded worker, hardened against slow clients.
 
-gunicorn's own gthread worker blocks a thread while the head of a request trickles in, blocks its main loop for up to 2 s when it
-closes a connection, and sends ``100 Continue`` before the application has seen the request. This module overrides these three;
-tests/app/server/test_worker.py fails when a new gunicorn works differently.
+gunicorn's own gthread worker blocks a thread while the head of a request trickles in, blocks its main loop for up to 2
+s when it closes a connection, and sends ``100 Continue`` before the application has seen the request. This module
+overrides these three; tests/app/server/test_worker.py fails when a new gunicorn works differently.
 """
 
 from __future__ import annotations
@@ -29,9 +29,10 @@ log = logging.getLogger(__name__)
 
 HEAD_SECONDS = 10.0
 HEAD_BYTES = 32 * 1024
-LINGER_SECONDS = 2.0
-LINGER_BYTES = 64 * 1024
+LINGER_SECONDS = 2.0  # for the client to close its side
+LINGER_BYTES = 64 * 1024  # to discard meanwhile
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+# Written by hand, because such a request never reaches the application.
 _TOO_LARGE_BODY = (
     b'{"code": 431, "status": "Request Header Fields Too Large", "message": "The request\'s headers are too long."}\n'
 )
@@ -42,7 +43,10 @@ TOO_LARGE = (
 
 
 class PacedUnreader(SocketUnreader):
-    """Reads from the client's socket: heads without waiting, bodies at a pace that is measured."""
+    """Reads from the client's socket.
+
+    Heads are read without waiting, bodies at a measured pace.
+    """
 
     def __init__(self, sock: socket.socket) -> None:
         super().__init__(sock)
@@ -50,7 +54,10 @@ class PacedUnreader(SocketUnreader):
         self.expects_continue = False
 
     def read_available(self) -> bool:
-        """Buffer what has arrived of a request's head; False when the client has closed the connection."""
+        """Buffer the part of the head that has arrived.
+
+        Returns False when the client has closed the connection.
+        """
         self.sock.setblocking(False)
         while not self.has_head() and not self.is_too_long():
             try:
@@ -64,8 +71,12 @@ class PacedUnreader(SocketUnreader):
         return True
 
     def has_head(self) -> bool:
-        """Whether gunicorn's parser finds the end of the head, or a mistake, without reading on."""
+        """Whether gunicorn can parse the head without reading on.
+
+        It can when the head is complete or has an error.
+        """
         data = self.buf.getvalue().removeprefix(b"\r\n")  # the parser skips one empty line
+        # The parser rejects a line that ends without a carriage return, so there is no need to wait for the rest.
         head, end, _ = data.partition(b"\r\n\r\n")
         return bool(end) or head.count(b"\n") != head.count(b"\r\n")
 
@@ -73,7 +84,7 @@ class PacedUnreader(SocketUnreader):
         return not self.has_head() and len(self.buf.getvalue()) > HEAD_BYTES
 
     def chunk(self, size_hint: int | None = None) -> bytes:
-        """The next bytes of a body."""
+        """Read the next bytes of a body."""
         if self.expects_continue:
             self.expects_continue = False
             self.sock.sendall(CONTINUE)
@@ -83,16 +94,22 @@ class PacedUnreader(SocketUnreader):
 
 
 class RefusableRequest(Request):
-    """A request that may be answered before its body has arrived; the connection is closed then."""
+    """A request that may be answered before its body.
+
+    The body may not have arrived by then, and the connection is closed.
+    """
 
     def should_close(self) -> bool:
         return bool(super().should_close()) or self.awaits_body()
 
     def awaits_body(self) -> bool:
-        """Whether part of the body is still to come: reading on to the next request could mean gigabytes."""
+        """Whether part of the body is still to come.
+
+        Reading on to the next request could then mean gigabytes.
+        """
         reader = self.body.reader
         if isinstance(reader, ChunkedReader):
-            return reader.parser is not None
+            return reader.parser is not None  # dropped after the last chunk
         return bool(reader.length > self.unreader.buf.getbuffer().nbytes)
 
 
@@ -105,14 +122,17 @@ class RefusableParser(RequestParser):
 
 
 class PatientWorker(ThreadWorker):
-    """Waits for the heads of requests, and for clients to close, in the poller instead of in a thread."""
+    """Waits for slow clients in the poller.
+
+    Neither an incomplete head nor a closing connection occupies a thread.
+    """
 
     def load_wsgi(self) -> None:
         super().load_wsgi()
         self.least_kb = get_settings(self.wsgi).limits.min_upload_kb_per_second
 
     def enqueue_req(self, conn: Any) -> None:
-        """Hand ``conn`` to a thread as soon as the head of its next request is complete."""
+        """Give ``conn`` a thread once its head is complete."""
         if conn.cfg.is_ssl:  # the handshake needs a thread
             super().enqueue_req(conn)
             return
@@ -140,12 +160,13 @@ class PatientWorker(ThreadWorker):
             return super().handle_request(req, conn)
         unreader = conn.parser.unreader
         unreader.pace = pace.Pace(self.least_kb, pace.WINDOW_SECONDS) if self.least_kb else None
-        # 100 Continue goes out with the first read of the body: a refused upload is then never sent.
+        # Send 100 Continue with the first read of the body: a client whose upload is refused then never sends it.
         unreader.expects_continue = req._expected_100_continue
         req._expected_100_continue = False
         try:
             return super().handle_request(req, conn)
         finally:
+            # The next request of a kept-alive connection has the same unreader.
             unreader.pace, unreader.expects_continue = None, False
 
     def finish_request(self, conn: Any, fs: Future[Any]) -> None:
@@ -155,14 +176,20 @@ class PatientWorker(ThreadWorker):
             self._linger(conn)
 
     def murder_pending(self) -> None:
-        """Close the connections whose time has run out: heads that do not end, and clients that do not close."""
+        """Close the connections whose time has run out.
+
+        Either the head of a request is incomplete, or the client does not close.
+        """
         now = time.monotonic()
         for conn in [conn for conn in self.pending_conns if conn.timeout <= now]:
             self._forget(conn)
             self._drop(conn)
 
     def _cap_keepalive(self, deadline: float) -> None:
-        """At a stop, close the connections on which no request has begun by ``deadline``."""
+        """At a stop, close idle connections by ``deadline``.
+
+        A connection is idle when no request has begun on it.
+        """
         super()._cap_keepalive(deadline)
         for conn in self.pending_conns:
             if not conn.parser.unreader.buf.getbuffer().nbytes:
@@ -183,7 +210,8 @@ class PatientWorker(ThreadWorker):
         conn.close()
 
     def _refuse_head(self, conn: Any) -> None:
-        log.warning("request refused: its headers are longer than %d bytes", HEAD_BYTES)
+        log.warning("request refused: headers longer than %d bytes", HEAD_BYTES)
+        # The socket is non-blocking here: this runs in the main loop, which must not wait for a client.
         try:
             conn.sock.send(TOO_LARGE)
         except OSError:
@@ -192,9 +220,9 @@ class PatientWorker(ThreadWorker):
             self._linger(conn)
 
     def _linger(self, conn: Any) -> None:
-        """Close after the client has: closing over unread bytes would reset the connection and may lose the answer.
+        """Wait for the client to close the connection first.
 
-        RFC 9112, section 9.6.
+        Closing it while unread bytes remain would reset it, and the response may be lost (RFC 9112, section 9.6).
         """
         try:
             conn.sock.shutdown(socket.SHUT_WR)
@@ -211,6 +239,7 @@ class PatientWorker(ThreadWorker):
             return
         except OSError:
             data = b""
+        # End when the client has closed, or sends more than is worth reading.
         conn.drained += len(data)
         if not data or conn.drained > LINGER_BYTES:
             self._forget(conn)

@@ -1,1 +1,1 @@
-"""Accept a recording: parse the request, store the upload, commit the task."""
+"""Parse a submission, store its upload, commit its task."""

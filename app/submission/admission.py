@@ -1,4 +1,4 @@
-"""Decide whether a submission may begin, before any of its body is read."""
+"""Limit submissions before their body is read."""
 
 from __future__ import annotations
 
@@ -11,14 +11,17 @@ from app.budget import ThreadBudget
 from app.core.db import tasks
 from app.current import get_settings
 
-UPLOAD_SHARE = 0.5
+UPLOAD_SHARE = 0.5  # of the threads; the others stay free for polls and downloads
 QUEUE_RETRY_SECONDS = 30
 UPLOAD_RETRY_SECONDS = 5
 _HELD = "speech.upload_thread"
 
 
 def limit_submissions(app: Flask, blueprints: Collection[str]) -> None:
-    """Answer 429 to a POST to one of ``blueprints`` while the queue is full or too many threads are busy with others."""
+    """Answer 429 while no more tasks can be accepted.
+
+    That is while the queue is full, or too many threads are busy with POSTs to ``blueprints``.
+    """
     budget = ThreadBudget(get_settings(app).server.threads, UPLOAD_SHARE)
 
     @app.before_request
@@ -29,7 +32,7 @@ def limit_submissions(app: Flask, blueprints: Collection[str]) -> None:
             raise TooManyRequests(
                 "Too many uploads are in progress; try again later.", retry_after=UPLOAD_RETRY_SECONDS
             )
-        request.environ[_HELD] = True
+        request.environ[_HELD] = True  # teardown also runs for requests that took no thread
         if tasks.count_queued() >= get_settings().limits.max_queued:
             raise TooManyRequests("The queue is full; try again later.", retry_after=QUEUE_RETRY_SECONDS)
 

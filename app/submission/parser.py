@@ -1,4 +1,4 @@
-"""Read the parameters of a submission from the query and the form."""
+"""Parse the query and the form of a submission."""
 
 from __future__ import annotations
 
@@ -19,15 +19,22 @@ from app.submission import urls
 
 @dataclass(frozen=True)
 class Submission(Generic[P]):
-    """A request for a task; without ``file_url``, the recording is the request's upload."""
+    """The parsed request for a task.
+
+    Without ``file_url``, the recording is the request's upload.
+    """
 
     params: P
     file_url: str | None
 
 
 class ParametersParser(FlaskParser):
-    """Make a Submission of query parameters and form fields, each given once."""
+    """Parse query and form into a Submission.
 
+    Each parameter may be given once.
+    """
+
+    # Empty: the schema rejects unknown parameters. By default, webargs ignores them.
     DEFAULT_UNKNOWN_BY_LOCATION: dict[str, str | None] = {}
 
     def parse(self, *args: Any, **kwargs: Any) -> Submission[Params]:
@@ -38,6 +45,7 @@ class ParametersParser(FlaskParser):
         errors: dict[str, list[str]] = {}
         for place in (parse_query(req), req.form):
             for name, values in place.lists():
+                # Some clients send a list as a repeated parameter.
                 repeatable = name == "suppress_tokens" and name not in given
                 if name in given or (len(values) > 1 and not repeatable):
                     errors[name] = ["Given more than once."]
@@ -64,6 +72,9 @@ class SubmissionBlueprint(Blueprint):
 
 
 def _read_empty(value: str, schema: Schema, name: str) -> str | None:
-    """Read empty text as null where null is allowed: HTML forms send every field."""
+    """Read empty text as null where null is allowed.
+
+    HTML forms send every field.
+    """
     field = schema.fields.get(name)
     return None if value == "" and field is not None and field.allow_none else value

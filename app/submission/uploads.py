@@ -1,4 +1,7 @@
-"""Receive a recording straight into cache/: written once, in bounded memory, durable before it is answered."""
+"""Receive uploads directly into cache/.
+
+An upload is written once, in bounded memory, and is durable before the request is answered.
+"""
 
 from __future__ import annotations
 
@@ -20,24 +23,30 @@ from app.current import get_settings
 from app.http_errors import InsufficientStorage, reject
 
 LABEL_LENGTH = 1024
-UNKNOWN_FIELD = "There is no such file field; send the recording as 'file'."
+UNKNOWN_FIELD = "Unknown file field; send the recording as 'file'."
 NO_RECORDING = "Send the recording as multipart form field 'file', or its URL as 'file_url'."
 
 
 class ReadableForm(FormDataParser):
-    """Werkzeug's parser, which says so when it cannot read a form, instead of taking it for an empty one."""
+    """Werkzeug's form parser, with errors reported.
+
+    By default, it treats a form that it cannot parse as empty.
+    """
 
     def parse(self, *args: Any, **kwargs: Any) -> Any:
-        self.silent = False
+        self.silent = False  # True, the default, hides errors
         try:
             return super().parse(*args, **kwargs)
         except ValueError as error:
-            say = "The body is not the form it says it is: it is cut off or malformed, or a part's header is not UTF-8."
+            say = "The form cannot be parsed: it is truncated or malformed, or a part's header is not UTF-8."
             raise BadRequest(say) from error
 
 
 class UploadRequest(Request):
-    """A request whose file parts go to cache/incoming/ instead of a temporary file that would be copied again."""
+    """A request that stores uploads in cache/incoming/.
+
+    Werkzeug's temporary files would have to be copied again.
+    """
 
     form_data_parser_class = ReadableForm
     max_form_parts = 200
@@ -55,18 +64,25 @@ class UploadRequest(Request):
         folder.mkdir(parents=True, exist_ok=True)
         # The name is random: nothing a client sends becomes part of a path.
         part = tempfile.NamedTemporaryFile(dir=folder, suffix=".part", delete=False)
+        # discard_parts removes it, even if parsing the form fails.
         self.environ.setdefault("speech.parts", []).append(part)
         return part
 
 
 def check_space(folder: Path, floor_mb: int, incoming: int = 0) -> None:
-    """Answer 507 when ``incoming`` more bytes in ``folder`` would leave less than ``floor_mb`` MB free."""
+    """Answer 507 unless enough disk space remains.
+
+    At least ``floor_mb`` MB must be free after ``incoming`` more bytes in ``folder``.
+    """
     if not has_space(folder, floor_mb * MEBIBYTE, incoming):
         raise InsufficientStorage
 
 
 def read_upload(request: Request) -> FileStorage:
-    """The one file of the request; 422 when there is none, more than one, or nothing in it."""
+    """Return the request's uploaded file.
+
+    Answers 422 when there is none, more than one, or an empty one.
+    """
     fields = [name for name, files in request.files.lists() for _ in files]
     unknown = sorted({name for name in fields if name != "file"})
     if unknown:
@@ -81,7 +97,10 @@ def read_upload(request: Request) -> FileStorage:
 
 
 def store_upload(upload: FileStorage, folder: Path) -> None:
-    """Move the upload to ``folder``/source; it is on disk, name and content, when this returns."""
+    """Move the upload to ``folder``/source.
+
+    Content and name are durable when this returns.
+    """
     part: Any = upload.stream
     sync_file(part)
     part.close()
@@ -92,14 +111,17 @@ def store_upload(upload: FileStorage, folder: Path) -> None:
 
 
 def file_label(upload: FileStorage) -> str:
-    """The client's name for the file: shown to people, cut to a bearable length, never part of a path."""
+    """Return the client's file name, for display.
+
+    It is cut to LABEL_LENGTH and never becomes part of a path.
+    """
     name = (upload.filename or "").replace("\0", "")
     return name.encode("utf-8", "replace").decode("utf-8")[:LABEL_LENGTH]
 
 
 def discard_parts(environ: dict[str, Any]) -> None:
-    """Close and remove what is left of the request's uploads, whatever became of the request."""
+    """Close and remove the request's remaining files."""
     for part in environ.pop("speech.parts", []):
-        with contextlib.suppress(OSError):  # on a full disk what is still buffered fails once more
+        with contextlib.suppress(OSError):  # on a full disk, writing the rest of the buffer fails again
             part.close()
         Path(part.name).unlink(missing_ok=True)

@@ -1,4 +1,7 @@
-"""Check a recording's URL before the task is accepted; workers/downloads does the download."""
+"""Check a recording's URL before accepting the task.
+
+The download itself happens later, in workers/downloads.
+"""
 
 from __future__ import annotations
 
@@ -18,16 +21,19 @@ from app.http_errors import reject
 from app.submission import uploads
 
 LOOKUP_SECONDS = 3.0
-_lookups = threading.BoundedSemaphore(8)
+_lookups = threading.BoundedSemaphore(8)  # bounds the threads that a slow resolver can hold
 
 
 def validate_url(url: str, files: Collection[str], fetch: Fetch) -> dict[str, list[str]]:
-    """What is wrong with a request that names its recording by ``url``, by field; nothing is looked up for it."""
+    """List what is wrong with ``url``, by field.
+
+    ``files``: names of the request's file fields. No host name is resolved.
+    """
     unknown = {name: [uploads.UNKNOWN_FIELD] for name in files if name != "file"}
     if "file" in files:
         return unknown | {"file_url": ["Give either file or file_url, not both."]}
     if not fetch.enabled:
-        return unknown | {"file_url": ["This server does not fetch recordings; upload the file."]}
+        return unknown | {"file_url": ["Downloading by URL is disabled on this server; upload the file instead."]}
     try:
         parse_url(url)
     except SpeechError as error:
@@ -36,13 +42,15 @@ def validate_url(url: str, files: Collection[str], fetch: Fetch) -> dict[str, li
 
 
 def check_host(target: Target, fetch: Fetch) -> None:
-    """Answer 422 when the host does not exist or is not open to clients.
+    """Answer 422 for an unknown or blocked host.
 
-    A name service that takes longer than LOOKUP_SECONDS decides nothing: a web thread must not wait for it, and the
-    download asks again anyway, for the addresses that it connects to.
+    If the lookup takes longer than LOOKUP_SECONDS, the URL is accepted: a web thread must not wait longer, and the
+    download checks the addresses that it connects to anyway.
     """
     gate = Gate(fetch.allow)
+    # An IP address needs no lookup, and so no thread.
     verdict = _find_objection(gate, target) if is_literal(target.host) else _check_name(gate, target)
+    # The name server gave no answer; the download will ask it again.
     if isinstance(verdict, UnresolvedError) and not verdict.surely:
         return
     if isinstance(verdict, SpeechError):
@@ -52,7 +60,11 @@ def check_host(target: Target, fetch: Fetch) -> None:
 
 
 def _check_name(gate: Gate, target: Target) -> Exception | None:
-    """The verdict on a name, or None when it is not there in time; the system's look-up itself cannot be given a limit."""
+    """Resolve and check a host name in limited time.
+
+    Returns the error, or None when there is none or time runs out. The lookup runs in a thread, because the system's
+    resolver has no timeout.
+    """
     answer: queue.SimpleQueue[Exception | None] = queue.SimpleQueue()
 
     def look_up() -> None:
@@ -84,5 +96,8 @@ def _describe(error: SpeechError) -> str:
 
 
 def read_file_url(request: Request) -> str | None:
-    """The URL in the request's query or form; empty text is none, since some clients send every field."""
+    """Return the URL in the request's query or form.
+
+    Empty text counts as none, since some clients send every field.
+    """
     return parse_query(request).get(FILE_URL) or request.form.get(FILE_URL) or None

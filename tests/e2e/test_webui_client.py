@@ -153,7 +153,10 @@ def test_diarization_separation_and_vad_together(server: Service) -> None:
     identifier = sent(server, "/transcription/", OVER_MUSIC, {**EVERYTHING, **WINDOW, **asked})
     task = polled(server, identifier)
     assert len({segment["speaker"] for segment in task["result"]} - {None}) >= 2
-    assert "uvr_model_size UVR-MDX-NET-Inst_HQ_4 does not run here: mini was used instead." in task["warnings"]
+    assert (
+        "uvr_model_size UVR-MDX-NET-Inst_HQ_4 is not available on this server: mini was used instead."
+        in task["warnings"]
+    )
     assert task["task_params"]["uvr_model_size"] == "mini"
     assert len(stems(server, identifier)) == 2
 

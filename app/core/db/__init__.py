@@ -1,1 +1,1 @@
-"""The database: tasks, results, heartbeats and the moves between a task's states."""
+"""The database: tasks, results, renderings and heartbeats."""

@@ -1,4 +1,4 @@
-"""Connect to the database, SQLite or PostgreSQL, and bring its schema up to date."""
+"""Connect to SQLite or PostgreSQL and migrate the schema."""
 
 from __future__ import annotations
 
@@ -19,20 +19,21 @@ from app.core.errors import SettingsError
 database = DatabaseProxy()
 
 MIGRATIONS = Path(__file__).with_name("migrations")
-MIGRATION_LOCK = 7_316_202
+MIGRATION_LOCK = 7_316_202  # key of a PostgreSQL advisory lock; an arbitrary number
 BUSY_TIMEOUT = 10.0
 # FULL, not NORMAL: an acknowledged task must survive a power cut, and in WAL mode NORMAL may lose the last commits.
 PRAGMAS = {"journal_mode": "wal", "synchronous": "full", "foreign_keys": 1}
 
 
 def connect(url: str, patience: float = BUSY_TIMEOUT, prepare: Callable[[Database], None] | None = None) -> Database:
-    """Bind the models to ``url``, apply missing migrations and return the open database.
+    """Connect to ``url`` and apply missing migrations.
 
-    ``patience``: seconds that a writer waits for another one on SQLite. ``prepare`` is called before the first connection.
+    Binds the models to the database and returns it open. ``patience``: seconds that a writer waits for another one on
+    SQLite. ``prepare`` is called before the first connection.
 
     Raises SettingsError when the address cannot be used. The driver's error for an unreachable server passes through.
     """
-    opened = _unopened(url, patience)
+    opened = _build_database(url, patience)
     if prepare is not None:
         prepare(opened)
     database.initialize(opened)
@@ -41,24 +42,29 @@ def connect(url: str, patience: float = BUSY_TIMEOUT, prepare: Callable[[Databas
 
 
 def probe(url: str) -> None:
-    """Raise what ``connect`` would raise for an unusable database, without creating or writing anything."""
-    unopened = _unopened(url)
+    """Check the database without writing to it.
+
+    Raises what ``connect`` would raise for an unusable database, but creates nothing.
+    """
+    unopened = _build_database(url)
     if isinstance(unopened, SqliteDatabase) and unopened.database != ":memory:":
         file = Path(unopened.database)
         if not os.access(file if file.exists() else file.parent, os.W_OK):
-            raise SettingsError(f"DB_URL: {file} cannot be written")
+            raise SettingsError(f"DB_URL: {file} is not writable")
         if not file.exists():
             return
+        # mode=ro: a check must not create or change anything.
         unopened = SqliteDatabase(f"{file.absolute().as_uri()}?mode=ro", uri=True, timeout=BUSY_TIMEOUT)
     with unopened.connection_context():
         unopened.get_tables()
 
 
-def _unopened(url: str, patience: float = BUSY_TIMEOUT) -> Database:
+def _build_database(url: str, patience: float = BUSY_TIMEOUT) -> Database:
     scheme = urlsplit(url).scheme.split("+")[0]
     if scheme == "sqlite":
         opened: Database = db_url.connect(url, timeout=patience, pragmas=PRAGMAS)
     elif scheme in ("postgres", "postgresql"):
+        # Only on request does peewee decode percent-encoded characters in user and password.
         opened = db_url.connect(url, unquote_password=True, unquote_user=True, connect_timeout=5)
     else:
         raise SettingsError(f"DB_URL: scheme {scheme!r} is not supported; use sqlite:/// or postgresql://")
@@ -66,12 +72,13 @@ def _unopened(url: str, patience: float = BUSY_TIMEOUT) -> Database:
 
 
 def ensure_connected() -> None:
-    """Open this thread's connection, or reopen one that the server has closed.
+    """Open this thread's connection, or reopen a lost one.
 
     The driver's error for an unreachable server passes through.
     """
     database.connect(reuse_if_open=True)
     if is_postgres(database):
+        # A connection that the server has closed looks open until it is used.
         try:
             database.execute_sql("SELECT 1")
         except (DatabaseError, InterfaceError):
@@ -80,25 +87,37 @@ def ensure_connected() -> None:
 
 
 def migrate(opened: Database) -> list[str]:
-    """Open the database, apply missing migrations under a lock between processes, and return their names."""
-    with _migrating(opened):
+    """Apply missing migrations and return their names.
+
+    Opens the database, and locks out other processes meanwhile.
+    """
+    with _lock_migrations(opened):
         applied: list[str] = Runner(opened, str(MIGRATIONS)).up()
     return applied
 
 
 def is_postgres(opened: Any) -> bool:
+    # A DatabaseProxy keeps the real database in ``obj``.
     return isinstance(getattr(opened, "obj", opened), PostgresqlDatabase)
 
 
 def now() -> SQL:
-    """The database's clock as an SQL expression, in seconds since 1970 (UTC). Every time in a row comes from it."""
+    """Return an SQL expression for the database's clock.
+
+    It gives seconds since 1970 (UTC). Every time in a row comes from it, since clocks of different hosts may differ.
+    """
     if is_postgres(database):
+        # Not now(), which returns the start of the transaction.
         return SQL("EXTRACT(EPOCH FROM clock_timestamp())::float8")
+    # 2440587.5 is the Julian day of 1970-01-01.
     return SQL("((julianday('now') - 2440587.5) * 86400.0)")
 
 
 def read_clock() -> float:
-    """Return the database's time, in seconds since 1970 (UTC)."""
+    """Read the database's clock.
+
+    Returns seconds since 1970 (UTC).
+    """
     return float(database.execute_sql(f"SELECT {now().sql}").fetchone()[0])
 
 
@@ -112,9 +131,10 @@ def begin_write() -> Any:
 
 @contextmanager
 def limit_wait(seconds: float) -> Iterator[None]:
-    """Wait at most ``seconds`` for SQLite's write lock, on this thread's connection.
+    """Limit the wait for SQLite's write lock.
 
-    PostgreSQL locks single rows, and only for milliseconds: nothing changes there.
+    The limit of ``seconds`` holds for this thread's connection. PostgreSQL locks single rows, and only for
+    milliseconds: nothing changes there.
     """
     if is_postgres(database):
         yield
@@ -128,7 +148,7 @@ def limit_wait(seconds: float) -> Iterator[None]:
 
 
 @contextmanager
-def _migrating(opened: Database) -> Iterator[None]:
+def _lock_migrations(opened: Database) -> Iterator[None]:
     if is_postgres(opened):
         opened.connect(reuse_if_open=True)
         opened.execute_sql("SELECT pg_advisory_lock(%s)", (MIGRATION_LOCK,))

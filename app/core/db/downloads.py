@@ -1,4 +1,6 @@
-"""Tasks whose recording is still to be downloaded: QUEUED rows with a ``source_url``, which no device may claim.
+"""Tasks whose recording is still to be downloaded.
+
+They are QUEUED rows with a ``source_url``, which no device may claim.
 
 A downloader holds such a row by ``holder`` and a lease, as a supervisor holds a running task. The lease is shorter,
 because downloading twice does no harm. The URL, which may contain a secret, is cleared when the download ends.
@@ -29,10 +31,14 @@ class DownloadClaim:
 
 
 def claim(holder: str) -> tuple[DownloadClaim, str] | None:
-    """Claim the oldest free download and return it with its URL; None when there is none."""
-    left = (Task.lease_expires < now()) | (Task.lease_expires > now() + 2 * LEASE_SECONDS)  # or the clock was set back
-    pending = _pending() & (Task.holder.is_null() | left)
-    if select_oldest(pending).scalar() is None:  # A plain read: idle polling must not take the write lock.
+    """Claim the oldest free download.
+
+    Returns it with its URL; None when there is none.
+    """
+    # A lease that ends later than any lease can was written before the database's clock was set back.
+    left = (Task.lease_expires < now()) | (Task.lease_expires > now() + 2 * LEASE_SECONDS)
+    pending = _is_pending() & (Task.holder.is_null() | left)
+    if select_oldest(pending).scalar() is None:  # a plain read: idle polling must not take the write lock
         return None
     with begin_write():
         task_id = lock_first(select_oldest(pending))
@@ -45,38 +51,53 @@ def claim(holder: str) -> tuple[DownloadClaim, str] | None:
 
 
 def report(held: DownloadClaim, fraction: float) -> bool:
-    """Write the download's progress (0–1); False when it is no longer this holder's."""
-    return _changed(Task.update(progress=_highest(fraction)).where(_ours(held)))
+    """Write the download's progress, from 0 to 1.
+
+    Returns False when ``held`` no longer holds the download.
+    """
+    return _update_one(Task.update(progress=_raise_progress(fraction)).where(_is_held_by(held)))
 
 
 def mark_downloaded(held: DownloadClaim) -> bool:
-    """Let a device claim the task, now that its recording is stored."""
+    """Make a downloaded task available to devices.
+
+    Returns False when ``held`` no longer holds the download.
+    """
     with begin_write():
-        changed = _changed(Task.update(**_over(), progress=_highest(1.0)).where(_ours(held)))
+        changed = _update_one(Task.update(**_ended_values(), progress=_raise_progress(1.0)).where(_is_held_by(held)))
         notify_listeners()
     return changed
 
 
 def fail(held: DownloadClaim, code: str, message: str) -> bool:
     """QUEUED → FAILED: the recording cannot be downloaded."""
-    failed = Task.update(**_over(), status=FAILED, error_code=code, error=message, finished_at=now())
-    return _changed(failed.where(_ours(held)))
+    failed = Task.update(**_ended_values(), status=FAILED, error_code=code, error=message, finished_at=now())
+    return _update_one(failed.where(_is_held_by(held)))
 
 
 def release(holder: str) -> int:
-    """Release all downloads of ``holder``, so that another downloader can start at once."""
-    released = Task.update(holder=None, lease_expires=None, stage=None).where(_pending() & (Task.holder == holder))
+    """Release all downloads of ``holder``.
+
+    Another downloader can then start at once, instead of waiting for the leases to expire.
+    """
+    released = Task.update(holder=None, lease_expires=None, stage=None).where(_is_pending() & (Task.holder == holder))
     return int(released.execute())
 
 
 def release_all() -> int:
-    """Release every download. Only where no downloader can be running."""
-    return int(Task.update(holder=None, lease_expires=None, stage=None).where(_pending()).execute())
+    """Release every download.
+
+    Only for use while no downloader can be running.
+    """
+    return int(Task.update(holder=None, lease_expires=None, stage=None).where(_is_pending()).execute())
 
 
 def renew(holder: str) -> set[str]:
-    """Extend the leases of ``holder``'s downloads and return their uuids; cancelled ones are missing."""
-    ours = _pending() & (Task.holder == holder)
+    """Extend the leases of ``holder``'s downloads.
+
+    Returns their uuids; cancelled ones are missing.
+    """
+    ours = _is_pending() & (Task.holder == holder)
     held = {row.uuid for row in Task.select(Task.uuid).where(ours)}
     if held:
         Task.update(lease_expires=now() + LEASE_SECONDS).where(ours).execute()
@@ -84,28 +105,30 @@ def renew(holder: str) -> set[str]:
 
 
 def clear_ended_urls() -> int:
-    """Clear the URLs of tasks that were cancelled while they waited."""
+    """Clear the URLs of tasks cancelled while waiting."""
+    # A plain read first: usually there is nothing to clear, and only a write needs the write lock.
     rows = Task.select(Task.id, Task.status).where(Task.source_url.is_null(False))
     ended = [row.id for row in rows if row.status != QUEUED]
     return int(Task.update(source_url=None).where(Task.id.in_(ended)).execute()) if ended else 0
 
 
-def _pending() -> Any:
+def _is_pending() -> Any:
     return (Task.status == QUEUED) & Task.source_url.is_null(False)
 
 
-def _ours(held: DownloadClaim) -> Any:
-    return (Task.uuid == held.uuid) & (Task.holder == held.holder) & _pending()
+def _is_held_by(held: DownloadClaim) -> Any:
+    return (Task.uuid == held.uuid) & (Task.holder == held.holder) & _is_pending()
 
 
-def _over() -> dict[str, Any]:
+def _ended_values() -> dict[str, Any]:
     return {"source_url": None, "holder": None, "lease_expires": None, "stage": None}
 
 
-def _highest(fraction: float) -> Any:
+def _raise_progress(fraction: float) -> Any:
+    # A download that starts over must not make the task's progress fall.
     progress = round(SHARE * fraction, 4)
     return Case(None, [(Task.progress < progress, progress)], Task.progress)
 
 
-def _changed(update: Any) -> bool:
+def _update_one(update: Any) -> bool:
     return bool(update.execute() == 1)

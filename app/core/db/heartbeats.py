@@ -1,4 +1,4 @@
-"""Heartbeats: which supervisors are alive and which devices they serve."""
+"""The supervisors' heartbeats, with their devices."""
 
 from __future__ import annotations
 
@@ -14,7 +14,10 @@ FORGET_SECONDS = 3600.0
 
 
 class Worker(Model):
-    """One supervisor. Times are seconds since 1970 by the database's clock."""
+    """One supervisor.
+
+    Times are seconds since 1970 by the database's clock.
+    """
 
     name = CharField(max_length=128, primary_key=True)
     devices = TextField(default="[]")
@@ -27,7 +30,10 @@ class Worker(Model):
 
 
 def record_heartbeat(name: str, devices: list[dict[str, Any]]) -> None:
-    """Write a heartbeat with the state of the devices; a new supervisor deletes those silent for an hour."""
+    """Write a heartbeat with the state of the devices.
+
+    A new supervisor also deletes those without a heartbeat for FORGET_SECONDS.
+    """
     text = json.dumps(devices)
     if not Worker.update(devices=text, heartbeat_at=now()).where(Worker.name == name).execute():
         Worker.insert(name=name, devices=text, started_at=now(), heartbeat_at=now()).execute()
@@ -35,7 +41,10 @@ def record_heartbeat(name: str, devices: list[dict[str, Any]]) -> None:
 
 
 def remove_worker(name: str) -> None:
-    """Delete a supervisor that stops, so that readiness does not wait for its heartbeat to expire."""
+    """Delete a supervisor that stops.
+
+    Otherwise the service would count as ready until the last heartbeat expires.
+    """
     Worker.delete().where(Worker.name == name).execute()
 
 

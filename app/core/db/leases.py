@@ -1,7 +1,10 @@
-"""Leases and lost attempts: a lost task runs again after a pause, and fails at its third loss.
+"""Leases, and retries of tasks whose run crashed.
 
-A supervisor renews the leases of the tasks that it runs. Another supervisor takes over only leases that are lost
-(workers/supervisor/lease_watch.py) and unchanged since: a holder that renews in between keeps its task.
+A task whose run crashed runs again after a pause, and fails after MAX_ATTEMPTS crashes.
+
+A supervisor renews the leases of the tasks that it runs. Another supervisor takes over a task only when
+workers/supervisor/lease_watch.py reports its lease as lost and the lease has not changed since: a holder that renews
+in between keeps its task.
 """
 
 from __future__ import annotations
@@ -21,14 +24,20 @@ GIVEN_UP = "failed"
 
 @dataclass(frozen=True)
 class Lease:
-    """A claim and the time at which its lease expires."""
+    """A claim and its expiry time.
+
+    ``expires`` is in seconds since 1970 by the database's clock.
+    """
 
     claim: Claim
     expires: float
 
 
 def renew(holder: str) -> int:
-    """Extend the leases of ``holder`` and return how many tasks it still holds."""
+    """Extend the leases of ``holder``.
+
+    Returns the number of tasks that it still holds.
+    """
     held = (Task.holder == holder) & (Task.status == IN_PROGRESS)
     return int(Task.update(lease_expires=now() + LEASE_SECONDS).where(held).execute())
 
@@ -41,26 +50,36 @@ def list_other_leases(holder: str) -> list[Lease]:
 
 
 def retry_or_fail(claim: Claim, code: str, message: str, pause: float, **facts: Any) -> str | None:
-    """IN_PROGRESS → QUEUED after ``pause`` seconds, twice as long the second time; FAILED the third time.
+    """Requeue a task whose run crashed, or fail it.
 
-    Returns AGAIN or OVER, or None when the task is no longer this claim's.
+    IN_PROGRESS → QUEUED with a pause: ``pause`` seconds after the first crash, twice as long after the second. After
+    MAX_ATTEMPTS crashes, IN_PROGRESS → FAILED with ``code``, ``message`` and ``facts``.
+
+    Returns REQUEUED or GIVEN_UP, or None when ``claim`` no longer holds the task.
     """
-    return _lose(is_held_by(claim), code, message, pause, **facts)
+    return _requeue_or_fail(is_held_by(claim), code, message, pause, **facts)
 
 
 def take_over(lease: Lease, message: str, pause: float) -> str | None:
-    """Do the same for a dead holder's task; None when the holder has renewed its lease or ended the task."""
-    return _lose(is_held_by(lease.claim) & (Task.lease_expires == lease.expires), "worker_crashed", message, pause)
+    """Requeue or fail a dead supervisor's task.
+
+    Returns None when the holder has renewed its lease or ended the task; otherwise like ``retry_or_fail``.
+    """
+    return _requeue_or_fail(
+        is_held_by(lease.claim) & (Task.lease_expires == lease.expires), "worker_crashed", message, pause
+    )
 
 
-def _lose(lost: Any, code: str, message: str, pause: float, **facts: Any) -> str | None:
+def _requeue_or_fail(lost: Any, code: str, message: str, pause: float, **facts: Any) -> str | None:
     with begin_write():
+        # Each UPDATE tests ``lost`` again: the row may have changed since the caller read it.
         say = f"{message} Giving up after {MAX_ATTEMPTS} attempts."
         over = Task.update(
             status=FAILED, error_code=code, error=say, **facts, crashes=Task.crashes + 1, **ended_values()
         )
         if update_one(over.where(lost, Task.crashes >= MAX_ATTEMPTS - 1)):
             return GIVEN_UP
+        # The database computes the pause from the row's own count, which is not known here.
         longer = Case(Task.crashes, [(number, now() + pause * 2**number) for number in range(MAX_ATTEMPTS)])
         again = Task.update(queued_values() | {Task.crashes: Task.crashes + 1, Task.not_before: longer})
         return REQUEUED if update_one(again.where(lost)) else None

@@ -13,6 +13,7 @@ def list_tasks(most: int, before: int | None = None, **equal: str) -> list[Task]
 
     ``before``: only rows older than this row id. ``equal``: columns and the values that they must have.
     """
+    # Pages start at a row id, not at an offset: new tasks must not shift the next page.
     rows = Task.select().order_by(Task.id.desc()).limit(most)
     for name, value in equal.items():
         rows = rows.where(getattr(Task, name) == value)
@@ -20,16 +21,23 @@ def list_tasks(most: int, before: int | None = None, **equal: str) -> list[Task]
 
 
 def queue_position(task: Task) -> int | None:
-    """Return the task's place in the queue: 1 runs next; None when it does not wait."""
+    """Return the task's place in the queue.
+
+    1 runs next; None when the task is not waiting.
+    """
     return queue_positions([task]).get(task.id)
 
 
 def queue_positions(tasks: list[Task]) -> dict[int, int]:
-    """Map the row id of each waiting task of ``tasks`` to its place in the queue."""
+    """Map waiting tasks to their places in the queue.
+
+    The keys are row ids. Tasks that are not waiting are left out.
+    """
     waiting = [task.id for task in tasks if task.status == QUEUED]
     if not waiting:
         return {}
+    # One query for all of them: a page shows up to 200 tasks.
     up_to = Task.select(Task.id).where((Task.status == QUEUED) & (Task.id <= max(waiting))).order_by(Task.id)
     queue = [row.id for row in up_to]
-    # A task that was claimed after its row was read was the next one at that time.
+    # A task that was claimed after its row was read is no longer in ``queue``; it was next at that time.
     return {row_id: max(1, bisect.bisect_right(queue, row_id)) for row_id in waiting}

@@ -1,6 +1,8 @@
-"""Results rendered as files (SRT, VTT, ...), kept so that each is written once and not per request.
+"""Results rendered as files (SRT, VTT, ...).
 
-A rendering is a cache: without it the file is written again from the result, so a failure to store one is only logged.
+Each file is rendered once and stored, instead of once per request. The table is a cache: a missing file is rendered
+again from the result, so a failure to store one is only logged.
+
 The database deletes renderings together with their task (ON DELETE CASCADE).
 """
 
@@ -18,7 +20,10 @@ log = logging.getLogger(__name__)
 
 
 class Rendering(Model):
-    """One file. ``task`` is the task's uuid, ``version`` that of the writers (``app.formats.VERSION``)."""
+    """One rendered file.
+
+    ``task`` is the task's uuid, ``version`` that of the writers (``app.formats.VERSION``).
+    """
 
     task = CharField(max_length=36)
     format = CharField(max_length=16)
@@ -32,16 +37,20 @@ class Rendering(Model):
 
 
 def get(uuid: str, file_format: str, version: int) -> bytes | None:
-    """Read a file that was rendered before; None when this version of the writers has not rendered it yet."""
+    """Read a stored file.
+
+    Returns None when this version of the writers has not rendered it yet.
+    """
     key = (Rendering.task == uuid) & (Rendering.format == file_format) & (Rendering.version == version)
     content = Rendering.select(Rendering.content).where(key).scalar()
     return None if content is None else bytes(content)
 
 
 def store(uuid: str, file_format: str, version: int, content: bytes) -> bool:
-    """Keep a rendered file in place of those of older writers; False when the database could not take it.
+    """Store a rendered file; delete those of older writers.
 
-    Two requests may render the same file at once: the second one leaves the first one's row as it is.
+    Returns False when the database cannot store it. Two requests may render the same file at once: the second one
+    leaves the first one's row as it is.
     """
     older = (Rendering.task == uuid) & (Rendering.format == file_format) & (Rendering.version < version)
     try:
@@ -50,6 +59,6 @@ def store(uuid: str, file_format: str, version: int, content: bytes) -> bool:
             row = Rendering.insert(task=uuid, format=file_format, version=version, content=content)
             row.on_conflict_ignore().execute()
     except (DatabaseError, InterfaceError) as error:  # locked, disk full, connection lost, task deleted meanwhile
-        log.warning("task %s: the %s file could not be stored and will be rendered again: %s", uuid, file_format, error)
+        log.warning("task %s: cannot store the %s file; it will be rendered again: %s", uuid, file_format, error)
         return False
     return True

@@ -1,4 +1,6 @@
-"""The results of completed tasks, in a table of their own: a result may be megabytes, and lists never read past one.
+"""The results of completed tasks.
+
+They have a table of their own: a result may be megabytes, and lists of tasks must not read it.
 
 The database deletes a result together with its task (ON DELETE CASCADE).
 """
@@ -11,7 +13,10 @@ from app.core.db.connection import database
 
 
 class Result(Model):
-    """What a completed task produced. ``task`` is the task's uuid, the other columns are JSON text."""
+    """The result of a completed task.
+
+    ``task`` is the task's uuid, the other columns are JSON text.
+    """
 
     task = CharField(max_length=36, primary_key=True)
     result = TextField()
@@ -23,10 +28,13 @@ class Result(Model):
 
 
 def store(uuid: str, result: str, speaker_embeddings: str | None) -> None:
-    """Insert the result of a task; part of the transaction that completes it (``tasks.complete``)."""
+    """Insert the result of a task.
+
+    Part of the transaction that completes the task (``tasks.complete``).
+    """
     Result.insert(task=uuid, result=result, speaker_embeddings=speaker_embeddings).execute()
 
 
 def get(uuid: str) -> Result | None:
-    """Read a task's result; None unless the task is completed."""
+    """Read a task's result; None unless it is completed."""
     return Result.get_or_none(Result.task == uuid)

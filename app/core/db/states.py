@@ -1,4 +1,7 @@
-"""The states and kinds of a task; tasks.py, leases.py and downloads.py move tasks between states."""
+"""The states, kinds and stages of a task.
+
+Only tasks.py, leases.py and downloads.py move tasks between states.
+"""
 
 from __future__ import annotations
 
@@ -21,4 +24,4 @@ TASK_TYPES = (TRANSCRIPTION, VAD, BGM_SEPARATION)
 Stage = Literal["download", "decode", "separate", "vad", "transcribe", "align", "diarize"]
 STAGES: tuple[Stage, ...] = get_args(Stage)
 
-MAX_ATTEMPTS = 3  # Runs that may be lost to crashes.
+MAX_ATTEMPTS = 3  # a task fails after this many crashed runs

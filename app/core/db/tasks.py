@@ -1,4 +1,7 @@
-"""The task row and its changes of state: each is one conditional UPDATE whose row count is checked."""
+"""The task row and its changes of state.
+
+Each change is one conditional UPDATE whose row count is checked: of several processes that try, one succeeds.
+"""
 
 from __future__ import annotations
 
@@ -13,12 +16,15 @@ from app.core.db.connection import begin_write, database, is_postgres, now
 from app.core.db.states import CANCELLED, COMPLETED, FAILED, IN_PROGRESS, MAX_ATTEMPTS, QUEUED
 
 LEASE_SECONDS = 30.0
-LONGEST_PAUSE_SECONDS = 3600.0
-CHANNEL = "task_changed"
+LONGEST_PAUSE_SECONDS = 3600.0  # no pause is longer: workers.retry_pause is at most 900 s, and doubled
+CHANNEL = "task_changed"  # of PostgreSQL's NOTIFY
 
 
 class Task(Model):
-    """One piece of work. Times are seconds since 1970 by the database's clock, durations seconds."""
+    """One task.
+
+    Times are seconds since 1970 by the database's clock, durations seconds.
+    """
 
     id = AutoField()
     uuid = CharField(max_length=36, unique=True)
@@ -35,15 +41,15 @@ class Task(Model):
     language = CharField(max_length=16, null=True)
     audio_duration = DoubleField(null=True)
     duration = DoubleField(null=True)
-    claim_no = IntegerField(default=0)
+    claim_no = IntegerField(default=0)  # grows with each claim
     crashes = IntegerField(default=0)
-    holder = CharField(max_length=128, null=True)
+    holder = CharField(max_length=128, null=True)  # the supervisor or downloader that has the task
     lease_expires = DoubleField(null=True)
     created_at = DoubleField()
     started_at = DoubleField(null=True)
     finished_at = DoubleField(null=True)
     files_purged_at = DoubleField(null=True)
-    not_before = DoubleField(null=True)  # end of the pause after a lost attempt
+    not_before = DoubleField(null=True)  # end of the pause after a crash
     source_url = TextField(null=True)  # set only while the recording is still to be downloaded (downloads.py)
 
     class Meta:
@@ -52,13 +58,19 @@ class Task(Model):
 
     @property
     def attempts(self) -> int:
-        """How many runs it has had, including the current one. Unlike ``claim_no``, runs ended by a stop do not count."""
+        """The number of runs, including the current one.
+
+        Unlike ``claim_no``, it does not count runs that a stop of the service interrupted.
+        """
         return int(min(self.crashes + (self.started_at is not None), MAX_ATTEMPTS))
 
 
 @dataclass(frozen=True)
 class Claim:
-    """A task held by ``holder``, as named in every change of the row. ``claim_no`` fences off earlier holders."""
+    """A task held by ``holder``.
+
+    Every change of a running task names its claim; ``claim_no`` fences off earlier holders.
+    """
 
     uuid: str
     claim_no: int
@@ -73,7 +85,10 @@ def submit(
     warnings: list[str],
     source_url: str | None = None,
 ) -> None:
-    """Commit a QUEUED row and wake a waiting supervisor. ``source_url``: download the recording from there first."""
+    """Insert a QUEUED task and wake a supervisor.
+
+    With ``source_url``, the recording is downloaded from there first.
+    """
     with begin_write():
         Task.insert(
             uuid=uuid,
@@ -89,13 +104,16 @@ def submit(
 
 
 def notify_listeners() -> None:
-    """Notify PostgreSQL's listeners when the current transaction commits; on SQLite they see every commit."""
+    """Notify PostgreSQL's listeners at commit.
+
+    SQLite needs no notification: other connections see every commit (notify.py).
+    """
     if is_postgres(database):
         database.execute_sql(f"NOTIFY {CHANNEL}")
 
 
 def get(uuid: str) -> Task | None:
-    """Read the row of a task; None when there is none."""
+    """Read a task's row; None if there is none."""
     # PostgreSQL rejects NUL, even in a comparison.
     return None if "\0" in uuid else Task.get_or_none(Task.uuid == uuid)
 
@@ -106,11 +124,15 @@ def count_queued() -> int:
 
 
 def claim(holder: str) -> Task | None:
-    """QUEUED → IN_PROGRESS for the oldest task that is ready to run; None when there is none."""
-    ready = (Task.status == QUEUED) & Task.source_url.is_null() & _pause_over()
-    if select_oldest(ready).scalar() is None:  # A plain read: idle polling must not take the write lock.
+    """Claim the oldest task that is ready to run.
+
+    QUEUED → IN_PROGRESS. Returns None when no task is ready.
+    """
+    ready = (Task.status == QUEUED) & Task.source_url.is_null() & _is_pause_over()
+    if select_oldest(ready).scalar() is None:  # a plain read: idle polling must not take the write lock
         return None
     with begin_write():
+        # Select again: another supervisor may have claimed the task since.
         task_id = lock_first(select_oldest(ready))
         if task_id is None:
             return None
@@ -127,20 +149,27 @@ def claim(holder: str) -> Task | None:
 
 
 def select_oldest(condition: Any) -> Any:
-    """Build the query for the id of the first task that meets ``condition``, in queue order."""
+    """Build the query for the oldest matching task.
+
+    It selects the id of the first task in queue order that meets ``condition``.
+    """
     return Task.select(Task.id).where(condition).order_by(Task.id).limit(1)
 
 
 def lock_first(query: Any) -> int | None:
-    """Return the id that ``query`` finds and lock its row until commit; rows locked by others are skipped."""
+    """Return the id that ``query`` finds, its row locked.
+
+    The lock lasts until commit; rows that others have locked are skipped.
+    """
     found: int | None = (query.for_update("FOR UPDATE SKIP LOCKED") if is_postgres(database) else query).scalar()
     return found
 
 
 def report(claim: Claim, stage: str, progress: float, **facts: Any) -> bool:
-    """Write stage, progress and the facts known so far (``language``, ``audio_duration``).
+    """Write stage, progress and known facts.
 
-    Progress never falls, even when a second attempt starts over.
+    ``facts``: ``language`` and ``audio_duration``, once known. Progress never falls, even when a second attempt starts
+    over.
     """
     highest = Case(None, [(Task.progress < progress, progress)], Task.progress)
     return update_one(Task.update(stage=stage, progress=highest, **facts).where(is_held_by(claim)))
@@ -155,9 +184,10 @@ def complete(
     speaker_embeddings: str | None = None,
     **facts: Any,
 ) -> bool:
-    """IN_PROGRESS → COMPLETED; False, with nothing written, when the task is no longer this claim's.
+    """IN_PROGRESS → COMPLETED, with the result stored.
 
-    The result and the speaker embeddings (both JSON text) are stored in the same transaction.
+    Returns False, with nothing written, when ``claim`` no longer holds the task. The result and the speaker embeddings
+    (both JSON text) are stored in the same transaction.
     """
     with begin_write():
         ours = _finish(
@@ -175,7 +205,10 @@ def complete(
 
 
 def fail(claim: Claim, code: str, message: str, warnings: list[str], duration: float | None, **facts: Any) -> bool:
-    """IN_PROGRESS → FAILED, with a code for programs and a message for people."""
+    """IN_PROGRESS → FAILED.
+
+    ``code`` is for programs, ``message`` for people. Returns False when ``claim`` no longer holds the task.
+    """
     return _finish(
         claim,
         status=FAILED,
@@ -188,32 +221,39 @@ def fail(claim: Claim, code: str, message: str, warnings: list[str], duration: f
 
 
 def requeue(claim: Claim) -> bool:
-    """IN_PROGRESS → QUEUED at its old place in the queue, without counting a loss."""
+    """IN_PROGRESS → QUEUED, without counting a crash.
+
+    The task keeps its place in the queue.
+    """
     return update_one(Task.update(queued_values()).where(is_held_by(claim)))
 
 
 def cancel(uuid: str) -> bool:
-    """QUEUED or IN_PROGRESS → CANCELLED; False when the task has ended or does not exist.
+    """QUEUED or IN_PROGRESS → CANCELLED.
 
-    The supervisor that runs it misses it in ``held`` and kills the process that works on it.
+    Returns False when the task has ended or does not exist. Its supervisor no longer finds it in ``list_held`` and
+    kills the process that runs it.
     """
     cancelled = Task.update(status=CANCELLED, duration=now() - Task.started_at, **ended_values())
-    return _changed_and_notified(cancelled.where((Task.uuid == uuid) & Task.status.in_([QUEUED, IN_PROGRESS])))
+    return _change_and_notify(cancelled.where((Task.uuid == uuid) & Task.status.in_([QUEUED, IN_PROGRESS])))
 
 
 def delete(uuid: str) -> bool:
-    """Delete the row in any state, and with it the result and its renderings; False when there is none."""
-    return _changed_and_notified(Task.delete().where(Task.uuid == uuid))
+    """Delete a task in any state.
+
+    The database deletes its result and renderings, too. Returns False when there is no such task.
+    """
+    return _change_and_notify(Task.delete().where(Task.uuid == uuid))
 
 
 def list_held(holder: str) -> set[tuple[str, int]]:
-    """Return (uuid, claim_no) of each task that ``holder`` is running."""
+    """Return (uuid, claim_no) of each task that ``holder`` runs."""
     rows = Task.select(Task.uuid, Task.claim_no).where((Task.status == IN_PROGRESS) & (Task.holder == holder))
     return {(row.uuid, row.claim_no) for row in rows}
 
 
 def queued_values() -> dict[Any, Any]:
-    """Return the columns to set when a task goes back to the queue."""
+    """Return the columns to set when requeuing a task."""
     return {
         Task.status: QUEUED,
         Task.holder: None,
@@ -223,8 +263,8 @@ def queued_values() -> dict[Any, Any]:
     }
 
 
-def _pause_over() -> Any:
-    """Match tasks without a pause, or whose pause is over.
+def _is_pause_over() -> Any:
+    """Match tasks whose pause is over, or without one.
 
     A pause that ends later than any pause can was written before the database's clock was set back.
     """
@@ -248,11 +288,14 @@ def ended_values() -> dict[str, Any]:
 
 
 def update_one(update: Any) -> bool:
-    """Run ``update`` and say whether it changed its row; if not, another process was first."""
+    """Run ``update``; return whether it changed its row.
+
+    If not, another process was first.
+    """
     return bool(update.execute() == 1)
 
 
-def _changed_and_notified(change: Any) -> bool:
+def _change_and_notify(change: Any) -> bool:
     with begin_write():
         notify_listeners()
         return update_one(change)

@@ -1,4 +1,7 @@
-"""Write files so that a power cut cannot take them back: fsync the content, then the folder that holds the name."""
+"""Write files so that they survive a power cut.
+
+The content is synchronised first, then the folder that holds the name.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Paths below cache/, built from identifiers only, never from client input."""
+"""Paths below cache/, built from identifiers only.
+
+Client input never becomes part of a path.
+"""
 
 from __future__ import annotations
 
@@ -29,5 +32,5 @@ def stems_folder(cache: Path, identifier: str, claim_no: int) -> Path:
 
 
 def partial_folder(stems: Path) -> Path:
-    """The folder in which ``stems`` is written until it is complete."""
+    """The folder of ``stems`` until it is complete."""
     return stems.with_name(stems.name + PARTIAL)

@@ -22,6 +22,7 @@ def remove_folder(cache: Path, identifier: str) -> bool:
     incoming = cache / INCOMING
     incoming.mkdir(parents=True, exist_ok=True)
     trash = incoming / f"{uuid.uuid4().hex}{TRASH}"
+    # A rename is atomic: no request sees half a folder, and open files stay readable.
     try:
         task_folder(cache, identifier).rename(trash)
     except FileNotFoundError:
@@ -31,7 +32,10 @@ def remove_folder(cache: Path, identifier: str) -> bool:
 
 
 def remove_stems(stems: Path) -> None:
-    """Remove the folder of one claim's stems, complete or still being written. Raises OSError."""
+    """Remove the stems of one claim.
+
+    They may be complete or still being written. Raises OSError.
+    """
     for folder in (stems, partial_folder(stems)):
         if folder.exists():
             shutil.rmtree(folder)
@@ -43,7 +47,7 @@ def remove_partial(cache: Path, identifier: str) -> None:
     for path in folder.iterdir() if folder.is_dir() else ():
         if path.name == SOURCE:
             continue
-        if path.is_dir() and not path.is_symlink():
+        if path.is_dir() and not path.is_symlink():  # rmtree refuses symbolic links
             shutil.rmtree(path, ignore_errors=True)
         else:
             path.unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""Free space on disk, and the floor below which nothing more is accepted."""
+"""Free disk space, and whether enough remains."""
 
 from __future__ import annotations
 
@@ -9,15 +9,18 @@ MEBIBYTE = 1024 * 1024
 
 
 def has_space(folder: Path, floor: float, incoming: float = 0) -> bool:
-    """Whether ``incoming`` more bytes in ``folder``, which need not exist yet, leave ``floor`` bytes free."""
+    """Whether ``incoming`` more bytes leave ``floor`` bytes free.
+
+    ``folder`` need not exist yet.
+    """
     return read_free_bytes(folder) - incoming >= floor
 
 
 def read_free_bytes(folder: Path) -> int:
-    """Bytes that are free where ``folder`` is, or would be made."""
+    """Return the free bytes on the disk of ``folder``."""
     return shutil.disk_usage(find_existing(folder)).free
 
 
 def find_existing(folder: Path) -> Path:
-    """The folder itself, or the nearest one above it that exists."""
+    """Return ``folder`` or its nearest existing parent."""
     return next(above for above in (folder, *folder.absolute().parents) if above.exists())

@@ -242,7 +242,7 @@ def test_upload_of_the_largest_size_is_accepted(limited: Limited) -> None:
 
 def test_upload_that_would_pass_the_free_space_floor_is_answered_with_507(limited: Limited) -> None:
     web = limited(min_free_mb=10**9)
-    assert "no room" in refused(post(web), 507)["message"]
+    assert "disk space" in refused(post(web), 507)["message"]
     nothing_happened(web)
 
 

@@ -121,7 +121,7 @@ def test_a_file_that_is_not_a_database_fails(here: Settings, tmp_path: Path) -> 
 
 
 def test_a_database_in_a_missing_folder_fails(here: Settings, tmp_path: Path) -> None:
-    assert "cannot be written" in failing(dataclasses.replace(here, db_url=f"sqlite:///{tmp_path}/nowhere/records.db"))
+    assert "is not writable" in failing(dataclasses.replace(here, db_url=f"sqlite:///{tmp_path}/nowhere/records.db"))
 
 
 def test_a_database_in_use_is_left_unchanged(here: Settings, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""The whole schema: tasks, their results and rendered files, and the supervisors' heartbeats."""
+"""The initial schema: tasks, results, renderings, heartbeats."""
 
 from peewee import (
     AutoField,
@@ -43,16 +43,16 @@ class Task(Model):
     class Meta:
         table_name = "task"
         indexes = (
-            (("status", "id"), False),
-            (("task_type", "id"), False),
-            (("task_type", "status", "id"), False),
-            (("finished_at",), False),
-            (("files_purged_at", "finished_at"), False),
+            (("status", "id"), False),  # the queue, and GET /task?status=
+            (("task_type", "id"), False),  # GET /task?task_type=
+            (("task_type", "status", "id"), False),  # GET /task with both filters
+            (("finished_at",), False),  # rows older than tasks.ttl
+            (("files_purged_at", "finished_at"), False),  # files older than cache.ttl
         )
 
 
 class Result(Model):
-    # By uuid: SQLite gives the row id of a deleted task to the next one, a uuid is never used again.
+    # By uuid: SQLite gives the row id of a deleted task to the next one, but a uuid is never used again.
     task = ForeignKeyField(Task, field="uuid", column_name="task", primary_key=True, on_delete="CASCADE")
     result = TextField()
     speaker_embeddings = TextField(null=True)
