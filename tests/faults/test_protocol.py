@@ -79,7 +79,7 @@ def without_attempt(monkeypatch: pytest.MonkeyPatch) -> None:
         return (Task.uuid == claim.uuid) & (Task.holder == claim.holder) & (Task.status == "IN_PROGRESS")
 
     monkeypatch.setattr(tasks, "is_held_by", held_by)
-    monkeypatch.setattr(leases, "held_by", held_by)
+    monkeypatch.setattr(leases, "is_held_by", held_by)
 
 
 def finishing_by_attempt_alone(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -74,7 +74,7 @@ class Snapshots:
         self._known: dict[Any, Touch] = {}
         self._folders: dict[Any, Folder] = {}
 
-    def open_database(self, rows: Rows, function: Callable[..., Any], *arguments: Any, **named: Any) -> Touch:
+    def call(self, rows: Rows, function: Callable[..., Any], *arguments: Any, **named: Any) -> Touch:
         """What ``function`` makes of ``rows``."""
         key = (rows, function, repr(arguments), repr(named))
         if key not in self._known:
