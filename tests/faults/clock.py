@@ -1,4 +1,4 @@
-"""The database's clock, set forward or back while the service runs: SQLite asks a function of ours for the time."""
+"""Set the clock of an SQLite database forward or back while the service runs."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ NAME = "clock"
 
 
 def install(folder: Path, database: Database) -> None:
-    """Let ``database``, if it is SQLite, go by the machine's clock plus the seconds that stand in ``folder``."""
+    """Replace SQLite's clock by the machine's clock plus the seconds written in ``folder``."""
     if isinstance(database, SqliteDatabase):
         database.register_function(lambda _now: _julianday(folder), "julianday", 1)
 
 
 def jump(folder: Path, seconds: float) -> None:
-    """Set the clock of every database that was prepared by ``install``."""
+    """Set the clock of every database prepared by ``install``."""
     half_written = folder / f"{NAME}.new"
     half_written.write_text(str(seconds))
     half_written.replace(folder / NAME)

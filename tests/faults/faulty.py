@@ -1,4 +1,4 @@
-"""The real service with small pauses, whose processes a test makes fail (injection.py)."""
+"""Run the real service with short pauses and with faults that a test injects (injection.py)."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from tests.faults import injection
 from tests.service import MINI, Service, until
 
 ENDED = ("COMPLETED", "FAILED", "CANCELLED")
-QUICK = {"retry_pause": 0.2, "preload": False}  # what dies often should start soon
+QUICK = {"retry_pause": 0.2, "preload": False}  # tests crash processes often, so they must restart quickly
 
 
 class FaultyService(Service):
-    """``workers``, ``cache``, ``limits``: settings of config.yaml beside those of the mini models."""
+    """The service on the mini models; ``sections`` are further settings of config.yaml."""
 
     def __init__(self, folder: Path, db_url: str | None = None, lease: float | None = None, **sections: Any) -> None:
         config = yaml.safe_load((MINI / "config.yaml").read_text())
@@ -44,28 +44,28 @@ class FaultyService(Service):
         if ready:
             until(self.ready, "/health/ready answers 200")
 
-    def order(self, stage: str, act: str, times: int = 1, prompt: str | None = None) -> Path:
-        return injection.order(self.faults, stage, act, times, prompt)
+    def inject(self, stage: str, act: str, times: int = 1, prompt: str | None = None) -> Path:
+        return injection.inject(self.faults, stage, act, times, prompt)
 
-    def call_off(self) -> None:
-        """Nothing more shall happen; what is held goes on."""
-        for path in self.faults.glob("*.order*"):
+    def clear_faults(self) -> None:
+        """Remove all faults; a process that is held continues."""
+        for path in self.faults.glob("*.fault*"):
             path.unlink()
 
     def device_process(self) -> psutil.Process:
-        """The one there is, once there is one."""
+        """Wait for the only device process."""
         (process,) = until(self.device_processes, "a device process")
         return process
 
-    def said(self, pattern: str) -> int:
-        """How many lines of the supervisor's log hold ``pattern``."""
+    def count_log_lines(self, pattern: str) -> int:
+        """Count the matches of ``pattern`` in the supervisor's log."""
         return len(re.findall(pattern, self.log("worker.log")))
 
-    def says(self, pattern: str, times: int = 1) -> None:
-        """Wait until the supervisor's log holds ``pattern`` ``times`` times: it is written just after what it tells of."""
-        until(lambda: self.said(pattern) >= times, f"the log has {times} lines with {pattern!r}", every=0.01)
+    def wait_for_log(self, pattern: str, times: int = 1) -> None:
+        """Wait until the supervisor's log contains ``pattern`` ``times`` times: it is written just after the event."""
+        until(lambda: self.count_log_lines(pattern) >= times, f"the log has {times} lines with {pattern!r}", every=0.01)
 
-    def reached(self, identifier: str, stage: str) -> None:
+    def wait_for_stage(self, identifier: str, stage: str) -> None:
         until(lambda: self.task(identifier)["stage"] == stage, f"task {identifier} is in stage {stage}", every=0.01)
 
 

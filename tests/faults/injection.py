@@ -1,6 +1,7 @@
-"""Faults inside the real processes: orders in a folder, which a device process looks into as it enters a stage or loads a model.
+"""Inject faults into the real processes, through files in a folder.
 
-An order names the stage (``transcribe``, or ``load whisper mini``), what shall happen there, how often, and for which prompt.
+A device process reads the folder when it enters a stage or loads a model. A file names the stage (``transcribe``, or
+``load whisper mini``), the fault, how often it happens, and the prompt of the tasks that it affects.
 """
 
 from __future__ import annotations
@@ -23,23 +24,23 @@ from workers.device.protocol import Job, Loading, Message, Progress
 
 FOLDER = "FAULTS"
 ALWAYS = 10**6
-HOLD = "hold"  # wait there until the order is called off
+HOLD = "hold"  # wait until the fault is removed
 
 
-def order(folder: Path, stage: str, act: str, times: int = 1, prompt: str | None = None) -> Path:
-    """Let ``act`` happen the next ``times`` that a process enters ``stage`` (for a task with this ``initial_prompt``)."""
-    path = folder / f"{time.monotonic_ns()}.order"
+def inject(folder: Path, stage: str, act: str, times: int = 1, prompt: str | None = None) -> Path:
+    """Run ``act`` the next ``times`` that a process enters ``stage``, only for tasks with ``prompt`` if it is given."""
+    path = folder / f"{time.monotonic_ns()}.fault"
     path.write_text(json.dumps({"stage": stage, "act": act, "times": times, "prompt": prompt}))
     return path
 
 
 def happened(path: Path) -> int:
-    """How often what was ordered has happened."""
+    """Count how often an injected fault has happened."""
     return len(list(path.parent.glob(f"{path.name}.*")))
 
 
-class Obedient:
-    """The Pipe of a device process: what it says of a stage or a model is passed on, and then an order for it is obeyed."""
+class FaultyConnection:
+    """The Pipe of a device process; runs the faults of a stage or a model after its message is sent."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
@@ -55,22 +56,22 @@ class Obedient:
         self._connection.send(message)
         match message:
             case Loading(str(model)):
-                obey(f"load {model}", None)
+                run_faults(f"load {model}", None)
             case Progress(stage) if stage != self._stage:
                 self._stage = stage
-                obey(stage, self._prompt)
+                run_faults(stage, self._prompt)
 
 
 def serve(connection: Connection, *arguments: Any) -> None:
-    """The device process as it is, on a Pipe that looks for orders."""
-    main.serve(Obedient(connection), *arguments)  # type: ignore[arg-type]
+    """Run the real device process on a Pipe that injects faults."""
+    main.serve(FaultyConnection(connection), *arguments)  # type: ignore[arg-type]
 
 
-def obey(stage: str, prompt: str | None) -> None:
-    for path in sorted(Path(os.environ[FOLDER]).glob("*.order")):
+def run_faults(stage: str, prompt: str | None) -> None:
+    for path in sorted(Path(os.environ[FOLDER]).glob("*.fault")):
         try:
             wanted = json.loads(path.read_text())
-        except FileNotFoundError:  # called off meanwhile
+        except FileNotFoundError:  # removed meanwhile
             continue
         if wanted["stage"] == stage and wanted["prompt"] in (None, prompt) and _counted(path, wanted["times"]):
             if wanted["act"] == HOLD:
@@ -81,7 +82,7 @@ def obey(stage: str, prompt: str | None) -> None:
 
 
 def _counted(path: Path, times: int) -> bool:
-    """Whether it may happen once more; counted in files, since the process may not live to tell."""
+    """Count one more happening, up to ``times``; in files, because the process may be about to die."""
     number = happened(path)
     if number < times:
         path.with_name(f"{path.name}.{number}").touch()
@@ -89,13 +90,13 @@ def _counted(path: Path, times: int) -> bool:
 
 
 def hang() -> None:
-    """Sleep in C with the interpreter's lock held and every signal blocked, as a driver's call may."""
+    """Sleep in C with the GIL held and all signals blocked, as a call of a driver may do."""
     signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
     ctypes.PyDLL(None).sleep(3600)
 
 
 def exhaust_memory() -> None:
-    """Ask for more than this process may have."""
+    """Allocate more memory than this process is allowed."""
     soft, hard = resource.getrlimit(resource.RLIMIT_AS)
     in_use = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
     resource.setrlimit(resource.RLIMIT_AS, (in_use + 2**26, hard))
@@ -109,18 +110,18 @@ def illegal_access() -> None:
     raise RuntimeError("CUDA error: an illegal memory access was encountered")
 
 
-def unforeseen() -> None:
-    raise RuntimeError("nobody foresaw this")
+def unexpected_error() -> None:
+    raise RuntimeError("unexpected failure")
 
 
 ACTS: dict[str, Callable[[], object]] = {
     "sigkill": lambda: os.kill(os.getpid(), signal.SIGKILL),
     "sigsegv": lambda: os.kill(os.getpid(), signal.SIGSEGV),
     "exit": lambda: os._exit(3),
-    "abort": os.abort,  # what an allocation that fails in C++ ends in
+    "abort": os.abort,  # as after an allocation that fails in C++
     "out of memory": exhaust_memory,
     "cuda error": illegal_access,
-    "unforeseen": unforeseen,
+    "unexpected error": unexpected_error,
     "hang": hang,
     "pause": lambda: time.sleep(3),
     "long pause": lambda: time.sleep(600),

@@ -1,4 +1,4 @@
-"""Cancels at random moments, and as a task completes: one terminal status each, nothing left running, the device serves on."""
+"""Cancel tasks at random moments, and while they complete."""
 
 from __future__ import annotations
 
@@ -32,19 +32,19 @@ def cancel(service: FaultyService, identifier: str) -> int:
     return requests.post(f"{service.url}/task/{identifier}/cancel", timeout=30).status_code
 
 
-def test_promise_cancel_ends_a_call_that_hears_no_signal(service: FaultyService) -> None:
-    order = service.order("transcribe", "hang")
+def test_cancel_ends_a_native_call_that_ignores_signals(service: FaultyService) -> None:
+    fault = service.inject("transcribe", "hang")
     identifier, after = service.submit(), service.submit()
-    until(lambda: happened(order), "it hangs")
+    until(lambda: happened(fault), "the call hangs")
     process = service.device_process()
     assert cancel(service, identifier) == 202
     assert service.task(identifier)["status"] == "CANCELLED"
-    until(lambda: not psutil.pid_exists(process.pid), "the process that hung is gone", promptly(WITHIN))
+    until(lambda: not psutil.pid_exists(process.pid), "the hanging process is gone", promptly(WITHIN))
     assert service.finished(after)["status"] == "COMPLETED"
 
 
 @pytest.mark.parametrize("moments", [10, pytest.param(100, marks=STORM)])
-def test_promise_cancels_at_random_moments(service: FaultyService, moments: int) -> None:
+def test_cancels_at_random_moments_give_one_final_status(service: FaultyService, moments: int) -> None:
     print(f"SEED={SEED}")
     chance = random.Random(SEED)
     expected = {202: "CANCELLED", 409: "COMPLETED"}
@@ -52,7 +52,11 @@ def test_promise_cancels_at_random_moments(service: FaultyService, moments: int)
     for _ in range(moments):
         identifier = service.submit()
         if chance.random() < 0.7:
-            until(lambda identifier=identifier: service.task(identifier)["status"] != "QUEUED", "it runs", every=0.01)
+            until(
+                lambda identifier=identifier: service.task(identifier)["status"] != "QUEUED",
+                "the task runs",
+                every=0.01,
+            )
         time.sleep(chance.uniform(0, 2))
         status = expected[cancel(service, identifier)]
         task = service.task(identifier)
@@ -63,8 +67,8 @@ def test_promise_cancels_at_random_moments(service: FaultyService, moments: int)
     print(seen)
 
 
-def test_fault_20_cancel_racing_completion_has_one_winner(service: FaultyService) -> None:
-    """Tasks of a few milliseconds, cancelled as they end."""
+def test_cancel_or_completion_wins_but_not_both(service: FaultyService) -> None:
+    """Short tasks, cancelled around their end."""
     chance = random.Random(SEED)
     service.finished(service.submit())
     ended = []
@@ -77,5 +81,5 @@ def test_fault_20_cancel_racing_completion_has_one_winner(service: FaultyService
         assert task["status"] == {202: "CANCELLED", 409: "COMPLETED"}[won]
         assert (task["result"] is not None) == (task["status"] == "COMPLETED")
         ended.append(task)
-    service.finished(service.submit())  # by then the device has come to an end with all of them
+    service.finished(service.submit())  # the device has finished all tasks by then
     assert [service.task(task["identifier"]) for task in ended] == ended

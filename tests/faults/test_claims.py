@@ -1,4 +1,4 @@
-"""Many processes, one queue: every task is claimed exactly once, and nobody is turned away by a lock."""
+"""Many processes share one queue: each task is claimed exactly once, and no call fails because of a lock."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ TASKS = 1000
 
 
 def work_through(barrier: Any, url: str, own: int) -> list[str]:
-    """Submit ``own`` tasks, then claim and finish whatever there is, and return what was claimed."""
+    """Submit ``own`` tasks, then claim and complete tasks until the queue is empty; return those claimed."""
     connection.connect(url)
     holder = str(uuid.uuid4())
     barrier.wait(60)
@@ -32,13 +32,13 @@ def work_through(barrier: Any, url: str, own: int) -> list[str]:
     return claimed
 
 
-def finish_the_same(barrier: Any, url: str, uuid: str) -> bool:
+def complete_task(barrier: Any, url: str, uuid: str) -> bool:
     connection.connect(url)
     barrier.wait(60)
     return tasks.complete(Claim(uuid, 1, "me"), "json", "[]", [], 0.1)
 
 
-def test_promise_claimed_once_while_others_are_submitted(open_database: str) -> None:
+def test_each_task_is_claimed_once_while_others_are_submitted(open_database: str) -> None:
     batches = in_processes(work_through, PROCESSES, open_database, TASKS // PROCESSES)
     times = Counter(identifier for batch in batches for identifier in batch)
     assert len(times) == TASKS and set(times.values()) == {1}
@@ -47,7 +47,7 @@ def test_promise_claimed_once_while_others_are_submitted(open_database: str) -> 
     assert {row.uuid for row in rows} == set(times)
 
 
-def test_one_of_many_finishes_a_task(open_database: str) -> None:
+def test_only_one_of_many_processes_completes_a_task(open_database: str) -> None:
     tasks.submit("x", "transcription", {}, "a.wav", [])
     tasks.claim("me")
-    assert sorted(in_processes(finish_the_same, PROCESSES, open_database, "x")) == [False] * (PROCESSES - 1) + [True]
+    assert sorted(in_processes(complete_task, PROCESSES, open_database, "x")) == [False] * (PROCESSES - 1) + [True]

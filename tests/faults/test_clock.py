@@ -1,4 +1,4 @@
-"""The database's clock jumps by a day while the service runs: nothing is purged, run twice or held up for it."""
+"""The database's clock jumps by a day while the service runs: nothing is purged early, run twice or delayed."""
 
 from __future__ import annotations
 
@@ -16,41 +16,41 @@ DAY = 86_400.0
 
 
 @pytest.mark.parametrize("days", [1, -1])
-def test_fault_15_clock_jumps_a_day(tmp_path: Path, days: int) -> None:
+def test_clock_jump_of_a_day_purges_and_repeats_nothing(tmp_path: Path, days: int) -> None:
     with faulty(tmp_path, cache={"ttl": 3600, "frequency": 1}, workers={"task_timeout": 300.0}) as service:
         service.start()
         finished = service.submit()
         service.finished(finished)
-        service.order("align", HOLD)
+        service.inject("align", HOLD)
         running, waiting = service.submit(), service.submit()
-        service.reached(running, "align")
+        service.wait_for_stage(running, "align")
         clock.jump(service.faults, days * DAY)
         if days > 0:
-            service.says("a clock jumped ahead by 864")  # the purge was there, and comes again every second
+            service.wait_for_log("a clock jumped ahead by 864")  # the purge noticed it; it runs every second
         time.sleep(7)  # for a heartbeat, a renewal of leases and more rounds of the purge
-        service.call_off()
+        service.clear_faults()
         ended = [service.finished(each) for each in (running, waiting)]
         assert [(task["status"], task["attempt"]) for task in ended] == [("COMPLETED", 1)] * 2
-        assert (service.cache / finished / "source").exists(), service.log("worker.log")  # its hour is not over
+        assert (service.cache / finished / "source").exists(), service.log("worker.log")  # its ttl is not over
         assert service.task(finished)["result"]
-        assert not service.said("requeued")
-        # a pause after a crash, too, ends in its time
-        service.order("transcribe", "sigkill")
+        assert not service.count_log_lines("requeued")
+        # the pause after a crash also ends in time
+        service.inject("transcribe", "sigkill")
         task = service.finished(service.submit())
         assert (task["status"], task["attempt"]) == ("COMPLETED", 2)
 
 
-def test_fault_15_clock_set_back_while_a_task_pauses(tmp_path: Path) -> None:
+def test_pause_after_a_crash_ends_although_the_clock_was_set_back(tmp_path: Path) -> None:
     with faulty(tmp_path, workers={"retry_pause": 3.0}) as service:
         service.start()
-        service.order("transcribe", "sigkill")
+        service.inject("transcribe", "sigkill")
         identifier = service.submit()
-        service.says("requeued")
+        service.wait_for_log("requeued")
         clock.jump(service.faults, -DAY)
         assert service.finished(identifier)["status"] == "COMPLETED"
 
 
-def test_the_purge_goes_on_once_the_time_has_really_passed(tmp_path: Path) -> None:
+def test_purge_continues_when_the_time_has_really_passed(tmp_path: Path) -> None:
     ttl = 12
     with faulty(tmp_path, cache={"ttl": ttl, "frequency": 1}) as service:
         service.start()
@@ -59,5 +59,7 @@ def test_the_purge_goes_on_once_the_time_has_really_passed(tmp_path: Path) -> No
         assert service.task(identifier)["status"] == "COMPLETED"
         clock.jump(service.faults, DAY)
         until(lambda: not (service.cache / identifier).exists(), "purged", every=0.01)
-        assert time.monotonic() - running > ttl, "it ended after we saw it run, and its time is counted from its end"
-        assert service.said("a clock jumped ahead by 864") == 1
+        assert time.monotonic() - running > ttl, (
+            "the age counts from the end of the task, after the last moment at which it ran"
+        )
+        assert service.count_log_lines("a clock jumped ahead by 864") == 1

@@ -1,4 +1,4 @@
-"""A device process dies, hangs or runs out of memory: its task is run again, no other is touched, and the device serves on."""
+"""A device process dies, hangs or runs out of memory: only its own task is affected, and a new process continues."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FaultyService]:
 
 @pytest.fixture
 def service(shared: FaultyService) -> Iterator[FaultyService]:
-    """As the last test left it, which must be in order: one idle process, no orders."""
+    """The shared service; each test ends with one idle process and no faults left."""
     yield shared
-    shared.call_off()
-    shared.finished(posted(shared, "/vad"))
+    shared.clear_faults()
+    shared.finished(submit(shared, "/vad"))
 
 
-def posted(service: FaultyService, path: str = "/transcription", **params: str) -> str:
+def submit(service: FaultyService, path: str = "/transcription", **params: str) -> str:
     answer = service.post(path, params=params)
     assert answer.status_code == 201, answer.text
     return str(answer.json()["identifier"])
@@ -48,16 +48,16 @@ STAGES = [
 
 
 @pytest.mark.parametrize(("path", "stage", "params"), STAGES)
-def test_fault_1_killed_in_any_stage_the_task_runs_again(
+def test_task_killed_in_any_stage_runs_again(
     service: FaultyService, path: str, stage: str, params: dict[str, str]
 ) -> None:
-    order = service.order(stage, "sigkill")
-    identifier = posted(service, path, **params)
-    bystander = posted(service, "/vad")
-    until(lambda: happened(order), "it was killed", every=0.01)
+    fault = service.inject(stage, "sigkill")
+    identifier = submit(service, path, **params)
+    bystander = submit(service, "/vad")
+    until(lambda: happened(fault), "the process is killed", every=0.01)
     until(
-        lambda: service.said(rf"task {identifier} requeued \(worker_crashed: .*SIGKILL"),
-        "its death is seen",
+        lambda: service.count_log_lines(rf"task {identifier} requeued \(worker_crashed: .*SIGKILL"),
+        "the supervisor notices",
         promptly(SEEN_WITHIN),
         every=0.01,
     )
@@ -67,93 +67,93 @@ def test_fault_1_killed_in_any_stage_the_task_runs_again(
     assert (other["status"], other["attempt"]) == ("COMPLETED", 1)
     assert len(service.device_processes()) == 1
     stems = [path.name for path in (service.cache / identifier).iterdir() if path.name.startswith("stems")]
-    assert len(stems) == (stage == "separate"), "only the files of the run that came to a result are left"
+    assert len(stems) == (stage == "separate"), "only the files of the completed run are left"
 
 
 @pytest.mark.parametrize("act", ["sigsegv", "exit", "abort"])
-def test_fault_1_however_it_dies(service: FaultyService, act: str) -> None:
-    service.order("transcribe", act)
-    task = service.finished(posted(service))
+def test_task_runs_again_after_any_kind_of_crash(service: FaultyService, act: str) -> None:
+    service.inject("transcribe", act)
+    task = service.finished(submit(service))
     assert (task["status"], task["attempt"]) == ("COMPLETED", 2)
 
 
-def test_fault_2_killed_while_idle_it_is_replaced_and_nothing_is_spent(service: FaultyService) -> None:
-    service.finished(posted(service, "/vad"))  # so that it is ready, whichever test comes first
+def test_killed_idle_process_is_replaced_and_costs_no_attempt(service: FaultyService) -> None:
+    service.finished(submit(service, "/vad"))  # the process is ready, also if this test runs first
     process = service.device_process()
     process.kill()
-    until(lambda: is_gone(process) and service.device_processes(), "another process", promptly(SEEN_WITHIN))
-    task = service.finished(posted(service))
+    until(lambda: is_gone(process) and service.device_processes(), "a new process", promptly(SEEN_WITHIN))
+    task = service.finished(submit(service))
     assert (task["status"], task["attempt"]) == ("COMPLETED", 1)
 
 
-def test_promise_poison_is_contained(service: FaultyService) -> None:
-    order = service.order("transcribe", "sigkill", ALWAYS, prompt="poison")
-    good = [posted(service, "/vad") for _ in range(25)]
-    poison = posted(service, initial_prompt="poison")
-    good += [posted(service, "/vad") for _ in range(25)]
+def test_recording_that_kills_its_process_fails_only_its_own_task(service: FaultyService) -> None:
+    fault = service.inject("transcribe", "sigkill", ALWAYS, prompt="poison")
+    good = [submit(service, "/vad") for _ in range(25)]
+    poison = submit(service, initial_prompt="poison")
+    good += [submit(service, "/vad") for _ in range(25)]
     ended = [service.finished(identifier) for identifier in good]
     assert {(task["status"], task["attempt"]) for task in ended} == {("COMPLETED", 1)}
     task = service.finished(poison)
     assert (task["status"], task["error_code"], task["attempt"]) == ("FAILED", "worker_crashed", 3)
     assert "Giving up after 3 attempts." in task["error"]
-    assert happened(order) == 3
+    assert happened(fault) == 3
 
 
-def test_fault_12_out_of_memory_once_is_done_with_half_the_batch(service: FaultyService) -> None:
+def test_task_out_of_memory_is_repeated_with_half_the_batch(service: FaultyService) -> None:
     process = service.device_process()
-    service.order("transcribe", "out of memory")
-    task = service.finished(posted(service, batch_size="6"))
+    service.inject("transcribe", "out of memory")
+    task = service.finished(submit(service, batch_size="6"))
     assert (task["status"], task["attempt"]) == ("COMPLETED", 1)
     assert "batch_size 6" in task["warnings"][0] and "3 was used instead" in task["warnings"][0]
     assert service.device_process().pid == process.pid
 
 
-def test_fault_12_out_of_memory_twice_is_the_end_of_the_task_alone(service: FaultyService) -> None:
+def test_task_out_of_memory_twice_fails_and_its_process_stays(service: FaultyService) -> None:
     process = service.device_process()
-    order = service.order("transcribe", "out of memory", times=2)
-    task = service.finished(posted(service))
+    fault = service.inject("transcribe", "out of memory", times=2)
+    task = service.finished(submit(service))
     assert (task["status"], task["error_code"], task["attempt"]) == ("FAILED", "out_of_memory", 1)
-    assert "batch_size" in task["error"] and happened(order) == 2
-    assert service.finished(posted(service))["status"] == "COMPLETED"
+    assert "batch_size" in task["error"] and happened(fault) == 2
+    assert service.finished(submit(service))["status"] == "COMPLETED"
     assert service.device_process().pid == process.pid
 
 
-def test_fault_13_after_a_cuda_error_the_process_is_replaced(service: FaultyService) -> None:
+def test_process_is_replaced_after_a_cuda_error(service: FaultyService) -> None:
     process = service.device_process()
-    service.order("align", "cuda error")
-    task = service.finished(posted(service))
+    service.inject("align", "cuda error")
+    task = service.finished(submit(service))
     assert (task["status"], task["attempt"], task["warnings"]) == ("COMPLETED", 2, [])
     assert service.device_process().pid != process.pid
-    service.says("unrecoverable device error")
+    service.wait_for_log("unrecoverable device error")
 
 
-def test_unforeseen_error_fails_its_task_at_once_and_the_process_stays(service: FaultyService) -> None:
+def test_unexpected_error_fails_its_task_at_once_and_the_process_stays(service: FaultyService) -> None:
     process = service.device_process()
-    service.order("transcribe", "unforeseen")
-    task = service.finished(posted(service))
+    service.inject("transcribe", "unexpected error")
+    task = service.finished(submit(service))
     assert (task["status"], task["error_code"], task["attempt"]) == ("FAILED", "internal_error", 1)
-    assert "nobody foresaw" not in task["error"]
-    service.says("nobody foresaw this")
+    assert "unexpected failure" not in task["error"]
+    service.wait_for_log("unexpected failure")
     assert service.device_process().pid == process.pid
 
 
-def test_fault_14_a_hang_in_native_code_ends_at_the_deadline(service: FaultyService) -> None:
+def test_hanging_native_call_ends_at_the_deadline(service: FaultyService) -> None:
     process = service.device_process()
-    order = service.order("transcribe", "hang")
-    identifier = posted(service)
-    until(lambda: happened(order), "it hangs")
+    fault = service.inject("transcribe", "hang")
+    identifier = submit(service)
+    until(lambda: happened(fault), "the call hangs")
     task = service.finished(identifier, TASK_TIMEOUT + promptly(5))
     assert (task["status"], task["error_code"], task["attempt"]) == ("FAILED", "timeout", 1)
     assert "workers.task_timeout" in task["error"] and "transcribe" in task["error"]
-    until(lambda: is_gone(process), "the process that hung is gone", promptly(SEEN_WITHIN))
-    assert service.finished(posted(service))["status"] == "COMPLETED"
+    until(lambda: is_gone(process), "the hanging process is gone", promptly(SEEN_WITHIN))
+    assert service.finished(submit(service))["status"] == "COMPLETED"
 
 
-def test_an_operator_reads_each_event_in_a_line(service: FaultyService) -> None:
-    service.order("align", "sigkill")
-    identifier = posted(service)
+def test_log_has_one_line_for_each_event_of_a_task(service: FaultyService) -> None:
+    service.inject("align", "sigkill")
+    identifier = submit(service)
     service.finished(identifier)
-    service.says(f"task {identifier} completed in")
+    service.wait_for_log(f"task {identifier} completed in")
     lines = [line for line in service.log("worker.log").splitlines() if f"task {identifier}" in line]
     events = ["claimed for cpu-0, attempt 1", "decode", "transcribe", "align", "requeued (worker_crashed", "attempt 2"]
     events += ["decode", "transcribe", "align", "completed in"]

@@ -1,4 +1,4 @@
-"""The disk is full: uploads are refused in time and leave nothing, a result is tried again until its files are there."""
+"""The disk is full: uploads are refused and leave no file, and a task without room for its result runs again."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ from tests.service import SAMPLE, until
 MEBIBYTE = 1024 * 1024
 DISK_MB = 40
 SHARED = Path("/dev/shm")
-SHARED_MB = 256  # Docker gives a container 64 MB, which hold what these tests store
+SHARED_MB = 256  # Docker gives a container 64 MB, enough for these tests
 FLOOR_MB = 4
 
 
 @pytest.fixture
 def disk(tmp_path: Path) -> Iterator[Path]:
-    """A small file system that may be filled: one mounted for the test, or a container's own /dev/shm."""
+    """A small file system to fill: mounted for the test, or the /dev/shm of a container."""
     folder = tmp_path / "disk"
     folder.mkdir()
     command = ["mount", "-t", "tmpfs", "-o", f"size={DISK_MB}m", "tmpfs", str(folder)]
@@ -40,13 +40,15 @@ def disk(tmp_path: Path) -> Iterator[Path]:
             subprocess.run(["umount", "-l", str(folder)], check=True)
         return
     if not SHARED.is_dir() or shutil.disk_usage(SHARED).total > SHARED_MB * MEBIBYTE:
-        unavailable("no small file system: mounting one takes root and CAP_SYS_ADMIN, and /dev/shm is missing or large")
+        unavailable(
+            "no small file system: mounting one needs root and CAP_SYS_ADMIN, and /dev/shm is missing or too large"
+        )
     with tempfile.TemporaryDirectory(dir=SHARED) as shared:
         yield Path(shared)
 
 
 @contextlib.contextmanager
-def on(disk: Path, folder: Path) -> Iterator[FaultyService]:
+def service_on(disk: Path, folder: Path) -> Iterator[FaultyService]:
     with faulty(folder / "service", limits={"min_free_mb": FLOOR_MB}) as service:
         service.cache = disk / "cache"
         service.environment["CACHE_DIR"] = str(service.cache)
@@ -62,10 +64,10 @@ def fill(disk: Path, leave_mb: float) -> Path:
     return path
 
 
-def test_fault_9_full_disk_refuses_uploads_and_leaves_nothing(disk: Path, tmp_path: Path) -> None:
-    with on(disk, tmp_path) as service:
+def test_upload_to_a_full_disk_is_refused_and_leaves_no_file(disk: Path, tmp_path: Path) -> None:
+    with service_on(disk, tmp_path) as service:
         recording = recordings.wav(tmp_path / "a.wav", np.zeros(6 * MEBIBYTE, np.int16))  # 12 MB
-        others = fill(disk, leave_mb=14)  # room for the recording, but not above the floor
+        others = fill(disk, leave_mb=14)  # room for the recording, but not for min_free_mb as well
         refused = service.post(recording=recording)
         assert refused.status_code == 507 and refused.json()["code"] == 507
         assert list((service.cache / "incoming").glob("*")) == []
@@ -79,22 +81,20 @@ def test_fault_9_full_disk_refuses_uploads_and_leaves_nothing(disk: Path, tmp_pa
         assert service.finished(service.submit())["status"] == "COMPLETED"
 
 
-def test_fault_10_disk_full_on_a_result_it_is_tried_again_and_never_completed_without_its_files(
-    disk: Path, tmp_path: Path
-) -> None:
-    with on(disk, tmp_path) as service:
+def test_task_runs_again_when_the_disk_is_too_full_for_its_files(disk: Path, tmp_path: Path) -> None:
+    with service_on(disk, tmp_path) as service:
         recording = recordings.wav(tmp_path / "a.wav", recordings.speech(SAMPLE))
-        first = service.order("separate", HOLD)
+        first = service.inject("separate", HOLD)
         identifier = service.post("/bgm-separation", recording).json()["identifier"]
-        service.reached(identifier, "separate")
+        service.wait_for_stage(identifier, "separate")
         others = fill(disk, leave_mb=0.05)
-        second = service.order("separate", HOLD)
+        second = service.inject("separate", HOLD)
         first.unlink()
-        until(lambda: happened(second), "it is tried again")
-        assert service.said(f"task {identifier} requeued .insufficient_storage") == 1
+        until(lambda: happened(second), "the task runs again")
+        assert service.count_log_lines(f"task {identifier} requeued .insufficient_storage") == 1
         assert sorted(path.name for path in (service.cache / identifier).iterdir()) == ["source"]
         others.unlink()
-        service.call_off()
+        service.clear_faults()
         task = service.finished(identifier)
         assert (task["status"], task["attempt"]) == ("COMPLETED", 2)
         for file in task["result"]["files"]:
@@ -102,13 +102,13 @@ def test_fault_10_disk_full_on_a_result_it_is_tried_again_and_never_completed_wi
             assert (answer.status_code, len(answer.content)) == (200, file["size"])
 
 
-def test_fault_10_disk_that_stays_full_ends_the_task_after_three_tries(disk: Path, tmp_path: Path) -> None:
-    with on(disk, tmp_path) as service:
-        service.order("separate", HOLD)
+def test_task_fails_after_three_runs_on_a_full_disk(disk: Path, tmp_path: Path) -> None:
+    with service_on(disk, tmp_path) as service:
+        service.inject("separate", HOLD)
         identifier = service.post("/bgm-separation").json()["identifier"]
-        service.reached(identifier, "separate")
+        service.wait_for_stage(identifier, "separate")
         fill(disk, leave_mb=0.05)
-        service.call_off()
+        service.clear_faults()
         task = service.finished(identifier)
         assert (task["status"], task["error_code"], task["attempt"]) == ("FAILED", "insufficient_storage", 3)
         assert requests.get(f"{service.url}/task/file/{identifier}", timeout=10).status_code == 404

@@ -1,7 +1,7 @@
-"""Explore the protocol in all interleavings: real functions, real rows, every state that can be reached.
+"""Explore all orders of events with the real functions on real rows, and check every state that can be reached.
 
-What must hold is in protocol/rules.py; from every state a live task must reach its end by good steps alone. The second half
-breaks the code in one place at a time and expects to be told: an explorer that finds nothing must be able to find something.
+The rules are in protocol/rules.py. From every state, a live task must be able to end without further faults. The second
+half breaks the code in one place at a time, to show that the explorer finds such errors.
 """
 
 from __future__ import annotations
@@ -52,8 +52,8 @@ WORLDS: dict[str, dict[str, Any]] = {
 
 @pytest.fixture
 def make(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Make]:
-    logging.disable(logging.CRITICAL)  # ten thousand lines of tasks taken over
-    gc.disable()  # a million tuples that all stay: the collector would look through them over and over
+    logging.disable(logging.CRITICAL)  # thousands of tasks are taken over
+    gc.disable()  # a million tuples stay alive; the collector would scan them again and again
     yield functools.partial(World, tmp_path / "cache", monkeypatch)
     gc.enable()
     logging.disable(logging.NOTSET)
@@ -61,7 +61,7 @@ def make(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Make]:
 
 
 @pytest.mark.parametrize("world", WORLDS)
-def test_no_interleaving_loses_or_doubles_a_result(
+def test_no_order_of_events_loses_or_doubles_a_result(
     world: str, make: Make, record_property: Callable[[str, object], None]
 ) -> None:
     began = time.monotonic()
@@ -69,20 +69,20 @@ def test_no_interleaving_loses_or_doubles_a_result(
     graph = checked.check()
     states, steps = len(graph.states), sum(map(len, graph.steps))
     record_property("states", states)
-    told = f"{states} states, {steps} transitions, {checked.snapshots.calls} calls of the database"
-    print(f"{world}: {told}, {time.monotonic() - began:.1f} s")
-    assert states > 2000, "the world has become smaller than it was"
+    counts = f"{states} states, {steps} transitions, {checked.snapshots.calls} calls of the database"
+    print(f"{world}: {counts}, {time.monotonic() - began:.1f} s")
+    assert states > 2000, "the exploration covers fewer states than before"
 
 
-def without_attempt(monkeypatch: pytest.MonkeyPatch) -> None:
+def ignoring_the_claim_number(monkeypatch: pytest.MonkeyPatch) -> None:
     def held_by(claim: Claim) -> Any:
         return (Task.uuid == claim.uuid) & (Task.holder == claim.holder) & (Task.status == "IN_PROGRESS")
 
     monkeypatch.setattr(tasks, "is_held_by", held_by)
-    monkeypatch.setattr(leases, "held_by", held_by)
+    monkeypatch.setattr(leases, "is_held_by", held_by)
 
 
-def finishing_by_attempt_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+def finishing_by_claim_number_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     def finish(claim: Claim, **values: Any) -> bool:
         ours = (Task.uuid == claim.uuid) & (Task.claim_no == claim.claim_no)
         return tasks.update_one(Task.update(**values, **tasks.ended_values()).where(ours))
@@ -98,21 +98,21 @@ def storing_the_results_of_lost_claims(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tasks, "complete", complete)
 
 
-def without_the_lease_that_was_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+def taking_over_renewed_leases(monkeypatch: pytest.MonkeyPatch) -> None:
     def take_over(lease: leases.Lease, message: str, pause: float) -> str | None:
         return leases.retry_or_fail(lease.claim, "worker_crashed", message, pause)
 
     monkeypatch.setattr(leases, "take_over", take_over)
 
 
-def without_counting_losses(monkeypatch: pytest.MonkeyPatch) -> None:
-    def lose(claim: Claim, *_: Any, **__: Any) -> str | None:
+def not_counting_crashes(monkeypatch: pytest.MonkeyPatch) -> None:
+    def retry_or_fail(claim: Claim, *_: Any, **__: Any) -> str | None:
         return leases.REQUEUED if tasks.requeue(claim) else None
 
-    monkeypatch.setattr(leases, "retry_or_fail", lose)
+    monkeypatch.setattr(leases, "retry_or_fail", retry_or_fail)
 
 
-def counting_stops(monkeypatch: pytest.MonkeyPatch) -> None:
+def counting_stops_as_crashes(monkeypatch: pytest.MonkeyPatch) -> None:
     def requeue(claim: Claim) -> bool:
         return bool(
             tasks.update_one(
@@ -123,11 +123,11 @@ def counting_stops(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tasks, "requeue", requeue)
 
 
-def without_a_third_and_last_loss(monkeypatch: pytest.MonkeyPatch) -> None:
+def allowing_a_fourth_attempt(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(leases, "MAX_ATTEMPTS", 4)
 
 
-def without_a_new_claim_no(monkeypatch: pytest.MonkeyPatch) -> None:
+def reusing_claim_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
     real = tasks.claim
 
     def claim(holder: str) -> Task | None:
@@ -140,7 +140,7 @@ def without_a_new_claim_no(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tasks, "claim", claim)
 
 
-def cancelling_what_has_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+def cancelling_ended_tasks(monkeypatch: pytest.MonkeyPatch) -> None:
     def cancel(uuid: str) -> bool:
         return tasks.update_one(Task.update(status=CANCELLED, **tasks.ended_values()).where(Task.uuid == uuid))
 
@@ -148,21 +148,21 @@ def cancelling_what_has_ended(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def purging_live_tasks(monkeypatch: pytest.MonkeyPatch) -> None:
-    def everybody(*_: Any) -> list[str]:
+    def list_all(*_: Any) -> list[str]:
         return [row.uuid for row in Task.select(Task.uuid)]
 
-    def purged(uuid: str) -> bool:
+    def mark_live(uuid: str) -> bool:
         return bool(Task.update(files_purged_at=4.0).where(Task.uuid == uuid).execute())
 
-    monkeypatch.setattr(retention, "list_purgeable", everybody)
-    monkeypatch.setattr(retention, "mark_purged", purged)
+    monkeypatch.setattr(retention, "list_purgeable", list_all)
+    monkeypatch.setattr(retention, "mark_purged", mark_live)
 
 
-def removing_every_attempts_files(monkeypatch: pytest.MonkeyPatch) -> None:
+def removing_the_files_of_all_claims(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cleanup, "remove_claim_files", lambda cache, claim: remove_partial(cache, claim.uuid))
 
 
-def committing_before_storing(monkeypatch: pytest.MonkeyPatch) -> None:
+def committing_before_storing_the_upload(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(uploads, "store_upload", lambda upload, folder: folder.mkdir())
 
 
@@ -170,33 +170,37 @@ def watching_no_leases(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(LeaseWatch, "find_lost", lambda *_: [])
 
 
-def keeping_what_nobody_runs(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(settlement, "requeue_unknown", lambda *_: tasks.list_held("nobody"))
+def keeping_unknown_claims(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(settlement, "requeue_unknown", lambda *_: tasks.list_held("unknown"))
 
 
 BROKEN: list[tuple[Callable[[pytest.MonkeyPatch], None], dict[str, Any], str]] = [
-    (without_attempt, {"supervisors": "AB", "slots": 2, "files": False, "faults": 2}, "which holds nothing, changed"),
-    (finishing_by_attempt_alone, {"others": ("cancel",), "faults": 0}, "was CANCELLED has changed to"),
+    (
+        ignoring_the_claim_number,
+        {"supervisors": "AB", "slots": 2, "files": False, "faults": 2},
+        "which holds nothing, changed",
+    ),
+    (finishing_by_claim_number_alone, {"others": ("cancel",), "faults": 0}, "was CANCELLED has changed to"),
     (storing_the_results_of_lost_claims, {"others": ("cancel",), "faults": 0}, "was CANCELLED has changed to"),
-    (without_the_lease_that_was_seen, TWO, "take_over by A, claim 1, which holds nothing, changed a row"),
-    (without_counting_losses, TWO, "lose took losses from 0 to 0"),
-    (counting_stops, TWO | {"returns": 1}, "requeue took losses from 0 to 1"),
-    (without_a_third_and_last_loss, TWO, "after 3 losses a task is QUEUED"),
-    (without_a_new_claim_no, TWO, "claim_no went from 1 to 1"),
-    (cancelling_what_has_ended, {"others": ("cancel",), "faults": 0}, "has changed to CANCELLED"),
+    (taking_over_renewed_leases, TWO, "take_over by A, claim 1, which holds nothing, changed a row"),
+    (not_counting_crashes, TWO, "retry_or_fail changed crashes from 0 to 0"),
+    (counting_stops_as_crashes, TWO | {"returns": 1}, "requeue changed crashes from 0 to 1"),
+    (allowing_a_fourth_attempt, TWO, "after 3 crashes a task is QUEUED"),
+    (reusing_claim_numbers, TWO, "claim_no went from 1 to 1"),
+    (cancelling_ended_tasks, {"others": ("cancel",), "faults": 0}, "has changed to CANCELLED"),
     (purging_live_tasks, {"others": ("cancel", "purge"), "faults": 1}, "a task that is QUEUED is marked as purged"),
-    (removing_every_attempts_files, {"supervisors": "AB", "faults": 2}, "completed without its files"),
-    (committing_before_storing, ONE, "the recording of a task that is QUEUED is gone"),
+    (removing_the_files_of_all_claims, {"supervisors": "AB", "faults": 2}, "completed without its files"),
+    (committing_before_storing_the_upload, ONE, "the recording of a task that is QUEUED is gone"),
     (watching_no_leases, {"faults": 1}, "the task never ends"),
-    (keeping_what_nobody_runs, {"lossy": True, "faults": 1}, "the task never ends"),
+    (keeping_unknown_claims, {"lossy": True, "faults": 1}, "the task never ends"),
 ]
 
 
-@pytest.mark.parametrize(("damage", "world", "told"), BROKEN, ids=[damage.__name__ for damage, _, _ in BROKEN])
-def test_explorer_finds_what_is_broken(
+@pytest.mark.parametrize(("damage", "world", "violation"), BROKEN, ids=[damage.__name__ for damage, _, _ in BROKEN])
+def test_explorer_finds_deliberate_errors(
     damage: Callable[[pytest.MonkeyPatch], None],
     world: dict[str, Any],
-    told: str,
+    violation: str,
     make: Make,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -204,6 +208,6 @@ def test_explorer_finds_what_is_broken(
     with pytest.raises(ViolationError) as found:
         make(**world).check()
     sentence, *trace = str(found.value).splitlines()
-    assert told in sentence, found.value
+    assert violation in sentence, found.value
     assert 0 < len(trace) < 25 and trace[0].startswith("  1. "), found.value
     print(found.value)

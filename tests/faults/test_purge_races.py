@@ -1,4 +1,4 @@
-"""The purge meets running tasks and open downloads: live tasks keep their files, an open download ends well, the next is 410."""
+"""The purge runs during tasks and downloads: live tasks keep their files, and an open download is completed."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.service import SAMPLE, until
 TTL = 8
 
 
-def test_fault_17_purge_meets_a_running_task_and_an_open_download(tmp_path: Path) -> None:
+def test_purge_spares_a_running_task_and_an_open_download(tmp_path: Path) -> None:
     recording = recordings.wav(tmp_path / "long.wav", np.concatenate([recordings.speech(SAMPLE)] * 20))
     with faulty(tmp_path / "service", cache={"ttl": TTL, "frequency": 1}) as service:
         service.start()
@@ -27,16 +27,16 @@ def test_fault_17_purge_meets_a_running_task_and_an_open_download(tmp_path: Path
         with requests.get(url, stream=True, timeout=30) as download:
             assert download.status_code == 200
             received = len(next(download.iter_content(1000)))
-            service.order("transcribe", HOLD)
+            service.inject("transcribe", HOLD)
             running = service.submit(save_file="true")
-            service.reached(running, "transcribe")
+            service.wait_for_stage(running, "transcribe")
             until(lambda: not (service.cache / identifier).exists(), "the files are purged")
             time.sleep(TTL)
-            assert (service.cache / running / "source").exists(), "older than the ttl, but at work"
+            assert (service.cache / running / "source").exists(), "older than the ttl, but the task is running"
             received += sum(len(block) for block in download.iter_content(65_536))
         assert received == stem["size"] > 1_000_000
         gone = requests.get(url, timeout=30)
         assert gone.status_code == 410 and "T" in gone.json()["message"]
-        service.call_off()
+        service.clear_faults()
         ended = service.finished(running)
         assert (ended["status"], ended["attempt"]) == ("COMPLETED", 1)

@@ -1,4 +1,4 @@
-"""Everything is killed at random moments under a stream of uploads: whatever was acknowledged comes to an end."""
+"""Kill processes at random moments during a stream of uploads: every acknowledged task ends."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ LONGEST = 5.0
 
 
 class Stream(threading.Thread):
-    """A client that sends one recording after the other; ``acknowledged`` are those that were answered with 201."""
+    """A client that sends one recording after another; ``acknowledged`` are the tasks answered with 201."""
 
     def __init__(self, service: FaultyService, path: str = "/vad", pause: float = 0.15) -> None:
         super().__init__(daemon=True)
@@ -40,7 +40,7 @@ class Stream(threading.Thread):
         while not self.over.wait(self._pause):
             try:
                 answer = requests.post(self._url, files={"file": ("a.flac", content)}, timeout=30)
-            except requests.RequestException:  # killed before it answered: nothing was promised
+            except requests.RequestException:  # killed before the answer: the task was not acknowledged
                 continue
             if answer.status_code == 201:
                 self.acknowledged.append(answer.json()["identifier"])
@@ -65,11 +65,11 @@ def kill_everything(service: FaultyService) -> None:
     for tree in (service.web, service.worker):
         assert isinstance(tree, subprocess.Popen)
         tree.wait()
-    until(lambda: all(is_gone(process) for process in family), "all are gone", promptly(10))
+    until(lambda: all(is_gone(process) for process in family), "all processes are gone", promptly(10))
 
 
 @pytest.mark.parametrize("rounds", [4, pytest.param(100, marks=STORM)])
-def test_fault_7_and_promise_accepted_is_never_lost(tmp_path: Path, rounds: int) -> None:
+def test_no_acknowledged_task_is_lost_when_everything_is_killed(tmp_path: Path, rounds: int) -> None:
     print(f"SEED={SEED}")
     chance = random.Random(SEED)
     with faulty(tmp_path) as service:
@@ -80,7 +80,7 @@ def test_fault_7_and_promise_accepted_is_never_lost(tmp_path: Path, rounds: int)
             service.start_worker(ready=False)
             if chance.random() < 0.7:
                 done = completed(service)
-                until(lambda done=done: completed(service) > done, "a device process is at work")
+                until(lambda done=done: completed(service) > done, "a task completes")
             time.sleep(chance.uniform(0, LONGEST))
             kill_everything(service)
         stream.over.set()
@@ -98,7 +98,7 @@ def test_fault_7_and_promise_accepted_is_never_lost(tmp_path: Path, rounds: int)
 
 
 class Census(threading.Thread):
-    """Looks at the device processes all the time: ``most`` at once, and every one that there ever was."""
+    """Watches the device processes: ``most`` at the same time, and all that were ``seen``."""
 
     def __init__(self, service: FaultyService) -> None:
         super().__init__(daemon=True)
@@ -115,8 +115,8 @@ class Census(threading.Thread):
 
 
 def idle_memory(service: FaultyService) -> float:
-    """Resident MB of everything when every device process has transcribed and nothing is to do."""
-    until(lambda: len(service.device_processes()) == SLOTS, "a device process to each slot")
+    """Resident MB of all idle processes, after each device process has transcribed."""
+    until(lambda: len(service.device_processes()) == SLOTS, "one device process for each slot")
     for _ in range(4):
         for identifier in [service.submit() for _ in range(2 * SLOTS)]:
             service.finished(identifier)
@@ -127,7 +127,7 @@ def idle_memory(service: FaultyService) -> float:
 
 
 @pytest.mark.parametrize(("kills", "every"), [(10, 2.0), pytest.param(200, 4.0, marks=STORM)])
-def test_fault_1_device_processes_killed_at_random(tmp_path: Path, kills: int, every: float) -> None:
+def test_tasks_end_while_device_processes_are_killed_at_random(tmp_path: Path, kills: int, every: float) -> None:
     print(f"SEED={SEED}")
     chance = random.Random(SEED)
     with faulty(tmp_path, workers={"cpu_slots": SLOTS, "cpu_threads": 1}) as service:
@@ -150,7 +150,7 @@ def test_fault_1_device_processes_killed_at_random(tmp_path: Path, kills: int, e
         lost = [task for task in tasks if task["status"] == "FAILED"]
         assert all(task["error_code"] == "worker_crashed" and task["attempt"] == 3 for task in lost)
         memory = idle_memory(service)
-        assert census.is_alive(), "it has looked until now"
+        assert census.is_alive(), "the census ran until now"
         census.over.set()
         census.join(60)
         assert census.most == SLOTS

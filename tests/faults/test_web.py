@@ -1,4 +1,4 @@
-"""Web processes die at the worst moments: no task without its recording, no acknowledged task lost, no port blocked."""
+"""Kill web processes during an upload, around the commit of a task, and while they serve."""
 
 from __future__ import annotations
 
@@ -23,30 +23,30 @@ TWO_HOURS = 7200.0
 
 @pytest.fixture
 def web(tmp_path: Path) -> Iterator[FaultyService]:
-    """The web side alone: what it accepts waits."""
+    """The web side without workers: tasks stay queued."""
     with faulty(tmp_path) as service:
         service.start_web()
         yield service
 
 
-def listed(service: FaultyService) -> list[str]:
-    answer = until(lambda: answered(service), "the web side answers again")
+def list_tasks(service: FaultyService) -> list[str]:
+    answer = until(lambda: try_to_list(service), "the web side answers again")
     return [task["identifier"] for task in answer.json()["tasks"]]
 
 
-def answered(service: FaultyService) -> requests.Response | None:
+def try_to_list(service: FaultyService) -> requests.Response | None:
     try:
         return requests.get(f"{service.url}/task", timeout=30)
     except (requests.ConnectionError, requests.Timeout):
         return None
 
 
-def folders(service: FaultyService) -> list[Path]:
+def list_folders(service: FaultyService) -> list[Path]:
     return [path for path in service.cache.iterdir() if path.name != "incoming"]
 
 
-def swept(service: FaultyService) -> int:
-    """What the purge removes that nobody has touched for two hours."""
+def purge_later(service: FaultyService) -> int:
+    """Run the purge as if two hours had passed, and return how much it removed."""
     from app.core.db import connection
 
     connection.connect(service.environment["DB_URL"])
@@ -56,8 +56,8 @@ def swept(service: FaultyService) -> int:
         connection.database.close()
 
 
-def slow_upload(service: FaultyService) -> socket.socket:
-    """A connection on which half a recording has been sent."""
+def start_upload(service: FaultyService) -> socket.socket:
+    """Send the first part of an upload and return the open connection."""
     head = b'--b\r\nContent-Disposition: form-data; name="file"; filename="a.wav"\r\n\r\n'
     connection = socket.create_connection(("127.0.0.1", service.port), timeout=30)
     connection.sendall(
@@ -68,59 +68,59 @@ def slow_upload(service: FaultyService) -> socket.socket:
     return connection
 
 
-def holder_of(service: FaultyService) -> psutil.Process:
-    """The web process that has the half recording open."""
+def find_receiver(service: FaultyService) -> psutil.Process:
+    """The web process that receives the upload."""
     assert service.web is not None
     for process in psutil.Process(service.web.pid).children():
         if any("incoming" in file.path for file in process.open_files()):
             return process
-    raise AssertionError("nobody writes the upload")
+    raise AssertionError("no web process has the upload open")
 
 
-def test_fault_5_web_worker_killed_in_the_middle_of_an_upload(web: FaultyService) -> None:
-    connection = slow_upload(web)
-    holder_of(web).kill()
+def test_web_process_killed_during_an_upload_leaves_no_task(web: FaultyService) -> None:
+    connection = start_upload(web)
+    find_receiver(web).kill()
     with contextlib.suppress(ConnectionResetError):
-        assert connection.recv(1000) == b"", "the client sees that nobody answers"
-    assert listed(web) == []
+        assert connection.recv(1000) == b"", "the connection is closed without an answer"
+    assert list_tasks(web) == []
     (part,) = (web.cache / "incoming").iterdir()
-    assert swept(web) == 1 and not part.exists()
+    assert purge_later(web) == 1 and not part.exists()
     assert web.post().status_code == 201
 
 
-def test_fault_6_killed_between_rename_and_commit_leaves_a_folder_that_is_swept(web: FaultyService) -> None:
-    order = web.order("before commit", "sigkill")
+def test_kill_before_the_commit_leaves_a_folder_that_the_purge_removes(web: FaultyService) -> None:
+    fault = web.inject("before commit", "sigkill")
     with pytest.raises(requests.ConnectionError):
         web.post()
-    assert happened(order) == 1
-    assert listed(web) == []
-    (orphan,) = folders(web)
+    assert happened(fault) == 1
+    assert list_tasks(web) == []
+    (orphan,) = list_folders(web)
     assert (orphan / "source").exists()
-    assert swept(web) == 1 and not orphan.exists()
+    assert purge_later(web) == 1 and not orphan.exists()
 
 
-def test_fault_6_killed_between_commit_and_answer_the_task_exists(web: FaultyService) -> None:
-    web.order("after commit", "sigkill")
+def test_kill_after_the_commit_leaves_a_complete_task(web: FaultyService) -> None:
+    web.inject("after commit", "sigkill")
     with pytest.raises(requests.ConnectionError):
         web.post()
-    (identifier,) = listed(web)
+    (identifier,) = list_tasks(web)
     assert (web.cache / identifier / "source").read_bytes() == SAMPLE.read_bytes()
-    assert swept(web) == 0
+    assert purge_later(web) == 0
     web.start_worker()
     assert web.finished(identifier)["status"] == "COMPLETED"
 
 
-def test_fault_4_killed_arbiter_leaves_no_port_bound_and_no_task_waiting(tmp_path: Path) -> None:
+def test_killed_gunicorn_frees_its_port_and_running_tasks_continue(tmp_path: Path) -> None:
     with faulty(tmp_path) as service:
         service.start()
-        service.order("transcribe", "pause")
+        service.inject("transcribe", "pause")
         running, waiting = service.submit(), service.submit()
         assert service.web is not None
         family = psutil.Process(service.web.pid).children(recursive=True)
         assert len(family) >= 2
         service.web.kill()
         service.web.wait()
-        until(lambda: all(is_gone(process) for process in family), "gunicorn's orphans are gone", promptly(5))
+        until(lambda: all(is_gone(process) for process in family), "the web processes are gone", promptly(5))
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind(("127.0.0.1", service.port))

@@ -1,4 +1,4 @@
-"""The real web side, one of whose processes is killed on order just before or just after a task's row is committed."""
+"""The real web side, with faults just before and just after a task's row is committed."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ _submit = tasks.submit
 
 
 def _submitted(*args: Any, **kwargs: Any) -> None:
-    injection.obey("before commit", None)
+    injection.run_faults("before commit", None)
     _submit(*args, **kwargs)
-    injection.obey("after commit", None)
+    injection.run_faults("after commit", None)
 
 
 assert Path(os.environ[injection.FOLDER]).is_dir()

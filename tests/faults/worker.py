@@ -1,4 +1,4 @@
-"""python -m tests.faults.worker: the real supervisor; its device processes take orders, and the database's clock can be set."""
+"""The real supervisor, with faults in its device processes and a database clock that can be set."""
 
 from __future__ import annotations
 

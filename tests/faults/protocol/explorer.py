@@ -1,6 +1,6 @@
-"""Every state that a protocol can come to, breadth first, and what can become of each; knows nothing of tasks.
+"""Explore all states that a protocol can reach, breadth first; independent of what a state is.
 
-A state is hashable. A violation is told with the shortest way to it.
+A state is hashable. A violation is reported with the shortest sequence of steps that leads to it.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ class Step(NamedTuple):
 
 
 class ViolationError(AssertionError):
-    """A state that must not be, and how one comes to it."""
+    """A forbidden state, and the steps that lead to it."""
 
 
 @dataclass
 class Graph:
-    """All states by number, and the steps between them; a step that changes nothing is left out."""
+    """All states by number, and the steps between them without those that change nothing."""
 
     states: list[State] = field(default_factory=list)
     steps: list[list[tuple[str, str, int]]] = field(default_factory=list)  # label, kind, number of the next state
@@ -40,7 +40,7 @@ class Graph:
     tried: int = 0
 
     def trace(self, number: int) -> list[str]:
-        """The steps from the start to state ``number``."""
+        """Return the steps from the start to state ``number``."""
         labels: list[str] = []
         while number > 0:
             number, label = self.came_from[number]
@@ -48,8 +48,8 @@ class Graph:
         return labels[::-1]
 
     def fail(self, number: int, *last: str) -> ViolationError:
-        told = "\n".join(f"{place:3}. {label}" for place, label in enumerate([*self.trace(number), *last[:-1]], 1))
-        return ViolationError(f"{last[-1]}\n{told}")
+        steps = "\n".join(f"{place:3}. {label}" for place, label in enumerate([*self.trace(number), *last[:-1]], 1))
+        return ViolationError(f"{last[-1]}\n{steps}")
 
 
 def explore(
@@ -58,7 +58,7 @@ def explore(
     wrong: Callable[[State, Step], str | None],
     most: int = 500_000,
 ) -> Graph:
-    """All states reachable from ``start``. Raises ViolationError where ``wrong`` says what a step breaks."""
+    """Explore all states reachable from ``start``. Raises ViolationError if ``wrong`` returns what a step breaks."""
     graph = Graph([start], [[]], [(0, "")])
     numbers = {start: 0}
     waiting = deque([0])
@@ -78,13 +78,13 @@ def explore(
                 graph.came_from.append((number, step.label))
                 waiting.append(reached)
                 if reached > most:
-                    raise graph.fail(reached, f"there is no end of states: more than {most}")
+                    raise graph.fail(reached, f"too many states: more than {most}")
             graph.steps[number].append((step.label, step.kind, reached))
     return graph
 
 
 def require_way_out(graph: Graph, due: Callable[[State], bool], over: Callable[[State], bool], what: str) -> int:
-    """From every state that is ``due`` good steps alone must lead to one that is ``over``; the number of those due."""
+    """Require that good steps lead from every ``due`` state to one that is ``over``; return how many are due."""
     before: list[list[int]] = [[] for _ in graph.states]
     for number, steps in enumerate(graph.steps):
         for _, kind, reached in steps:
@@ -100,17 +100,17 @@ def require_way_out(graph: Graph, due: Callable[[State], bool], over: Callable[[
     expected = [number for number, state in enumerate(graph.states) if due(state)]
     for number in expected:
         if number not in found:
-            raise graph.fail(number, f"{what}: no good step leads there any more")
+            raise graph.fail(number, f"{what}: no sequence of good steps leads there")
     return len(expected)
 
 
 def require_end(graph: Graph, live: Callable[[State], bool]) -> None:
-    """With good steps alone, no path may go round for ever among states that are ``live``, or stop in one."""
+    """Require that no path of good steps is endless among ``live`` states, or stops in one."""
     inside = {number for number, state in enumerate(graph.states) if live(state)}
     onward = {n: {reached for _, kind, reached in graph.steps[n] if kind == GOOD} for n in inside}
     for number, reached in onward.items():
         if not reached:
-            raise graph.fail(number, "nothing good can happen here any more")
+            raise graph.fail(number, "no good step is possible here")
     left = {number: len(reached & inside) for number, reached in onward.items()}
     before: dict[int, list[int]] = {number: [] for number in inside}
     for number, reached in onward.items():
@@ -125,4 +125,4 @@ def require_end(graph: Graph, live: Callable[[State], bool]) -> None:
             if left[earlier] == 0:
                 waiting.append(earlier)
     if left:
-        raise graph.fail(min(left), "from here it can go round in circles for ever, without any fault")
+        raise graph.fail(min(left), "from here, an endless loop is possible without any fault")

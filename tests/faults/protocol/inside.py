@@ -1,4 +1,4 @@
-"""What a supervisor and its device processes do: the calls of workers/supervisor/loop.py, in every order that can come about."""
+"""Steps of a supervisor and its device processes: the calls of workers/supervisor/loop.py, in every possible order."""
 
 from __future__ import annotations
 
@@ -18,9 +18,10 @@ from workers.supervisor.lease_watch import LeaseWatch
 
 
 class Inside:
-    """The steps of supervisor ``number``. ``lossy``: a commit's answer may be lost with the connection, as on PostgreSQL.
+    """The steps of supervisors and their processes.
 
-    ``files``: whether the tasks leave stems; ``returns``: up to which claim a task may be given back.
+    ``lossy``: the answer to a commit may be lost with the connection, as on PostgreSQL. ``files``: tasks write stems.
+    ``returns``: the highest claim number of a task that may be requeued without cost.
     """
 
     def __init__(self, snapshots: Snapshots, stepper: Stepper, lossy: bool, files: bool, returns: int) -> None:
@@ -32,7 +33,7 @@ class Inside:
         self._returns = returns
 
     def processes(self, state: State, number: int) -> Iterator[Step]:
-        """A device process writes stems beside its source, renames them, says what came of it; or it dies."""
+        """Steps of the device processes: write stems, rename them, send a verdict, or die."""
         one = state.supervisors[number]
         for slot, work in enumerate(one.slots):
             if work is None or work.phase in VERDICTS:
@@ -76,7 +77,7 @@ class Inside:
                 unsettled = True
                 script = Script("settle", (work.claim, work.phase))
                 yield from self._scripted(state, number, script, put(one.slots, slot, None))
-                if work.phase == OUTCOME:  # as for a NUL in its text, or an error while it is settled
+                if work.phase == OUTCOME:  # for example a NUL in its text
                     refused = one._replace(slots=put(one.slots, slot, work._replace(phase=FAILURE)))
                     yield Step(f"{one.holder}: the result is refused", FAULT, state.supervisor(number, refused))
         if one.ending:
@@ -89,7 +90,7 @@ class Inside:
             yield from self._claim(state, number)
 
     def _scripted(self, state: State, number: int, script: Script, slots: tuple[Work | None, ...]) -> Iterator[Step]:
-        """One touch of a script. Where its answer is lost, a verdict is settled anew, and anything else given up."""
+        """Run one access of a script. If its answer is lost, a verdict is settled again; other scripts are abandoned."""
         one = state.supervisors[number]
         going = self._stepper.go_on(script, state.rows, state.folders)
         touched = state._replace(rows=going.rows, folders=going.folders).aged(self._identifiers, going.touch)
@@ -104,9 +105,9 @@ class Inside:
             yield Step(f"{label}, but the answer is lost", FAULT, touched.supervisor(number, onward), going.touch)
 
     def _beat(self, state: State, number: int) -> Iterator[Step]:
-        """Supervisor._beat: renew, give back what is kept and not known, take over what others lost.
+        """Supervisor._beat: renew leases, requeue unknown claims, take over lost tasks.
 
-        It comes before verdicts are settled, and counts their claims as known.
+        It runs before verdicts are settled, and counts their claims as known.
         """
         one = state.supervisors[number]
         touch = self._call(state.rows, leases.renew, one.holder)
@@ -115,12 +116,12 @@ class Inside:
         known = tuple(sorted((work.claim.uuid, work.claim.claim_no) for work in one.slots if work))
         if touch.answer > len(known):
             yield from self._scripted(renewed, number, Script("give back", (one.holder, known)), one.slots)
-        if lost := self._lost(state, one):  # and much may happen before it acts on what it has seen
+        if lost := self._lost(state, one):  # other events may happen before it acts on this
             seen = state.supervisor(number, one._replace(script=Script("recover", lost)))
-            yield Step(f"{one.holder}: sees that nobody renews {_short(lost)}", GOOD, seen)
+            yield Step(f"{one.holder}: sees that the leases of {_short(lost)} are lost", GOOD, seen)
 
     def _lost(self, state: State, watcher: Supervisor) -> tuple[Lease, ...]:
-        """What LeaseWatch finds after it has looked for over 30 s, in which everybody renewed who was running."""
+        """Return what LeaseWatch finds after more than 30 s in which all running supervisors renewed their leases."""
         held: tuple[Lease, ...] = self._call(state.rows, leases.list_other_leases, watcher.holder).answer
         if not held:
             return ()
@@ -161,7 +162,7 @@ class Inside:
 
 
 def _short(to: object) -> str:
-    """What a script works on, for a trace."""
+    """Describe the object of a script in a trace."""
     match to:
         case Claim():
             return f"claim {to.claim_no} of {to.holder}"

@@ -1,4 +1,4 @@
-"""What others than the supervisors do: the web side for uploads, clients, the purge; and what happens to a supervisor."""
+"""Steps of the web side, clients and the purge, and signals to a supervisor."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ from tests.faults.protocol.stepped import NOTHING, VERDICTS, Script, Stepper
 
 
 def may_return(state: State, identifiers: tuple[str, ...], claim: Claim, returns: int) -> bool:
-    """Whether to explore that ``claim`` is given back: that costs nothing, and could go on for ever."""
+    """Whether to explore a requeue of ``claim`` without cost, which could otherwise repeat endlessly."""
     row = state.rows[identifiers.index(claim.uuid)]
     return row is None or row.claim_no <= returns or row.status in TERMINAL or row.claim_no != claim.claim_no
 
 
 class Outside:
-    """The steps of all but the supervisors' own loops. ``others``: who of "cancel", "delete" and "purge" takes part."""
+    """The steps outside the loop of a supervisor. ``others`` selects from "cancel", "delete" and "purge"."""
 
     def __init__(self, snapshots: Snapshots, stepper: Stepper, others: tuple[str, ...], returns: int) -> None:
         self._snapshots = snapshots
@@ -41,7 +41,7 @@ class Outside:
         self._returns = returns
 
     def web(self, state: State, place: int) -> Iterator[Step]:
-        """Folder and source, then the row (app/submission/accept.py). Whether the answer still leaves changes nothing here."""
+        """Store folder and source, then the row (app/submission/accept.py); the answer to the client changes no state."""
         at, identifier = state.web[place], self._identifiers[place]
         if at == RECEIVED:
             kept = self._snapshots.disk(None, identifier, self._snapshots.store_upload, identifier)
@@ -54,7 +54,7 @@ class Outside:
             yield Step("web: killed", FAULT, state.request(place, GONE))
 
     def client(self, state: State, place: int) -> Iterator[Step]:
-        """Cancel and delete (app/api/tasks.py), at any moment."""
+        """Cancel and delete a task at any moment (app/api/tasks.py)."""
         identifier = self._identifiers[place]
         if state.rows[place] is not None and "cancel" in self.others:
             touch = self._snapshots.call(state.rows, tasks.cancel, identifier)
@@ -66,7 +66,7 @@ class Outside:
             yield Step("web: killed while it deletes", FAULT, state._replace(deleting=None))
 
     def purge(self, state: State) -> Iterator[Step]:
-        """workers/supervisor/purge.py. A folder without a row is old enough only when its request is long over."""
+        """Purge (workers/supervisor/purge.py). A folder without a row is old only if its request has ended."""
         if "purge" not in self.others:
             return
         if state.purge is not None:
@@ -86,16 +86,16 @@ class Outside:
         return Step(f"{script.does}: {going.label}", kind, after.aged(self._identifiers, going.touch), going.touch)
 
     def fates(self, state: State, number: int) -> Iterator[Step]:
-        """What happens to a supervisor. Its device processes die with it, and go on while it is stopped."""
+        """Signals to a supervisor, and restarts. Its device processes die with it and continue while it is suspended."""
         one = state.supervisors[number]
         idle = (None,) * len(one.slots)
         if one.life == DEAD:
             fresh = renamed(state, one.holder).supervisor(number, Supervisor(RUNNING, one.holder, idle))
-            yield Step(f"{one.holder} is started anew", GOOD, fresh)
+            yield Step(f"{one.holder} is started again", GOOD, fresh)
             return
         yield Step(f"{one.holder}: SIGKILL", FAULT, state.supervisor(number, Supervisor(DEAD, one.holder, idle)))
         if one.life == STOPPED:
-            # needed only where nobody else could go on in its place
+            # required only if all supervisors are suspended
             kind = GOOD if all(each.life == STOPPED for each in state.supervisors) else CLIENT
             yield Step(f"{one.holder}: SIGCONT", kind, state.supervisor(number, one._replace(life=RUNNING)))
             return

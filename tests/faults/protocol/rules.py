@@ -1,4 +1,4 @@
-"""What must hold of every step and in every state, whatever happens."""
+"""The rules that must hold for every step and in every state."""
 
 from __future__ import annotations
 
@@ -14,30 +14,30 @@ COUNTED = ("retry_or_fail", "take_over")
 
 
 def broken(before: State, step: Step, files: bool = True) -> str | None:
-    """The first rule that ``step`` breaks; None for the many that break none."""
+    """Return the first rule that ``step`` breaks, or None."""
     after: State = step.state
     for place, row in enumerate(after.rows):
         was, folder = before.rows[place], after.folders[place]
-        told = _changes(was, row, step.touch) if row is not None and row != was else None
+        problem = _changes(was, row, step.touch) if row is not None and row != was else None
         if row is not None:
-            told = told or _row(row) or _files(row, folder, files)
+            problem = problem or _row(row) or _files(row, folder, files)
         elif after.web[place] == COMMITTED and not after.removed[place]:
-            told = "an acknowledged task is missing"
-        if told:
-            return told
+            problem = "an acknowledged task is missing"
+        if problem:
+            return problem
     return _writer(before, step.touch) if step.touch is not None else None
 
 
 def _changes(was: Row | None, row: Row, touch: Touch | None) -> str | None:
     if was is None:
-        return None if touch and touch.name == "submit" else "a task came from nowhere"
+        return None if touch and touch.name == "submit" else "a task exists without a submit"
     counted = touch is not None and touch.name in COUNTED
     if was.status in TERMINAL and was._replace(purged=True) != row._replace(purged=True):
         return f"a task that was {was.status} has changed to {row.status}"
     if row.claim_no != was.claim_no + (touch is not None and touch.name == "claim"):
         return f"claim_no went from {was.claim_no} to {row.claim_no}"
     if row.crashes != was.crashes + counted:
-        return f"{touch.name if touch else 'nothing'} took losses from {was.crashes} to {row.crashes}"
+        return f"{touch.name if touch else 'nothing'} changed crashes from {was.crashes} to {row.crashes}"
     if row.status == COMPLETED != was.status and (touch is None or touch.name != "complete"):
         return "completed without a result being committed"
     return None
@@ -56,7 +56,7 @@ def _row(row: Row) -> str | None:
         return f"claim {row.claim_no} is completed with the result of claim {row.result}"
     third = row.crashes >= MAX_ATTEMPTS
     if row.crashes > MAX_ATTEMPTS or third != (row.status == FAILED and row.error_code == "worker_crashed"):
-        return f"after {row.crashes} losses a task is {row.status} with error {row.error_code}"
+        return f"after {row.crashes} crashes a task is {row.status} with error {row.error_code}"
     return None
 
 
@@ -69,7 +69,7 @@ def _files(row: Row, folder: Folder, files: bool) -> str | None:
 
 
 def _writer(before: State, touch: Touch) -> str | None:
-    """Only who holds the row as it is may change it; an holder only its own rows, and who takes over only what it saw."""
+    """Check that a claim changes only the row that it holds, and that a take-over changes only the lease that was seen."""
     holder = next((each for each in touch.arguments if isinstance(each, Claim | Lease)), None)
     claim = holder.claim if isinstance(holder, Lease) else holder
     ids = sorted(touch.changed)

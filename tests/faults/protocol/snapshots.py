@@ -1,7 +1,7 @@
-"""The database and cache/ as values: put in place, changed by the real functions, read back. Time is cut down to what matters.
+"""Write a state to a real database and folder, call a real function on it, and read the new state back.
 
-A time in a row is only ever there or not, except the lease, which is the one that was seen or a newer one, and the pause after
-a loss, which is still to be waited for or over. Equal calls on equal rows are made once: they know nothing else.
+Times are reduced to what matters: a time is set or not, a lease is the one that was seen or a newer one, and a pause after
+a crash is over or not. The result of a call is cached, because it depends only on the rows and the arguments.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from app.core.db.tasks import LONGEST_PAUSE_SECONDS, Task
 from app.core.storage.paths import INCOMING
 from app.submission import uploads
 
-SEEN_LEASE, STALE_LEASE = 5e9, 4e9  # far from any that the database's clock makes up
+SEEN_LEASE, STALE_LEASE = 5e9, 4e9  # far from the times that the database's clock gives
 DUE, PAUSED = "due", "paused"
 PURGED_AT = 4.0
 
 
 class Row(NamedTuple):
-    """What the protocol depends on; ``result`` is the text in the table of results."""
+    """What the protocol depends on; ``result`` is the text in the table ``result``."""
 
     status: str
     claim_no: int
@@ -46,7 +46,7 @@ Folder = frozenset[str] | None  # the names in cache/<identifier>; None when the
 
 
 class Touch(NamedTuple):
-    """One call of a database's function: ``changed`` and ``renewed`` are the tasks with any other column or a newer lease."""
+    """One call of a database function; ``changed`` tasks have new values, ``renewed`` ones a newer lease."""
 
     name: str
     arguments: tuple[Any, ...]
@@ -57,7 +57,7 @@ class Touch(NamedTuple):
 
 
 class Snapshots:
-    """A database in memory and a folder, through which every state passes."""
+    """A database in memory and a folder, in which the functions are called."""
 
     def __init__(self, cache: Path, identifiers: tuple[str, ...]) -> None:
         self.cache = cache
@@ -74,8 +74,8 @@ class Snapshots:
         self._known: dict[Any, Touch] = {}
         self._folders: dict[Any, Folder] = {}
 
-    def open_database(self, rows: Rows, function: Callable[..., Any], *arguments: Any, **named: Any) -> Touch:
-        """What ``function`` makes of ``rows``."""
+    def call(self, rows: Rows, function: Callable[..., Any], *arguments: Any, **named: Any) -> Touch:
+        """Call ``function`` on ``rows``."""
         key = (rows, function, repr(arguments), repr(named))
         if key not in self._known:
             self._known[key] = self._called(rows, function, arguments, named)
@@ -127,7 +127,7 @@ class Snapshots:
         return {values["uuid"]: values for values in found}
 
     def disk(self, folder: Folder, identifier: str, function: Callable[..., Any], *arguments: Any) -> Folder:
-        """What ``function`` makes of the folder of a task."""
+        """Call ``function`` on the folder of a task and return the names in it."""
         key = (folder, identifier, function, repr(arguments))
         if key not in self._folders:
             path = self.cache / identifier
@@ -141,13 +141,13 @@ class Snapshots:
         return self._folders[key]
 
     def store_upload(self, identifier: str) -> None:
-        """The web side's own way of storing what has been received."""
+        """Store a received upload with the function of the web side."""
         part = tempfile.NamedTemporaryFile(dir=self.cache / INCOMING, delete=False)
         uploads.store_upload(FileStorage(part), self.cache / identifier)  # type: ignore[arg-type]
 
 
 def frozen(answer: Any) -> Any:
-    """An answer that can be part of a state; of a row, what the workers look at."""
+    """Make an answer hashable; a row is reduced to the columns that the workers read."""
     if isinstance(answer, Task):
         return Seen(answer.uuid, answer.status, answer.claim_no, answer.files_purged_at is not None)
     if isinstance(answer, list | set):
@@ -156,7 +156,7 @@ def frozen(answer: Any) -> Any:
 
 
 class Seen(NamedTuple):
-    """A row as somebody has read it, who acts on it later."""
+    """A row that was read and is used later."""
 
     uuid: str
     status: str

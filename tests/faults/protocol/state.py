@@ -1,4 +1,4 @@
-"""The state of the whole service, cut down to what the protocol depends on, and how to change one part of it."""
+"""The state of the whole service, reduced to what the protocol depends on."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ RECEIVED, KEPT, COMMITTED, GONE = "received", "kept", "committed", "gone"  # of 
 
 
 class Work(NamedTuple):
-    """What a slot's device process is doing, or has said of it, which its supervisor has still to write down."""
+    """The work of a device process, or its verdict that the supervisor has not written yet."""
 
     claim: Claim
     phase: str
 
 
 class Supervisor(NamedTuple):
-    """``script``: what its loop is in the middle of. One that is STOPPED goes on where it was when it is resumed."""
+    """A supervisor. ``script`` is the call in progress, which continues after SIGCONT."""
 
     life: str
     holder: str
@@ -36,7 +36,7 @@ class Supervisor(NamedTuple):
 
 
 class State(NamedTuple):
-    """Rows, folders and the web side's requests by task; then who is in the middle of what."""
+    """Rows, folders and requests by task, and the calls in progress."""
 
     rows: Rows
     folders: tuple[Folder, ...]
@@ -60,7 +60,7 @@ class State(NamedTuple):
         return self._replace(supervisors=put(self.supervisors, number, supervisor))
 
     def aged(self, identifiers: tuple[str, ...], touch: Touch | None) -> State:
-        """After ``touch``: what others have seen of a lease that it renewed is not what is written there any more."""
+        """Apply the effects of ``touch`` on others: a renewed lease is no longer the one that they saw."""
         if touch is None:
             return self
 
@@ -76,7 +76,7 @@ class State(NamedTuple):
 
 
 def start(tasks: int, supervisors: str, slots: int, web: str, faults: int | None) -> State:
-    """All is quiet, and an upload for each task is just received, or its row has been committed."""
+    """The first state: for each task, an upload was received, or its row is committed."""
     rows: Rows = (None,) * tasks
     folders: tuple[Folder, ...] = (None,) * tasks
     if web == COMMITTED:
@@ -91,7 +91,7 @@ def put(values: tuple[Any, ...], place: int, value: Any) -> Any:
 
 
 def renamed(state: State, name: str) -> State:
-    """A dead supervisor's name is never used again: whatever still bears it, and those before it, gets other ones."""
+    """Rename the claims of a dead supervisor, because its name is never used again."""
     leases = [lease for s in state.supervisors if s.script and s.script.does == "recover" for lease in s.script.to]
     written = {row.holder for row in state.rows if row} | {lease.claim.holder for lease in leases}
     borne = sorted(holder for holder in written if holder is not None and holder.startswith(name))

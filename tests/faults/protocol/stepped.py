@@ -1,7 +1,7 @@
-"""Run shipped code of workers/ one touch of the database or of cache/ at a time, so that anything may happen between two touches.
+"""Run the real code of workers/ one access ("touch") to the database or to cache/ at a time, to let other events happen between.
 
-A piece of code that is under way is the list of answers it has had so far: to go on, it is run again from its beginning, is
-given those answers, makes one touch for real, and is left where it wants to make the next.
+Code in progress is stored as the list of answers that it received so far. To continue, it runs again from its beginning,
+receives those answers, makes one real touch, and is interrupted before the next.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ VERDICTS = OUTCOME, FAILURE, LOST, NOTHING = ("outcome", "failure", "lost", "not
 
 
 class Script(NamedTuple):
-    """Code under way: what it does, to what, and the answers it has had."""
+    """A call in progress: its name, its object, and the answers so far."""
 
     does: str
     to: Any
@@ -32,7 +32,7 @@ class Script(NamedTuple):
 
 
 class Going(NamedTuple):
-    """After one touch: the script, None when it has come to its end, and what it touched."""
+    """The state after one touch; ``script`` is None if the call has ended."""
 
     script: Script | None
     rows: Rows
@@ -42,11 +42,11 @@ class Going(NamedTuple):
 
 
 class _SuspendedError(BaseException):
-    """The script wants to touch again; not an Exception, which the code might handle."""
+    """Interrupts a script before its next touch; not an Exception, which the code might handle."""
 
 
 class Stepper:
-    """The programs of workers/ on ``snapshots``; ``patch`` puts our touches in place of the functions they call."""
+    """Calls code of workers/ on ``snapshots``; ``patch`` replaces the functions that it uses by touches."""
 
     def __init__(self, snapshots: Snapshots, patch: pytest.MonkeyPatch) -> None:
         self._snapshots = snapshots
@@ -86,7 +86,7 @@ class Stepper:
             patch.setattr(module, name, ours)
 
     def go_on(self, script: Script, rows: Rows, folders: tuple[Folder, ...]) -> Going:
-        """Let ``script`` make its next touch."""
+        """Run ``script`` up to its next touch."""
         key = (script, rows, folders)
         if key not in self._known:
             self._known[key] = self._gone_on(script, rows, folders)

@@ -1,4 +1,4 @@
-"""A world to explore: who takes part, what may go wrong, and whether all that holds in it which must."""
+"""A setup to explore: the participants, the possible faults, and the check of all rules."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ ALL = ("cancel", "delete", "purge")
 
 
 class World:
-    """``faults``: how many may happen in one course of events, None for any number. The rest: inside.py and outside.py."""
+    """A setup. ``faults``: how many may happen in one sequence, None for any number. Others: inside.py, outside.py."""
 
     def __init__(
         self,
@@ -47,7 +47,10 @@ class World:
         self.snapshots = snapshots
 
     def check(self) -> Graph:
-        """Raises ViolationError where a rule is broken, a task is stuck, or what is not needed stays on disk for ever."""
+        """Explore and check all states.
+
+        Raises ViolationError if a rule is broken, a task cannot end, or an unneeded folder is never removed.
+        """
         graph = explore(self._start, self._steps, lambda before, step: rules.broken(before, step, self._files))
         require_way_out(graph, live, lambda state: not live(state), "the task never ends")
         require_end(graph, live)
@@ -80,7 +83,7 @@ def live(state: State) -> bool:
 
 
 def waste(state: State) -> bool:
-    """Whether a folder is there that nobody will want: of no task, or of one whose files are to be gone."""
+    """Whether an unneeded folder exists: without a task, or of a task whose files were purged."""
     return any(
         folder is not None and at not in (RECEIVED, KEPT) and (row is None or row.purged)
         for row, folder, at in zip(state.rows, state.folders, state.web, strict=True)
