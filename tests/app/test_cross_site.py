@@ -54,11 +54,11 @@ def test_this_machines_name_is_served(served: MakeApp, bound: str) -> None:
 
 @pytest.mark.parametrize("path", ["/health/live", "/docs", "/task", "/nothing", "/"])
 @pytest.mark.parametrize("host", ["evil.example", "localhost.evil.example", "127.0.0.1.evil.example:80", "::1]", "a/b"])
-def test_any_other_name_is_400_that_names_the_setting(web: Flask, host: str, path: str) -> None:
+def test_unknown_host_is_400_and_names_the_setting(web: Flask, host: str, path: str) -> None:
     assert "server.allowed_hosts" in refused(get(web, host, path), 400)["message"]
 
 
-def test_host_that_is_shown_in_the_error_is_cut_and_escaped(web: Flask) -> None:
+def test_long_host_is_shortened_in_the_error(web: Flask) -> None:
     assert len(refused(get(web, "e" * 5000), 400)["message"]) < 400
 
 
@@ -96,7 +96,7 @@ def post(web: Flask, method: str = "POST", host: str = "localhost:8000", **heade
     ],
     ids=str,
 )
-def test_change_asked_for_by_a_page_of_another_site_is_403(web: Flask, headers: dict[str, str]) -> None:
+def test_change_from_a_page_of_another_site_is_403(web: Flask, headers: dict[str, str]) -> None:
     for method in ("POST", "DELETE", "PUT", "PATCH"):
         assert "server.cors_origins" in refused(post(web, method, **headers), 403)["message"]
     assert rows() == []
@@ -113,23 +113,23 @@ def test_change_asked_for_by_a_page_of_another_site_is_403(web: Flask, headers: 
     ],
     ids=str,
 )
-def test_change_asked_for_by_curl_or_by_a_page_of_this_server_is_served(web: Flask, headers: dict[str, str]) -> None:
+def test_change_from_curl_or_a_page_of_this_server_is_served(web: Flask, headers: dict[str, str]) -> None:
     refused(post(web, **headers), 404)
 
 
-def test_behind_a_trusted_proxy_the_public_name_counts(served: MakeApp) -> None:
+def test_forwarded_host_counts_behind_a_trusted_proxy(served: MakeApp) -> None:
     web = served(trusted_proxies=1, allowed_hosts=("speech.example.org",))
     public = {"X_Forwarded_Host": "speech.example.org", "Origin": "https://speech.example.org"}
     refused(post(web, host="10.0.0.5:8000", **public), 404)
     refused(post(web, host="10.0.0.5:8000", **(public | {"Origin": PAGE})), 403)
 
 
-def test_without_a_trusted_proxy_its_headers_count_nothing(web: Flask) -> None:
+def test_forwarded_host_is_ignored_without_a_trusted_proxy(web: Flask) -> None:
     answer = post(web, X_Forwarded_Host="page.example", Origin=PAGE)
     refused(answer, 403)
 
 
-def test_reading_by_a_page_of_another_site_carries_no_permission(web: Flask) -> None:
+def test_page_of_another_site_gets_no_read_permission(web: Flask) -> None:
     answer = web.test_client().get("/health/live", headers={"Origin": PAGE})
     assert answer.status_code == 200
     assert not [name for name, _ in answer.headers if name.startswith("Access-Control")]

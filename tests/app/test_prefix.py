@@ -24,7 +24,7 @@ def proxied(mini_settings: Settings) -> Iterator[Flask]:
     connection.database.close()
 
 
-def test_next_page_of_the_list(proxied: Flask) -> None:
+def test_next_page_of_the_list_has_the_prefix(proxied: Flask) -> None:
     submitted(proxied)
     submitted(proxied)
     client = proxied.test_client()
@@ -33,10 +33,10 @@ def test_next_page_of_the_list(proxied: Flask) -> None:
     assert client.get(following.removeprefix("/speech")).get_json()["next"] is None
 
 
-def test_redirect_to_the_pages(proxied: Flask) -> None:
+def test_redirect_to_the_documentation_has_the_prefix(proxied: Flask) -> None:
     assert proxied.test_client().get("/", headers=PREFIX).headers["Location"] == "/speech/docs"
 
 
-def test_prefix_counts_nothing_without_a_trusted_proxy(web: Flask) -> None:
+def test_prefix_is_ignored_without_a_trusted_proxy(web: Flask) -> None:
     assert web.test_client().get("/", headers=PREFIX).headers["Location"] == "/docs"
     assert post(web).headers["Location"].startswith("/task/")

@@ -47,7 +47,7 @@ def test_words_are_ordered_inside_their_segment(service: Service) -> None:
         )
 
 
-def test_polling_client_of_the_seed_works_as_written(service: Service) -> None:
+def test_polling_client_of_the_first_version_works(service: Service) -> None:
     with SAMPLE.open("rb") as recording:
         identifier = requests.post(f"{service.url}/transcription", files={"file": recording}, timeout=60).json()[
             "identifier"

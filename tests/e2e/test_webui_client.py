@@ -123,7 +123,7 @@ def test_transcription_with_every_parameter_as_a_query_parameter(server: Service
     assert (task["task_type"], task["result_type"], task["language"]) == ("transcription", "json", "en")
 
 
-def test_parameters_without_effect_are_reported(server: Service) -> None:
+def test_parameters_without_effect_are_reported_to_webui_clients(server: Service) -> None:
     task = polled(server, sent(server, "/transcription", TALK, {**EVERYTHING, "hf_token": "hf_secret"}))
     told = {"uvr_device", "diarization_device", "hf_token", "uvr_model_size", "segment_size", "max_initial_timestamp"}
     assert warned_of(task) == told | {"compute_type"}
@@ -153,7 +153,10 @@ def test_diarization_separation_and_vad_together(server: Service) -> None:
     identifier = sent(server, "/transcription/", OVER_MUSIC, {**EVERYTHING, **WINDOW, **asked})
     task = polled(server, identifier)
     assert len({segment["speaker"] for segment in task["result"]} - {None}) >= 2
-    assert "uvr_model_size UVR-MDX-NET-Inst_HQ_4 does not run here: mini was used instead." in task["warnings"]
+    assert (
+        "uvr_model_size UVR-MDX-NET-Inst_HQ_4 is not available on this server: mini was used instead."
+        in task["warnings"]
+    )
     assert task["task_params"]["uvr_model_size"] == "mini"
     assert len(stems(server, identifier)) == 2
 

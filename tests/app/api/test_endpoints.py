@@ -130,14 +130,14 @@ def test_parameters_of_another_endpoint_are_refused(web: Flask, path: str) -> No
     ],
     ids=lambda value: value[:12],
 )
-def test_no_number_takes_what_is_not_a_plain_finite_one(web: Flask, path: str, value: str) -> None:
+def test_numbers_must_be_plain_and_finite(web: Flask, path: str, value: str) -> None:
     for described in parameters(web, path):
         if described["schema"].get("type") in ("number", "integer") and not described["schema"].get("nullable"):
             refused(post(web, f"?{described['name']}={value}", path=path), 422, described["name"])
     nothing_happened(web)
 
 
-def test_every_whole_number_refuses_fractions_and_every_parameter_a_second_value(web: Flask, path: str) -> None:
+def test_fractions_and_second_values_are_refused(web: Flask, path: str) -> None:
     for described in parameters(web, path):
         name = described["name"]
         if described["schema"].get("type") == "integer":
@@ -149,7 +149,7 @@ def test_every_whole_number_refuses_fractions_and_every_parameter_a_second_value
     nothing_happened(web)
 
 
-def test_documented_bounds_are_the_enforced_ones(web: Flask, path: str) -> None:
+def test_documented_bounds_are_enforced(web: Flask, path: str) -> None:
     beyond = [
         (described["name"], described["schema"][bound] + step)
         for described in parameters(web, path)
@@ -188,7 +188,7 @@ def test_file_and_url_together_are_refused(web: Flask, path: str) -> None:
     "content_type", ["application/json", "text/plain", "multipart/form-data", "multipart/form-data; boundary=y"]
 )
 @pytest.mark.parametrize("body", [b"", b"{" * 50_000, b'{"file": 1}', RECORDING])
-def test_broken_body_is_the_clients_mistake(web: Flask, path: str, content_type: str, body: bytes) -> None:
+def test_broken_body_is_a_client_error(web: Flask, path: str, content_type: str, body: bytes) -> None:
     answer = web.test_client().post(path, data=body, content_type=content_type)
     assert 400 <= answer.status_code < 500, answer.text
     refused(answer, answer.status_code, *answer.get_json().get("errors", {}))
@@ -205,19 +205,19 @@ def test_thousands_of_parts_are_refused(web: Flask, path: str) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES, ids=lambda name: ascii(name)[:20])
-def test_file_name_is_a_label_and_never_part_of_a_path(web: Flask, path: str, name: str) -> None:
+def test_file_name_is_never_part_of_a_path(web: Flask, path: str, name: str) -> None:
     answer = post(web, path=path, name=name)
     assert answer.status_code == 201 and set(answer.headers.keys()) == {"Content-Type", "Content-Length", "Location"}
     identifier = answer.get_json()["identifier"]
     assert kept(web) == [identifier, f"{identifier}/source"]
 
 
-def test_too_large_an_upload_is_answered_with_413(small: Flask, path: str) -> None:
+def test_too_large_upload_is_413(small: Flask, path: str) -> None:
     refused(post(small, path=path, recording=b"x" * (2 * MEBIBYTE + 1)), 413)
     nothing_happened(small)
 
 
-def test_full_queue_answers_429_and_when_to_come_back(small: Flask, path: str) -> None:
+def test_full_queue_is_429_with_retry_after(small: Flask, path: str) -> None:
     assert post(small, path=path).status_code == 201
     answer = post(small, path=path)
     refused(answer, 429)
@@ -225,14 +225,14 @@ def test_full_queue_answers_429_and_when_to_come_back(small: Flask, path: str) -
     assert len(rows()) == 1
 
 
-def test_disk_without_room_is_answered_with_507(mini_settings: Settings, path: str, tmp_path: Path) -> None:
+def test_full_disk_is_507(mini_settings: Settings, path: str, tmp_path: Path) -> None:
     app = create_app(replace(mini_settings, limits=replace(mini_settings.limits, min_free_mb=10**9)))
     refused(post(app, path=path), 507)
     nothing_happened(app)
     connection.database.close()
 
 
-def test_database_in_trouble_is_answered_with_503(web: Flask, path: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_locked_database_is_503(web: Flask, path: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("app.core.db.connection.BUSY_TIMEOUT", 0.2)
     web = create_app(get_settings(web))
     file = Path(get_settings(web).db_url.removeprefix("sqlite:///"))

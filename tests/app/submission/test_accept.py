@@ -81,7 +81,7 @@ def test_upload_is_answered_with_its_task(web: Flask, path: str) -> None:
 
 
 @pytest.mark.parametrize("size", [1, 65_535, 65_536, 3 * MEBIBYTE + 1])
-def test_stored_file_is_the_one_that_was_sent(web: Flask, size: int) -> None:
+def test_upload_is_stored_unchanged(web: Flask, size: int) -> None:
     recording = os.urandom(min(size, 4096)) * (size // 4096 + 1)
     identifier = submitted(web, recording=recording[:size])
     cache = get_settings(web).cache.path
@@ -131,7 +131,7 @@ def test_upload_is_written_once_and_not_held_in_memory(web: Flask) -> None:
 
 
 @pytest.mark.parametrize("place", ["query", "form"])
-def test_parameters_may_stand_in_query_or_form(web: Flask, place: str) -> None:
+def test_parameters_are_read_from_query_or_form(web: Flask, place: str) -> None:
     if place == "query":
         submitted(web, "?beam_size=3&lang=de&suppress_tokens=1&suppress_tokens=2")
     else:
@@ -164,7 +164,7 @@ def test_parameter_given_twice_is_refused(web: Flask, place: str) -> None:
     nothing_happened(web)
 
 
-def test_every_mistake_is_named_at_once(web: Flask) -> None:
+def test_all_invalid_parameters_are_named_in_one_response(web: Flask) -> None:
     refused(post(web, "?beam_size=0&lang=xx&nope=1&patience=nan"), 422, "beam_size", "lang", "nope", "patience")
     nothing_happened(web)
 
@@ -179,31 +179,31 @@ def test_every_mistake_is_named_at_once(web: Flask) -> None:
         ([("file", (io.BytesIO(b"a"), "a")), ("file", (io.BytesIO(b"b"), "b"))], "Given more than once."),
     ],
 )
-def test_what_is_wrong_with_the_recording_is_said(web: Flask, form: list[tuple[str, Any]], says: str) -> None:
+def test_invalid_recording_field_is_refused_with_the_reason(web: Flask, form: list[tuple[str, Any]], says: str) -> None:
     answer = web.test_client().post("/transcription", data=MultiDict(form), content_type="multipart/form-data")
     assert refused(answer, 422, "file")["errors"]["file"] == [says]
     nothing_happened(web)
 
 
-def test_recording_in_another_field_is_refused_by_its_name(web: Flask) -> None:
+def test_recording_in_another_field_is_refused_by_name(web: Flask) -> None:
     answer = web.test_client().post("/transcription", data={"audio": (io.BytesIO(b"a"), "a.wav")})
     assert "'file'" in refused(answer, 422, "audio")["errors"]["audio"][0]
     refused(post(web, audio=(io.BytesIO(b"a"), "a.wav")), 422, "audio")
     nothing_happened(web)
 
 
-def test_file_and_url_together_are_refused_wherever_the_url_stands(web: Flask) -> None:
+def test_file_and_url_together_are_refused_in_query_and_form(web: Flask) -> None:
     for answer in (post(web, file_url="https://example.org/a.wav"), post(web, "?file_url=https://example.org/a.wav")):
         assert "not both" in refused(answer, 422, "file_url")["errors"]["file_url"][0]
     nothing_happened(web)
 
 
-def test_refused_parameters_leave_nothing_of_the_upload(web: Flask) -> None:
+def test_refused_parameters_leave_no_upload(web: Flask) -> None:
     refused(post(web, "?beam_size=0", recording=b"x" * 3 * MEBIBYTE), 422, "beam_size")
     nothing_happened(web)
 
 
-def test_full_queue_reads_nothing_of_the_body(limited: Limited) -> None:
+def test_full_queue_is_refused_before_the_body_is_read(limited: Limited) -> None:
     web = limited(max_queued=1)
     submitted(web)
     body = io.BytesIO(part("file", b"x" * MEBIBYTE, b"a.wav") + b"--x--" + LF)
@@ -211,7 +211,7 @@ def test_full_queue_reads_nothing_of_the_body(limited: Limited) -> None:
     assert body.tell() == 0
 
 
-def test_full_queue_takes_no_upload_until_a_task_is_claimed(limited: Limited) -> None:
+def test_full_queue_refuses_uploads_until_a_task_is_claimed(limited: Limited) -> None:
     web = limited(max_queued=2)
     accepted = [submitted(web), submitted(web)]
     answer = post(web)
@@ -224,7 +224,7 @@ def test_full_queue_takes_no_upload_until_a_task_is_claimed(limited: Limited) ->
 
 
 @pytest.mark.parametrize("announced", [True, False])
-def test_too_large_an_upload_leaves_nothing_announced_or_not(limited: Limited, announced: bool) -> None:
+def test_too_large_upload_is_refused_with_and_without_content_length(limited: Limited, announced: bool) -> None:
     web = limited(max_upload_mb=1)
     body = part("file", b"x" * (2 * MEBIBYTE + 1), b"a.wav") + b"--x--" + LF
     if announced:
@@ -240,13 +240,13 @@ def test_upload_of_the_largest_size_is_accepted(limited: Limited) -> None:
     submitted(limited(max_upload_mb=1), recording=b"x" * MEBIBYTE)
 
 
-def test_upload_that_would_pass_the_free_space_floor_is_answered_with_507(limited: Limited) -> None:
+def test_upload_beyond_the_free_space_limit_is_507(limited: Limited) -> None:
     web = limited(min_free_mb=10**9)
     assert "no room" in refused(post(web), 507)["message"]
     nothing_happened(web)
 
 
-def test_announced_size_counts_against_the_floor(
+def test_free_space_check_includes_the_upload_size(
     limited: Limited, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     usage = shutil.disk_usage(tmp_path)
@@ -257,9 +257,7 @@ def test_announced_size_counts_against_the_floor(
 
 
 @pytest.mark.parametrize("size", [10, 300_000, 3 * MEBIBYTE])
-def test_disk_that_fills_up_while_writing_is_answered_with_507(
-    web: Flask, monkeypatch: pytest.MonkeyPatch, size: int
-) -> None:
+def test_disk_that_fills_up_while_writing_is_507(web: Flask, monkeypatch: pytest.MonkeyPatch, size: int) -> None:
     def full(*arguments: Any, **kwargs: Any) -> Any:
         opened = named_file(*arguments, **kwargs)
         device = os.open("/dev/full", os.O_WRONLY)  # the kernel's own ENOSPC for every byte written
@@ -275,7 +273,7 @@ def test_disk_that_fills_up_while_writing_is_answered_with_507(
 
 @pytest.mark.parametrize("call", ["fsync", "mkdir", "rename", "open"])
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT])
-def test_disk_that_is_full_at_any_later_step_is_answered_with_507(
+def test_full_disk_at_any_later_step_is_507(
     web: Flask, monkeypatch: pytest.MonkeyPatch, call: str, number: int
 ) -> None:
     def full(*arguments: Any, **kwargs: Any) -> Any:
@@ -297,7 +295,7 @@ def test_disk_that_is_full_at_any_later_step_is_answered_with_507(
     nothing_happened(web)
 
 
-def test_commit_that_failed_answers_503_and_keeps_the_upload(web: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_failed_commit_is_503_and_keeps_the_upload(web: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
     def failing(*arguments: Any) -> None:
         raise OperationalError("disk I/O error")
 
@@ -329,7 +327,7 @@ def test_commit_that_failed_answers_503_and_keeps_the_upload(web: Flask, monkeyp
     ],
     ids=lambda name: ascii(name)[:30],
 )
-def test_nasty_file_name_is_a_label_and_never_part_of_a_path(web: Flask, name: bytes) -> None:
+def test_hostile_file_name_is_never_part_of_a_path(web: Flask, name: bytes) -> None:
     answer = posted(web, part("file", RECORDING, name) + b"--x--" + LF)
     assert answer.status_code == 201, answer.text
     identifier = answer.get_json()["identifier"]
@@ -340,7 +338,7 @@ def test_nasty_file_name_is_a_label_and_never_part_of_a_path(web: Flask, name: b
     assert set(answer.headers.keys()) == {"Content-Type", "Content-Length", "Location"}
 
 
-def test_label_is_what_the_client_called_the_file(web: Flask) -> None:
+def test_label_is_the_file_name_sent_by_the_client(web: Flask) -> None:
     names = ["../../Gespräch ‮ 字.wav", "-i.wav"]
     for name in names:
         submitted(web, name=name)
@@ -354,7 +352,7 @@ def test_file_name_that_is_not_utf8_is_refused_with_the_reason(web: Flask, name:
 
 
 @pytest.mark.parametrize("name", [b"a\r\nX-Evil: 1", b"a\nb", b"a\rb"])
-def test_raw_line_break_in_a_file_name_begins_no_header(web: Flask, name: bytes) -> None:
+def test_line_break_in_a_file_name_adds_no_header(web: Flask, name: bytes) -> None:
     answer = posted(web, part("file", RECORDING, name) + b"--x--" + LF)
     refused(answer, 422, "file")  # clients send it as %0D%0A, which is accepted
     assert "X-Evil" not in answer.headers
@@ -362,7 +360,7 @@ def test_raw_line_break_in_a_file_name_begins_no_header(web: Flask, name: bytes)
 
 
 @pytest.mark.parametrize("place", ["query", "form"])
-def test_token_of_a_client_is_not_stored_not_answered_and_not_logged(
+def test_token_of_a_client_is_not_stored_returned_or_logged(
     web: Flask, place: str, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
 ) -> None:
     caplog.set_level(logging.DEBUG)
@@ -383,14 +381,14 @@ def test_token_of_a_client_is_not_stored_not_answered_and_not_logged(
 
 
 @pytest.mark.parametrize("kind", ["fields", "files", "same"])
-def test_thousands_of_parts_are_refused_whatever_they_are(web: Flask, kind: str) -> None:
+def test_thousands_of_parts_of_any_kind_are_refused(web: Flask, kind: str) -> None:
     names = ["beam_size"] * 10_000 if kind == "same" else [f"n{number}" for number in range(10_000)]
     filename = b"a" if kind == "files" else None
     refused(posted(web, b"".join(part(name, b"1", filename) for name in names) + b"--x--" + LF), 413)
     nothing_happened(web)
 
 
-def test_large_form_fields_are_refused_before_they_fill_the_memory(web: Flask) -> None:
+def test_large_form_fields_are_refused_without_filling_memory(web: Flask) -> None:
     body = (
         b"".join(part("initial_prompt", b"x" * MEBIBYTE) for _ in range(50)) + part("file", RECORDING, b"a") + b"--x--"
     )
@@ -448,7 +446,7 @@ def test_body_that_is_not_multipart_is_not_read_into_memory(web: Flask, content_
     ],
     ids=lambda value: ascii(value)[:50],
 )
-def test_body_broken_in_any_way_is_the_clients_mistake(web: Flask, content_type: str, body: bytes) -> None:
+def test_malformed_body_is_a_client_error(web: Flask, content_type: str, body: bytes) -> None:
     answer = posted(web, body, content_type)
     assert 400 <= answer.status_code < 500, answer.text
     refused(answer, answer.status_code, *answer.get_json().get("errors", {}))
@@ -456,14 +454,14 @@ def test_body_broken_in_any_way_is_the_clients_mistake(web: Flask, content_type:
 
 
 @pytest.mark.parametrize("length", ["-1", "abc", "1e3", "9" * 30, "0", "5"])
-def test_false_content_length_is_the_clients_mistake(web: Flask, length: str) -> None:
+def test_wrong_content_length_is_a_client_error(web: Flask, length: str) -> None:
     body = part("file", RECORDING, b"a") + b"--x--" + LF
     answer = posted(web, b"", input_stream=io.BytesIO(body), environ_overrides={"CONTENT_LENGTH": length})
     assert answer.status_code in (400, 413, 422), answer.text
     nothing_happened(web)
 
 
-def test_client_that_goes_away_leaves_nothing(web: Flask) -> None:
+def test_client_that_disconnects_leaves_no_upload(web: Flask) -> None:
     class Gone(io.BytesIO):
         def read(self, size: int | None = -1) -> bytes:
             return super().read(size) or self.hang_up()

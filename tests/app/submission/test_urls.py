@@ -86,7 +86,7 @@ def test_every_submission_takes_a_url(web: Flask) -> None:
     assert tasks.claim("device") is None
 
 
-def test_url_may_stand_in_query_or_form_and_once_only(web: Flask) -> None:
+def test_url_is_accepted_once_in_query_or_form(web: Flask) -> None:
     client = web.test_client()
     assert client.post("/transcription", query_string={"file_url": URL}).status_code == 201
     assert client.post("/transcription", data={"file_url": URL, "lang": "de"}).status_code == 201
@@ -95,7 +95,7 @@ def test_url_may_stand_in_query_or_form_and_once_only(web: Flask) -> None:
     assert refused(answer, 422, "file_url")["errors"]["file_url"] == ["Given more than once."]
 
 
-def test_empty_url_counts_as_none(web: Flask) -> None:
+def test_empty_url_counts_as_no_url(web: Flask) -> None:
     assert post(web, file_url="").status_code == 201
     assert rows()[0].source_url is None and "file_url" not in rows()[0].params
     refused(post_url(web, ""), 422, "file")
@@ -117,7 +117,7 @@ def test_file_beside_a_url_is_refused(web: Flask) -> None:
     ],
 )
 @pytest.mark.parametrize("place", ["query", "form"])
-def test_url_that_leads_inside_is_blocked(web: Flask, url: str, place: str) -> None:
+def test_url_of_a_private_address_is_blocked(web: Flask, url: str, place: str) -> None:
     if place == "form":
         assert said(post_url(web, url)).startswith("blocked_address: ")
     else:
@@ -125,7 +125,7 @@ def test_url_that_leads_inside_is_blocked(web: Flask, url: str, place: str) -> N
         assert said(answer).startswith("blocked_address: ")
 
 
-def test_what_the_operator_allows_is_accepted(web_with: Callable[..., Flask]) -> None:
+def test_allowed_private_address_is_accepted(web_with: Callable[..., Flask]) -> None:
     web = web_with("fetch", allow=("10.0.0.0/24",))
     assert post_url(web, "http://inside.example/a.wav").status_code == 201
     refused(post_url(web, "http://10.0.1.1/"), 422, "file_url")
@@ -143,7 +143,7 @@ def test_what_the_operator_allows_is_accepted(web_with: Callable[..., Flask]) ->
         ("https://missing.example/?secret", "missing.example cannot be resolved"),
     ],
 )
-def test_unusable_url_is_refused_in_a_sentence_that_does_not_repeat_it(web: Flask, url: str, says: str) -> None:
+def test_refused_url_is_not_repeated_in_the_error(web: Flask, url: str, says: str) -> None:
     part = b'--x\r\nContent-Disposition: form-data; name="file_url"\r\n\r\n' + url.encode("utf-8", "surrogatepass")
     answer = web.test_client().post(
         "/transcription", data=part + b"\r\n--x--\r\n", content_type="multipart/form-data; boundary=x"
@@ -151,16 +151,16 @@ def test_unusable_url_is_refused_in_a_sentence_that_does_not_repeat_it(web: Flas
     assert says in said(answer)
 
 
-def test_server_that_does_not_fetch_says_so(web_with: Callable[..., Flask]) -> None:
+def test_server_with_downloads_disabled_refuses_urls(web_with: Callable[..., Flask]) -> None:
     assert "upload the file" in said(post_url(web_with("fetch", enabled=False)))
 
 
-def test_name_service_that_is_away_does_not_refuse_work(web: Flask, names: dict[str, str | int]) -> None:
+def test_unavailable_name_service_does_not_refuse_the_task(web: Flask, names: dict[str, str | int]) -> None:
     names["media.example"] = socket.EAI_AGAIN
     assert post_url(web).status_code == 201
 
 
-def test_name_service_that_hangs_holds_no_web_thread(web: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_hanging_name_service_blocks_no_web_thread(web: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
     answers = threading.Event()
     monkeypatch.setattr(socket, "getaddrinfo", lambda *arguments, **kwargs: answers.wait(60) and [])
     monkeypatch.setattr(urls, "LOOKUP_SECONDS", 0.1)
@@ -175,9 +175,7 @@ def test_name_service_that_hangs_holds_no_web_thread(web: Flask, monkeypatch: py
         answers.set()
 
 
-def test_unforeseen_trouble_with_a_name_is_not_taken_for_a_permission(
-    web: Flask, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_unexpected_lookup_error_does_not_admit_the_url(web: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(*arguments: Any, **kwargs: Any) -> Any:
         raise RuntimeError("broken")
 
@@ -204,7 +202,7 @@ def test_task_shows_the_url_without_its_query(web: Flask) -> None:
 
 
 @pytest.mark.parametrize("place", ["query", "form"])
-def test_signature_is_not_answered_and_not_logged(
+def test_query_of_a_url_is_not_returned_or_logged(
     web: Flask, place: str, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
 ) -> None:
     caplog.set_level(logging.DEBUG, logger="app")

@@ -51,7 +51,7 @@ def saved(folder: Path, signature: str, sources: list[str], bag: str | None = No
     return folder
 
 
-def test_a_model_is_loaded_once_and_again_after_it_was_freed(mini: Settings) -> None:
+def test_separation_model_is_loaded_once_until_it_is_freed(mini: Settings) -> None:
     models = WarmModels(SLOT, mini)
     first = models.separator("mini")
     assert models.separator("mini") is first
@@ -70,12 +70,12 @@ def test_freeing_one_kind_keeps_the_others(mini: Settings) -> None:
     assert models.whisper("mini", "int8") is whisper
 
 
-def test_a_separation_model_that_is_not_allowed_is_never_looked_up(mini: Settings) -> None:
+def test_unconfigured_separation_model_is_never_looked_up(mini: Settings) -> None:
     for name in ("htdemucs", "evil/repo", "/etc/passwd", "../x", "hf://x/y"):
         assert "not among those" in missing(mini, name).message
 
 
-def test_a_separation_model_that_cannot_be_had_says_what_to_do(
+def test_missing_separation_model_error_says_what_to_do(
     mini: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", "http://127.0.0.1:9")
@@ -91,7 +91,7 @@ def test_a_folder_under_models_may_be_named(mini: Settings, tmp_path: Path) -> N
     assert WarmModels(SLOT, settings).separator("mine").samplerate == 44_100
 
 
-def test_one_of_several_models_in_a_folder_is_meant_by_its_own_name(mini: Settings, tmp_path: Path) -> None:
+def test_model_in_a_shared_folder_is_chosen_by_name(mini: Settings, tmp_path: Path) -> None:
     saved(tmp_path / "both", "one", ["vocals", "other"])
     saved(tmp_path / "both", "two", ["vocals", "drums", "other"])
     settings = allowing(mini, tmp_path, two="both", best="both")
@@ -105,13 +105,13 @@ def test_a_model_without_vocals_is_refused(mini: Settings, tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize("damage", [b"", b"not a model"])
-def test_a_broken_separation_model_is_told_as_such(mini: Settings, tmp_path: Path, damage: bytes) -> None:
+def test_broken_separation_model_is_reported(mini: Settings, tmp_path: Path, damage: bytes) -> None:
     shutil.copytree(MINI / "demucs", tmp_path / "broken")
     next((tmp_path / "broken").glob("*.th")).write_bytes(damage)
     assert "cannot be loaded" in missing(allowing(mini, tmp_path), "broken").message
 
 
-def test_a_bag_is_complete_with_all_its_weights(mini: Settings, tmp_path: Path) -> None:
+def test_bag_needs_all_its_weights(mini: Settings, tmp_path: Path) -> None:
     folder = saved(tmp_path / "mine", "abc", ["vocals", "other"], bag="mine")
     model = Model(SEPARATE, "separate:mine", "mine")
     settings = allowing(mini, tmp_path)
@@ -123,7 +123,7 @@ def test_a_bag_is_complete_with_all_its_weights(mini: Settings, tmp_path: Path) 
         assert find_on_disk(model, settings) is None
 
 
-def test_what_was_pulled_from_the_hub_loads_without_it(
+def test_pulled_separation_model_loads_without_the_hub(
     mini: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from safetensors.torch import save_file

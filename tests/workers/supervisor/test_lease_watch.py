@@ -44,7 +44,7 @@ def looks(watch: LeaseWatch, clock: Steady, *held: Lease, seconds: float, every:
     return lost
 
 
-def test_lease_that_stands_still_for_thirty_seconds_is_lost(watch: LeaseWatch, clock: Steady) -> None:
+def test_lease_not_renewed_for_thirty_seconds_is_lost(watch: LeaseWatch, clock: Steady) -> None:
     assert looks(watch, clock, lease(), seconds=LEASE_SECONDS) == []
     clock.now += 1
     assert watch.lost([lease()]) == [lease()]
@@ -55,13 +55,13 @@ def test_renewed_lease_is_never_lost(watch: LeaseWatch, clock: Steady) -> None:
         assert looks(watch, clock, lease(float(renewal)), seconds=20) == []
 
 
-def test_what_the_databases_clock_says_of_a_lease_does_not_matter(watch: LeaseWatch, clock: Steady) -> None:
+def test_expiry_time_of_a_lease_does_not_matter(watch: LeaseWatch, clock: Steady) -> None:
     for expires in (0.0, 1e12):
         assert watch.lost([lease(expires)]) == []
     assert looks(watch, clock, lease(1e12), seconds=LEASE_SECONDS + 5) == [lease(1e12)]
 
 
-def test_only_the_lease_that_stands_still_is_lost(watch: LeaseWatch, clock: Steady) -> None:
+def test_only_the_lease_that_is_not_renewed_is_lost(watch: LeaseWatch, clock: Steady) -> None:
     for renewal in range(8):
         lost = watch.lost([lease(uuid="still"), lease(float(renewal), uuid="alive")])
         clock.now += 5
@@ -73,18 +73,18 @@ def test_new_attempt_at_the_same_task_has_its_own_thirty_seconds(watch: LeaseWat
     assert looks(watch, clock, lease(claim_no=2), seconds=LEASE_SECONDS) == []
 
 
-def test_watcher_that_was_stopped_counts_anew(watch: LeaseWatch, clock: Steady) -> None:
+def test_stopped_watcher_starts_counting_again(watch: LeaseWatch, clock: Steady) -> None:
     assert looks(watch, clock, lease(), seconds=25) == []
     clock.now += BLINK_SECONDS + 1  # it, and perhaps everybody else, was stopped: nobody could be seen renewing
     assert looks(watch, clock, lease(), seconds=LEASE_SECONDS) == []
     assert looks(watch, clock, lease(), seconds=5) == [lease()]
 
 
-def test_short_delay_between_looks_is_no_stop(watch: LeaseWatch, clock: Steady) -> None:
+def test_short_delay_between_checks_is_not_a_stop(watch: LeaseWatch, clock: Steady) -> None:
     assert looks(watch, clock, lease(), seconds=36, every=BLINK_SECONDS - 3) == [lease()]
 
 
-def test_dead_owner_loses_at_once(watch: LeaseWatch) -> None:
+def test_dead_holder_loses_its_lease_at_once(watch: LeaseWatch) -> None:
     parts = make_name().split("/")
     parts[4] = "1"  # a process of our pid that started at another time
     dead = lease(holder="/".join(parts))
@@ -93,5 +93,5 @@ def test_dead_owner_loses_at_once(watch: LeaseWatch) -> None:
     assert watch.lost([dead, alive, lease()]) == [dead]
 
 
-def test_whoever_is_alone_takes_over_at_once(clock: Steady) -> None:
+def test_only_supervisor_takes_over_at_once(clock: Steady) -> None:
     assert LeaseWatch(alone=True, clock=clock).lost([lease()]) == [lease()]

@@ -84,13 +84,13 @@ def open_and_submit(barrier: Any, url: str) -> str:
         ),
     ],
 )
-def test_lists_are_read_from_an_index_in_its_order(tmp_path: Path, query: str, index: str) -> None:
+def test_lists_are_read_in_index_order(tmp_path: Path, query: str, index: str) -> None:
     opened = connection.connect(f"sqlite:///{tmp_path / 'records.db'}")
     plan = str(opened.execute_sql(f"EXPLAIN QUERY PLAN SELECT uuid FROM task WHERE {query} LIMIT 50").fetchall())
     assert f"USING INDEX {index}" in plan and "TEMP B-TREE" not in plan
 
 
-def test_migrations_bring_about_what_the_models_expect(database_url: str) -> None:
+def test_migrations_create_the_columns_of_the_models(database_url: str) -> None:
     connection.connect(database_url)
     models = (Task, Result, Rendering, Worker)
     assert columns() == {model._meta.table_name: set(model._meta.sorted_field_names) for model in models}
@@ -109,9 +109,7 @@ def test_later_migration_is_applied_once_and_keeps_the_tasks(
     assert connection.migrate(opened) == []
 
 
-def test_migration_that_fails_changes_nothing(
-    database_url: str, first_only: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_failed_migration_changes_nothing(database_url: str, first_only: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(connection, "MIGRATIONS", first_only)
     connection.connect(database_url)
     connection.database.close()
@@ -131,7 +129,7 @@ def test_processes_that_open_a_new_database_at_once_all_succeed(database_url: st
     assert applied == [(path.stem,) for path in sorted(connection.MIGRATIONS.glob("0*.py"))]
 
 
-def test_sqlite_is_set_to_lose_nothing(tmp_path: Path) -> None:
+def test_sqlite_is_configured_for_durability(tmp_path: Path) -> None:
     connection.connect(f"sqlite:///{tmp_path / 'records.db'}")
     for _ in range(2):  # every connection, not the first alone
         pragmas = {
@@ -143,7 +141,7 @@ def test_sqlite_is_set_to_lose_nothing(tmp_path: Path) -> None:
         connection.database.connect()
 
 
-def test_rows_are_stamped_by_the_databases_clock(database_url: str) -> None:
+def test_rows_get_the_time_of_the_database(database_url: str) -> None:
     connection.connect(database_url)
     before = time.time()
     tasks.submit("x", "transcription", {}, "a.wav", [])
@@ -151,7 +149,7 @@ def test_rows_are_stamped_by_the_databases_clock(database_url: str) -> None:
     assert before - 0.1 <= created <= time.time() + 0.1
 
 
-def test_clock_goes_on_within_a_transaction(database_url: str) -> None:
+def test_database_clock_advances_within_a_transaction(database_url: str) -> None:
     connection.connect(database_url)
     with connection.begin_write():
         Worker.insert(name="a", started_at=connection.now(), heartbeat_at=connection.now()).execute()
@@ -162,13 +160,13 @@ def test_clock_goes_on_within_a_transaction(database_url: str) -> None:
 
 
 @pytest.mark.parametrize("url", ["mysql://u:secret@h/d", "records.db", "", "http://u:secret@h", "sqlit:///x"])
-def test_address_that_cannot_be_used_is_refused_without_repeating_it(url: str) -> None:
+def test_unsupported_database_url_is_refused_without_repeating_it(url: str) -> None:
     with pytest.raises(SettingsError, match=r"^DB_URL: .* not supported; use sqlite:/// or postgresql://$") as refused:
         connection.connect(url)
     assert "secret" not in str(refused.value)
 
 
-def test_password_may_hold_any_character_percent_encoded(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_percent_encoded_password_is_decoded(monkeypatch: pytest.MonkeyPatch) -> None:
     seen: dict[str, Any] = {}
 
     def unreachable(**parameters: Any) -> None:
@@ -183,24 +181,24 @@ def test_password_may_hold_any_character_percent_encoded(monkeypatch: pytest.Mon
     assert seen["connect_timeout"] == 5
 
 
-def test_address_may_carry_the_drivers_options(postgres: Postgres) -> None:
+def test_database_url_may_contain_driver_options(postgres: Postgres) -> None:
     connection.connect(f"{postgres.database('options')}?application_name=speech")
     assert connection.database.execute_sql("SHOW application_name").fetchone() == ("speech",)
 
 
-def test_folder_that_is_missing_is_named(tmp_path: Path) -> None:
+def test_missing_folder_of_the_database_is_named(tmp_path: Path) -> None:
     path = tmp_path / "missing" / "records.db"
     with pytest.raises(SettingsError, match=rf"DB_URL: {path} cannot be opened \(No such file"):
         connection.connect(f"sqlite:///{path}")
 
 
-def test_database_in_memory_opens_too() -> None:
+def test_in_memory_database_opens() -> None:
     connection.connect("sqlite:///:memory:")
     tasks.submit("x", "transcription", {}, "a.wav", [])
     assert tasks.count_queued() == 1
 
 
-def test_database_that_cannot_be_written_is_not_opened(tmp_path: Path) -> None:
+def test_file_that_is_not_a_database_is_refused_and_unchanged(tmp_path: Path) -> None:
     path = tmp_path / "records.db"
     path.write_bytes(b"this is no database, and it is longer than its header would be" * 20)
     with pytest.raises(peewee.DatabaseError, match="not a database"):
