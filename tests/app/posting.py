@@ -55,6 +55,11 @@ def kept(web: Flask) -> list[str]:
     return sorted(str(path.relative_to(cache)) for path in cache.rglob("*") if path != cache / "incoming")
 
 
+def assert_nothing_stored(web: Flask) -> None:
+    assert kept(web) == []
+    assert rows() == []
+
+
 def rows() -> list[Task]:
     with connection.database.connection_context() if connection.database.is_closed() else connection.database.atomic():
         return list(Task.select().order_by(Task.id))

@@ -2,26 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import replace
-
 import pytest
 from flask import Flask
 
-from app.core.db import connection
-from app.core.settings import Settings
-from app.factory import create_app
+from tests.app.conftest import MakeWeb
 from tests.app.posting import post, submitted
 
 PREFIX = {"X-Forwarded-Prefix": "/speech"}
 
 
 @pytest.fixture
-def proxied(mini_settings: Settings) -> Iterator[Flask]:
-    app = create_app(replace(mini_settings, server=replace(mini_settings.server, trusted_proxies=1)))
-    app.testing = True
-    yield app
-    connection.database.close()
+def proxied(make_web: MakeWeb) -> Flask:
+    return make_web(server={"trusted_proxies": 1})
 
 
 def test_next_page_of_the_list_has_the_prefix(proxied: Flask) -> None:

@@ -12,8 +12,8 @@ from flask import Flask
 from app.core.db import connection, tasks
 from app.core.db.tasks import Claim
 from app.current import get_settings
-from tests.app.core.db.test_connection import in_processes
 from tests.app.posting import kept, refused, rows, submitted
+from tests.app.processes import in_processes
 from tests.app.rows import claimed, completed, stored_result
 
 

@@ -11,8 +11,6 @@ import shutil
 import tempfile
 import tracemalloc
 import uuid
-from collections.abc import Callable, Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,30 +20,14 @@ from peewee import OperationalError
 from werkzeug.datastructures import MultiDict
 from werkzeug.test import TestResponse
 
-from app.core.db import connection, tasks
-from app.core.settings import Settings
+from app.core.db import tasks
 from app.current import get_defaults, get_settings
-from app.factory import create_app
 from app.submission import uploads
-from tests.app.posting import RECORDING, kept, post, refused, rows, submitted
+from tests.app.conftest import MakeWeb
+from tests.app.posting import RECORDING, assert_nothing_stored, kept, post, refused, rows, submitted
 
 MEBIBYTE = 1024 * 1024
 LF = b"\r\n"
-
-Limited = Callable[..., Flask]
-
-
-@pytest.fixture
-def limited(mini_settings: Settings) -> Iterator[Limited]:
-    """Makes an app whose limits are those given, everything else as in the mini settings."""
-
-    def build(**limits: int) -> Flask:
-        app = create_app(replace(mini_settings, limits=replace(mini_settings.limits, **limits)))
-        app.testing = True
-        return app
-
-    yield build
-    connection.database.close()
 
 
 def posted(web: Flask, body: bytes, content_type: str = "multipart/form-data; boundary=x", **more: Any) -> TestResponse:
@@ -57,11 +39,6 @@ def part(name: str, content: bytes = b"abc", filename: bytes | None = None) -> b
     return LF.join(
         [b"--x", b'Content-Disposition: form-data; name="' + name.encode() + b'"' + quoted, b"", content, b""]
     )
-
-
-def nothing_happened(web: Flask) -> None:
-    assert kept(web) == []
-    assert rows() == []
 
 
 @pytest.mark.parametrize("path", ["/transcription", "/transcription/"])
@@ -154,19 +131,19 @@ def test_parameter_in_query_and_form_is_refused(web: Flask, name: str) -> None:
     value = "de" if name == "lang" else "1"
     body = refused(post(web, f"?{name}={value}", **{name: value}), 422, name)
     assert body["errors"][name] == ["Given more than once."]
-    nothing_happened(web)
+    assert_nothing_stored(web)
 
 
 @pytest.mark.parametrize("place", ["query", "form"])
 def test_parameter_given_twice_is_refused(web: Flask, place: str) -> None:
     answer = post(web, "?lang=de&lang=de") if place == "query" else post(web, lang=["de", "de"])
     refused(answer, 422, "lang")
-    nothing_happened(web)
+    assert_nothing_stored(web)
 
 
 def test_all_invalid_parameters_are_named_in_one_response(web: Flask) -> None:
     refused(post(web, "?beam_size=0&lang=xx&nope=1&patience=nan"), 422, "beam_size", "lang", "nope", "patience")
-    nothing_happened(web)
+    assert_nothing_stored(web)
 
 
 @pytest.mark.parametrize(
@@ -182,37 +159,37 @@ def test_all_invalid_parameters_are_named_in_one_response(web: Flask) -> None:
 def test_invalid_recording_field_is_refused_with_the_reason(web: Flask, form: list[tuple[str, Any]], says: str) -> None:
     answer = web.test_client().post("/transcription", data=MultiDict(form), content_type="multipart/form-data")
     assert refused(answer, 422, "file")["errors"]["file"] == [says]
-    nothing_happened(web)
+    assert_nothing_stored(web)
 
 
 def test_recording_in_another_field_is_refused_by_name(web: Flask) -> None:
     answer = web.test_client().post("/transcription", data={"audio": (io.BytesIO(b"a"), "a.wav")})
     assert "'file'" in refused(answer, 422, "audio")["errors"]["audio"][0]
     refused(post(web, audio=(io.BytesIO(b"a"), "a.wav")), 422, "audio")
-    nothing_happened(web)
+    assert_nothing_stored(web)
 
 
 def test_file_and_url_together_are_refused_in_query_and_form(web: Flask) -> None:
     for answer in (post(web, file_url="https://example.org/a.wav"), post(web, "?file_url=https://example.org/a.wav")):
         assert "not both" in refused(answer, 422, "file_url")["errors"]["file_url"][0]
-    nothing_happened(web)
+    assert_nothing_stored(web)
 
 
 def test_refused_parameters_leave_no_upload(web: Flask) -> None:
     refused(post(web, "?beam_size=0", recording=b"x" * 3 * MEBIBYTE), 422, "beam_size")
-    nothing_happened(web)
+    assert_nothing_stored(web)
 
 
-def test_full_queue_is_refused_before_the_body_is_read(limited: Limited) -> None:
-    web = limited(max_queued=1)
+def test_full_queue_is_refused_before_the_body_is_read(make_web: MakeWeb) -> None:
+    web = make_web(limits={"max_queued": 1})
     submitted(web)
     body = io.BytesIO(part("file", b"x" * MEBIBYTE, b"a.wav") + b"--x--" + LF)
     refused(posted(web, b"", input_stream=body, content_length=len(body.getvalue())), 429)
     assert body.tell() == 0
 
 
-def test_full_queue_refuses_uploads_until_a_task_is_claimed(limited: Limited) -> None:
-    web = limited(max_queued=2)
+def test_full_queue_refuses_uploads_until_a_task_is_claimed(make_web: MakeWeb) -> None:
+    web = make_web(limits={"max_queued": 2})
     accepted = [submitted(web), submitted(web)]
     answer = post(web)
     assert "queue is full" in refused(answer, 429)["message"]
@@ -224,8 +201,8 @@ def test_full_queue_refuses_uploads_until_a_task_is_claimed(limited: Limited) ->
 
 
 @pytest.mark.parametrize("announced", [True, False])
-def test_too_large_upload_is_refused_with_and_without_content_length(limited: Limited, announced: bool) -> None:
-    web = limited(max_upload_mb=1)
+def test_too_large_upload_is_refused_with_and_without_content_length(make_web: MakeWeb, announced: bool) -> None:
+    web = make_web(limits={"max_upload_mb": 1})
     body = part("file", b"x" * (2 * MEBIBYTE + 1), b"a.wav") + b"--x--" + LF
     if announced:
         answer = posted(web, body)
@@ -233,25 +210,25 @@ def test_too_large_upload_is_refused_with_and_without_content_length(limited: Li
         environ = {"wsgi.input_terminated": True, "HTTP_TRANSFER_ENCODING": "chunked"}
         answer = posted(web, b"", input_stream=io.BytesIO(body), environ_overrides=environ)
     refused(answer, 413)
-    nothing_happened(web)
+    assert_nothing_stored(web)
 
 
-def test_upload_of_the_largest_size_is_accepted(limited: Limited) -> None:
-    submitted(limited(max_upload_mb=1), recording=b"x" * MEBIBYTE)
+def test_upload_of_the_largest_size_is_accepted(make_web: MakeWeb) -> None:
+    submitted(make_web(limits={"max_upload_mb": 1}), recording=b"x" * MEBIBYTE)
 
 
-def test_upload_beyond_the_free_space_limit_is_507(limited: Limited) -> None:
-    web = limited(min_free_mb=10**9)
+def test_upload_beyond_the_free_space_limit_is_507(make_web: MakeWeb) -> None:
+    web = make_web(limits={"min_free_mb": 10**9})
     assert "no room" in refused(post(web), 507)["message"]
-    nothing_happened(web)
+    assert_nothing_stored(web)
 
 
 def test_free_space_check_includes_the_upload_size(
-    limited: Limited, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    make_web: MakeWeb, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     usage = shutil.disk_usage(tmp_path)
     monkeypatch.setattr(shutil, "disk_usage", lambda path: usage._replace(free=2 * MEBIBYTE))
-    web = limited(min_free_mb=1)
+    web = make_web(limits={"min_free_mb": 1})
     submitted(web, recording=b"x" * 1000)
     refused(post(web, recording=b"x" * (MEBIBYTE + 1)), 507)
 
@@ -268,7 +245,7 @@ def test_disk_that_fills_up_while_writing_is_507(web: Flask, monkeypatch: pytest
     named_file = tempfile.NamedTemporaryFile
     monkeypatch.setattr(uploads.tempfile, "NamedTemporaryFile", full)
     refused(post(web, recording=b"x" * size), 507)
-    nothing_happened(web)
+    assert_nothing_stored(web)
 
 
 @pytest.mark.parametrize("call", ["fsync", "mkdir", "rename", "open"])
@@ -292,7 +269,7 @@ def test_full_disk_at_any_later_step_is_507(
 
         monkeypatch.setattr(uploads, "store_upload", failing)
         refused(post(web), 507)
-    nothing_happened(web)
+    assert_nothing_stored(web)
 
 
 def test_failed_commit_is_503_and_keeps_the_upload(web: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -348,7 +325,7 @@ def test_label_is_the_file_name_sent_by_the_client(web: Flask) -> None:
 @pytest.mark.parametrize("name", [b"Gespr\xe4ch.wav", b"\xed\xa0\x80"])
 def test_file_name_that_is_not_utf8_is_refused_with_the_reason(web: Flask, name: bytes) -> None:
     assert "UTF-8" in refused(posted(web, part("file", RECORDING, name) + b"--x--" + LF), 400)["message"]
-    nothing_happened(web)
+    assert_nothing_stored(web)
 
 
 @pytest.mark.parametrize("name", [b"a\r\nX-Evil: 1", b"a\nb", b"a\rb"])
@@ -356,7 +333,7 @@ def test_line_break_in_a_file_name_adds_no_header(web: Flask, name: bytes) -> No
     answer = posted(web, part("file", RECORDING, name) + b"--x--" + LF)
     refused(answer, 422, "file")  # clients send it as %0D%0A, which is accepted
     assert "X-Evil" not in answer.headers
-    nothing_happened(web)
+    assert_nothing_stored(web)
 
 
 @pytest.mark.parametrize("place", ["query", "form"])
@@ -385,7 +362,7 @@ def test_thousands_of_parts_of_any_kind_are_refused(web: Flask, kind: str) -> No
     names = ["beam_size"] * 10_000 if kind == "same" else [f"n{number}" for number in range(10_000)]
     filename = b"a" if kind == "files" else None
     refused(posted(web, b"".join(part(name, b"1", filename) for name in names) + b"--x--" + LF), 413)
-    nothing_happened(web)
+    assert_nothing_stored(web)
 
 
 def test_large_form_fields_are_refused_without_filling_memory(web: Flask) -> None:
@@ -393,7 +370,7 @@ def test_large_form_fields_are_refused_without_filling_memory(web: Flask) -> Non
         b"".join(part("initial_prompt", b"x" * MEBIBYTE) for _ in range(50)) + part("file", RECORDING, b"a") + b"--x--"
     )
     refused(posted(web, body), 413)
-    nothing_happened(web)
+    assert_nothing_stored(web)
 
 
 @pytest.mark.parametrize("content_type", ["application/x-www-form-urlencoded", "application/json", "text/plain", ""])
@@ -416,7 +393,7 @@ def test_body_that_is_not_multipart_is_not_read_into_memory(web: Flask, content_
     assert stream.read_bytes < 4 * MEBIBYTE
     announced = posted(web, b"a=" + b"x" * 3 * MEBIBYTE, content_type)
     assert announced.status_code in (413, 422), announced.text
-    nothing_happened(web)
+    assert_nothing_stored(web)
 
 
 @pytest.mark.parametrize(
@@ -450,7 +427,7 @@ def test_malformed_body_is_a_client_error(web: Flask, content_type: str, body: b
     answer = posted(web, body, content_type)
     assert 400 <= answer.status_code < 500, answer.text
     refused(answer, answer.status_code, *answer.get_json().get("errors", {}))
-    nothing_happened(web)
+    assert_nothing_stored(web)
 
 
 @pytest.mark.parametrize("length", ["-1", "abc", "1e3", "9" * 30, "0", "5"])
@@ -458,7 +435,7 @@ def test_wrong_content_length_is_a_client_error(web: Flask, length: str) -> None
     body = part("file", RECORDING, b"a") + b"--x--" + LF
     answer = posted(web, b"", input_stream=io.BytesIO(body), environ_overrides={"CONTENT_LENGTH": length})
     assert answer.status_code in (400, 413, 422), answer.text
-    nothing_happened(web)
+    assert_nothing_stored(web)
 
 
 def test_client_that_disconnects_leaves_no_upload(web: Flask) -> None:
@@ -472,4 +449,4 @@ def test_client_that_disconnects_leaves_no_upload(web: Flask) -> None:
     web.testing = False  # nobody is left to answer; what counts is what stays behind
     stream = Gone(part("file", b"x" * 200_000, b"a"))
     posted(web, b"", input_stream=stream, environ_overrides={"CONTENT_LENGTH": "1000000"})
-    nothing_happened(web)
+    assert_nothing_stored(web)

@@ -8,19 +8,16 @@ import logging
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import replace
 from typing import Any
 
 import pytest
 from flask import Flask
 from werkzeug.test import TestResponse
 
-from app.core.db import connection, tasks
-from app.core.settings import Settings
-from app.factory import create_app
+from app.core.db import tasks
 from app.submission import urls
 from app.submission.parser import SubmissionBlueprint
+from tests.app.conftest import MakeWeb
 from tests.app.posting import kept, post, refused, rows
 from tests.service import promptly
 
@@ -41,18 +38,6 @@ def names(monkeypatch: pytest.MonkeyPatch) -> dict[str, str | int]:
 
     monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
     return known
-
-
-@pytest.fixture
-def web_with(mini_settings: Settings) -> Iterator[Callable[..., Flask]]:
-    def build(section: str, **values: Any) -> Flask:
-        changed = replace(getattr(mini_settings, section), **values)
-        app = create_app(replace(mini_settings, **{section: changed}))
-        app.testing = True
-        return app
-
-    yield build
-    connection.database.close()
 
 
 def submissions(web: Flask) -> list[str]:
@@ -125,8 +110,8 @@ def test_url_of_a_private_address_is_blocked(web: Flask, url: str, place: str) -
         assert said(answer).startswith("blocked_address: ")
 
 
-def test_allowed_private_address_is_accepted(web_with: Callable[..., Flask]) -> None:
-    web = web_with("fetch", allow=("10.0.0.0/24",))
+def test_allowed_private_address_is_accepted(make_web: MakeWeb) -> None:
+    web = make_web(fetch={"allow": ("10.0.0.0/24",)})
     assert post_url(web, "http://inside.example/a.wav").status_code == 201
     refused(post_url(web, "http://10.0.1.1/"), 422, "file_url")
 
@@ -151,8 +136,8 @@ def test_refused_url_is_not_repeated_in_the_error(web: Flask, url: str, says: st
     assert says in said(answer)
 
 
-def test_server_with_downloads_disabled_refuses_urls(web_with: Callable[..., Flask]) -> None:
-    assert "upload the file" in said(post_url(web_with("fetch", enabled=False)))
+def test_server_with_downloads_disabled_refuses_urls(make_web: MakeWeb) -> None:
+    assert "upload the file" in said(post_url(make_web(fetch={"enabled": False})))
 
 
 def test_unavailable_name_service_does_not_refuse_the_task(web: Flask, names: dict[str, str | int]) -> None:
@@ -185,11 +170,11 @@ def test_unexpected_lookup_error_does_not_admit_the_url(web: Flask, monkeypatch:
     assert rows() == []
 
 
-def test_full_queue_and_full_disk_refuse_a_url_too(web_with: Callable[..., Flask]) -> None:
-    web = web_with("limits", max_queued=1)
+def test_full_queue_and_full_disk_refuse_a_url_too(make_web: MakeWeb) -> None:
+    web = make_web(limits={"max_queued": 1})
     assert post_url(web).status_code == 201
     refused(post_url(web), 429)
-    refused(post_url(web_with("limits", min_free_mb=10**9)), 507)
+    refused(post_url(make_web(limits={"min_free_mb": 10**9})), 507)
     assert len(rows()) == 1
 
 

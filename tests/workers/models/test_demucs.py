@@ -1,4 +1,4 @@
-"""demucs models are found where the operator put them or where the hub's come to lie, and missed with advice."""
+"""demucs models are found in folders and in the hub cache; an error says what to do about a missing one."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import dataclasses
 import json
 import shutil
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -14,7 +13,8 @@ from app.core.catalog.catalog import SEPARATE, Model, find_on_disk, separation_m
 from app.core.errors import SpeechError
 from app.core.settings import Models, Settings
 from tests.service import MINI
-from tests.workers.conftest import SLOT
+from tests.workers.conftest import SLOT, forbid_network
+from tests.workers.separators import saved, untrained
 from workers.models.cache import WarmModels
 
 
@@ -28,27 +28,6 @@ def missing(settings: Settings, name: str) -> SpeechError:
         WarmModels(SLOT, settings).separator(name)
     assert caught.value.code == "model_not_available"
     return caught.value
-
-
-def untrained(sources: list[str]) -> Any:
-    from demucs.hdemucs import HDemucs
-
-    return HDemucs(sources, channels=4, depth=2, nfft=512, hybrid=False, segment=2)
-
-
-def saved(folder: Path, signature: str, sources: list[str], bag: str | None = None) -> Path:
-    """A demucs repo folder with an untrained model of these sources."""
-    import torch
-    import yaml
-
-    folder.mkdir(exist_ok=True)
-    model = untrained(sources)
-    args, kwargs = model._init_args_kwargs
-    package = {"klass": type(model), "args": args, "kwargs": kwargs, "state": model.state_dict()}
-    torch.save(package, folder / f"{signature}.th")
-    if bag:
-        (folder / f"{bag}.yaml").write_text(yaml.safe_dump({"models": [signature]}))
-    return folder
 
 
 def test_separation_model_is_loaded_once_until_it_is_freed(mini: Settings) -> None:
@@ -141,7 +120,6 @@ def test_pulled_separation_model_loads_without_the_hub(
     assert find_on_disk(wanted, settings) is None
     save_file(model.state_dict(), snapshot / "955717e8.safetensors", metadata=about)
     assert find_on_disk(wanted, settings) == snapshot
-    monkeypatch.setattr("requests.Session.request", lambda *_, **__: pytest.fail("the network was asked"))
-    monkeypatch.setattr("socket.socket.connect", lambda *_: pytest.fail("the network was asked"))
+    forbid_network(monkeypatch)
     separator = WarmModels(SLOT, settings).separator("htdemucs")
     assert separator.model.sources == ["drums", "bass", "other", "vocals"]

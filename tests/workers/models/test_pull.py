@@ -20,7 +20,7 @@ from app.core.errors import SpeechError
 from app.core.settings import Align, Diarization, Models, Settings, Whisper
 from tests.hub import Hub
 from tests.service import MINI, ROOT, until
-from tests.workers.conftest import SLOT
+from tests.workers.conftest import SLOT, forbid_network
 from workers.models import check
 from workers.models import hub as model_hub
 from workers.models.cache import WarmModels
@@ -103,8 +103,7 @@ def test_a_pulled_diarization_pipeline_loads_without_the_hub(
     asked = {name for name, _ in hub.ranges}
     assert "config.yaml" in asked and "embedding/pytorch_model.bin" in asked and "README.md" not in asked
     settings = dataclasses.replace(settings_of(mini, tmp_path), diarization=Diarization(model=COMMUNITY))
-    monkeypatch.setattr("requests.Session.request", lambda *_, **__: pytest.fail("the network was asked"))
-    monkeypatch.setattr("socket.socket.connect", lambda *_: pytest.fail("the network was asked"))
+    forbid_network(monkeypatch)
     assert WarmModels(SLOT, settings).diarizer().model.instantiated
 
 
@@ -140,8 +139,7 @@ def test_pipeline_needs_every_repository_it_uses(
         hidden = folder.rename(tmp_path / "hidden")
         assert find_on_disk(wanted, settings) is None
         hidden.rename(folder)
-    monkeypatch.setattr("requests.Session.request", lambda *_, **__: pytest.fail("the network was asked"))
-    monkeypatch.setattr("socket.socket.connect", lambda *_: pytest.fail("the network was asked"))
+    forbid_network(monkeypatch)
     assert WarmModels(SLOT, settings).diarizer().model.instantiated
 
 

@@ -27,7 +27,7 @@ from app.schemas.transcription import TranscriptionParameters
 from tests import recordings
 from tests.service import MINI, SAMPLES
 from tests.workers.conftest import SLOT
-from tests.workers.models.test_demucs import saved
+from tests.workers.separators import saved
 from workers.device.main import execute
 from workers.device.protocol import Job, Outcome
 from workers.device.run import Run

@@ -1,4 +1,4 @@
-"""Files go when their time is over; those of live tasks never."""
+"""Files are removed after their ttl; those of unfinished tasks never."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from app.core.db.states import COMPLETED
 from app.core.db.tasks import Claim, Task
 from app.core.settings import Cache, Tasks
 from tests.app.rows import stored_result
-from tests.service import Service, until
+from tests.service import running, until, write_config
 from workers.supervisor import purge
 from workers.supervisor.clock_jumps import ClockWatch
 
@@ -101,7 +101,7 @@ def test_a_long_ttl_keeps_uploads_longer(cache: Cache) -> None:
 def test_folder_left_by_an_interrupted_purge_is_removed(cache: Cache, kept: Kept) -> None:
     identifier = kept()
     finish(identifier, seconds_ago=601)
-    retention.mark_purged(identifier)  # and then the power went
+    retention.mark_purged(identifier)  # before the folder was removed, the power failed
     (cache.path / "incoming" / "x.trash").mkdir()
     assert purge.purge_abandoned(cache) == 0
     assert purge.purge_abandoned(cache, now=lambda: time.time() + 3700) == 2
@@ -130,7 +130,7 @@ def test_rows_are_kept_unless_a_ttl_is_set(cache: Cache, kept: Kept) -> None:
 
 @pytest.mark.parametrize("jump", [0.0, DAY])
 def test_clock_jump_right_after_the_check_purges_nothing(cache: Cache, kept: Kept, jump: float) -> None:
-    """The watch reads the clocks before they jump, the purge asks for old tasks and files after it."""
+    """The watch reads the clocks before they jump; the purge looks for old tasks and files afterwards."""
     identifier, orphan = kept(), cache.path / str(uuid.uuid4())
     finish(identifier, seconds_ago=DAY)
     orphan.mkdir()
@@ -144,18 +144,9 @@ def test_clock_jump_right_after_the_check_purges_nothing(cache: Cache, kept: Kep
 
 
 def test_supervisor_runs_the_purge_schedule(tmp_path: Path) -> None:
-    config = tmp_path / "config.yaml"
-    mini = Path(__file__).resolve().parents[3] / "models" / "mini"
-    config.write_text(
-        f"models: {{path: {mini}}}\nwhisper: {{model_size: mini, models: {{mini: whisper}}, compute_type: int8}}\n"
-        f"align: {{models: {{en: align}}}}\ncache: {{ttl: 1, frequency: 1}}\n"
-    )
-    service = Service(tmp_path, config=config)
-    try:
-        service.start()
+    config = write_config(tmp_path, cache={"ttl": 1, "frequency": 1})
+    with running(tmp_path, config=config) as service:
         identifier = service.submit()
         assert service.finished(identifier)["status"] == "COMPLETED"
         until(lambda: not (service.cache / identifier).exists(), "files purged")
         assert service.task(identifier)["result"]
-    finally:
-        service.stop()

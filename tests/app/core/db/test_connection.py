@@ -1,10 +1,8 @@
-"""Opening a database: its schema, migrations, several processes at once, settings that lose nothing."""
+"""Opening a database: schema, migrations, several processes at once, durable settings."""
 
 from __future__ import annotations
 
-import multiprocessing
 import shutil
-import stat
 import time
 import uuid
 from collections.abc import Iterator
@@ -20,6 +18,7 @@ from app.core.db.renderings import Rendering
 from app.core.db.results import Result
 from app.core.db.tasks import Task
 from app.core.errors import SettingsError
+from tests.app.processes import in_processes
 from tests.postgres import Postgres
 
 FIRST = "0001_schema"
@@ -39,7 +38,7 @@ def closed() -> Iterator[None]:
 
 @pytest.fixture
 def first_only(tmp_path: Path) -> Path:
-    """A folder that holds the first migration alone."""
+    """A folder with only the first migration."""
     folder = tmp_path / "first"
     folder.mkdir()
     shutil.copy(connection.MIGRATIONS / f"{FIRST}.py", folder)
@@ -49,15 +48,6 @@ def first_only(tmp_path: Path) -> Path:
 def columns() -> dict[str, set[str]]:
     tables = [table for table in connection.database.get_tables() if table != "schema_migration"]
     return {table: {column.name for column in connection.database.get_columns(table)} for table in tables}
-
-
-def in_processes(target: Any, count: int, *arguments: Any) -> list[Any]:
-    """What ``target(barrier, *arguments)`` returned in each of ``count`` fresh processes that began together."""
-    context = multiprocessing.get_context("spawn")
-    with context.Manager() as manager:
-        barrier = manager.Barrier(count)
-        with context.Pool(count) as pool:
-            return pool.starmap(target, [(barrier, *arguments)] * count, chunksize=1)
 
 
 def open_and_submit(barrier: Any, url: str) -> str:
@@ -114,7 +104,7 @@ def test_failed_migration_changes_nothing(database_url: str, first_only: Path, m
     connection.connect(database_url)
     connection.database.close()
     (first_only / "0002_note.py").write_text(COLUMN + "    raise RuntimeError('half way')\n")
-    for _ in range(2):  # the lock is free again, too
+    for _ in range(2):  # the second time shows that the lock was released
         with pytest.raises(Exception, match=r"half way|0002"):
             connection.connect(database_url)
         assert "note" not in columns()["task"]
@@ -131,7 +121,7 @@ def test_processes_that_open_a_new_database_at_once_all_succeed(database_url: st
 
 def test_sqlite_is_configured_for_durability(tmp_path: Path) -> None:
     connection.connect(f"sqlite:///{tmp_path / 'records.db'}")
-    for _ in range(2):  # every connection, not the first alone
+    for _ in range(2):  # for every connection, not only the first
         pragmas = {
             name: connection.database.pragma(name)
             for name in ("journal_mode", "synchronous", "foreign_keys", "busy_timeout")
@@ -200,7 +190,8 @@ def test_in_memory_database_opens() -> None:
 
 def test_file_that_is_not_a_database_is_refused_and_unchanged(tmp_path: Path) -> None:
     path = tmp_path / "records.db"
-    path.write_bytes(b"this is no database, and it is longer than its header would be" * 20)
+    content = b"This is not a database, and it is longer than the header of one." * 20
+    path.write_bytes(content)
     with pytest.raises(peewee.DatabaseError, match="not a database"):
         connection.connect(f"sqlite:///{path}")
-    assert stat.S_ISREG(path.stat().st_mode) and path.read_bytes().startswith(b"this is no database")
+    assert path.read_bytes() == content

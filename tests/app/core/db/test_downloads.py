@@ -1,8 +1,6 @@
-"""A task whose recording is still to be downloaded: one downloader holds it, no device claims it, its URL is forgotten."""
+"""Tasks whose recording is not downloaded yet: held by one downloader, claimed by no device; their URL is deleted."""
 
 from __future__ import annotations
-
-import uuid
 
 import pytest
 
@@ -10,6 +8,7 @@ from app.core.db import connection, downloads, retention, tasks
 from app.core.db.downloads import DownloadClaim
 from app.core.db.states import CANCELLED, FAILED, QUEUED
 from app.core.db.tasks import Claim, Task
+from tests.app.rows import queued, row
 
 pytestmark = pytest.mark.usefixtures("open_database")
 
@@ -17,21 +16,13 @@ URL = "https://media.example/a.wav?sig=secret"
 
 
 def submitted(url: str | None = URL) -> str:
-    identifier = str(uuid.uuid4())
-    tasks.submit(identifier, "transcription", {}, "a.wav", [], source_url=url)
-    return identifier
+    return queued(source_url=url)
 
 
 def held(holder: str = "me") -> DownloadClaim:
     claimed = downloads.claim(holder)
     assert claimed is not None and claimed[1] == URL
     return claimed[0]
-
-
-def row(identifier: str) -> Task:
-    found = tasks.get(identifier)
-    assert found is not None
-    return found
 
 
 def test_device_claims_only_downloaded_recordings() -> None:
@@ -128,7 +119,7 @@ def test_running_tasks_are_not_downloads() -> None:
 def test_downloads_are_found_by_an_index(database_url: str) -> None:
     query, parameters = Task.select(Task.id, Task.status).where(Task.source_url.is_null(False)).sql()
     if not database_url.startswith("sqlite"):
-        connection.database.execute_sql("SET enable_seqscan = off")  # the table is empty, which alone would decide it
+        connection.database.execute_sql("SET enable_seqscan = off")  # PostgreSQL would scan an empty table
     explain = "EXPLAIN QUERY PLAN" if database_url.startswith("sqlite") else "EXPLAIN"
     plan = str(connection.database.execute_sql(f"{explain} {query}", parameters).fetchall())
     assert "task_source_url" in plan

@@ -11,7 +11,7 @@ import pytest
 
 from app.core.db import connection, renderings, retention, tasks
 from app.core.db.renderings import Rendering
-from tests.app.core.db.test_connection import in_processes
+from tests.app.processes import in_processes
 from tests.app.rows import completed, queued
 
 pytestmark = pytest.mark.usefixtures("open_database")
