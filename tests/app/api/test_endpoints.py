@@ -19,11 +19,10 @@ from app.core.db.states import TASK_TYPES
 from app.current import get_settings
 from app.factory import create_app
 from tests.app.conftest import MakeWeb
-from tests.app.posting import ENDPOINTS, RECORDING, assert_nothing_stored, kept, post, refused, rows
+from tests.app.posting import CRLF, ENDPOINTS, RECORDING, assert_nothing_stored, kept, post, refused, rows
 from tests.service import ROOT
 
 MEBIBYTE = 2**20
-LF = b"\r\n"
 NAMES = ("../../etc/x", "-i.wav", "subfile,,start,0,end,,:x", "x" * 4096, "\u202egpj.wav", "a%0D%0AX-Evil: 1")
 
 
@@ -192,7 +191,7 @@ def test_broken_body_is_a_client_error(web: Flask, path: str, content_type: str,
 def test_thousands_of_parts_are_refused(web: Flask, path: str) -> None:
     lines = [b"--x", b'Content-Disposition: form-data; name="threshold"', b"", b"1"] * 10_000
     answer = web.test_client().post(
-        path, data=LF.join([*lines, b"--x--", b""]), content_type="multipart/form-data; boundary=x"
+        path, data=CRLF.join([*lines, b"--x--", b""]), content_type="multipart/form-data; boundary=x"
     )
     refused(answer, 413)
     assert_nothing_stored(web)

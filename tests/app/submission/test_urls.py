@@ -1,9 +1,8 @@
-"""A recording named by URL: refused at once when it must be, else a committed row whose secrets nobody sees."""
+"""Recordings by URL: a bad URL is refused at once, a good one stored; its query is never shown."""
 
 from __future__ import annotations
 
 import io
-import json
 import logging
 import socket
 import threading
@@ -26,7 +25,7 @@ URL = "https://media.example/rooms/Gespr%C3%A4ch.wav?sig=secret#t=1"
 
 @pytest.fixture(autouse=True)
 def names(monkeypatch: pytest.MonkeyPatch) -> dict[str, str | int]:
-    """The name service: addresses, or the number of an error."""
+    """Fake the name service: each name has an address or an error number."""
     known: dict[str, str | int] = {"media.example": "93.184.216.34", "inside.example": "10.0.0.7"}
     real = socket.getaddrinfo
 
@@ -52,7 +51,7 @@ def post_url(web: Flask, url: str = URL, query: str = "", path: str = "/transcri
 
 
 def said(answer: TestResponse) -> str:
-    """Why the URL was refused, with nothing of it left in the database or the cache."""
+    """The error message of a refused URL, of which nothing is stored or returned."""
     sentence: str = refused(answer, 422, "file_url")["errors"]["file_url"][0]
     assert rows() == []
     assert "secret" not in answer.text
@@ -151,7 +150,7 @@ def test_hanging_name_service_blocks_no_web_thread(web: Flask, monkeypatch: pyte
     monkeypatch.setattr(urls, "LOOKUP_SECONDS", 0.1)
     try:
         began = time.monotonic()
-        for _ in range(12):  # more than may look up at once
+        for _ in range(12):  # more than the limit of concurrent lookups
             assert post_url(web).status_code == 201
         assert time.monotonic() - began < promptly(30)
         assert sum(thread.name == "look up" for thread in threading.enumerate()) <= 8
@@ -207,4 +206,4 @@ def test_query_of_a_url_is_not_returned_or_logged(
         *capfd.readouterr(),
     ]
     assert "secret" not in "".join(everything)
-    assert "file_url" not in json.loads(row.warnings)
+    assert "file_url" not in row.warnings
