@@ -1,4 +1,4 @@
-"""Submit recordings through a test client, and see what a request left on the disk and in the database."""
+"""Submit recordings with a test client, and read what was stored on disk and in the database."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from app.current import get_settings
 
 ENDPOINTS = ("/transcription", "/vad", "/bgm-separation")  # that take recordings
 RECORDING = b"RIFF" + bytes(range(256)) * 40
+CRLF = b"\r\n"
 
 
 def post(
@@ -24,15 +25,29 @@ def post(
     path: str = "/transcription",
     **form: Any,
 ) -> TestResponse:
-    """POST to ``path`` with ``recording`` as field ``file`` and ``form`` beside it; a file of ``form`` comes first."""
+    """POST ``recording`` as field ``file``, and the fields of ``form``, to ``path``."""
     fields = {"file": (io.BytesIO(recording), name)} | form
     return web.test_client().post(
         f"{path}{query}", data=fields, content_type="multipart/form-data", follow_redirects=False
     )
 
 
+def post_body(
+    web: Flask, body: bytes, content_type: str = "multipart/form-data; boundary=x", **more: Any
+) -> TestResponse:
+    """POST ``body`` to /transcription unchanged."""
+    return web.test_client().post("/transcription", data=body, content_type=content_type, **more)
+
+
+def part(name: str, content: bytes = b"abc", filename: bytes | None = None) -> bytes:
+    """One part of a multipart form with the boundary x."""
+    quoted = b"" if filename is None else b'; filename="' + filename + b'"'
+    lines = [b"--x", b'Content-Disposition: form-data; name="' + name.encode() + b'"' + quoted, b"", content, b""]
+    return CRLF.join(lines)
+
+
 def submitted(web: Flask, query: str = "", **form: Any) -> str:
-    """The identifier of a task that was accepted."""
+    """Submit a task and return its identifier."""
     answer = post(web, query, **form)
     assert answer.status_code == 201, answer.text
     identifier: str = answer.get_json()["identifier"]
@@ -40,7 +55,7 @@ def submitted(web: Flask, query: str = "", **form: Any) -> str:
 
 
 def refused(answer: TestResponse, status: int, *fields: str) -> dict[str, Any]:
-    """Assert the one shape of errors and that exactly ``fields`` are named; the body."""
+    """Check the error shape and that exactly ``fields`` are named; return the body."""
     assert answer.status_code == status, answer.text
     body: dict[str, Any] = answer.get_json()
     assert {"code", "status", "message"} <= set(body) <= {"code", "status", "message", "errors"}
@@ -50,9 +65,14 @@ def refused(answer: TestResponse, status: int, *fields: str) -> dict[str, Any]:
 
 
 def kept(web: Flask) -> list[str]:
-    """Paths below cache/, relative to it: uploads under way and folders of tasks."""
+    """Paths below cache/, relative to it: unfinished uploads and folders of tasks."""
     cache = get_settings(web).cache.path
     return sorted(str(path.relative_to(cache)) for path in cache.rglob("*") if path != cache / "incoming")
+
+
+def assert_nothing_stored(web: Flask) -> None:
+    assert kept(web) == []
+    assert rows() == []
 
 
 def rows() -> list[Task]:

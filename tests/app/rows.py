@@ -1,4 +1,4 @@
-"""Bring tasks into the state that a test needs."""
+"""Tasks in the state that a test needs."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ PARAMS = TranscriptionParams(
 )
 
 
-def queued() -> str:
-    """Submit a task; its identifier."""
+def queued(source_url: str | None = None) -> str:
+    """Submit a task and return its identifier."""
     identifier = str(uuid.uuid4())
-    tasks.submit(identifier, "transcription", PARAMS.to_json(), "a.wav", ["w"])
+    tasks.submit(identifier, "transcription", PARAMS.to_json(), "a.wav", ["w"], source_url=source_url)
     return identifier
 
 
 def row(identifier: str) -> Task:
-    """Read the row of a task that must exist."""
+    """The row of an existing task."""
     found = tasks.get(identifier)
     assert found is not None
     return found
 
 
 def stored_result(identifier: str) -> str | None:
-    """The task's result as JSON text; None without one."""
+    """The task's result as JSON text, or None."""
     found = results.get(identifier)
     return found and found.result
 
@@ -41,7 +41,7 @@ def claimed(holder: str = "me") -> Claim:
 
 
 def completed(result: str = "[]") -> str:
-    """Complete the oldest waiting task; its identifier."""
+    """Complete the oldest waiting task and return its identifier."""
     claim = claimed()
     assert tasks.complete(claim, "json", result, [], 0.5)
     return claim.uuid

@@ -3,34 +3,15 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Callable, Iterator
-from dataclasses import replace
-from typing import Any
 
 import pytest
 from flask import Flask
 from werkzeug.test import TestResponse
 
-from app.core.db import connection
-from app.core.settings import Settings
-from app.factory import create_app
+from tests.app.conftest import MakeWeb
 from tests.app.posting import refused, rows
 
-MakeApp = Callable[..., Flask]
 PAGE = "https://page.example"
-
-
-@pytest.fixture
-def served(mini_settings: Settings) -> Iterator[MakeApp]:
-    """Makes an app with the given settings of ``server``."""
-
-    def build(**server: Any) -> Flask:
-        app = create_app(replace(mini_settings, server=replace(mini_settings.server, **server)))
-        app.testing = True
-        return app
-
-    yield build
-    connection.database.close()
 
 
 def get(web: Flask, host: str, path: str = "/health/live") -> TestResponse:
@@ -46,31 +27,31 @@ def test_localhost_and_every_address_are_served(web: Flask, host: str) -> None:
 
 
 @pytest.mark.parametrize("bound", ["127.0.0.1", "0.0.0.0", "::"])
-def test_this_machines_name_is_served(served: MakeApp, bound: str) -> None:
-    web = served(host=bound)
+def test_this_machines_name_is_served(make_web: MakeWeb, bound: str) -> None:
+    web = make_web(server={"host": bound})
     assert get(web, f"{socket.gethostname()}:8000").status_code == 200
     assert get(web, f"{socket.gethostname()}.local").status_code == 200
 
 
 @pytest.mark.parametrize("path", ["/health/live", "/docs", "/task", "/nothing", "/"])
 @pytest.mark.parametrize("host", ["evil.example", "localhost.evil.example", "127.0.0.1.evil.example:80", "::1]", "a/b"])
-def test_any_other_name_is_400_that_names_the_setting(web: Flask, host: str, path: str) -> None:
+def test_unknown_host_is_400_and_names_the_setting(web: Flask, host: str, path: str) -> None:
     assert "server.allowed_hosts" in refused(get(web, host, path), 400)["message"]
 
 
-def test_host_that_is_shown_in_the_error_is_cut_and_escaped(web: Flask) -> None:
+def test_long_host_is_shortened_in_the_error(web: Flask) -> None:
     assert len(refused(get(web, "e" * 5000), 400)["message"]) < 400
 
 
-def test_listed_names_are_served(served: MakeApp) -> None:
-    web = served(allowed_hosts=("speech.example.org", ".lab"))
+def test_listed_names_are_served(make_web: MakeWeb) -> None:
+    web = make_web(server={"allowed_hosts": ("speech.example.org", ".lab")})
     assert get(web, "Speech.example.org:443").status_code == get(web, "gpu.lab").status_code == 200
     assert get(web, "localhost").status_code == 200
     refused(get(web, "x.speech.example.org"), 400)
 
 
-def test_star_serves_every_name(served: MakeApp) -> None:
-    assert get(served(allowed_hosts=("*",)), "evil.example").status_code == 200
+def test_star_serves_every_name(make_web: MakeWeb) -> None:
+    assert get(make_web(server={"allowed_hosts": ("*",)}), "evil.example").status_code == 200
 
 
 def test_request_without_host_is_served(web: Flask) -> None:
@@ -96,7 +77,7 @@ def post(web: Flask, method: str = "POST", host: str = "localhost:8000", **heade
     ],
     ids=str,
 )
-def test_change_asked_for_by_a_page_of_another_site_is_403(web: Flask, headers: dict[str, str]) -> None:
+def test_change_from_a_page_of_another_site_is_403(web: Flask, headers: dict[str, str]) -> None:
     for method in ("POST", "DELETE", "PUT", "PATCH"):
         assert "server.cors_origins" in refused(post(web, method, **headers), 403)["message"]
     assert rows() == []
@@ -113,30 +94,30 @@ def test_change_asked_for_by_a_page_of_another_site_is_403(web: Flask, headers: 
     ],
     ids=str,
 )
-def test_change_asked_for_by_curl_or_by_a_page_of_this_server_is_served(web: Flask, headers: dict[str, str]) -> None:
+def test_change_from_curl_or_a_page_of_this_server_is_served(web: Flask, headers: dict[str, str]) -> None:
     refused(post(web, **headers), 404)
 
 
-def test_behind_a_trusted_proxy_the_public_name_counts(served: MakeApp) -> None:
-    web = served(trusted_proxies=1, allowed_hosts=("speech.example.org",))
+def test_forwarded_host_counts_behind_a_trusted_proxy(make_web: MakeWeb) -> None:
+    web = make_web(server={"trusted_proxies": 1, "allowed_hosts": ("speech.example.org",)})
     public = {"X_Forwarded_Host": "speech.example.org", "Origin": "https://speech.example.org"}
     refused(post(web, host="10.0.0.5:8000", **public), 404)
     refused(post(web, host="10.0.0.5:8000", **(public | {"Origin": PAGE})), 403)
 
 
-def test_without_a_trusted_proxy_its_headers_count_nothing(web: Flask) -> None:
+def test_forwarded_host_is_ignored_without_a_trusted_proxy(web: Flask) -> None:
     answer = post(web, X_Forwarded_Host="page.example", Origin=PAGE)
     refused(answer, 403)
 
 
-def test_reading_by_a_page_of_another_site_carries_no_permission(web: Flask) -> None:
+def test_page_of_another_site_gets_no_read_permission(web: Flask) -> None:
     answer = web.test_client().get("/health/live", headers={"Origin": PAGE})
     assert answer.status_code == 200
     assert not [name for name, _ in answer.headers if name.startswith("Access-Control")]
 
 
-def test_listed_page_may_read_and_change(served: MakeApp) -> None:
-    web = served(cors_origins=(PAGE,))
+def test_listed_page_may_read_and_change(make_web: MakeWeb) -> None:
+    web = make_web(server={"cors_origins": (PAGE,)})
     for answer in (
         web.test_client().get("/health/live", headers={"Origin": PAGE}),
         post(web, Origin=PAGE, Sec_Fetch_Site="cross-site"),
@@ -148,8 +129,8 @@ def test_listed_page_may_read_and_change(served: MakeApp) -> None:
     refused(post(web, Origin="https://other.example"), 403)
 
 
-def test_preflight_of_a_listed_page_is_answered(served: MakeApp) -> None:
-    web = served(cors_origins=(PAGE,))
+def test_preflight_of_a_listed_page_is_answered(make_web: MakeWeb) -> None:
+    web = make_web(server={"cors_origins": (PAGE,)})
     asked = {"Access_Control_Request_Method": "DELETE", "Access_Control_Request_Headers": "idempotency-key"}
     answer = post(web, "OPTIONS", Origin=PAGE, **asked)
     assert answer.status_code == 204 and answer.data == b""

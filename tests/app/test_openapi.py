@@ -60,7 +60,7 @@ def test_every_operation_has_a_summary_and_belongs_to_a_described_tag(document: 
         assert set(operation["tags"]) <= tags, name
 
 
-def test_every_error_is_documented_with_an_example_of_the_real_shape(document: dict[str, Any]) -> None:
+def test_every_error_is_documented_with_an_example(document: dict[str, Any]) -> None:
     for name, operation in operations(document):
         for code, answer in operation["responses"].items():
             if not code.isdigit() or code == "204":
@@ -107,7 +107,7 @@ def test_every_parameter_is_documented_with_its_default(document: dict[str, Any]
             assert schema["default"] == (list(default) if isinstance(default, tuple) else default), name
 
 
-def test_recording_is_documented_as_a_file_or_a_url_one_of_which_is_required(document: dict[str, Any]) -> None:
+def test_file_or_url_is_documented_as_required(document: dict[str, Any]) -> None:
     body = document["paths"]["/transcription"]["post"]["requestBody"]
     schema = body["content"]["multipart/form-data"]["schema"]
     assert body["required"] and schema["oneOf"] == [{"required": ["file"]}, {"required": ["file_url"]}]
@@ -126,7 +126,7 @@ def test_document_is_plain_json(web: Flask, path: str) -> None:
     "path", ["/nope", "/transcription/x", "/task//", "/health", "/health/", "/favicon.ico", "/%00", "/ä"]
 )
 @pytest.mark.parametrize("method", METHODS)
-def test_unknown_path_has_the_shape_of_errors(web: Flask, path: str, method: str) -> None:
+def test_unknown_path_is_404_in_the_error_shape(web: Flask, path: str, method: str) -> None:
     refused(web.test_client().open(path, method=method), 404)
 
 
@@ -142,7 +142,7 @@ def test_unknown_path_has_the_shape_of_errors(web: Flask, path: str, method: str
         ("/openapi.json", "GET"),
     ],
 )
-def test_unknown_method_has_the_shape_of_errors_and_says_which_are_allowed(web: Flask, path: str, allowed: str) -> None:
+def test_unknown_method_is_405_and_names_the_allowed_ones(web: Flask, path: str, allowed: str) -> None:
     for method in {*METHODS, "PROPFIND"} - {allowed}:
         answer = web.test_client().open(path, method=method)
         refused(answer, 405)

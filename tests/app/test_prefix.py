@@ -2,29 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import replace
-
 import pytest
 from flask import Flask
 
-from app.core.db import connection
-from app.core.settings import Settings
-from app.factory import create_app
+from tests.app.conftest import MakeWeb
 from tests.app.posting import post, submitted
 
 PREFIX = {"X-Forwarded-Prefix": "/speech"}
 
 
 @pytest.fixture
-def proxied(mini_settings: Settings) -> Iterator[Flask]:
-    app = create_app(replace(mini_settings, server=replace(mini_settings.server, trusted_proxies=1)))
-    app.testing = True
-    yield app
-    connection.database.close()
+def proxied(make_web: MakeWeb) -> Flask:
+    return make_web(server={"trusted_proxies": 1})
 
 
-def test_next_page_of_the_list(proxied: Flask) -> None:
+def test_next_page_of_the_list_has_the_prefix(proxied: Flask) -> None:
     submitted(proxied)
     submitted(proxied)
     client = proxied.test_client()
@@ -33,10 +25,10 @@ def test_next_page_of_the_list(proxied: Flask) -> None:
     assert client.get(following.removeprefix("/speech")).get_json()["next"] is None
 
 
-def test_redirect_to_the_pages(proxied: Flask) -> None:
+def test_redirect_to_the_documentation_has_the_prefix(proxied: Flask) -> None:
     assert proxied.test_client().get("/", headers=PREFIX).headers["Location"] == "/speech/docs"
 
 
-def test_prefix_counts_nothing_without_a_trusted_proxy(web: Flask) -> None:
+def test_prefix_is_ignored_without_a_trusted_proxy(web: Flask) -> None:
     assert web.test_client().get("/", headers=PREFIX).headers["Location"] == "/docs"
     assert post(web).headers["Location"].startswith("/task/")

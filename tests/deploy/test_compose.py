@@ -53,7 +53,7 @@ def test_the_service_reads_every_variable_it_is_passed(services: dict[str, Any])
     assert "HF_TOKEN" not in services["web"]["environment"], "the web process downloads no models"
 
 
-def test_a_stop_waits_longer_than_the_service_takes_to_end(services: dict[str, Any]) -> None:
+def test_compose_stops_wait_longer_than_the_service_needs(services: dict[str, Any]) -> None:
     assert int(services["web"]["stop_grace_period"].removesuffix("s")) > Server().graceful_timeout
     assert int(services["worker"]["stop_grace_period"].removesuffix("s")) > Workers().drain_timeout
 

@@ -96,7 +96,7 @@ def remove(python: Path, package: str) -> None:
     subprocess.run([str(python), "-m", "pip", "uninstall", "-qq", "-y", package], check=True)
 
 
-def test_uv_is_handed_the_environment_and_the_settings_of_pip(python: Path, tmp_path: Path) -> None:
+def test_uv_gets_the_environment_and_pip_settings(python: Path, tmp_path: Path) -> None:
     path = stand_in(tmp_path / "bin", 'echo "$*"; env | grep -E "^(UV_|SSL_)" | sort')
     pip_conf = tmp_path / "pip.conf"
     pip_conf.write_text(
@@ -122,14 +122,14 @@ def test_uv_is_handed_the_environment_and_the_settings_of_pip(python: Path, tmp_
     ]
 
 
-def test_settings_of_uv_go_before_those_of_pip(script: ModuleType) -> None:
+def test_uv_settings_override_pip_settings(script: ModuleType) -> None:
     own = {"UV_INDEX_URL": "https://uv.lab", "SSL_CERT_FILE": "/uv.pem", "UV_INDEX_STRATEGY": "first-index"}
     assert script.uv_environment(own, {"index-url": "https://pip.lab", "cert": "/pip.pem"}) == own
     added = script.uv_environment(own, {"timeout": "7"})
     assert added == own | {"UV_HTTP_TIMEOUT": "7"}
 
 
-def test_where_uv_fails_pip_installs(python: Path, tmp_path: Path, wheels: Path) -> None:
+def test_pip_installs_when_uv_fails(python: Path, tmp_path: Path, wheels: Path) -> None:
     done = run(
         python,
         str(tmp_path / "lock"),
@@ -142,7 +142,7 @@ def test_where_uv_fails_pip_installs(python: Path, tmp_path: Path, wheels: Path)
     remove(python, "greeting")
 
 
-def test_where_no_uv_is_to_be_had_pip_installs(python: Path, tmp_path: Path, wheels: Path) -> None:
+def test_pip_installs_without_uv(python: Path, tmp_path: Path, wheels: Path) -> None:
     """The index of this machine has one package, and that is not uv."""
     done = run(python, str(tmp_path / "lock"), PIP_NO_INDEX="1", PIP_FIND_LINKS=str(wheels))
     assert done.returncode == 0, done.stderr
@@ -172,7 +172,7 @@ def test_torch_without_cuda_comes_from_its_own_index_and_the_rest_with_checksums
     assert [line.strip() for line in rest if "--hash" in line] == [f"--hash=sha256:{one}" for one in ("aa", "bb", "ee")]
 
 
-def test_the_lock_holds_what_comes_from_the_index_of_torch(script: ModuleType) -> None:
+def test_lock_pins_the_packages_of_the_torch_index(script: ModuleType) -> None:
     lock = (ROOT / "requirements.lock").read_text()
     torch, rest = script.without_cuda(lock)
     assert [one.partition("==")[0] for one in torch] == list(script.TORCH)

@@ -91,7 +91,7 @@ def connects(port: int) -> bool:
         return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
-def test_a_recording_goes_through(proxy: str) -> None:
+def test_proxy_passes_an_upload(proxy: str) -> None:
     answer = requests.post(f"{proxy}/transcription", files={"file": ("a.flac", SAMPLE.read_bytes())}, timeout=60)
     assert answer.status_code == 201, answer.text
     assert requests.get(f"{proxy}{answer.headers['Location']}", timeout=30).json()["status"] == "QUEUED"
@@ -135,7 +135,7 @@ def test_errors_of_the_service_pass_unchanged(proxy: str, service: Service) -> N
     )
 
 
-def test_under_a_prefix_the_pages_find_all_they_need(prefixed: str) -> None:
+def test_pages_work_under_a_prefix(prefixed: str) -> None:
     for page in ("docs", "docs/", "redoc", ""):
         answer = requests.get(urljoin(prefixed, page), timeout=30)
         assert answer.status_code == 200 and answer.url.startswith(prefixed)
@@ -148,7 +148,7 @@ def test_under_a_prefix_the_pages_find_all_they_need(prefixed: str) -> None:
     assert [urljoin(prefixed, server["url"]) for server in document["servers"]] == [prefixed.rstrip("/")]
 
 
-def test_under_a_prefix_a_task_is_where_its_location_says(prefixed: str) -> None:
+def test_location_of_a_task_works_under_a_prefix(prefixed: str) -> None:
     url = urljoin(prefixed, "transcription")
     origin = {"Origin": prefixed.removesuffix("/speech/")}
     answer = requests.post(url, files={"file": ("a.flac", SAMPLE.read_bytes())}, headers=origin, timeout=60)
@@ -159,7 +159,7 @@ def test_under_a_prefix_a_task_is_where_its_location_says(prefixed: str) -> None
     assert answer.status_code == 429 and "queue is full" in answer.json()["message"]
 
 
-def test_headers_of_the_client_are_not_believed(prefixed: str) -> None:
+def test_forwarded_headers_of_the_client_are_ignored(prefixed: str) -> None:
     forged = {"X-Forwarded-Prefix": "/evil", "X-Forwarded-Host": "evil.example"}
     answer = requests.get(prefixed, headers=forged, allow_redirects=False, timeout=30)
     assert (answer.status_code, answer.headers["Location"]) == (302, "/speech/docs")

@@ -103,16 +103,16 @@ def pinned(name: str, python: str, processor: str) -> dict[str, str]:
     return found
 
 
-def test_everything_that_the_service_imports_is_declared() -> None:
+def test_runtime_imports_are_declared() -> None:
     assert not undeclared([place for place in OURS if place not in UNSHIPPED], declared(RUNTIME))
 
 
-def test_everything_that_tests_figures_and_training_import_is_declared() -> None:
+def test_development_imports_are_declared() -> None:
     assert not undeclared(UNSHIPPED, declared(DEVELOPMENT))
 
 
 @pytest.mark.parametrize("name", [RUNTIME, DEVELOPMENT])
-def test_every_entry_of_a_lock_has_one_version_and_checksums_and_names_no_place(name: str) -> None:
+def test_every_lock_entry_has_a_version_and_checksums_and_no_url(name: str) -> None:
     assert entries(name)
     for entry in entries(name):
         assert re.fullmatch(r"[a-z0-9-]+==[\w.]+ ; [^@:]+?(\s+--hash=sha256:[0-9a-f]{64})+", entry), entry
@@ -120,7 +120,7 @@ def test_every_entry_of_a_lock_has_one_version_and_checksums_and_names_no_place(
 
 @pytest.mark.parametrize(("python", "processor"), MACHINES)
 @pytest.mark.parametrize("name", [RUNTIME, DEVELOPMENT])
-def test_a_lock_keeps_to_the_ranges(name: str, python: str, processor: str) -> None:
+def test_locked_versions_are_within_the_declared_ranges(name: str, python: str, processor: str) -> None:
     versions = pinned(name, python, processor)
     wanted = [
         requirement
@@ -136,5 +136,5 @@ def test_a_lock_keeps_to_the_ranges(name: str, python: str, processor: str) -> N
 
 
 @pytest.mark.parametrize(("python", "processor"), MACHINES)
-def test_tests_run_on_the_versions_that_the_service_gets(python: str, processor: str) -> None:
+def test_development_lock_contains_the_runtime_versions(python: str, processor: str) -> None:
     assert pinned(RUNTIME, python, processor).items() <= pinned(DEVELOPMENT, python, processor).items()

@@ -25,7 +25,7 @@ def test_systemd_accepts_the_unit(unit: Path, tmp_path: Path) -> None:
     assert (done.returncode, done.stderr) == (0, "")
 
 
-def test_a_stop_waits_longer_than_the_service_takes_to_end() -> None:
+def test_systemd_stops_wait_longer_than_the_service_needs() -> None:
     seconds = {unit.stem: int(re.findall(r"TimeoutStopSec=(\d+)", unit.read_text())[0]) for unit in UNITS}
     assert seconds["speech-web"] > Server().graceful_timeout and seconds["speech-worker"] > Workers().drain_timeout
 

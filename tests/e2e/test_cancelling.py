@@ -115,7 +115,7 @@ def test_finished_task_is_deleted_after_its_result_was_downloaded(shared: Servic
     assert requests.get(f"{address}/result", timeout=30).status_code == 404
 
 
-def test_no_process_was_left_behind(shared: Service) -> None:
+def test_cancelled_tasks_leave_no_process(shared: Service) -> None:
     assert shared.worker is not None
     shared.finished(shared.submit())
     assert len(shared.device_processes()) == 1

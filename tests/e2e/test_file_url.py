@@ -8,9 +8,8 @@ from typing import Any
 
 import pytest
 import requests
-import yaml
 
-from tests.service import MINI, SAMPLE, Service, running, until
+from tests.service import SAMPLE, Service, running, until, write_config
 from tests.sources import Source, answered, redirect, source
 
 SOUND = SAMPLE.read_bytes()
@@ -20,11 +19,8 @@ SOUND = SAMPLE.read_bytes()
 def fetching(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     """A service that may download from 127.0.0.2, one of this machine's own addresses."""
     folder = tmp_path_factory.mktemp("fetching")
-    values = yaml.safe_load((MINI / "config.yaml").read_text())
-    values["models"]["path"] = str(MINI)
-    values["fetch"] = {"allow": ["127.0.0.2/32"], "parallel": 2, "stall_seconds": 300.0}
-    (folder / "config.yaml").write_text(yaml.safe_dump(values))
-    with running(folder, config=folder / "config.yaml") as service:
+    config = write_config(folder, fetch={"allow": ["127.0.0.2/32"], "parallel": 2, "stall_seconds": 300.0})
+    with running(folder, config=config) as service:
         yield service
 
 

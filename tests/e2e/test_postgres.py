@@ -20,7 +20,7 @@ def test_a_recording_is_transcribed_on_postgresql(postgres: Postgres, tmp_path: 
         assert min(service.claim_delay() for _ in range(5)) < 1.0  # 1.5 s if it waited for the supervisor's next look
 
 
-def test_a_restart_of_the_database_is_survived(tmp_path: Path, postgres: Postgres) -> None:
+def test_service_survives_a_database_restart(tmp_path: Path, postgres: Postgres) -> None:
     long = recordings.wav(tmp_path / "long.wav", np.concatenate([recordings.speech(SAMPLE)] * 15))
     with running(tmp_path, db_url=postgres.database("restarted")) as service:
         identifier = service.submit(long)

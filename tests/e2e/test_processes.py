@@ -13,17 +13,13 @@ from pathlib import Path
 import psutil
 import pytest
 import requests
-import yaml
 
-from tests.service import MINI, PATIENCE, ROOT, Service, free_port, promptly, running, until
+from tests.service import PATIENCE, ROOT, Service, free_port, promptly, running, until, write_config
 
 
 def test_a_stop_lets_a_task_finish_within_drain_timeout(tmp_path: Path) -> None:
-    config = yaml.safe_load((MINI / "config.yaml").read_text())
-    config["models"]["path"] = str(MINI)
-    config["workers"] = {"drain_timeout": PATIENCE}
-    (tmp_path / "config.yaml").write_text(yaml.safe_dump(config))
-    with running(tmp_path, config=tmp_path / "config.yaml") as service:
+    config = write_config(tmp_path, workers={"drain_timeout": PATIENCE})
+    with running(tmp_path, config=config) as service:
         identifier = service.submit()
         until(lambda: service.task(identifier)["status"] != "QUEUED", "task is claimed")
         assert service.worker is not None

@@ -46,18 +46,9 @@ def test_silence_holds_no_speech(service: Service, tmp_path: Path) -> None:
     assert (done["status"], done["result"]) == ("COMPLETED", [])
 
 
-def test_nan_samples_give_a_result(service: Service, tmp_path: Path) -> None:
+def test_nan_samples_give_times_inside_the_recording(service: Service, tmp_path: Path) -> None:
     sound = recordings.speech(TALK).astype(np.float32) / 32768
     sound[::1000], sound[1::1000] = np.nan, np.inf
     done = searched(service, recordings.float_wav(tmp_path / "a.wav", sound))
-    assert done["status"] == "COMPLETED", done
+    assert done["status"] == "COMPLETED" and done["result"], done
     assert all(0 <= stretch["start"] < stretch["end"] <= done["audio_duration"] for stretch in done["result"])
-
-
-def test_cut_off_recording_gives_a_partial_result_and_a_warning(service: Service, tmp_path: Path) -> None:
-    index_first = {"movflags": "faststart"}
-    path = recordings.encoded(tmp_path / "a.mp4", recordings.speech(TALK), "aac", "mp4", options=index_first)
-    whole = path.read_bytes()
-    done = searched(service, whole[: len(whole) // 2])
-    assert done["status"] == "COMPLETED" and done["result"]
-    assert "truncated_media" in done["warnings"][0]

@@ -16,13 +16,12 @@ from urllib.parse import urlencode
 import jiwer
 import pytest
 import requests
-import yaml
 
 from app.core import settings
 from app.core.db import connection
 from app.factory import create_app
 from tests.app.posting import post
-from tests.service import MINI, PATIENCE, ROOT, SAMPLES, Service
+from tests.service import PATIENCE, ROOT, SAMPLES, Service, running, write_config
 
 TALK, OVER_MUSIC = SAMPLES / "short.flac", SAMPLES / "conversation-over-music.ogg"
 SAID = json.loads(TALK.with_suffix(".json").read_text())["text"]
@@ -60,16 +59,9 @@ each_slash = pytest.mark.parametrize("slash", ["", "/"])
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     """A server that allows the model those clients request."""
     folder = tmp_path_factory.mktemp("webui")
-    config = yaml.safe_load((MINI / "config.yaml").read_text())
-    config["models"]["path"] = str(MINI)
-    config["whisper"]["models"]["large-v2"] = "whisper"
-    del config["cache"]
-    (folder / "config.yaml").write_text(yaml.safe_dump(config))
-    service = Service(folder, config=folder / "config.yaml")
-    try:
-        yield service.start()
-    finally:
-        service.stop()
+    config = write_config(folder, whisper={"models": {"mini": "whisper", "large-v2": "whisper"}})
+    with running(folder, config=config) as service:
+        yield service
 
 
 def sent(server: Service, path: str, recording: Path, params: dict[str, Any]) -> str:
@@ -82,10 +74,10 @@ def sent(server: Service, path: str, recording: Path, params: dict[str, Any]) ->
             f"{server.url}{path}", params=params, files={"file": (recording.name, file, "audio/mpeg")}, timeout=60
         )
     assert answer.status_code == 201 and answer.history == [], answer.text
-    told = answer.json()
-    assert set(told) == {"identifier", "status", "message"} and told["status"] == "QUEUED"
-    assert told["message"].endswith("task has queued")
-    return str(told["identifier"])
+    body = answer.json()
+    assert set(body) == {"identifier", "status", "message"} and body["status"] == "QUEUED"
+    assert body["message"].endswith("task has queued")
+    return str(body["identifier"])
 
 
 def polled(server: Service, identifier: str, slash: str = "") -> dict[str, Any]:
@@ -123,10 +115,17 @@ def test_transcription_with_every_parameter_as_a_query_parameter(server: Service
     assert (task["task_type"], task["result_type"], task["language"]) == ("transcription", "json", "en")
 
 
-def test_parameters_without_effect_are_reported(server: Service) -> None:
+def test_parameters_without_effect_are_reported_to_webui_clients(server: Service) -> None:
     task = polled(server, sent(server, "/transcription", TALK, {**EVERYTHING, "hf_token": "hf_secret"}))
-    told = {"uvr_device", "diarization_device", "hf_token", "uvr_model_size", "segment_size", "max_initial_timestamp"}
-    assert warned_of(task) == told | {"compute_type"}
+    ignored = {
+        "uvr_device",
+        "diarization_device",
+        "hf_token",
+        "uvr_model_size",
+        "segment_size",
+        "max_initial_timestamp",
+    }
+    assert warned_of(task) == ignored | {"compute_type"}
     assert "hf_secret" not in json.dumps(task)
     log = server.log("web.log") + server.log("worker.log")
     assert "hf_secret" not in log and "UVR-MDX" not in log

@@ -1,4 +1,4 @@
-"""A steady clock that goes on when a test says so."""
+"""A steady clock that a test advances."""
 
 from __future__ import annotations
 

@@ -27,6 +27,12 @@ SLOT = slots.list_slots(settings.Workers(device="cpu"))[0]
 prepare_environment(SLOT)
 
 
+def forbid_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fail the test when it uses the network."""
+    monkeypatch.setattr("requests.Session.request", lambda *_, **__: pytest.fail("the network was used"))
+    monkeypatch.setattr("socket.socket.connect", lambda *_: pytest.fail("the network was used"))
+
+
 @pytest.fixture(scope="session")
 def mini(tmp_path_factory: pytest.TempPathFactory) -> settings.Settings:
     folder = tmp_path_factory.mktemp("mini")
@@ -47,7 +53,7 @@ def models(mini: settings.Settings) -> WarmModels:
 
 @pytest.fixture(scope="session")
 def parameters(mini: settings.Settings) -> Callable[..., TranscriptionParams]:
-    """Parameters of a transcription as a request makes them."""
+    """The parameters of a transcription, loaded as from a request."""
     app: Flask = create_app(mini)
     connection.database.close()
 
@@ -63,7 +69,7 @@ def parameters(mini: settings.Settings) -> Callable[..., TranscriptionParams]:
 def make_run(
     mini: settings.Settings, models: WarmModels, parameters: Callable[..., TranscriptionParams]
 ) -> Callable[..., Run]:
-    """A Run over a recording; what it reports is in ``run.sent``."""
+    """A Run of a recording; its progress reports are in ``run.sent``."""
 
     def make(recording: Path | str, **params: Any) -> Run:
         sent: list[Progress] = []

@@ -13,13 +13,13 @@ from tests.app.posting import refused
 PAGES = ["/docs", "/docs/", "/redoc", "/redoc/"]
 
 
-def test_root_leads_to_the_pages(web: Flask) -> None:
+def test_root_redirects_to_the_documentation(web: Flask) -> None:
     answer = web.test_client().get("/")
     assert (answer.status_code, answer.headers["Location"]) == (302, "/docs")
 
 
 @pytest.mark.parametrize("path", PAGES)
-def test_page_and_all_it_needs_come_from_here(web: Flask, path: str) -> None:
+def test_documentation_page_loads_only_from_this_server(web: Flask, path: str) -> None:
     client = web.test_client()
     page = client.get(path)
     assert page.status_code == 200 and page.content_type.startswith("text/html")
@@ -34,12 +34,12 @@ def test_page_and_all_it_needs_come_from_here(web: Flask, path: str) -> None:
     assert "http" not in re.sub(r"<style>.*?</style>", "", page.text, flags=re.DOTALL)
 
 
-def test_redoc_is_told_to_report_nothing_to_its_makers(web: Flask) -> None:
+def test_redoc_telemetry_is_disabled(web: Flask) -> None:
     assert "disableTelemetry: true" in web.test_client().get("/redoc").text
 
 
 @pytest.mark.parametrize("path", PAGES)
-def test_browser_is_told_to_ask_nobody_else(web: Flask, path: str) -> None:
+def test_documentation_policy_allows_only_this_server(web: Flask, path: str) -> None:
     policy = web.test_client().get(path).headers["Content-Security-Policy"]
     assert "default-src 'self'" in policy and "http" not in policy and "*" not in policy
 
@@ -48,7 +48,7 @@ def test_browser_is_told_to_ask_nobody_else(web: Flask, path: str) -> None:
     "name",
     ["nothing.js", "../docs.py", "%2e%2e/peewee.py", "..%2fpeewee.py", "/etc/passwd", "__init__.py", "py.typed", ""],
 )
-def test_nothing_but_the_bundles_is_served(web: Flask, name: str) -> None:
+def test_only_the_bundles_are_served(web: Flask, name: str) -> None:
     refused(web.test_client().get(f"/docs/assets/{name}"), 404)
 
 

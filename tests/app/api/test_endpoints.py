@@ -1,4 +1,4 @@
-"""Every endpoint that takes recordings takes them, and refuses bad ones, alike; none knows the parameters of another."""
+"""Every endpoint that takes recordings accepts and refuses them alike, with its own parameters."""
 
 from __future__ import annotations
 
@@ -6,8 +6,6 @@ import importlib
 import io
 import json
 import sqlite3
-from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -18,14 +16,13 @@ from werkzeug.datastructures import MultiDict
 
 from app.core.db import connection
 from app.core.db.states import TASK_TYPES
-from app.core.settings import Settings
 from app.current import get_settings
 from app.factory import create_app
-from tests.app.posting import ENDPOINTS, RECORDING, kept, post, refused, rows
+from tests.app.conftest import MakeWeb
+from tests.app.posting import CRLF, ENDPOINTS, RECORDING, assert_nothing_stored, kept, post, refused, rows
 from tests.service import ROOT
 
 MEBIBYTE = 2**20
-LF = b"\r\n"
 NAMES = ("../../etc/x", "-i.wav", "subfile,,start,0,end,,:x", "x" * 4096, "\u202egpj.wav", "a%0D%0AX-Evil: 1")
 
 
@@ -36,12 +33,9 @@ def path(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-def small(mini_settings: Settings) -> Iterator[Flask]:
-    """An app that takes 1 MiB a recording and one recording at a time."""
-    app = create_app(replace(mini_settings, limits=replace(mini_settings.limits, max_upload_mb=1, max_queued=1)))
-    app.testing = True
-    yield app
-    connection.database.close()
+def small(make_web: MakeWeb) -> Flask:
+    """An app that takes recordings of up to 1 MiB, and queues one task."""
+    return make_web(limits={"max_upload_mb": 1, "max_queued": 1})
 
 
 def kind_of(path: str) -> str:
@@ -49,16 +43,11 @@ def kind_of(path: str) -> str:
 
 
 def parameters(web: Flask, path: str) -> list[dict[str, Any]]:
-    """What the OpenAPI document says of the endpoint's parameters."""
+    """The endpoint's parameters in the OpenAPI document."""
     described: list[dict[str, Any]] = (
         web.test_client().get("/openapi.json").get_json()["paths"][path]["post"]["parameters"]
     )
     return described
-
-
-def nothing_happened(web: Flask) -> None:
-    assert kept(web) == []
-    assert rows() == []
 
 
 def test_each_kind_of_task_has_its_endpoint_schema_and_pipeline() -> None:
@@ -101,15 +90,17 @@ def test_row_holds_the_endpoints_own_parameters_and_no_others(web: Flask, path: 
 def test_unknown_parameter_is_refused_by_name(web: Flask, path: str, name: str, place: str) -> None:
     query, form = (f"?{quote(name)}=1", {}) if place == "query" else ("", {name: "1"})
     refused(post(web, query, path=path, **form), 422, name)
-    nothing_happened(web)
+    assert_nothing_stored(web)
 
 
+@pytest.mark.parametrize("path", ["/vad", "/bgm-separation"])  # /transcription takes the parameters of both
 def test_parameters_of_another_endpoint_are_refused(web: Flask, path: str) -> None:
     own = {described["name"] for described in parameters(web, path)}
     others = {described["name"] for other in ENDPOINTS for described in parameters(web, other)} - own
+    assert others
     for name in others:
         refused(post(web, f"?{name}=1", path=path), 422, name)
-    nothing_happened(web)
+    assert_nothing_stored(web)
 
 
 @pytest.mark.parametrize(
@@ -130,14 +121,16 @@ def test_parameters_of_another_endpoint_are_refused(web: Flask, path: str) -> No
     ],
     ids=lambda value: value[:12],
 )
-def test_no_number_takes_what_is_not_a_plain_finite_one(web: Flask, path: str, value: str) -> None:
-    for described in parameters(web, path):
-        if described["schema"].get("type") in ("number", "integer") and not described["schema"].get("nullable"):
+def test_numbers_must_be_plain_and_finite(web: Flask, path: str, value: str) -> None:
+    numbers = [described for described in parameters(web, path) if described["schema"]["type"] in ("number", "integer")]
+    assert numbers
+    for described in numbers:
+        if value or not described["schema"].get("nullable"):  # an empty value is null where null is allowed
             refused(post(web, f"?{described['name']}={value}", path=path), 422, described["name"])
-    nothing_happened(web)
+    assert_nothing_stored(web)
 
 
-def test_every_whole_number_refuses_fractions_and_every_parameter_a_second_value(web: Flask, path: str) -> None:
+def test_fractions_and_second_values_are_refused(web: Flask, path: str) -> None:
     for described in parameters(web, path):
         name = described["name"]
         if described["schema"].get("type") == "integer":
@@ -146,20 +139,20 @@ def test_every_whole_number_refuses_fractions_and_every_parameter_a_second_value
         if name != "suppress_tokens":
             refused(post(web, f"?{name}=1&{name}=1", path=path), 422, name)
         refused(post(web, f"?{name}=1", path=path, **{name: "1"}), 422, name)
-    nothing_happened(web)
+    assert_nothing_stored(web)
 
 
-def test_documented_bounds_are_the_enforced_ones(web: Flask, path: str) -> None:
+def test_documented_bounds_are_enforced(web: Flask, path: str) -> None:
     beyond = [
         (described["name"], described["schema"][bound] + step)
         for described in parameters(web, path)
         for bound, step in (("minimum", -1), ("maximum", 1))
         if bound in described["schema"]
     ]
-    assert beyond, "every endpoint has a parameter with bounds"
+    assert beyond, "no parameter has bounds"
     for name, value in beyond:
         refused(post(web, f"?{name}={value}", path=path), 422, name)
-    nothing_happened(web)
+    assert_nothing_stored(web)
 
 
 @pytest.mark.parametrize(
@@ -176,48 +169,48 @@ def test_exactly_one_recording_is_required(web: Flask, path: str, form: list[tup
     fresh = [(name, (io.BytesIO(v[0].getvalue()), v[1]) if isinstance(v, tuple) else v) for name, v in form]
     answer = web.test_client().post(path, data=MultiDict(fresh), content_type="multipart/form-data")
     refused(answer, 422, "file")
-    nothing_happened(web)
+    assert_nothing_stored(web)
 
 
 def test_file_and_url_together_are_refused(web: Flask, path: str) -> None:
     refused(post(web, path=path, file_url="https://example.org/a.wav"), 422, "file_url")
-    nothing_happened(web)
+    assert_nothing_stored(web)
 
 
 @pytest.mark.parametrize(
     "content_type", ["application/json", "text/plain", "multipart/form-data", "multipart/form-data; boundary=y"]
 )
 @pytest.mark.parametrize("body", [b"", b"{" * 50_000, b'{"file": 1}', RECORDING])
-def test_broken_body_is_the_clients_mistake(web: Flask, path: str, content_type: str, body: bytes) -> None:
+def test_broken_body_is_a_client_error(web: Flask, path: str, content_type: str, body: bytes) -> None:
     answer = web.test_client().post(path, data=body, content_type=content_type)
     assert 400 <= answer.status_code < 500, answer.text
     refused(answer, answer.status_code, *answer.get_json().get("errors", {}))
-    nothing_happened(web)
+    assert_nothing_stored(web)
 
 
 def test_thousands_of_parts_are_refused(web: Flask, path: str) -> None:
     lines = [b"--x", b'Content-Disposition: form-data; name="threshold"', b"", b"1"] * 10_000
     answer = web.test_client().post(
-        path, data=LF.join([*lines, b"--x--", b""]), content_type="multipart/form-data; boundary=x"
+        path, data=CRLF.join([*lines, b"--x--", b""]), content_type="multipart/form-data; boundary=x"
     )
     refused(answer, 413)
-    nothing_happened(web)
+    assert_nothing_stored(web)
 
 
 @pytest.mark.parametrize("name", NAMES, ids=lambda name: ascii(name)[:20])
-def test_file_name_is_a_label_and_never_part_of_a_path(web: Flask, path: str, name: str) -> None:
+def test_file_name_is_never_part_of_a_path(web: Flask, path: str, name: str) -> None:
     answer = post(web, path=path, name=name)
     assert answer.status_code == 201 and set(answer.headers.keys()) == {"Content-Type", "Content-Length", "Location"}
     identifier = answer.get_json()["identifier"]
     assert kept(web) == [identifier, f"{identifier}/source"]
 
 
-def test_too_large_an_upload_is_answered_with_413(small: Flask, path: str) -> None:
+def test_too_large_upload_is_413(small: Flask, path: str) -> None:
     refused(post(small, path=path, recording=b"x" * (2 * MEBIBYTE + 1)), 413)
-    nothing_happened(small)
+    assert_nothing_stored(small)
 
 
-def test_full_queue_answers_429_and_when_to_come_back(small: Flask, path: str) -> None:
+def test_full_queue_is_429_with_retry_after(small: Flask, path: str) -> None:
     assert post(small, path=path).status_code == 201
     answer = post(small, path=path)
     refused(answer, 429)
@@ -225,14 +218,13 @@ def test_full_queue_answers_429_and_when_to_come_back(small: Flask, path: str) -
     assert len(rows()) == 1
 
 
-def test_disk_without_room_is_answered_with_507(mini_settings: Settings, path: str, tmp_path: Path) -> None:
-    app = create_app(replace(mini_settings, limits=replace(mini_settings.limits, min_free_mb=10**9)))
-    refused(post(app, path=path), 507)
-    nothing_happened(app)
-    connection.database.close()
+def test_full_disk_is_507(make_web: MakeWeb, path: str) -> None:
+    web = make_web(limits={"min_free_mb": 10**9})
+    refused(post(web, path=path), 507)
+    assert_nothing_stored(web)
 
 
-def test_database_in_trouble_is_answered_with_503(web: Flask, path: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_locked_database_is_503(web: Flask, path: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("app.core.db.connection.BUSY_TIMEOUT", 0.2)
     web = create_app(get_settings(web))
     file = Path(get_settings(web).db_url.removeprefix("sqlite:///"))

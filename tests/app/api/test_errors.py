@@ -57,7 +57,7 @@ def database_file(web: Flask) -> Path:
     ],
 )
 @pytest.mark.parametrize("accept", ["*/*", "text/html", "application/xml", ""])
-def test_errors_have_one_shape_whatever_is_accepted(
+def test_errors_have_one_shape_for_any_accept_header(
     web: Flask, status: int, ask: Callable[[Any], TestResponse], accept: str
 ) -> None:
     client = web.test_client()
@@ -71,7 +71,7 @@ def test_errors_have_one_shape_whatever_is_accepted(
 
 @pytest.mark.parametrize("error", [peewee.OperationalError, peewee.InterfaceError, peewee.DatabaseError])
 @pytest.mark.parametrize("call", ["get", "count_queued", "submit"])
-def test_database_that_does_not_answer_is_503_and_the_next_request_is_served(
+def test_failing_database_is_503_and_the_next_request_succeeds(
     web: Flask, monkeypatch: pytest.MonkeyPatch, call: str, error: type[Exception]
 ) -> None:
     def failing(*arguments: Any) -> Any:
@@ -90,7 +90,7 @@ def test_database_that_does_not_answer_is_503_and_the_next_request_is_served(
 @pytest.mark.parametrize(
     "error", [peewee.IntegrityError, peewee.DataError, peewee.ProgrammingError, peewee.InternalError]
 )
-def test_statement_that_the_database_refuses_is_a_500_with_its_traceback_in_the_log(
+def test_rejected_statement_is_500_and_logs_its_traceback(
     web: Flask, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, error: type[Exception]
 ) -> None:
     def failing(*arguments: Any) -> Any:
@@ -117,7 +117,7 @@ def test_database_locked_by_another_process_is_503_and_recovers(impatient: Flask
     assert len(rows()) == 1
 
 
-def test_database_that_is_no_database_any_more_is_503(impatient: Flask) -> None:
+def test_corrupt_database_file_is_503_and_recovers(impatient: Flask) -> None:
     path = database_file(impatient)
     for suffix in ("-wal", "-shm"):
         path.with_name(path.name + suffix).unlink(missing_ok=True)
@@ -128,7 +128,7 @@ def test_database_that_is_no_database_any_more_is_503(impatient: Flask) -> None:
     refused(impatient.test_client().get("/task/x"), 404)
 
 
-def test_postgresql_that_went_away_is_503_and_recovers(mini_settings: Settings, postgres: Postgres) -> None:
+def test_stopped_postgresql_is_503_and_recovers(mini_settings: Settings, postgres: Postgres) -> None:
     web = create_app(replace(mini_settings, db_url=postgres.database("went_away")))
     web.testing = True
     identifier = submitted(web)
@@ -144,7 +144,7 @@ def test_postgresql_that_went_away_is_503_and_recovers(mini_settings: Settings, 
     connection.database.close()
 
 
-def test_connection_that_the_server_closed_is_replaced_unnoticed(mini_settings: Settings, postgres: Postgres) -> None:
+def test_connection_closed_by_the_server_is_replaced(mini_settings: Settings, postgres: Postgres) -> None:
     address = postgres.database("closed_by_server")
     web = create_app(replace(mini_settings, db_url=address))
     web.testing = True
@@ -158,7 +158,7 @@ def test_connection_that_the_server_closed_is_replaced_unnoticed(mini_settings: 
     connection.database.close()
 
 
-def test_unforeseen_error_is_a_500_that_tells_nothing(
+def test_unexpected_error_is_500_without_details(
     web: Flask, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     def broken(*arguments: Any) -> Any:
@@ -171,7 +171,7 @@ def test_unforeseen_error_is_a_500_that_tells_nothing(
     assert caplog.text.count("RuntimeError: a secret of the code") == 1  # the log is for those who run it
 
 
-def test_unforeseen_error_leaves_no_upload(web: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unexpected_error_leaves_no_upload(web: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
     def broken() -> int:
         raise OSError(5, "Input/output error")
 
@@ -181,7 +181,7 @@ def test_unforeseen_error_leaves_no_upload(web: Flask, monkeypatch: pytest.Monke
     assert kept(web) == []
 
 
-def test_error_of_a_task_carries_a_word_and_a_sentence() -> None:
+def test_speech_error_has_a_code_and_a_message() -> None:
     error = SpeechError("no_audio", "There is no sound in it.")
     assert (error.code, error.message, str(error)) == (
         "no_audio",

@@ -48,7 +48,7 @@ def test_zip_holds_every_stem(web: Flask) -> None:
 
 
 @pytest.mark.parametrize("name", STEMS)
-def test_each_stem_comes_by_name(web: Flask, name: str) -> None:
+def test_each_stem_is_downloaded_by_name(web: Flask, name: str) -> None:
     answer = get(web, f"/task/{finished(web)}/file/{name}")
     assert (answer.status_code, answer.data) == (200, STEMS[name])
     assert answer.content_type in ("audio/wav", "audio/x-wav")
@@ -64,7 +64,7 @@ def test_each_stem_comes_by_name(web: Flask, name: str) -> None:
         ("bytes=0-99999999", slice(0, None), "bytes 0-{last}/{size}"),
     ],
 )
-def test_range_gets_its_part(web: Flask, asked: str, part: slice, said: str) -> None:
+def test_range_returns_its_part(web: Flask, asked: str, part: slice, said: str) -> None:
     content = STEMS["vocals.wav"]
     answer = get(web, f"/task/{finished(web)}/file/vocals.wav", Range=asked)
     assert (answer.status_code, answer.data) == (206, content[part])
@@ -92,7 +92,7 @@ def test_trailing_slash_and_head_make_no_difference(web: Flask) -> None:
 @pytest.mark.parametrize(
     "name", ["bass.wav", "..", "../source", "..%2fsource", "%00", "vocals", "VOCALS.WAV", "x" * 5000]
 )
-def test_other_names_are_404_and_say_what_there_is(web: Flask, name: str) -> None:
+def test_unknown_file_name_is_404(web: Flask, name: str) -> None:
     body = refused(get(web, f"/task/{finished(web)}/file/{name}"), 404)
     assert "RIFF" not in str(body)
 
@@ -127,12 +127,12 @@ def test_transcription_that_keeps_no_stems_has_no_files(web: Flask, query: str) 
         refused(get(web, address), 404)
 
 
-def test_transcription_that_keeps_its_stems_gives_them(web: Flask) -> None:
+def test_transcription_that_keeps_stems_serves_them(web: Flask) -> None:
     identifier = finished(web, "?is_separate_bgm=true&save_file=true", "/transcription")
     assert get(web, f"/task/{identifier}/file/vocals.wav").data == STEMS["vocals.wav"]
 
 
-def test_purged_files_are_410_and_say_when(web: Flask) -> None:
+def test_purged_files_are_410_with_the_time_of_removal(web: Flask) -> None:
     identifier = finished(web)
     assert purge.purge_finished(Cache(path=cache(web), ttl=-1)) == 1
     for address in addresses(identifier):
@@ -140,7 +140,7 @@ def test_purged_files_are_410_and_say_when(web: Flask) -> None:
         assert message.startswith("The files of this task were removed at 20") and "Z;" in message
 
 
-def test_purge_that_has_not_told_the_database_yet_is_410_too(web: Flask) -> None:
+def test_files_removed_before_the_row_is_updated_are_410(web: Flask) -> None:
     identifier = finished(web)
     for path in (cache(web) / identifier).rglob("*.wav"):
         path.unlink()
@@ -148,7 +148,7 @@ def test_purge_that_has_not_told_the_database_yet_is_410_too(web: Flask) -> None
         refused(get(web, address), 410)
 
 
-def test_open_download_outlives_the_purge(web: Flask) -> None:
+def test_download_in_progress_survives_the_purge(web: Flask) -> None:
     identifier = finished(web)
     with web.app_context():
         row = tasks.get(identifier)
@@ -169,7 +169,7 @@ def test_file_purged_at_the_last_moment_is_410(web: Flask, monkeypatch: pytest.M
         refused(get(web, address), 410)
 
 
-def test_stems_of_another_attempt_are_not_this_results(web: Flask) -> None:
+def test_stems_of_another_attempt_are_not_served(web: Flask) -> None:
     identifier = finished(web)
     late = cache(web) / identifier / "stems-0"
     late.mkdir()

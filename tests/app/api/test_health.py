@@ -14,7 +14,7 @@ from tests.app.posting import refused
 
 
 @pytest.mark.parametrize("path", ["/health/live", "/health/live/"])
-def test_alive_needs_no_database(web: Flask, monkeypatch: pytest.MonkeyPatch, path: str) -> None:
+def test_liveness_does_not_need_the_database(web: Flask, monkeypatch: pytest.MonkeyPatch, path: str) -> None:
     def unreachable(**kwargs: Any) -> None:
         raise OperationalError("connection refused")
 
@@ -44,14 +44,14 @@ def test_not_ready_when_the_heartbeat_is_old(web: Flask) -> None:
     refused(web.test_client().get("/health/ready"), 503)
 
 
-def test_not_ready_once_the_worker_has_left(web: Flask) -> None:
+def test_not_ready_after_the_worker_is_removed(web: Flask) -> None:
     with connection.database.connection_context():
         heartbeats.record_heartbeat("me", [])
         heartbeats.remove_worker("me")
     refused(web.test_client().get("/health/ready"), 503)
 
 
-def test_not_ready_says_that_the_database_is_the_reason(web: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_readiness_error_names_an_unavailable_database(web: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
     def unreachable(**kwargs: Any) -> None:
         raise OperationalError("connection refused")
 

@@ -39,7 +39,7 @@ def test_empty_database_is_an_empty_list(anywhere: Flask) -> None:
     assert listed(anywhere) == {"tasks": [], "next": None}
 
 
-def test_newest_come_first_and_pages_join(anywhere: Flask) -> None:
+def test_newest_tasks_come_first_and_pages_are_complete(anywhere: Flask) -> None:
     made = [submitted(anywhere) for _ in range(7)]
     pages = followed(anywhere, "/task?limit=3")
     assert [len(page) for page in pages] == [3, 3, 1]
@@ -47,7 +47,7 @@ def test_newest_come_first_and_pages_join(anywhere: Flask) -> None:
     assert followed(anywhere, "/task?limit=7") == [made[::-1]], "a page that is exactly full is the last"
 
 
-def test_fifty_are_answered_unless_asked_otherwise(anywhere: Flask) -> None:
+def test_default_page_has_fifty_tasks(anywhere: Flask) -> None:
     for number in range(51):
         tasks.submit(f"t{number}", "transcription", {}, "a.wav", [])
     assert len(listed(anywhere)["tasks"]) == 50
@@ -63,7 +63,7 @@ def test_pages_stay_in_place_while_tasks_come_and_go(anywhere: Flask) -> None:
     assert identifiers(first) + identifiers(second) == made[5:1:-1]
 
 
-def test_a_task_is_listed_with_all_but_what_it_came_to(anywhere: Flask) -> None:
+def test_listed_task_has_every_field_but_the_result(anywhere: Flask) -> None:
     identifier = submitted(anywhere, "?beam_size=2")
     completed('[{"text": "megabytes"}]')
     (shown,) = listed(anywhere)["tasks"]
@@ -88,7 +88,7 @@ def test_results_are_not_read_for_a_list_or_an_unfinished_task(web: Flask, monke
     assert len([sql for sql in said if '"result"' in sql]) == 1
 
 
-def test_filters_choose_and_stay_on_the_next_page(anywhere: Flask) -> None:
+def test_filters_apply_to_every_page(anywhere: Flask) -> None:
     done = [submitted(anywhere) for _ in range(3)]
     for _ in done:
         completed()
@@ -103,7 +103,7 @@ def test_filters_choose_and_stay_on_the_next_page(anywhere: Flask) -> None:
     assert followed(anywhere, "/task?status=FAILED") == [[]]
 
 
-def test_list_knows_the_places_in_the_queue(anywhere: Flask) -> None:
+def test_list_shows_queue_positions(anywhere: Flask) -> None:
     submitted(anywhere)
     made = [submitted(anywhere) for _ in range(3)]
     claimed()
@@ -127,11 +127,11 @@ def test_list_knows_the_places_in_the_queue(anywhere: Flask) -> None:
     ],
     ids=lambda value: value[:24].encode("ascii", "replace").decode(),
 )
-def test_unusable_parameter_is_named(anywhere: Flask, query: str, field: str) -> None:
+def test_invalid_list_parameter_is_named(anywhere: Flask, query: str, field: str) -> None:
     refused(anywhere.test_client().get(f"/task?{query}"), 422, field)
 
 
-def test_cursor_beyond_every_row_begins_anew(anywhere: Flask) -> None:
+def test_cursor_outside_the_rows_is_accepted(anywhere: Flask) -> None:
     identifier = submitted(anywhere)
     assert identifiers(listed(anywhere, f"/task?cursor={encode_cursor(10**17)}")) == [identifier]
     assert identifiers(listed(anywhere, f"/task?cursor={encode_cursor(-5)}")) == []

@@ -12,8 +12,8 @@ from flask import Flask
 from app.core.db import connection, tasks
 from app.core.db.tasks import Claim
 from app.current import get_settings
-from tests.app.core.db.test_connection import in_processes
 from tests.app.posting import kept, refused, rows, submitted
+from tests.app.processes import in_processes
 from tests.app.rows import claimed, completed, stored_result
 
 
@@ -24,7 +24,7 @@ def status(web: Flask, identifier: str) -> str:
 
 @pytest.mark.parametrize("slash", ["", "/"])
 @pytest.mark.parametrize("running", [False, True])
-def test_live_task_is_cancelled(anywhere: Flask, running: bool, slash: str) -> None:
+def test_unfinished_task_is_cancelled(anywhere: Flask, running: bool, slash: str) -> None:
     identifier = submitted(anywhere)
     if running:
         claimed()
@@ -52,7 +52,7 @@ def race(barrier: Any, url: str) -> str | None:
     return ("CANCELLED" if cancels else "COMPLETED") if won else None
 
 
-def test_cancelling_races_completion_and_one_of_them_wins(open_database: str) -> None:
+def test_cancel_racing_completion_has_one_winner(open_database: str) -> None:
     tasks.submit("x", "transcription", {}, "a.wav", [])
     tasks.claim("me")
     (won,) = [end for end in in_processes(race, 4, open_database) if end]
@@ -78,7 +78,7 @@ def test_deleted_task_and_its_files_are_gone(anywhere: Flask, state: str) -> Non
     refused(anywhere.test_client().delete(f"/task/{identifier}"), 404)
 
 
-def test_task_whose_files_are_gone_already_is_deleted_too(web: Flask) -> None:
+def test_task_without_files_is_deleted(web: Flask) -> None:
     identifier = submitted(web)
     cache: Path = get_settings(web).cache.path
     (cache / identifier / "source").unlink()
@@ -86,7 +86,7 @@ def test_task_whose_files_are_gone_already_is_deleted_too(web: Flask) -> None:
     assert web.test_client().delete(f"/task/{identifier}").status_code == 204
 
 
-def test_file_that_is_being_read_is_read_to_its_end(web: Flask) -> None:
+def test_open_file_can_be_read_after_deletion(web: Flask) -> None:
     identifier = submitted(web)
     source = get_settings(web).cache.path / identifier / "source"
     size = source.stat().st_size
@@ -96,7 +96,7 @@ def test_file_that_is_being_read_is_read_to_its_end(web: Flask) -> None:
         assert not source.exists() and len(reading.read()) == size - 10
 
 
-def test_two_who_delete_at_once_are_answered_204_and_404(web: Flask) -> None:
+def test_only_one_of_concurrent_deletes_succeeds(web: Flask) -> None:
     identifier = submitted(web)
     codes: list[int] = []
     together = threading.Barrier(4)
@@ -121,7 +121,7 @@ def test_unknown_task_is_neither_cancelled_nor_deleted(anywhere: Flask, identifi
     assert [row.status for row in rows()] == ["QUEUED"]
 
 
-def test_unfinished_poll_says_when_to_come_again(anywhere: Flask) -> None:
+def test_poll_of_an_unfinished_task_has_retry_after(anywhere: Flask) -> None:
     made = [submitted(anywhere) for _ in range(12)]
 
     def retry(identifier: str) -> str | None:

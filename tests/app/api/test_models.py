@@ -38,14 +38,14 @@ def test_every_listed_choice_is_accepted_and_nothing_else(web: Flask) -> None:
                 schema.load({parameter: "none-such"})
 
 
-def test_defaults_are_what_a_task_gets(web: Flask) -> None:
+def test_listed_defaults_are_those_of_a_task(web: Flask) -> None:
     identifier = post(web).get_json()["identifier"]
     params = web.test_client().get(f"/task/{identifier}").get_json()["task_params"]
     defaults = {name: said["default"] for name, said in listed(web).items() if name != "diarization"}
     assert defaults == {name: params[name] for name in defaults}
 
 
-def test_what_is_on_disk_is_told(web: Flask) -> None:
+def test_list_shows_which_models_are_on_disk(web: Flask) -> None:
     body = listed(web)
     assert body["model_size"] == {"default": "mini", "choices": [{"name": "mini", "on_disk": True}]}
     languages = {choice["name"]: choice for choice in body["lang"]["choices"]}
@@ -54,7 +54,7 @@ def test_what_is_on_disk_is_told(web: Flask) -> None:
     assert languages["haw"] == {"name": "haw", "word_times": False, "on_disk": False}
 
 
-def test_the_model_that_names_speakers_is_told(mini_settings: Settings, tmp_path: Path) -> None:
+def test_list_shows_the_diarization_model(mini_settings: Settings, tmp_path: Path) -> None:
     real = dataclasses.replace(mini_settings, models=Models(tmp_path), diarization=Diarization())
     for settings, name, on_disk in (
         (mini_settings, "diarization", True),
@@ -65,7 +65,7 @@ def test_the_model_that_names_speakers_is_told(mini_settings: Settings, tmp_path
 
 
 @pytest.mark.parametrize("missing", ["config.yaml", "segmentation", "embedding", "plda"])
-def test_a_pipeline_is_complete_with_the_folders_it_names(tmp_path: Path, missing: str) -> None:
+def test_pipeline_needs_every_folder_it_names(tmp_path: Path, missing: str) -> None:
     shutil.copytree(MINI / "diarization", tmp_path / "mine")
     settings = Settings(models=Models(tmp_path), diarization=Diarization(model="mine"))
     assert find_on_disk(diarization_model(settings), settings) == tmp_path / "mine"
@@ -74,7 +74,7 @@ def test_a_pipeline_is_complete_with_the_folders_it_names(tmp_path: Path, missin
     assert find_on_disk(diarization_model(settings), settings) is None
 
 
-def test_a_model_that_arrives_is_seen_at_once(mini_settings: Settings, tmp_path: Path) -> None:
+def test_new_model_is_listed_at_once(mini_settings: Settings, tmp_path: Path) -> None:
     settings = dataclasses.replace(mini_settings, models=Models(tmp_path), whisper=Whisper("tiny"))
     web = create_app(settings)
     assert listed(web)["model_size"]["choices"] == [{"name": "tiny", "on_disk": False}]
@@ -90,7 +90,7 @@ def test_a_model_that_arrives_is_seen_at_once(mini_settings: Settings, tmp_path:
 
 
 @pytest.mark.parametrize("weights", ["model.safetensors", "pytorch_model.bin"])
-def test_an_aligner_is_complete_with_either_kind_of_weights(tmp_path: Path, weights: str) -> None:
+def test_aligner_needs_either_kind_of_weights(tmp_path: Path, weights: str) -> None:
     settings = Settings(models=Models(tmp_path))
     model = Model(ALIGN, "align:en", "mine")
     (tmp_path / "mine").mkdir()

@@ -60,7 +60,7 @@ def test_file_is_rendered_once_for_any_number_of_requests(anywhere: Flask, writt
     assert written == list(FORMATS)
 
 
-def test_result_is_not_read_for_a_file_that_was_rendered_before(web: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_rendered_file_is_sent_without_reading_the_result(web: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
     identifier = finished(web)
     first = downloaded(web, identifier)
     monkeypatch.setattr(results, "get", lambda uuid: pytest.fail("read"))
@@ -83,7 +83,7 @@ def test_file_of_an_older_writer_is_not_served(web: Flask, monkeypatch: pytest.M
     assert written == ["srt"] and Rendering.select().count() == 1
 
 
-def test_deleted_task_leaves_no_file(anywhere: Flask) -> None:
+def test_deleting_a_task_deletes_its_renderings(anywhere: Flask) -> None:
     identifier = finished(anywhere)
     downloaded(anywhere, identifier)
     assert anywhere.test_client().delete(f"/task/{identifier}").status_code == 204
@@ -107,7 +107,7 @@ def test_task_deleted_while_it_is_rendered_is_still_sent(
     assert Rendering.select().count() == 0
 
 
-def test_two_first_requests_at_once_both_succeed(anywhere: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_concurrent_first_requests_both_succeed(anywhere: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
     identifier = finished(anywhere)
     together = threading.Barrier(2)
     read = renderings.get

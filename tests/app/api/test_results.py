@@ -71,7 +71,7 @@ def test_json_is_the_default_and_a_slash_makes_no_difference(web: Flask) -> None
     ],
     ids=lambda value: str(value).encode("ascii", "replace").decode()[:20],
 )
-def test_label_becomes_a_safe_name(web: Flask, label: str, name: str | None) -> None:
+def test_label_becomes_a_safe_file_name(web: Flask, label: str, name: str | None) -> None:
     identifier = submitted(web)
     completed()
     tasks.Task.update(file_name=label).execute()
@@ -82,7 +82,7 @@ def test_label_becomes_a_safe_name(web: Flask, label: str, name: str | None) -> 
 
 
 @pytest.mark.parametrize("label", ["a\r\nSet-Cookie: x=1.wav", 'x"; filename="evil.html', "%0d%0aX: 1", "a\0b.wav"])
-def test_label_writes_no_header_of_its_own(web: Flask, label: str) -> None:
+def test_label_adds_no_header(web: Flask, label: str) -> None:
     identifier = submitted(web)
     completed()
     tasks.Task.update(file_name=label).execute()
@@ -92,7 +92,7 @@ def test_label_writes_no_header_of_its_own(web: Flask, label: str) -> None:
     assert parse_options_header(answer.headers["Content-Disposition"])[1]["filename"].endswith(".srt")
 
 
-def test_unfinished_task_is_a_conflict_that_says_when_to_come_again(anywhere: Flask) -> None:
+def test_result_of_an_unfinished_task_is_409_with_retry_after(anywhere: Flask) -> None:
     submitted(anywhere)
     identifier = submitted(anywhere)
     for word, seconds in (("QUEUED", "2"), ("IN_PROGRESS", "1")):
@@ -125,7 +125,7 @@ def test_unknown_format_is_422(web: Flask, query: str) -> None:
     refused(web.test_client().get(f"/task/{identifier}/result?{query}"), 422, field)
 
 
-def test_format_that_does_not_suit_the_task_is_422_and_names_those_that_do(web: Flask) -> None:
+def test_unsuitable_format_is_422_and_names_the_suitable_ones(web: Flask) -> None:
     for kind, suits in (("vad", {"json", "tsv"}), ("bgm-separation", {"json"})):
         tasks.submit(kind, kind, {}, "a.wav", [])
         completed('[{"start": 0, "end": 1}]')
@@ -163,7 +163,7 @@ print(len(text), 1024 * (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - be
 """
 
 
-def test_ten_hours_are_never_in_memory_at_once() -> None:
+def test_rendering_ten_hours_needs_little_memory() -> None:
     done = subprocess.run([sys.executable, "-c", MEASURE], cwd=ROOT, capture_output=True, text=True, timeout=280)
     assert done.returncode == 0, done.stderr
     size, grown = map(int, done.stdout.split())

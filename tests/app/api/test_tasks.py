@@ -38,7 +38,7 @@ def moment(text: str) -> datetime:
     return datetime.fromisoformat(text.removesuffix("Z") + "+00:00")
 
 
-def test_queued_task_shows_its_place_and_what_it_will_run_with(anywhere: Flask) -> None:
+def test_queued_task_shows_its_position_and_parameters(anywhere: Flask) -> None:
     first, second = submitted(anywhere), submitted(anywhere, "?beam_size=2&num_speakers=2")
     body = shown(anywhere, second)
     assert (body["identifier"], body["status"], body["task_type"]) == (second, "QUEUED", "transcription")
@@ -68,7 +68,7 @@ def test_running_task_shows_stage_and_progress(anywhere: Flask) -> None:
     assert (body["language"], body["audio_duration"], body["queue_position"]) == ("de", 12.5, None)
 
 
-def test_completed_task_shows_its_result_as_it_was_written(anywhere: Flask) -> None:
+def test_completed_task_shows_its_result_unchanged(anywhere: Flask) -> None:
     identifier = submitted(anywhere)
     result = [{"id": 0, "start": 0.0, "end": 1.5, "text": "“ä” 字 \u2028 </script>", "words": []}] * 2000
     tasks.complete(claimed(), "json", json.dumps(result, ensure_ascii=False), ["w"], 1.25, language="en")
@@ -84,7 +84,7 @@ def test_completed_task_shows_its_speaker_embeddings(anywhere: Flask) -> None:
     assert shown(anywhere, identifier)["speaker_embeddings"] == {"SPEAKER_00": [0.25, -1.0]}
 
 
-def test_task_that_is_deleted_while_it_is_read_is_unknown(anywhere: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_task_deleted_while_it_is_read_is_404(anywhere: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
     identifier = submitted(anywhere)
     tasks.complete(claimed(), "json", "[]", [], 0.1)
     read = results.get
@@ -130,7 +130,7 @@ def test_trailing_slash_of_a_task_makes_no_difference(web: Flask) -> None:
     ],
     ids=lambda identifier: identifier[:12],
 )
-def test_unknown_identifier_is_answered_with_404(anywhere: Flask, identifier: str) -> None:
+def test_unknown_identifier_is_404(anywhere: Flask, identifier: str) -> None:
     submitted(anywhere)
     refused(anywhere.test_client().get(f"/task/{identifier}"), 404)
 
@@ -146,12 +146,12 @@ def test_identifiers_are_random(web: Flask) -> None:
     assert {identifier.version for identifier in identifiers} == {4} and len(identifiers) == 5
 
 
-def test_submission_on_either_database_takes_any_label(anywhere: Flask) -> None:
+def test_any_label_is_stored_on_both_databases(anywhere: Flask) -> None:
     assert post(anywhere, name="a\0b\u202e字.wav").status_code == 201
     assert Task.get().file_name == "ab\u202e字.wav"
 
 
-def test_times_before_and_after_are_written_alike() -> None:
+def test_times_are_formatted_with_milliseconds() -> None:
     assert [format_time(seconds) for seconds in (None, 0.0, 1_795_355_999.9994)] == [
         None,
         "1970-01-01T00:00:00.000Z",

@@ -22,17 +22,17 @@ def test_control_characters_are_escaped(code: int) -> None:
     assert len(line.splitlines()) == 1
 
 
-def test_forged_line_stays_within_its_own() -> None:
+def test_line_break_in_a_value_forges_no_log_line() -> None:
     line = written("task %s", "x\n2026-01-01 00:00:00 INFO app: task y completed\x1b[2K")
     assert "\n" not in line and "\x1b" not in line
 
 
 @pytest.mark.parametrize("separator", ["\u2028", "\u2029"])
-def test_separators_of_unicode_are_escaped(separator: str) -> None:
+def test_unicode_line_separators_are_escaped(separator: str) -> None:
     assert written("a%sb", separator).endswith(f"a\\u{ord(separator):04x}b")
 
 
-def test_text_of_an_exception_forges_no_line_of_its_own() -> None:
+def test_exception_text_forges_no_log_line() -> None:
     try:
         raise ValueError("bad name\n2026-01-01 00:00:00 ERROR app: forged\x1b[31m")
     except ValueError:
@@ -43,5 +43,5 @@ def test_text_of_an_exception_forges_no_line_of_its_own() -> None:
     assert any("forged\\x1b[31m" in line for line in rest)
 
 
-def test_ordinary_text_is_left_alone() -> None:
+def test_ordinary_text_is_unchanged() -> None:
     assert written("%s", "“ä”\u00a0字 🎤 \\x").endswith("“ä”\u00a0字 🎤 \\x")

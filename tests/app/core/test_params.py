@@ -63,13 +63,13 @@ def test_dataclass_has_the_fields_and_defaults_of_the_schema(kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", TASK_TYPES)
-def test_row_gives_back_what_was_stored(kind: str) -> None:
+def test_parameters_survive_storage(kind: str) -> None:
     text = json.dumps(FULL[kind].to_json(), allow_nan=False)
     assert parse_params(kind, text) == FULL[kind]
     assert pickle.loads(pickle.dumps(FULL[kind])) == FULL[kind]
 
 
-def test_endless_speech_is_null_in_the_row() -> None:
+def test_infinite_speech_duration_is_stored_as_null() -> None:
     stored = VadParams(max_speech_duration_s=math.inf).to_json()
     assert stored["max_speech_duration_s"] is None
     assert parse_params(VAD, json.dumps(stored)) == VadParams()
@@ -86,7 +86,7 @@ def test_parameters_cannot_be_changed() -> None:
         FULL[VAD].threshold = 1.0
 
 
-def test_url_of_the_recording_is_no_parameter() -> None:
+def test_file_url_is_not_a_parameter() -> None:
     assert parse_params(VAD, '{"file_url": "https://example.org/a.wav"}') == VadParams()
 
 
@@ -101,12 +101,12 @@ def test_missing_value_gets_its_default() -> None:
         *((BGM_SEPARATION, "{}"), (TRANSCRIPTION, "{}")),  # a model has no default
     ],
 )
-def test_row_that_holds_something_else_is_refused(kind: str, text: str) -> None:
+def test_invalid_stored_parameters_are_refused(kind: str, text: str) -> None:
     with pytest.raises(ValueError, match=r"."):
         parse_params(kind, text)
 
 
-def test_no_parameter_is_looked_up_by_name_behind_the_web_side() -> None:
+def test_parameters_are_typed_outside_the_web_side() -> None:
     files = [*ROOT.glob("workers/**/*.py"), *ROOT.glob("app/core/**/*.py")]
     assert len(files) > 50
     found = [str(file) for file in files if re.search(r"params(\[[\"'a-z]|\.get\()", file.read_text())]

@@ -89,9 +89,7 @@ def test_anchor_that_contains_itself_is_refused(tmp_path: Path) -> None:
     ],
     ids=lambda value: ascii(value)[:40],
 )
-def test_every_refusal_names_the_file_the_line_and_the_key(
-    tmp_path: Path, config: str, line: int, words: tuple[str, ...]
-) -> None:
+def test_settings_error_names_file_line_and_key(tmp_path: Path, config: str, line: int, words: tuple[str, ...]) -> None:
     said = refusal(tmp_path, config)
     assert str(tmp_path / "config.yaml") in said
     assert f"line {line}" in said
@@ -112,7 +110,7 @@ def test_every_refusal_names_the_file_the_line_and_the_key(
     ],
     ids=lambda value: ascii(value)[:40],
 )
-def test_impossible_default_of_a_parameter_names_file_line_and_key(
+def test_invalid_parameter_default_names_file_line_and_key(
     tmp_path: Path, config: str, line: int, words: tuple[str, ...]
 ) -> None:
     with pytest.raises(SettingsError) as refused:
@@ -122,7 +120,7 @@ def test_impossible_default_of_a_parameter_names_file_line_and_key(
 
 
 @pytest.mark.parametrize("content", [b"- a\n- b", b"just text", b"\xff\xfe\xff"])
-def test_file_that_holds_no_sections_is_refused_by_name(tmp_path: Path, content: bytes) -> None:
+def test_file_without_sections_is_refused_by_name(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "config.yaml").write_bytes(content)
     with pytest.raises(SettingsError, match=str(tmp_path / "config.yaml")):
         settings.load({}, root=tmp_path)
@@ -150,7 +148,7 @@ def test_empty_file_means_the_defaults(tmp_path: Path) -> None:
     assert chosen.db_url == f"sqlite:///{tmp_path / 'records.db'}"
 
 
-def test_keys_of_the_seed_load(tmp_path: Path) -> None:
+def test_settings_of_the_first_version_load(tmp_path: Path) -> None:
     chosen = loaded(
         tmp_path,
         "whisper:\n  model_size: tiny\n  compute_type: int8\n  enable_offload: true\n"
@@ -188,7 +186,7 @@ def test_empty_variable_overrides_nothing(tmp_path: Path) -> None:
     assert chosen.db_url.endswith("records.db")
 
 
-def test_config_names_another_file_and_paths_count_from_its_folder(tmp_path: Path) -> None:
+def test_paths_are_relative_to_the_folder_of_the_config_file(tmp_path: Path) -> None:
     folder = tmp_path / "etc"
     folder.mkdir()
     (folder / "speech.yaml").write_text("models:\n  path: weights\ncache:\n  path: ../cache\n")
@@ -197,7 +195,7 @@ def test_config_names_another_file_and_paths_count_from_its_folder(tmp_path: Pat
     assert chosen.db_url == f"sqlite:///{folder / 'records.db'}"
 
 
-def test_dotenv_is_read_and_the_environment_wins(tmp_path: Path) -> None:
+def test_dotenv_is_read_and_the_environment_overrides_it(tmp_path: Path) -> None:
     (tmp_path / ".env").write_text("# a comment\n\nPORT=8001\nexport HF_TOKEN='hf_file'\nDB_URL=\"sqlite:///f.db\"\n")
     chosen = loaded(tmp_path, PORT="8002")
     assert (chosen.server.port, chosen.hf_token, chosen.db_url) == (8002, "hf_file", "sqlite:///f.db")
@@ -210,13 +208,13 @@ def test_broken_dotenv_names_file_and_line_but_not_its_content(tmp_path: Path) -
     assert "hf_abcdef" not in said
 
 
-def test_secrets_are_never_printed_and_cross_to_a_process(tmp_path: Path) -> None:
+def test_secrets_are_pickled_but_not_printed(tmp_path: Path) -> None:
     chosen = loaded(tmp_path, "transcription:\n  lang: en\n", HF_TOKEN="hf_secret", DB_URL="postgresql://u:pass@h/d")
     assert "hf_secret" not in repr(chosen) and "pass" not in repr(chosen)
     assert pickle.loads(pickle.dumps(chosen)) == chosen
 
 
-def test_settings_are_not_read_at_import_and_one_value_can_be_printed() -> None:
+def test_one_setting_can_be_printed() -> None:
     printed = subprocess.run(
         [sys.executable, "-m", "app.core.settings", "server.port"],
         cwd=ROOT,
@@ -228,7 +226,7 @@ def test_settings_are_not_read_at_import_and_one_value_can_be_printed() -> None:
     assert printed.stdout == "8765\n"
 
 
-def test_own_config_states_every_setting_at_its_default(tmp_path: Path) -> None:
+def test_shipped_config_states_every_default(tmp_path: Path) -> None:
     chosen = settings.load({"CONFIG": str(ROOT / "config.yaml")}, root=tmp_path)
     assert chosen.whisper.models and chosen.bgm_separation.models
     expected = Settings(
@@ -244,7 +242,7 @@ def test_own_config_states_every_setting_at_its_default(tmp_path: Path) -> None:
     assert sections == {name: [f.name for f in dataclasses.fields(getattr(chosen, name))] for name in settings.SECTIONS}
 
 
-def test_config_of_the_mini_models_names_folders_that_are_there(tmp_path: Path) -> None:
+def test_config_of_the_mini_models_names_existing_folders(tmp_path: Path) -> None:
     chosen = settings.load({"CONFIG": str(MINI / "config.yaml")}, root=tmp_path)
     assert chosen.models.path == MINI
     assert chosen.whisper.model_size in chosen.whisper.models

@@ -32,7 +32,7 @@ SPEECH = [
 ]
 
 
-def test_version_is_raised_when_a_writer_writes_something_else() -> None:
+def test_version_changes_with_the_output_of_a_writer() -> None:
     result = json.dumps(SPEECH)
     digest = hashlib.sha256()
     for kind, writers in WRITERS.items():

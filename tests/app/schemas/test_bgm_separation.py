@@ -41,7 +41,7 @@ def test_model_of_uvr_is_replaced_with_a_warning(web: Flask, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["UVR-MDX-NET-Inst_HQ_4"])
-def test_transcription_replaces_it_too_where_it_separates(web: Flask, name: str) -> None:
+def test_transcription_replaces_a_model_of_uvr_too(web: Flask, name: str) -> None:
     query = f"?uvr_model_size={name}&is_separate_bgm="
     params, warnings = stored(web, query + "true", "/transcription")
     assert params["uvr_model_size"] == "mini" and len(warnings) == 1 and "mini was used instead" in warnings[0]
@@ -52,7 +52,7 @@ def test_transcription_replaces_it_too_where_it_separates(web: Flask, name: str)
 
 @pytest.mark.parametrize("path", ["/bgm-separation", "/transcription"])
 @pytest.mark.parametrize("name", ["evil/repo", "/etc/passwd", "../demucs", "htdemucs", "hf://x/y", "UVR", "", "Mini"])
-def test_other_models_are_refused_with_a_list(web: Flask, path: str, name: str) -> None:
+def test_unknown_separation_models_are_refused_with_a_list(web: Flask, path: str, name: str) -> None:
     body = refused(post(web, f"?uvr_model_size={name}", path=path), 422, "uvr_model_size")
     assert "Available: mini." in body["errors"]["uvr_model_size"][0]
     assert rows() == []
@@ -67,12 +67,12 @@ def test_other_models_are_refused_with_a_list(web: Flask, path: str, name: str) 
         ("beam_size", ["5"]),
     ],
 )
-def test_other_values_are_refused_by_name(web: Flask, name: str, values: list[str]) -> None:
+def test_invalid_separation_values_are_refused_by_name(web: Flask, name: str, values: list[str]) -> None:
     for value in values:
         refused(post(web, f"?{name}={value}", path="/bgm-separation"), 422, name)
 
 
-def test_what_cannot_be_turned_off_says_so(web: Flask) -> None:
+def test_separation_parameters_without_effect_are_warned_of(web: Flask) -> None:
     _, warnings = stored(web, "?is_separate_bgm=false&save_file=false&uvr_device=cpu")
     assert [warning.split(" has no effect: ")[0] for warning in warnings] == [
         "is_separate_bgm",
@@ -81,7 +81,7 @@ def test_what_cannot_be_turned_off_says_so(web: Flask) -> None:
     ]
 
 
-def test_what_clients_of_whisper_webui_send_is_taken(web: Flask) -> None:
+def test_parameters_of_whisper_webui_clients_are_accepted(web: Flask) -> None:
     query = "?is_separate_bgm=true&uvr_model_size=UVR-MDX-NET-Inst_HQ_4&uvr_device=cuda"
     query += "&segment_size=256&save_file=true&enable_offload=true"
     params, _ = stored(web, query)

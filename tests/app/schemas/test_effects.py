@@ -110,7 +110,7 @@ def named(defaults: TranscriptionParams, **given: Any) -> list[str]:
     return [warning.split(" has no effect: ")[0] for warning in warnings(defaults, **given)]
 
 
-def test_table_knows_every_parameter_at_another_value(defaults: TranscriptionParams) -> None:
+def test_table_has_another_value_for_every_parameter(defaults: TranscriptionParams) -> None:
     assert set(OTHER) == {f.name for f in fields(TranscriptionParams)}
     assert {name for name, value in OTHER.items() if value == getattr(defaults, name)} == set()
 
@@ -148,7 +148,7 @@ def test_default_stated_explicitly_yields_no_warning(defaults: TranscriptionPara
     assert warnings(defaults, **vars(defaults)) == []
 
 
-def test_configured_value_is_no_request_of_the_client(defaults: TranscriptionParams) -> None:
+def test_configured_value_yields_no_warning(defaults: TranscriptionParams) -> None:
     configured = replace(defaults, is_diarize=True, threshold=0.7)
     assert named(configured) == []
     assert named(configured, threshold=0.5) == ["threshold"]
@@ -181,7 +181,7 @@ def test_configured_value_is_no_request_of_the_client(defaults: TranscriptionPar
         ({"batch_size": 1, "temperature": 0.4, "beam_size": 1, "patience": 2.0}, ["beam_size", "patience"]),
     ],
 )
-def test_one_parameter_may_take_anothers_effect(
+def test_parameter_disabled_by_another_is_warned_of(
     defaults: TranscriptionParams, given: dict[str, Any], expected: list[str]
 ) -> None:
     assert named(defaults, **given) == expected

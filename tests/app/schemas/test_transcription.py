@@ -138,7 +138,7 @@ def complaint(**given: Any) -> str:
     return " ".join(error.value.messages_dict[name])
 
 
-def test_defaults_are_the_contracts(web: Flask) -> None:
+def test_defaults_are_those_of_the_contract(web: Flask) -> None:
     settings = get_settings(web)
     assert loaded() == DEFAULTS | server_defaults(settings)
     assert set(TranscriptionParameters().fields) == set(DEFAULTS) | CONFIGURED
@@ -156,14 +156,14 @@ def test_every_kind_of_parameter_is_tested_here() -> None:
 
 
 @pytest.mark.parametrize("name", IN_RANGE)
-def test_bounds_belong_to_the_range(name: str) -> None:
+def test_bounds_are_accepted(name: str) -> None:
     least, most = IN_RANGE[name]
     assert loaded(**{name: least})[name] == float(least)
     assert loaded(**{name: most})[name] == float(most)
 
 
 @pytest.mark.parametrize("name", IN_RANGE)
-def test_beyond_the_bounds_is_refused(name: str) -> None:
+def test_values_beyond_the_bounds_are_refused(name: str) -> None:
     least, most = IN_RANGE[name]
     step = 1 if name in WHOLE else 1e-6
     below = "0" if name in OPEN_BELOW else str(type(step)(float(least)) - step)
@@ -198,25 +198,25 @@ def test_beyond_the_bounds_is_refused(name: str) -> None:
     ],
     ids=short,
 )
-def test_what_is_not_a_plain_finite_number_is_refused(value: str) -> None:
+def test_only_plain_finite_numbers_are_accepted(value: str) -> None:
     for name in (*WHOLE, *REAL):
         assert "number" in complaint(**{name: value})
 
 
 @pytest.mark.parametrize("value", ["1.9", "1.0", "1e2", "inf", str(2**64), str(2**63), 1.0, True, [1], {"a": 1}])
-def test_whole_number_takes_no_fraction_and_no_overflow(value: Any) -> None:
+def test_whole_numbers_refuse_fractions_and_overflow(value: Any) -> None:
     for name in WHOLE:
         assert complaint(**{name: value}) == "Must be a whole number."
 
 
 @pytest.mark.parametrize("value", [True, [1.0], {"a": 1}, math.nan, -math.inf, 10**400], ids=short)
-def test_number_takes_no_list_no_truth_and_nothing_endless(value: Any) -> None:
+def test_numbers_refuse_lists_booleans_and_infinity(value: Any) -> None:
     for name in REAL:
         assert "number" in complaint(**{name: value})
 
 
 @pytest.mark.parametrize("value", ["inf", "Infinity", math.inf])
-def test_only_the_longest_speech_may_be_endless(value: Any) -> None:
+def test_only_max_speech_duration_may_be_infinite(value: Any) -> None:
     assert loaded(max_speech_duration_s=value)["max_speech_duration_s"] == math.inf
     for name in REAL:
         if name != "max_speech_duration_s":
@@ -224,19 +224,19 @@ def test_only_the_longest_speech_may_be_endless(value: Any) -> None:
 
 
 @pytest.mark.parametrize("value", ["a\0b", "\ud800", "x\udfff", "broken \ufffd", 5, ["a"], True])
-def test_text_takes_no_broken_characters_and_nothing_else(value: Any) -> None:
+def test_text_refuses_broken_characters_and_other_types(value: Any) -> None:
     for name in TEXT:
         assert complaint(**{name: value}) in ("Must not contain NUL or broken characters.", "Not a valid string.")
 
 
 @pytest.mark.parametrize("name", TEXT)
-def test_text_is_taken_as_it_is_up_to_a_length(name: str) -> None:
+def test_text_is_unchanged_up_to_the_maximum_length(name: str) -> None:
     assert loaded(**{name: " “ä”\n\x1b 字 \u202e🎤"})[name] == " “ä”\n\x1b 字 \u202e🎤"
     assert "Longer than" in complaint(**{name: "x" * 10_001})
 
 
 @pytest.mark.parametrize("name", TRUTHS)
-def test_truths_are_true_or_false(name: str) -> None:
+def test_booleans_are_true_or_false(name: str) -> None:
     assert [loaded(**{name: value})[name] for value in ("true", "1", "false", "0")] == [True, True, False, False]
     for value in ("2", "", "maybe", "nan", "true\0", ["true"]):
         assert complaint(**{name: value}) == "Not a valid boolean."
@@ -246,7 +246,7 @@ def test_truths_are_true_or_false(name: str) -> None:
     ("value", "tokens"),
     [("-1", [-1]), ("[-1]", [-1]), ("1,2", [1, 2]), ("[1, 2 ]", [1, 2]), ("[]", []), ("", []), (["1", "2"], [1, 2])],
 )
-def test_suppressed_tokens_take_three_spellings(value: Any, tokens: list[int]) -> None:
+def test_suppress_tokens_accepts_three_notations(value: Any, tokens: list[int]) -> None:
     assert loaded(suppress_tokens=value)["suppress_tokens"] == tuple(tokens)
 
 
@@ -258,7 +258,7 @@ def test_suppressed_tokens_take_three_spellings(value: Any, tokens: list[int]) -
     ],
     ids=short,
 )
-def test_suppressed_tokens_are_token_ids(value: Any) -> None:
+def test_suppress_tokens_accepts_only_token_ids(value: Any) -> None:
     complaint(suppress_tokens=value)
 
 
@@ -268,7 +268,7 @@ def test_languages_are_those_of_whisper() -> None:
     assert set(LANGUAGES) == set(_LANGUAGE_CODES) and len(LANGUAGES) == len(_LANGUAGE_CODES)
 
 
-def test_language_may_be_named_in_english_as_whisper_names_it() -> None:
+def test_english_language_names_of_whisper_are_accepted() -> None:
     from whisperx import utils
 
     for code, name in utils.LANGUAGES.items():
@@ -287,13 +287,13 @@ def test_unknown_compute_type_is_refused(value: str) -> None:
 
 
 @pytest.mark.parametrize("value", ["evil/repo", "/etc/passwd", "../x", ".", "", "large-v3", "whisper", "\0", "mini\n"])
-def test_model_that_the_operator_did_not_allow_is_refused_with_a_list(web: Flask, value: str) -> None:
+def test_unconfigured_model_is_refused_with_a_list(web: Flask, value: str) -> None:
     body = refused(post(web, f"?model_size={quote(value)}"), 422, "model_size")
     assert body["errors"]["model_size"] == ["Unknown model. Available: mini."]
     assert rows() == []
 
 
-def test_fewest_speakers_may_not_be_above_the_most() -> None:
+def test_min_speakers_may_not_exceed_max_speakers() -> None:
     assert loaded(min_speakers="2", max_speakers="2")["min_speakers"] == 2
     with pytest.raises(ValidationError) as error:
         loaded(min_speakers="3", max_speakers="2")
@@ -318,7 +318,7 @@ def test_unknown_field_is_refused_by_name(web: Flask, name: str, place: str) -> 
     ],
     ids=short,
 )
-def test_query_and_form_are_judged_alike(web: Flask, place: str, name: str, value: str) -> None:
+def test_query_and_form_are_validated_alike(web: Flask, place: str, name: str, value: str) -> None:
     answer = post(web, f"?{name}={quote(value)}") if place == "query" else post(web, **{name: value})
     refused(answer, 422, name)
 

@@ -17,7 +17,7 @@ def logged(web: Service, mark: str) -> list[str]:
     return lines
 
 
-def test_path_forges_no_line_of_the_access_log(web: Service, connect: Connect) -> None:
+def test_path_forges_no_access_log_line(web: Service, connect: Connect) -> None:
     connect(web).send(
         b"GET /x%0a2026-01-01%20ERROR%20forged%1b%5b31m%22%20200?token=secret HTTP/1.1\r\nHost: localhost\r\n\r\n"
     ).answer()
@@ -28,7 +28,7 @@ def test_path_forges_no_line_of_the_access_log(web: Service, connect: Connect) -
     assert "\x1b" not in web.log("web.log") and "secret" not in web.log("web.log")
 
 
-def test_malformed_request_forges_no_line_of_the_error_log(web: Service, connect: Connect) -> None:
+def test_malformed_request_forges_no_error_log_line(web: Service, connect: Connect) -> None:
     connect(web).send(b"GET /\x1b[31mforged HTTP/1.1\r\nHost: localhost\r\n\r\n").answer(b"</html>\n")
     connect(web).send(b"GET / HTTP/1.1\r\nHost: localhost\r\nforged\x1b[31m\x9b: x\r\n\r\n").answer(b"</html>\n")
     assert logged(web, "forged")

@@ -40,14 +40,14 @@ def with_answer(clients: list[Client]) -> list[Client]:
     return [client for client in clients if client.socket in readable]
 
 
-def test_connections_that_stall_in_their_headers_hold_no_thread(web: Service, connect: Connect) -> None:
+def test_connections_stalled_in_headers_hold_no_thread(web: Service, connect: Connect) -> None:
     for _ in range(MANY):
         connect(web).send(b"GET /health/live HTTP/1.1\r\nHost: local")
         connect(web).send(GET + b"GET /health/live HTTP/1.1\r\n").answer()
     assert is_alive(web)
 
 
-def test_connection_that_stalls_in_its_headers_is_closed(impatient: Service, connect: Connect) -> None:
+def test_connection_stalled_in_headers_is_closed(impatient: Service, connect: Connect) -> None:
     web = impatient
     silent, stalled, kept = connect(web), connect(web).send(GET[:-2]), connect(web).send(GET)
     kept.answer()
@@ -67,16 +67,16 @@ def test_headers_in_small_pieces_and_several_requests_at_once_are_served(web: Se
     assert received.count(b"HTTP/1.1 200") == 3
 
 
-def test_headers_without_end_are_refused(web: Service, connect: Connect) -> None:
+def test_endless_headers_are_refused(web: Service, connect: Connect) -> None:
     answer = connect(web).send(GET[:-2] + b"X: " + b"x" * HEAD_BYTES).answer()
     assert answer.startswith(b"HTTP/1.1 431") and b'"code": 431' in answer
 
 
-def test_malformed_head_is_answered_at_once(web: Service, connect: Connect) -> None:
+def test_malformed_headers_are_answered_at_once(web: Service, connect: Connect) -> None:
     assert connect(web).send(b"GET / HTTP/1.1\nHost: localhost\n").answer().startswith(b"HTTP/1.1 400")
 
 
-def test_stalled_uploads_leave_threads_for_everybody_else(start_web: StartWeb, connect: Connect) -> None:
+def test_stalled_uploads_leave_threads_for_other_requests(start_web: StartWeb, connect: Connect) -> None:
     web = start_web()
     stalled = [connect(web).send(upload_head(9_000_000) + form(bytes(300_000))[:200_000]) for _ in range(MANY)]
     until(lambda: len(list((web.cache / "incoming").glob("*.part"))) == THREADS // 2, "half of the threads upload", 30)
@@ -94,7 +94,7 @@ def test_stalled_uploads_leave_threads_for_everybody_else(start_web: StartWeb, c
 
 
 @pytest.mark.parametrize("content_type", ["multipart/form-data; boundary=b", "application/x-www-form-urlencoded"])
-def test_body_that_comes_too_slowly_is_closed_with_408(impatient: Service, connect: Connect, content_type: str) -> None:
+def test_too_slow_body_is_closed_with_408(impatient: Service, connect: Connect, content_type: str) -> None:
     web = impatient
     for _ in range(THREADS):  # one after the other: each gives its thread back
         client = connect(web).send(upload_head(900_000, content_type=content_type) + form()[:100])
@@ -105,13 +105,13 @@ def test_body_that_comes_too_slowly_is_closed_with_408(impatient: Service, conne
     assert list((web.cache / "incoming").glob("*.part")) == []
 
 
-def test_chunked_body_that_comes_too_slowly_is_closed_with_408(impatient: Service, connect: Connect) -> None:
+def test_too_slow_chunked_body_is_closed_with_408(impatient: Service, connect: Connect) -> None:
     head = upload_head(0).replace(b"Content-Length: 0", b"Transfer-Encoding: chunked")
     client = connect(impatient).send(head + b"400\r\n" + form()[:100])
     assert client.answer().startswith(b"HTTP/1.1 408") and client.is_closed()
 
 
-def test_rate_of_0_waits_for_ever(start_web: StartWeb, connect: Connect) -> None:
+def test_minimum_rate_of_0_disables_the_check(start_web: StartWeb, connect: Connect) -> None:
     web = start_web(ImpatientService, limits={"min_upload_kb_per_second": 0.0})
     body = form()
     client = connect(web).send(upload_head(len(body)) + body[:100])
@@ -158,7 +158,7 @@ def test_accepted_upload_is_asked_to_continue(web: Service, connect: Connect) ->
     assert client.send(GET).answer().startswith(b"HTTP/1.1 200")
 
 
-def test_stop_lets_an_upload_end(start_web: StartWeb, connect: Connect) -> None:
+def test_stop_lets_an_upload_finish(start_web: StartWeb, connect: Connect) -> None:
     web = start_web()
     body = form(bytes(300_000))
     client = connect(web).send(upload_head(len(body)) + body[:200_000])
@@ -172,7 +172,7 @@ def test_stop_lets_an_upload_end(start_web: StartWeb, connect: Connect) -> None:
 
 
 @pytest.mark.parametrize(("under", "seconds"), [({}, 60), ({"HONCHO_PROCESS_NAME": "web.1"}, 4)])
-def test_stop_ends_before_whoever_asked_for_it_kills(under: dict[str, str], seconds: int) -> None:
+def test_graceful_stop_ends_before_the_process_manager_kills(under: dict[str, str], seconds: int) -> None:
     environment = {name: value for name, value in os.environ.items() if name != "HONCHO_PROCESS_NAME"} | under
     command = [sys.executable, "-m", "gunicorn", "-c", "gunicorn.conf.py", "--print-config", "wsgi:app"]
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60)

@@ -1,26 +1,22 @@
-"""A recording named by URL: refused at once when it must be, else a committed row whose secrets nobody sees."""
+"""Recordings by URL: a bad URL is refused at once, a good one stored; its query is never shown."""
 
 from __future__ import annotations
 
 import io
-import json
 import logging
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import replace
 from typing import Any
 
 import pytest
 from flask import Flask
 from werkzeug.test import TestResponse
 
-from app.core.db import connection, tasks
-from app.core.settings import Settings
-from app.factory import create_app
+from app.core.db import tasks
 from app.submission import urls
 from app.submission.parser import SubmissionBlueprint
+from tests.app.conftest import MakeWeb
 from tests.app.posting import kept, post, refused, rows
 from tests.service import promptly
 
@@ -29,7 +25,7 @@ URL = "https://media.example/rooms/Gespr%C3%A4ch.wav?sig=secret#t=1"
 
 @pytest.fixture(autouse=True)
 def names(monkeypatch: pytest.MonkeyPatch) -> dict[str, str | int]:
-    """The name service: addresses, or the number of an error."""
+    """Fake the name service: each name has an address or an error number."""
     known: dict[str, str | int] = {"media.example": "93.184.216.34", "inside.example": "10.0.0.7"}
     real = socket.getaddrinfo
 
@@ -41,18 +37,6 @@ def names(monkeypatch: pytest.MonkeyPatch) -> dict[str, str | int]:
 
     monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
     return known
-
-
-@pytest.fixture
-def web_with(mini_settings: Settings) -> Iterator[Callable[..., Flask]]:
-    def build(section: str, **values: Any) -> Flask:
-        changed = replace(getattr(mini_settings, section), **values)
-        app = create_app(replace(mini_settings, **{section: changed}))
-        app.testing = True
-        return app
-
-    yield build
-    connection.database.close()
 
 
 def submissions(web: Flask) -> list[str]:
@@ -67,7 +51,7 @@ def post_url(web: Flask, url: str = URL, query: str = "", path: str = "/transcri
 
 
 def said(answer: TestResponse) -> str:
-    """Why the URL was refused, with nothing of it left in the database or the cache."""
+    """The error message of a refused URL, of which nothing is stored or returned."""
     sentence: str = refused(answer, 422, "file_url")["errors"]["file_url"][0]
     assert rows() == []
     assert "secret" not in answer.text
@@ -86,7 +70,7 @@ def test_every_submission_takes_a_url(web: Flask) -> None:
     assert tasks.claim("device") is None
 
 
-def test_url_may_stand_in_query_or_form_and_once_only(web: Flask) -> None:
+def test_url_is_accepted_once_in_query_or_form(web: Flask) -> None:
     client = web.test_client()
     assert client.post("/transcription", query_string={"file_url": URL}).status_code == 201
     assert client.post("/transcription", data={"file_url": URL, "lang": "de"}).status_code == 201
@@ -95,7 +79,7 @@ def test_url_may_stand_in_query_or_form_and_once_only(web: Flask) -> None:
     assert refused(answer, 422, "file_url")["errors"]["file_url"] == ["Given more than once."]
 
 
-def test_empty_url_counts_as_none(web: Flask) -> None:
+def test_empty_url_counts_as_no_url(web: Flask) -> None:
     assert post(web, file_url="").status_code == 201
     assert rows()[0].source_url is None and "file_url" not in rows()[0].params
     refused(post_url(web, ""), 422, "file")
@@ -117,7 +101,7 @@ def test_file_beside_a_url_is_refused(web: Flask) -> None:
     ],
 )
 @pytest.mark.parametrize("place", ["query", "form"])
-def test_url_that_leads_inside_is_blocked(web: Flask, url: str, place: str) -> None:
+def test_url_of_a_private_address_is_blocked(web: Flask, url: str, place: str) -> None:
     if place == "form":
         assert said(post_url(web, url)).startswith("blocked_address: ")
     else:
@@ -125,8 +109,8 @@ def test_url_that_leads_inside_is_blocked(web: Flask, url: str, place: str) -> N
         assert said(answer).startswith("blocked_address: ")
 
 
-def test_what_the_operator_allows_is_accepted(web_with: Callable[..., Flask]) -> None:
-    web = web_with("fetch", allow=("10.0.0.0/24",))
+def test_allowed_private_address_is_accepted(make_web: MakeWeb) -> None:
+    web = make_web(fetch={"allow": ("10.0.0.0/24",)})
     assert post_url(web, "http://inside.example/a.wav").status_code == 201
     refused(post_url(web, "http://10.0.1.1/"), 422, "file_url")
 
@@ -143,7 +127,7 @@ def test_what_the_operator_allows_is_accepted(web_with: Callable[..., Flask]) ->
         ("https://missing.example/?secret", "missing.example cannot be resolved"),
     ],
 )
-def test_unusable_url_is_refused_in_a_sentence_that_does_not_repeat_it(web: Flask, url: str, says: str) -> None:
+def test_refused_url_is_not_repeated_in_the_error(web: Flask, url: str, says: str) -> None:
     part = b'--x\r\nContent-Disposition: form-data; name="file_url"\r\n\r\n' + url.encode("utf-8", "surrogatepass")
     answer = web.test_client().post(
         "/transcription", data=part + b"\r\n--x--\r\n", content_type="multipart/form-data; boundary=x"
@@ -151,22 +135,22 @@ def test_unusable_url_is_refused_in_a_sentence_that_does_not_repeat_it(web: Flas
     assert says in said(answer)
 
 
-def test_server_that_does_not_fetch_says_so(web_with: Callable[..., Flask]) -> None:
-    assert "upload the file" in said(post_url(web_with("fetch", enabled=False)))
+def test_server_with_downloads_disabled_refuses_urls(make_web: MakeWeb) -> None:
+    assert "upload the file" in said(post_url(make_web(fetch={"enabled": False})))
 
 
-def test_name_service_that_is_away_does_not_refuse_work(web: Flask, names: dict[str, str | int]) -> None:
+def test_unavailable_name_service_does_not_refuse_the_task(web: Flask, names: dict[str, str | int]) -> None:
     names["media.example"] = socket.EAI_AGAIN
     assert post_url(web).status_code == 201
 
 
-def test_name_service_that_hangs_holds_no_web_thread(web: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_hanging_name_service_blocks_no_web_thread(web: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
     answers = threading.Event()
     monkeypatch.setattr(socket, "getaddrinfo", lambda *arguments, **kwargs: answers.wait(60) and [])
     monkeypatch.setattr(urls, "LOOKUP_SECONDS", 0.1)
     try:
         began = time.monotonic()
-        for _ in range(12):  # more than may look up at once
+        for _ in range(12):  # more than the limit of concurrent lookups
             assert post_url(web).status_code == 201
         assert time.monotonic() - began < promptly(30)
         assert sum(thread.name == "look up" for thread in threading.enumerate()) <= 8
@@ -175,9 +159,7 @@ def test_name_service_that_hangs_holds_no_web_thread(web: Flask, monkeypatch: py
         answers.set()
 
 
-def test_unforeseen_trouble_with_a_name_is_not_taken_for_a_permission(
-    web: Flask, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_unexpected_lookup_error_does_not_admit_the_url(web: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(*arguments: Any, **kwargs: Any) -> Any:
         raise RuntimeError("broken")
 
@@ -187,11 +169,11 @@ def test_unforeseen_trouble_with_a_name_is_not_taken_for_a_permission(
     assert rows() == []
 
 
-def test_full_queue_and_full_disk_refuse_a_url_too(web_with: Callable[..., Flask]) -> None:
-    web = web_with("limits", max_queued=1)
+def test_full_queue_and_full_disk_refuse_a_url_too(make_web: MakeWeb) -> None:
+    web = make_web(limits={"max_queued": 1})
     assert post_url(web).status_code == 201
     refused(post_url(web), 429)
-    refused(post_url(web_with("limits", min_free_mb=10**9)), 507)
+    refused(post_url(make_web(limits={"min_free_mb": 10**9})), 507)
     assert len(rows()) == 1
 
 
@@ -204,7 +186,7 @@ def test_task_shows_the_url_without_its_query(web: Flask) -> None:
 
 
 @pytest.mark.parametrize("place", ["query", "form"])
-def test_signature_is_not_answered_and_not_logged(
+def test_query_of_a_url_is_not_returned_or_logged(
     web: Flask, place: str, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
 ) -> None:
     caplog.set_level(logging.DEBUG, logger="app")
@@ -224,4 +206,4 @@ def test_signature_is_not_answered_and_not_logged(
         *capfd.readouterr(),
     ]
     assert "secret" not in "".join(everything)
-    assert "file_url" not in json.loads(row.warnings)
+    assert "file_url" not in row.warnings

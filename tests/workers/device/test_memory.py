@@ -52,7 +52,7 @@ def growth(trimmed: bool) -> int:
     return int(grown)
 
 
-def test_holes_between_results_are_given_back() -> None:
+def test_freed_memory_between_results_is_returned() -> None:
     assert growth(trimmed=False) > BATCHES * BLOCK * 0.9, "malloc keeps them"
     assert growth(trimmed=True) < BATCHES * BLOCK * 0.1
 
@@ -66,7 +66,7 @@ def test_no_trim_without_growth() -> None:
     del held
 
 
-def test_a_fiftieth_of_the_time_goes_into_trims(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_trims_take_at_most_a_fiftieth_of_the_time(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = Clock()
     heap = Heap(clock)
     monkeypatch.setattr(heap, "_trim", lambda _pad: setattr(clock, "now", clock.now + 0.1))

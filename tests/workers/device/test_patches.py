@@ -28,19 +28,19 @@ def uses(function: Any, name: str) -> bool:
 
 
 @pytest.mark.parametrize("library", patches.WRITTEN_FOR)
-def test_the_library_is_of_the_version_that_was_looked_at(library: str) -> None:
+def test_library_has_the_version_the_patches_were_written_for(library: str) -> None:
     installed = importlib.metadata.version(library)
     assert f"{installed}.".startswith(f"{patches.WRITTEN_FOR[library]}."), "read its code again, then say so in patches"
 
 
-def test_every_patch_says_for_which_version_it_was_written() -> None:
+def test_every_patch_names_the_version_it_was_written_for() -> None:
     names = ("whisperx", "faster-whisper", "pyannote.audio", "tqdm")
     for name, function in inspect.getmembers(patches, inspect.isfunction):
         if function.__module__ == patches.__name__:
             assert any(f"{library} " in str(function.__doc__) for library in names), name
 
 
-def test_whisperx_splits_sentences_by_what_we_give_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_whisperx_uses_our_sentence_splitter(monkeypatch: pytest.MonkeyPatch) -> None:
     assert uses(whisperx.alignment.align, "nltk_load")
     monkeypatch.setattr(whisperx.alignment, "nltk_load", None)
     load = SimpleNamespace()
@@ -48,7 +48,7 @@ def test_whisperx_splits_sentences_by_what_we_give_it(monkeypatch: pytest.Monkey
     assert whisperx.alignment.nltk_load is load
 
 
-def test_faster_whisper_hears_speech_by_the_silero_we_give_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_faster_whisper_uses_our_silero(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[int] = []
 
     def silent(samples: Any) -> Any:
@@ -61,7 +61,7 @@ def test_faster_whisper_hears_speech_by_the_silero_we_give_it(monkeypatch: pytes
     assert len(asked) == 1
 
 
-def test_a_chunk_length_still_stays_behind_in_faster_whispers_features() -> None:
+def test_faster_whisper_keeps_a_chunk_length_until_it_is_restored() -> None:
     extractor = FeatureExtractor()
     before = dict(vars(extractor))
     extractor(np.zeros(16_000, np.float32), chunk_length=5)
@@ -72,7 +72,7 @@ def test_a_chunk_length_still_stays_behind_in_faster_whispers_features() -> None
     assert extractor.chunk_length == before["chunk_length"]
 
 
-def test_pyannote_downloads_by_what_we_give_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_pyannote_uses_our_download_function(monkeypatch: pytest.MonkeyPatch) -> None:
     import pyannote.audio.utils.hf_hub as hub
 
     assert uses(hub.download_from_hf_hub, "hf_hub_download")
@@ -101,7 +101,7 @@ def test_pyannote_still_clusters_what_filter_embeddings_returns() -> None:
     assert [len(part) for part in bounded] == [10] * len(found)
 
 
-def test_demucs_models_of_the_hub_are_loaded_where_demucs_loads_its_own() -> None:
+def test_demucs_separator_still_has_the_members_we_replace() -> None:
     assert uses(Separator.__init__, "_load_model")
     used = {"_name", "_repo", "_model", "_audio_channels", "_samplerate"}
     names = {name for function in (Separator.__init__, Separator._load_model) for name in function.__code__.co_names}
@@ -125,7 +125,7 @@ def test_tqdm_makes_a_named_semaphore_unless_it_has_a_lock(how: str, made: str) 
     assert done.stdout.strip() == made, done.stderr
 
 
-def test_no_library_is_changed_anywhere_else() -> None:
+def test_libraries_are_patched_in_one_module_only() -> None:
     libraries = ("whisperx", "faster_whisper", "pyannote", "demucs", "tqdm", "torch", "huggingface_hub")
     assigned = re.compile(rf"^\s*(?:{'|'.join(libraries)})(?:\.\w+)+ = |set_lock\(", re.MULTILINE)
     files = [*(ROOT / "workers").rglob("*.py"), *(ROOT / "app").rglob("*.py")]

@@ -38,7 +38,7 @@ def test_stages_share_the_progress() -> None:
     ]
 
 
-def test_reports_leave_at_most_five_times_a_second() -> None:
+def test_progress_is_reported_at_most_five_times_a_second() -> None:
     sent: list[Progress] = []
     clock = Clock()
     run = started(sent, clock)
@@ -59,7 +59,7 @@ def test_advance_beyond_the_end_stays_inside_the_stage() -> None:
     assert sent[-1].progress == 0.2
 
 
-def test_facts_travel_with_the_next_report() -> None:
+def test_facts_are_sent_with_the_next_report() -> None:
     sent: list[Progress] = []
     run = started(sent, Clock())
     run.add_facts(language="en")

@@ -40,7 +40,7 @@ def test_cuda_without_a_gpu_refuses_to_start() -> None:
         slots.list_slots(Workers(device="cuda"), gpus=0)
 
 
-def test_no_gpu_is_counted_that_this_process_may_not_use() -> None:
+def test_hidden_gpus_are_not_counted() -> None:
     """The real count, which must not fail where there is no driver either; the variable is read once a process."""
     code = f"import {slots.__name__} as devices; print(devices.count_gpus())"
     environment = {**os.environ, "CUDA_VISIBLE_DEVICES": "-1"}
@@ -52,7 +52,7 @@ def test_cores_are_those_this_process_may_use() -> None:
     assert 1 <= slots.count_cores() <= (os.cpu_count() or 1)
 
 
-def test_the_operators_choice_of_gpus_holds() -> None:
+def test_cuda_visible_devices_is_respected() -> None:
     assert visible_device(1, "3,5") == "5"
     assert visible_device(1, None) == "1"
     assert visible_device(0, "GPU-abc") == "GPU-abc"
@@ -71,11 +71,11 @@ def test_exceptions_become_codes(error: Exception, code: str) -> None:
     assert to_speech_error(error).code == code
 
 
-def test_what_nobody_foresaw_tells_the_client_no_internals() -> None:
+def test_unexpected_error_shows_no_internals() -> None:
     assert "secret" not in to_speech_error(RuntimeError("secret path")).message
 
 
-def test_separation_runs_where_the_operator_wants_it() -> None:
+def test_separation_runs_on_the_configured_device() -> None:
     cpu, gpu = slots.list_slots(Workers(device="cpu"))[0], slots.list_slots(Workers(), gpus=1)[0]
     assert slots.choose_separation_device(BgmSeparation(device="auto"), gpu) == "cuda"
     assert slots.choose_separation_device(BgmSeparation(device="cpu"), gpu) == "cpu"

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import shutil
 import time
-import uuid
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -19,6 +18,7 @@ from app.core.db import downloads, tasks
 from app.core.db.states import CANCELLED, FAILED, QUEUED
 from app.core.db.tasks import Task
 from app.core.settings import Cache, Fetch, Limits, Settings
+from tests.app.rows import queued, row
 from tests.service import promptly, until
 from tests.sources import answered, dripping, redirect, source
 from workers.downloads import downloader
@@ -32,7 +32,7 @@ Serving = Callable[..., Any]
 
 @pytest.fixture
 def serving(open_database: str, tmp_path: Path) -> Serving:
-    """Run Fetching on an empty database, with other ``fetch`` settings or another resolver."""
+    """Run a Downloader on an empty database, with changed ``fetch`` settings or resolver."""
 
     @contextmanager
     def serve(resolve: Any = None, **fetch: Any) -> Iterator[Downloader]:
@@ -54,18 +54,6 @@ def serving(open_database: str, tmp_path: Path) -> Serving:
     return serve
 
 
-def submitted(url: str) -> str:
-    identifier = str(uuid.uuid4())
-    tasks.submit(identifier, "transcription", {}, "a.wav", [], source_url=url)
-    return identifier
-
-
-def row(identifier: str) -> Task:
-    found = tasks.get(identifier)
-    assert found is not None
-    return found
-
-
 def ended(identifier: str) -> Task:
     until(lambda: row(identifier).source_url is None, "the download ends")
     return row(identifier)
@@ -78,7 +66,7 @@ def slowly(path: str) -> Iterable[bytes]:
 
 def test_task_can_be_claimed_only_after_its_download(serving: Serving, tmp_path: Path) -> None:
     with source(answered(SOUND)) as server, serving():
-        identifier = submitted(f"{server.url}/a.wav?sig=1")
+        identifier = queued(source_url=f"{server.url}/a.wav?sig=1")
         done = ended(identifier)
     assert (done.status, done.holder, done.stage, done.progress) == (QUEUED, None, None, downloads.SHARE)
     assert (tmp_path / "cache" / identifier / "source").read_bytes() == SOUND
@@ -89,7 +77,7 @@ def test_task_can_be_claimed_only_after_its_download(serving: Serving, tmp_path:
 
 def test_progress_is_reported_during_a_download(serving: Serving) -> None:
     with source(slowly) as server, serving():
-        identifier = submitted(server.url)
+        identifier = queued(source_url=server.url)
         until(lambda: row(identifier).progress > 0.02, "progress")
         assert (row(identifier).status, row(identifier).stage) == (QUEUED, "download")
         assert row(identifier).progress < downloads.SHARE
@@ -107,7 +95,7 @@ def test_parallel_downloads_are_limited_and_all_complete(serving: Serving) -> No
         yield answered(SOUND)
 
     with source(answer) as server, serving(parallel=2):
-        identifiers = [submitted(server.url) for _ in range(7)]
+        identifiers = [queued(source_url=server.url) for _ in range(7)]
         assert {ended(identifier).error for identifier in identifiers} == {None}
     assert most == 2
 
@@ -124,7 +112,7 @@ def test_failed_download_fails_the_task_and_leaves_no_files(
     serving: Serving, tmp_path: Path, answer: bytes, code: str, says: str
 ) -> None:
     with source(answer) as server, serving():
-        identifier = submitted(f"{server.url}/?secret")
+        identifier = queued(source_url=f"{server.url}/?secret")
         failed = ended(identifier)
     assert (failed.status, failed.error_code, failed.stage) == (FAILED, code, None)
     assert says in str(failed.error) and "secret" not in str(failed.__data__)
@@ -137,7 +125,7 @@ def test_name_that_now_resolves_to_this_machine_is_blocked(serving: Serving) -> 
     Now it resolves to this machine.
     """
     with source(answered(SOUND)) as server, serving(lambda host, port: ["127.0.0.1"], allow=()):
-        failed = ended(submitted(f"http://media.example:{server.port}/"))
+        failed = ended(queued(source_url=f"http://media.example:{server.port}/"))
         assert (failed.status, failed.error_code) == (FAILED, "blocked_address")
         assert server.requests == []
 
@@ -147,7 +135,7 @@ def test_slow_download_is_aborted_and_frees_its_slot(serving: Serving) -> None:
         return dripping(answered(b"", length=1000), 0.2) if path == "/slow" else [answered(SOUND)]
 
     with source(answer) as server, serving(parallel=1, stall_seconds=5.0, min_kb_per_second=1.0):
-        slow, waiting = submitted(f"{server.url}/slow"), submitted(f"{server.url}/a.wav")
+        slow, waiting = queued(source_url=f"{server.url}/slow"), queued(source_url=f"{server.url}/a.wav")
         assert "bytes in 5 s" in str(ended(slow).error)
         assert ended(waiting).status == QUEUED
 
@@ -155,7 +143,7 @@ def test_slow_download_is_aborted_and_frees_its_slot(serving: Serving) -> None:
 @pytest.mark.parametrize("how", ["cancelled", "deleted"])
 def test_cancelled_or_deleted_task_aborts_its_download(serving: Serving, tmp_path: Path, how: str) -> None:
     with source(slowly) as server, serving(parallel=1):
-        identifier = submitted(f"{server.url}/?secret")
+        identifier = queued(source_url=f"{server.url}/?secret")
         until(lambda: server.open == 1, "download started")
         if how == "cancelled":
             Task.update(status=CANCELLED, finished_at=1.0).where(Task.uuid == identifier).execute()
@@ -166,14 +154,14 @@ def test_cancelled_or_deleted_task_aborts_its_download(serving: Serving, tmp_pat
         if how == "cancelled":
             assert (ended(identifier).status, row(identifier).error) == (CANCELLED, None)
         server.answer = lambda path: [answered(SOUND)]
-        assert ended(submitted(server.url)).error is None  # the slot is free again
+        assert ended(queued(source_url=server.url)).error is None  # the slot is free again
         assert not list((tmp_path / "cache" / identifier).glob("source*"))
 
 
 def test_stop_releases_unfinished_downloads_and_a_start_retries_them(serving: Serving, tmp_path: Path) -> None:
     with source(slowly) as server:
         with serving():
-            identifier = submitted(server.url)
+            identifier = queued(source_url=server.url)
             until(lambda: server.open == 1, "download started")
             began = time.monotonic()
         assert time.monotonic() - began < promptly(3)
@@ -188,7 +176,7 @@ def test_stop_releases_unfinished_downloads_and_a_start_retries_them(serving: Se
 
 def test_download_of_a_killed_process_is_retried_when_its_lease_expires(serving: Serving, tmp_path: Path) -> None:
     with source(answered(SOUND)) as server:
-        identifier = submitted(server.url)
+        identifier = queued(source_url=server.url)
         assert downloads.claim("killed") is not None
         folder = tmp_path / "cache" / identifier
         folder.mkdir(parents=True)
@@ -203,7 +191,7 @@ def test_download_of_a_killed_process_is_retried_when_its_lease_expires(serving:
 
 def test_long_download_keeps_its_lease(serving: Serving) -> None:
     with source(slowly) as server, serving():
-        identifier = submitted(server.url)
+        identifier = queued(source_url=server.url)
         until(lambda: server.open == 1, "download started")
         for _ in range(3):
             expires = row(identifier).lease_expires
@@ -222,7 +210,7 @@ def test_outcome_is_written_when_the_database_is_back(serving: Serving, monkeypa
 
     monkeypatch.setattr(downloads, "mark_downloaded", away)
     with source(answered(SOUND)) as server, serving():
-        assert ended(submitted(server.url)).error is None
+        assert ended(queued(source_url=server.url)).error is None
     assert len(server.requests) == 1
 
 
@@ -230,12 +218,12 @@ def test_unexpected_error_neither_ends_the_thread_nor_shows_the_url(
     serving: Serving, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     with source(answered(SOUND)) as server, serving(lambda host, port: {}["https://x/?secret"]):  # type: ignore[misc]
-        failed = ended(submitted("http://media.example/?secret"))
+        failed = ended(queued(source_url="http://media.example/?secret"))
         assert (failed.status, failed.error_code) == (FAILED, "internal_error")
-        assert ended(submitted(server.url)).error is None
+        assert ended(queued(source_url=server.url)).error is None
     monkeypatch.setattr(downloader.downloads, "clear_ended_urls", lambda: 1 / 0)
     with source(answered(SOUND)) as server, serving():
-        assert ended(submitted(server.url)).error is None
+        assert ended(queued(source_url=server.url)).error is None
     assert "KeyError" in caplog.text and "ZeroDivisionError" in caplog.text
     assert "secret" not in caplog.text
 
@@ -249,7 +237,7 @@ def test_malformed_headers_do_not_put_the_url_into_the_log(
     configure_logging()
     try:
         with source(b"HTTP/1.1 200 OK\r\nno header\r\nContent-Length: 5\r\n\r\nsound") as server, serving():
-            ended(submitted(f"{server.url}/?secret"))
+            ended(queued(source_url=f"{server.url}/?secret"))
         said = capfd.readouterr().err
     finally:
         logging.root.handlers[:] = handlers

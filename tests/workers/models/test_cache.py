@@ -31,7 +31,7 @@ def test_a_model_is_loaded_once(mini: Settings) -> None:
     assert models.aligner("en")[0] is models.aligner("en")[0]
 
 
-def test_another_model_takes_the_place_of_the_first(mini: Settings) -> None:
+def test_another_model_replaces_the_first(mini: Settings) -> None:
     models = WarmModels(SLOT, mini)
     first = models.whisper("mini", "int8")
     models.whisper("mini", "float32")
@@ -46,14 +46,14 @@ def test_freed_models_are_loaded_again(mini: Settings) -> None:
     assert models.whisper("mini", "int8") is not first
 
 
-def test_a_model_that_cannot_be_had_says_what_to_do(mini: Settings) -> None:
+def test_missing_model_error_says_what_to_do(mini: Settings) -> None:
     settings = allowing(mini, tiny="tiny")
     error = missing(WarmModels(SLOT, settings), "tiny")
     assert error.code == "model_not_available"
     assert "'tiny'" in error.message and str(settings.models.path / "tiny") in error.message
 
 
-def test_a_failed_search_is_not_repeated_at_once(mini: Settings) -> None:
+def test_failed_load_is_not_repeated_at_once(mini: Settings) -> None:
     now = [0.0]
     models = WarmModels(SLOT, allowing(mini, tiny="tiny"), clock=lambda: now[0])
     first = missing(models, "tiny")
@@ -62,7 +62,7 @@ def test_a_failed_search_is_not_repeated_at_once(mini: Settings) -> None:
     assert missing(models, "tiny") is not first
 
 
-def test_a_name_that_is_not_allowed_is_never_looked_up(mini: Settings) -> None:
+def test_unconfigured_model_is_never_looked_up(mini: Settings) -> None:
     for name in ("evil/repo", "/etc/passwd", "../x"):
         assert "is not allowed" in missing(WarmModels(SLOT, mini), name).message
 
@@ -74,7 +74,7 @@ def test_a_folder_under_models_is_a_model(mini: Settings, tmp_path: Path) -> Non
     assert WarmModels(SLOT, settings).whisper("mine", "int8").model.is_multilingual
 
 
-def test_a_broken_model_is_told_as_such(mini: Settings, tmp_path: Path) -> None:
+def test_broken_model_is_reported(mini: Settings, tmp_path: Path) -> None:
     shutil.copytree(MINI / "whisper", tmp_path / "broken")
     (tmp_path / "broken" / "model.bin").write_bytes(b"not a model")
     settings = allowing(mini, broken=str(tmp_path / "broken"))
@@ -82,13 +82,13 @@ def test_a_broken_model_is_told_as_such(mini: Settings, tmp_path: Path) -> None:
     assert error.code == "model_not_available" and "broken" in error.message
 
 
-def test_a_language_without_an_aligner_is_told(mini: Settings) -> None:
+def test_language_without_an_aligner_is_reported(mini: Settings) -> None:
     with pytest.raises(SpeechError, match="'fr'") as caught:
         WarmModels(SLOT, mini).aligner("fr")
     assert caught.value.code == "model_not_available"
 
 
-def test_compute_types_fall_back_to_what_the_processor_can_do() -> None:
+def test_compute_type_falls_back_to_a_supported_one() -> None:
     assert choose_compute_type("int8", "cpu") == "int8"
     assert choose_compute_type("default", "cpu") == "default"
     assert choose_compute_type("auto", "cpu") == "int8"

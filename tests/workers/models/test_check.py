@@ -42,7 +42,7 @@ def megabytes(folder: str) -> str:
     return f"{sum(file.stat().st_size for file in (MINI / folder).iterdir()) / 1e6:.1f} MB"
 
 
-def test_mini_models_on_a_processor_would_serve(here: Settings) -> None:
+def test_check_passes_with_the_mini_models_on_a_cpu(here: Settings) -> None:
     lines, status = check.run_checks(here)
     report = "\n".join(lines)
     assert status == 0 and lines[-1] == "The service can run here."
@@ -57,12 +57,12 @@ def test_check_changes_nothing(here: Settings, tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_default_model_that_cannot_be_had_fails(here: Settings, tmp_path: Path) -> None:
+def test_unavailable_default_model_fails(here: Settings, tmp_path: Path) -> None:
     line = failing(dataclasses.replace(here, models=Models(tmp_path), whisper=Whisper("tiny"), align=Align()))
     assert "tiny: not on disk, and http://127.0.0.1:9 does not answer" in line
 
 
-def test_another_missing_model_is_a_note(here: Settings) -> None:
+def test_other_missing_model_is_a_note(here: Settings) -> None:
     others = {**here.whisper.models, "tiny": "tiny"}
     settings = dataclasses.replace(here, whisper=dataclasses.replace(here.whisper, models=others))
     assert "tiny: not on disk" in only(settings, "note  model")
@@ -132,7 +132,7 @@ def test_a_database_in_use_is_left_unchanged(here: Settings, tmp_path: Path) -> 
         assert opened.execute("SELECT name FROM sqlite_master").fetchall() == [("held",)]
 
 
-def test_too_little_room_fails(here: Settings) -> None:
+def test_too_little_disk_space_fails(here: Settings) -> None:
     full = dataclasses.replace(here, limits=Limits(min_free_mb=10**9))
     assert "every upload would be rejected" in failing(full)
 

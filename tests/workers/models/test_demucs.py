@@ -1,4 +1,4 @@
-"""demucs models are found where the operator put them or where the hub's come to lie, and missed with advice."""
+"""demucs models are found in folders and in the hub cache; an error says what to do about a missing one."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import dataclasses
 import json
 import shutil
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -14,7 +13,8 @@ from app.core.catalog.catalog import SEPARATE, Model, find_on_disk, separation_m
 from app.core.errors import SpeechError
 from app.core.settings import Models, Settings
 from tests.service import MINI
-from tests.workers.conftest import SLOT
+from tests.workers.conftest import SLOT, forbid_network
+from tests.workers.separators import saved, untrained
 from workers.models.cache import WarmModels
 
 
@@ -30,28 +30,7 @@ def missing(settings: Settings, name: str) -> SpeechError:
     return caught.value
 
 
-def untrained(sources: list[str]) -> Any:
-    from demucs.hdemucs import HDemucs
-
-    return HDemucs(sources, channels=4, depth=2, nfft=512, hybrid=False, segment=2)
-
-
-def saved(folder: Path, signature: str, sources: list[str], bag: str | None = None) -> Path:
-    """A demucs repo folder with an untrained model of these sources."""
-    import torch
-    import yaml
-
-    folder.mkdir(exist_ok=True)
-    model = untrained(sources)
-    args, kwargs = model._init_args_kwargs
-    package = {"klass": type(model), "args": args, "kwargs": kwargs, "state": model.state_dict()}
-    torch.save(package, folder / f"{signature}.th")
-    if bag:
-        (folder / f"{bag}.yaml").write_text(yaml.safe_dump({"models": [signature]}))
-    return folder
-
-
-def test_a_model_is_loaded_once_and_again_after_it_was_freed(mini: Settings) -> None:
+def test_separation_model_is_loaded_once_until_it_is_freed(mini: Settings) -> None:
     models = WarmModels(SLOT, mini)
     first = models.separator("mini")
     assert models.separator("mini") is first
@@ -70,12 +49,12 @@ def test_freeing_one_kind_keeps_the_others(mini: Settings) -> None:
     assert models.whisper("mini", "int8") is whisper
 
 
-def test_a_separation_model_that_is_not_allowed_is_never_looked_up(mini: Settings) -> None:
+def test_unconfigured_separation_model_is_never_looked_up(mini: Settings) -> None:
     for name in ("htdemucs", "evil/repo", "/etc/passwd", "../x", "hf://x/y"):
         assert "is not allowed" in missing(mini, name).message
 
 
-def test_a_separation_model_that_cannot_be_had_says_what_to_do(
+def test_missing_separation_model_error_says_what_to_do(
     mini: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", "http://127.0.0.1:9")
@@ -91,7 +70,7 @@ def test_a_folder_under_models_may_be_named(mini: Settings, tmp_path: Path) -> N
     assert WarmModels(SLOT, settings).separator("mine").samplerate == 44_100
 
 
-def test_one_of_several_models_in_a_folder_is_meant_by_its_own_name(mini: Settings, tmp_path: Path) -> None:
+def test_model_in_a_shared_folder_is_chosen_by_name(mini: Settings, tmp_path: Path) -> None:
     saved(tmp_path / "both", "one", ["vocals", "other"])
     saved(tmp_path / "both", "two", ["vocals", "drums", "other"])
     settings = allowing(mini, tmp_path, two="both", best="both")
@@ -105,13 +84,13 @@ def test_a_model_without_vocals_is_refused(mini: Settings, tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize("damage", [b"", b"not a model"])
-def test_a_broken_separation_model_is_told_as_such(mini: Settings, tmp_path: Path, damage: bytes) -> None:
+def test_broken_separation_model_is_reported(mini: Settings, tmp_path: Path, damage: bytes) -> None:
     shutil.copytree(MINI / "demucs", tmp_path / "broken")
     next((tmp_path / "broken").glob("*.th")).write_bytes(damage)
     assert "cannot be loaded" in missing(allowing(mini, tmp_path), "broken").message
 
 
-def test_a_bag_is_complete_with_all_its_weights(mini: Settings, tmp_path: Path) -> None:
+def test_bag_needs_all_its_weights(mini: Settings, tmp_path: Path) -> None:
     folder = saved(tmp_path / "mine", "abc", ["vocals", "other"], bag="mine")
     model = Model(SEPARATE, "separate:mine", "mine")
     settings = allowing(mini, tmp_path)
@@ -123,7 +102,7 @@ def test_a_bag_is_complete_with_all_its_weights(mini: Settings, tmp_path: Path) 
         assert find_on_disk(model, settings) is None
 
 
-def test_what_was_pulled_from_the_hub_loads_without_it(
+def test_pulled_separation_model_loads_without_the_hub(
     mini: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from safetensors.torch import save_file
@@ -141,7 +120,6 @@ def test_what_was_pulled_from_the_hub_loads_without_it(
     assert find_on_disk(wanted, settings) is None
     save_file(model.state_dict(), snapshot / "955717e8.safetensors", metadata=about)
     assert find_on_disk(wanted, settings) == snapshot
-    monkeypatch.setattr("requests.Session.request", lambda *_, **__: pytest.fail("the network was asked"))
-    monkeypatch.setattr("socket.socket.connect", lambda *_: pytest.fail("the network was asked"))
+    forbid_network(monkeypatch)
     separator = WarmModels(SLOT, settings).separator("htdemucs")
     assert separator.model.sources == ["drums", "bass", "other", "vocals"]

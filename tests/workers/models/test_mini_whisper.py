@@ -36,7 +36,7 @@ def text(segments: list[dict[str, Any]]) -> str:
     return " ".join(segment["text"] for segment in segments)
 
 
-def test_words_and_languages_are_heard(transcribed: Transcribed, pieces: list[Path]) -> None:
+def test_words_and_languages_are_recognized(transcribed: Transcribed, pieces: list[Path]) -> None:
     runs = [transcribed(piece, word_timestamps=False) for piece in pieces]
     right = [run.facts["language"] == u["language"] for (_, run), u in zip(runs, UTTERANCES, strict=True)]
     assert np.mean(right) >= LANGUAGE_RIGHT
@@ -46,7 +46,7 @@ def test_words_and_languages_are_heard(transcribed: Transcribed, pieces: list[Pa
         assert jiwer.wer(list(said), list(heard)) <= most, of_these
 
 
-def test_german_becomes_english_word_for_word(transcribed: Transcribed, pieces: list[Path]) -> None:
+def test_german_is_translated_to_english(transcribed: Transcribed, pieces: list[Path]) -> None:
     chosen = [(piece, u) for piece, u in zip(pieces, UTTERANCES, strict=True) if u["language"] == "de" and u["known"]]
     meant = [" ".join(TRANSLATIONS[word] for word in u["text"].split()) for _, u in chosen]
     heard = [text(transcribed(piece, lang="de", is_translate=True)[0]) for piece, _ in chosen]
@@ -55,5 +55,5 @@ def test_german_becomes_english_word_for_word(transcribed: Transcribed, pieces: 
 
 @pytest.mark.parametrize("recording", ["silence.flac", "music.ogg"])
 @pytest.mark.parametrize("batch_size", [1, 8])
-def test_no_word_is_invented(transcribed: Transcribed, recording: str, batch_size: int) -> None:
+def test_silence_and_music_give_no_words(transcribed: Transcribed, recording: str, batch_size: int) -> None:
     assert transcribed(SAMPLES / recording, batch_size=batch_size)[0] == []

@@ -20,7 +20,7 @@ from app.core.errors import SpeechError
 from app.core.settings import Align, Diarization, Models, Settings, Whisper
 from tests.hub import Hub
 from tests.service import MINI, ROOT, until
-from tests.workers.conftest import SLOT
+from tests.workers.conftest import SLOT, forbid_network
 from workers.models import check
 from workers.models import hub as model_hub
 from workers.models.cache import WarmModels
@@ -103,8 +103,7 @@ def test_a_pulled_diarization_pipeline_loads_without_the_hub(
     asked = {name for name, _ in hub.ranges}
     assert "config.yaml" in asked and "embedding/pytorch_model.bin" in asked and "README.md" not in asked
     settings = dataclasses.replace(settings_of(mini, tmp_path), diarization=Diarization(model=COMMUNITY))
-    monkeypatch.setattr("requests.Session.request", lambda *_, **__: pytest.fail("the network was asked"))
-    monkeypatch.setattr("socket.socket.connect", lambda *_: pytest.fail("the network was asked"))
+    forbid_network(monkeypatch)
     assert WarmModels(SLOT, settings).diarizer().model.instantiated
 
 
@@ -119,7 +118,7 @@ def older(hub: Hub) -> tuple[str, str]:
     return segmentation, embedding
 
 
-def test_a_pipeline_is_complete_with_the_repositories_it_is_made_of(
+def test_pipeline_needs_every_repository_it_uses(
     hub: Hub, mini: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     segmentation, embedding = older(hub)
@@ -140,13 +139,12 @@ def test_a_pipeline_is_complete_with_the_repositories_it_is_made_of(
         hidden = folder.rename(tmp_path / "hidden")
         assert find_on_disk(wanted, settings) is None
         hidden.rename(folder)
-    monkeypatch.setattr("requests.Session.request", lambda *_, **__: pytest.fail("the network was asked"))
-    monkeypatch.setattr("socket.socket.connect", lambda *_: pytest.fail("the network was asked"))
+    forbid_network(monkeypatch)
     assert WarmModels(SLOT, settings).diarizer().model.instantiated
 
 
 @pytest.mark.parametrize("repo", [COMMUNITY, "pyannote/segmentation-3.0"])
-def test_a_gated_pipeline_names_the_very_page_to_accept(hub: Hub, tmp_path: Path, repo: str) -> None:
+def test_gated_pipeline_names_the_page_to_accept(hub: Hub, tmp_path: Path, repo: str) -> None:
     older(hub)
     hub.gated.add(repo)
     chosen = COMMUNITY if repo == COMMUNITY else OLDER
@@ -155,7 +153,7 @@ def test_a_gated_pipeline_names_the_very_page_to_accept(hub: Hub, tmp_path: Path
     assert f"{hub.url}/{repo} is gated, and HF_TOKEN is not set" in done.stderr
 
 
-def test_a_bar_shows_how_far_it_is(hub: Hub, tmp_path: Path) -> None:
+def test_progress_bar_is_shown(hub: Hub, tmp_path: Path) -> None:
     done = pull(tmp_path, hub, "mini", TQDM_POSITION="-1")  # huggingface_hub's word for: although this is no terminal
     assert "model.bin: 100%" in done.stderr
 
@@ -167,7 +165,7 @@ def test_second_pull_downloads_nothing(hub: Hub, tmp_path: Path) -> None:
     assert hub.ranges == []
 
 
-def test_a_cut_connection_is_resumed_where_it_broke(large: Hub, tmp_path: Path) -> None:
+def test_lost_connection_is_resumed(large: Hub, tmp_path: Path) -> None:
     large.cuts["model.bin"] = 2
     done = pull(tmp_path, large, "mini")
     assert done.returncode == 0, done.stderr
@@ -175,7 +173,7 @@ def test_a_cut_connection_is_resumed_where_it_broke(large: Hub, tmp_path: Path) 
     assert ranges == [None, f"bytes={CHUNK}-", f"bytes={2 * CHUNK}-"]
 
 
-def test_what_came_before_giving_up_is_kept_for_the_next_pull(large: Hub, tmp_path: Path) -> None:
+def test_next_pull_resumes_after_a_failed_one(large: Hub, tmp_path: Path) -> None:
     large.cuts["model.bin"] = model_hub.TRIES
     done = pull(tmp_path, large, "mini")
     assert done.returncode == 1 and "Pull mini again to resume" in done.stderr
@@ -214,13 +212,13 @@ def test_a_gated_model_names_the_page_to_accept_and_never_the_token(
     assert "hf_stranger" not in done.stdout + done.stderr
 
 
-def test_a_gated_model_comes_with_a_token_that_may(hub: Hub, tmp_path: Path) -> None:
+def test_gated_model_is_pulled_with_an_accepted_token(hub: Hub, tmp_path: Path) -> None:
     hub.gated.add(WHISPER)
     hub.members.add("hf_member")
     assert pull(tmp_path, hub, "mini", HF_TOKEN="hf_member").returncode == 0
 
 
-def test_a_repository_that_is_not_there_is_told_and_others_still_come(hub: Hub, tmp_path: Path) -> None:
+def test_missing_repository_is_reported_and_others_are_pulled(hub: Hub, tmp_path: Path) -> None:
     done = pull(tmp_path, hub, "nowhere", "mini")
     assert done.returncode == 1
     assert f"nowhere: {hub.url}/lab/nowhere does not exist" in done.stderr
@@ -228,7 +226,7 @@ def test_a_repository_that_is_not_there_is_told_and_others_still_come(hub: Hub, 
 
 
 @pytest.mark.parametrize("environment", [{}, {"HF_HUB_OFFLINE": "1"}])
-def test_without_network_it_says_how_else(tmp_path: Path, environment: dict[str, str]) -> None:
+def test_pull_without_network_suggests_copying_models(tmp_path: Path, environment: dict[str, str]) -> None:
     done = pull(tmp_path, "http://127.0.0.1:9", "mini", **environment)
     assert done.returncode == 1
     assert "http://127.0.0.1:9 cannot be reached" in done.stderr and "copy its models/ folder here" in done.stderr
@@ -239,7 +237,7 @@ def test_without_network_it_says_how_else(tmp_path: Path, environment: dict[str,
     ("name", "said"),
     [("unknown", "'nothing-by-this-name' is neither a folder"), ("evil/repo", "Unknown model 'evil/repo'")],
 )
-def test_only_what_is_configured_is_pulled(hub: Hub, tmp_path: Path, name: str, said: str) -> None:
+def test_only_configured_models_are_pulled(hub: Hub, tmp_path: Path, name: str, said: str) -> None:
     done = pull(tmp_path, hub, name)
     assert done.returncode == 1 and said in done.stderr
     assert not hub.ranges
@@ -279,7 +277,7 @@ class TestBundles:
         monkeypatch.setattr(hub_names, "BUNDLES_URL", f"{hub.url}/bundles/")
         return hub
 
-    def test_lies_where_torchaudio_looks_for_it(self, served: Hub, mini: Settings, tmp_path: Path) -> None:
+    def test_bundle_is_stored_where_torchaudio_finds_it(self, served: Hub, mini: Settings, tmp_path: Path) -> None:
         name = hub_names.BUNDLES[BUNDLE.place]
         served.files[f"/bundles/{name}"] = weights(4_000_000)
         served.cuts[name] = 2
@@ -291,7 +289,7 @@ class TestBundles:
         assert len(loaded["weight"]) == 4_000_000
 
     @pytest.mark.parametrize("damage", ["inside", "no archive"])
-    def test_a_damaged_one_is_refused_and_removed(
+    def test_damaged_bundle_is_refused_and_removed(
         self, served: Hub, mini: Settings, tmp_path: Path, damage: str
     ) -> None:
         content = weights(10).replace(b"\x07\0\0\0\0\0\0\0", b"\x08\0\0\0\0\0\0\0", 1)
@@ -303,7 +301,7 @@ class TestBundles:
             model_hub.fetch(BUNDLE, settings_of(mini, tmp_path))
         assert not list((tmp_path / "models").glob("*.pt*"))
 
-    def test_two_processes_fetch_it_once(self, served: Hub, tmp_path: Path) -> None:
+    def test_two_processes_download_a_bundle_once(self, served: Hub, tmp_path: Path) -> None:
         name = hub_names.BUNDLES[BUNDLE.place]
         served.files[f"/bundles/{name}"] = weights(800_000)
         served.held.add(name)
@@ -321,7 +319,7 @@ class TestBundles:
         assert (tmp_path / "models" / name).read_bytes() == weights(800_000)
         assert served.ranges == [(name, None)]
 
-    def test_a_part_that_has_become_too_long_is_fetched_anew(self, served: Hub, mini: Settings, tmp_path: Path) -> None:
+    def test_too_long_partial_bundle_is_downloaded_again(self, served: Hub, mini: Settings, tmp_path: Path) -> None:
         name = hub_names.BUNDLES[BUNDLE.place]
         served.files[f"/bundles/{name}"] = weights(10)
         settings = settings_of(mini, tmp_path)
@@ -334,7 +332,7 @@ class TestBundles:
         [weights(10) * 2, weights(10) + b"x", b"x" + weights(10), weights(10)[:-1], b"", weights(10)[:-100]],
         ids=["twice", "longer", "shifted", "shorter", "empty", "without its end"],
     )
-    def test_a_damaged_one_on_disk_is_noticed_everywhere(
+    def test_damaged_bundle_on_disk_is_always_detected(
         self, served: Hub, mini: Settings, tmp_path: Path, content: bytes
     ) -> None:
         settings = dataclasses.replace(settings_of(mini, tmp_path), align=Align({"en": BUNDLE.place}))

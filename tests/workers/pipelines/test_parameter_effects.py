@@ -27,7 +27,7 @@ from app.schemas.transcription import TranscriptionParameters
 from tests import recordings
 from tests.service import MINI, SAMPLES
 from tests.workers.conftest import SLOT
-from tests.workers.models.test_demucs import saved
+from tests.workers.separators import saved
 from workers.device.main import execute
 from workers.device.protocol import Job, Outcome
 from workers.device.run import Run
@@ -174,7 +174,7 @@ def voices(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize(("name", "value", "around"), CASES, ids=[name for name, *_ in CASES])
-def test_it_changes_the_run(lab: Lab, noisy: Path, name: str, value: Any, around: dict[str, Any]) -> None:
+def test_parameter_changes_the_result(lab: Lab, noisy: Path, name: str, value: Any, around: dict[str, Any]) -> None:
     if name == "suppress_tokens":
         value = str(lab.whisper.hf_tokenizer.token_to_id(value))
     key = repr(sorted(around.items()))
@@ -185,13 +185,13 @@ def test_it_changes_the_run(lab: Lab, noisy: Path, name: str, value: Any, around
 
 
 @shows("model_size")
-def test_the_model_that_is_named_is_the_one_that_decodes(lab: Lab, noisy: Path) -> None:
+def test_requested_model_is_used(lab: Lab, noisy: Path) -> None:
     with pytest.raises(SpeechError, match=r"Whisper model 'empty' in .* is broken"):
         lab.run(noisy, model_size="empty")
 
 
 @shows("suppress_blank")
-def test_a_window_may_begin_with_its_end_unless_blanks_are_suppressed(lab: Lab, tmp_path: Path) -> None:
+def test_suppress_blank_prevents_an_empty_window(lab: Lab, tmp_path: Path) -> None:
     hum = 300 * np.sin(2 * np.pi * 50 * np.arange(4 * recordings.RATE) / recordings.RATE)
     path = recordings.wav(tmp_path / "hum.wav", hum.astype(np.int16))
     vocabulary = lab.whisper.hf_tokenizer
@@ -208,7 +208,7 @@ def test_a_window_may_begin_with_its_end_unless_blanks_are_suppressed(lab: Lab, 
 
 
 @shows("best_of")
-def test_the_best_of_many_samples_is_likelier_than_a_single_one(lab: Lab, noisy: Path) -> None:
+def test_best_of_many_samples_is_likelier_than_one(lab: Lab, noisy: Path) -> None:
     one, many = (lab.segments(noisy, best_of=count, **{**SEQUENTIAL, "temperature": 1.0}) for count in (1, 20))
     likely = [np.mean([segment["avg_logprob"] for segment in segments]) for segments in (one, many)]
     assert likely[1] > likely[0]
@@ -232,7 +232,7 @@ def prompts(patch: pytest.MonkeyPatch) -> Iterator[list[int]]:
 
 
 @shows("condition_on_previous_text")
-def test_earlier_text_prompts_the_next_window_unless_told_otherwise(
+def test_earlier_text_prompts_the_next_window_unless_disabled(
     lab: Lab, noisy: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with prompts(monkeypatch) as usual:
@@ -243,9 +243,7 @@ def test_earlier_text_prompts_the_next_window_unless_told_otherwise(
 
 
 @shows("prompt_reset_on_temperature")
-def test_prompt_is_forgotten_above_the_temperature_that_resets_it(
-    lab: Lab, noisy: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_prompt_is_reset_above_the_reset_temperature(lab: Lab, noisy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with prompts(monkeypatch) as kept:
         lab.run(noisy, temperature=1.0, prompt_reset_on_temperature=1.0, **SEQUENTIAL)
     with prompts(monkeypatch) as forgotten:
@@ -286,7 +284,7 @@ def test_first_timestamp_is_bounded(lab: Lab, tmp_path: Path) -> None:
 
 
 @shows("language_detection_segments", "language_detection_threshold")
-def test_language_is_looked_for_in_as_many_windows_as_asked(lab: Lab, tmp_path: Path) -> None:
+def test_language_is_detected_in_the_requested_number_of_windows(lab: Lab, tmp_path: Path) -> None:
     english, german = (recordings.speech(SAMPLES / f"{name}.flac") for name in ("short", "german"))
     mixed = np.concatenate([np.resize(english, 30 * recordings.RATE), np.resize(german, 60 * recordings.RATE)])
     path = recordings.wav(tmp_path / "mixed.wav", mixed)
@@ -305,7 +303,7 @@ def test_language_is_looked_for_in_as_many_windows_as_asked(lab: Lab, tmp_path: 
 
 
 @shows("enable_offload")
-def test_models_are_freed_after_the_task_when_asked(lab: Lab, noisy: Path) -> None:
+def test_models_are_freed_after_the_task_on_request(lab: Lab, noisy: Path) -> None:
     for offload in (False, True):
         job = lab.job(noisy, enable_offload=offload, **PLAIN)
         run = Run(job, SLOT, lab.settings, lab.models, lambda report: None)
@@ -314,25 +312,25 @@ def test_models_are_freed_after_the_task_when_asked(lab: Lab, noisy: Path) -> No
 
 
 @shows("save_file")
-def test_stems_stay_when_asked_for(lab: Lab, clip: Path) -> None:
+def test_stems_are_kept_on_request(lab: Lab, clip: Path) -> None:
     assert lab.stems(clip) == {}
     assert set(lab.stems(clip, save_file=True)) == {"vocals.wav", "instrumental.wav"}
 
 
 @shows("stem_format")
-def test_stems_are_of_the_kind_asked_for(lab: Lab, clip: Path) -> None:
+def test_stems_have_the_requested_format(lab: Lab, clip: Path) -> None:
     assert set(lab.stems(clip, save_file=True, stem_format="flac")) == {"vocals.flac", "instrumental.flac"}
 
 
 @shows("segment_size")
-def test_smaller_segments_make_other_stems(lab: Lab, clip: Path) -> None:
+def test_segment_size_changes_the_stems(lab: Lab, clip: Path) -> None:
     usual, small = lab.stems(clip, save_file=True), lab.stems(clip, save_file=True, segment_size=64)
     assert usual == lab.stems(clip, save_file=True)
     assert usual != small
 
 
 @shows("is_diarize", "num_speakers", "min_speakers", "max_speakers", "speaker_embeddings")
-def test_speakers_are_named_as_many_as_asked_for(lab: Lab, voices: Path) -> None:
+def test_number_of_speakers_follows_the_parameters(lab: Lab, voices: Path) -> None:
     def speakers(**asked: Any) -> tuple[set[str | None], str | None]:
         segments, run = lab.run(voices, **PLAIN, **asked)
         return {segment["speaker"] for segment in segments}, run.speaker_embeddings
@@ -348,11 +346,11 @@ def test_speakers_are_named_as_many_as_asked_for(lab: Lab, voices: Path) -> None
 
 @shows(*WARNED)
 @pytest.mark.parametrize("name", WARNED)
-def test_what_never_changes_a_run_is_warned_of(lab: Lab, noisy: Path, name: str) -> None:
+def test_parameter_without_effect_is_warned_of(lab: Lab, noisy: Path, name: str) -> None:
     usual = lab.job(noisy).params
     (warning,) = describe_ignored(lab.job(noisy, **{name: "x"}).params, usual)
     assert warning.startswith(f"{name} has no effect: ")
 
 
-def test_no_parameter_is_forgotten_here() -> None:
+def test_every_parameter_is_tested_here() -> None:
     assert shown == set(TranscriptionParameters().fields)

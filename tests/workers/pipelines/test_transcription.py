@@ -32,7 +32,7 @@ def text(segments: list[dict[str, Any]]) -> str:
     return " ".join(segment["text"] for segment in segments)
 
 
-def test_transcript_is_what_was_said(transcribed: Transcribed) -> None:
+def test_transcript_matches_the_recording(transcribed: Transcribed) -> None:
     segments, run = transcribed(SAMPLE)
     assert jiwer.wer(REFERENCE["text"], text(segments)) <= MOST_WRONG
     assert run.facts["language"] == "en"
@@ -58,7 +58,7 @@ def test_segments_keep_their_contract(transcribed: Transcribed) -> None:
         assert all(math.isfinite(number) for number in numbers)
 
 
-def test_words_stand_where_they_were_said(transcribed: Transcribed) -> None:
+def test_words_have_the_times_of_the_reference(transcribed: Transcribed) -> None:
     segments, _ = transcribed(SAMPLE)
     errors = distances(segments, REFERENCE["turns"])
     assert len(errors) >= len(REFERENCE["turns"])
@@ -77,7 +77,7 @@ def distances(segments: list[dict[str, Any]], turns: list[dict[str, Any]]) -> li
     return found
 
 
-def test_shifted_sound_shifts_every_time(transcribed: Transcribed, tmp_path: Path) -> None:
+def test_leading_silence_shifts_the_times(transcribed: Transcribed, tmp_path: Path) -> None:
     sound = recordings.speech(SAMPLE)
     late = recordings.wav(tmp_path / "a.wav", np.concatenate([recordings.silence(3), sound]))
     here, there = transcribed(SAMPLE)[0], transcribed(late)[0]
@@ -94,7 +94,7 @@ def test_a_single_sample_is_an_empty_list(transcribed: Transcribed, tmp_path: Pa
     assert transcribed(recordings.wav(tmp_path / "a.wav", np.full(1, 20_000, np.int16)))[0] == []
 
 
-def test_voice_activity_restores_the_timeline(transcribed: Transcribed, tmp_path: Path) -> None:
+def test_vad_filter_keeps_the_times_of_the_recording(transcribed: Transcribed, tmp_path: Path) -> None:
     sound = recordings.speech(SAMPLE)
     gap = recordings.silence(20)
     path = recordings.wav(tmp_path / "a.wav", np.concatenate([gap, sound]))
@@ -104,9 +104,7 @@ def test_voice_activity_restores_the_timeline(transcribed: Transcribed, tmp_path
 
 
 @pytest.mark.parametrize("batch_size", [1, 8])
-def test_voice_activity_leaves_every_word_where_it_was_said(
-    transcribed: Transcribed, tmp_path: Path, batch_size: int
-) -> None:
+def test_vad_filter_keeps_every_word_at_its_time(transcribed: Transcribed, tmp_path: Path, batch_size: int) -> None:
     sound, pieces, turns, at = recordings.speech(SAMPLE), [], [], 0.0
     for silence, turn in zip(itertools.cycle([7.0, 31.0, 3.0]), REFERENCE["turns"], strict=False):
         cut = sound[int((turn["start"] - 0.2) * RATE) : int((turn["end"] + 0.2) * RATE)]
@@ -134,7 +132,7 @@ def test_without_word_timestamps_nothing_is_aligned(transcribed: Transcribed) ->
     assert "align" not in {sent.stage for sent in run.sent}  # type: ignore[attr-defined]
 
 
-def test_missing_aligner_costs_word_times_and_a_warning(
+def test_missing_aligner_gives_no_word_times_but_a_warning(
     transcribed: Transcribed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def missing(self: Any, language: str) -> Any:
@@ -146,7 +144,7 @@ def test_missing_aligner_costs_word_times_and_a_warning(
     assert run.warnings == ["No word timestamps: There is no alignment model."]
 
 
-def test_broken_aligner_costs_word_times_and_a_warning(
+def test_broken_aligner_gives_no_word_times_but_a_warning(
     transcribed: Transcribed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def broken(*_: Any) -> Any:
@@ -158,7 +156,7 @@ def test_broken_aligner_costs_word_times_and_a_warning(
     assert "could not be aligned" in run.warnings[0]
 
 
-def test_unknown_language_of_a_model_is_told(transcribed: Transcribed) -> None:
+def test_language_the_model_does_not_support_is_reported(transcribed: Transcribed) -> None:
     with pytest.raises(SpeechError, match="does not support language 'fr'") as caught:
         transcribed(SAMPLE, lang="fr")
     assert caught.value.code == "unsupported_language"
@@ -176,7 +174,7 @@ def test_unsupported_compute_type_is_replaced_and_reported(transcribed: Transcri
     assert run.warnings == [f"compute_type {asked} is not supported on this cpu; int8 was used"]
 
 
-def test_translation_has_no_words_to_align_and_says_so(transcribed: Transcribed) -> None:
+def test_translation_has_no_word_times_but_a_warning(transcribed: Transcribed) -> None:
     segments, run = transcribed(SAMPLE, lang="de", is_translate=True)
     assert segments and all(segment["words"] == [] for segment in segments)
     assert "translation" in run.warnings[0]
@@ -191,7 +189,7 @@ def test_translation_has_no_words_to_align_and_says_so(transcribed: Transcribed)
         ({"batch_size": "1", "max_new_tokens": "440"}, "max_new_tokens"),
     ],
 )
-def test_what_does_not_fit_the_model_is_told_by_name(
+def test_parameter_that_does_not_fit_the_model_is_named(
     transcribed: Transcribed, params: dict[str, Any], word: str
 ) -> None:
     with pytest.raises(SpeechError, match=word) as caught:
@@ -219,7 +217,7 @@ def test_chunk_length_divides_the_recording(transcribed: Transcribed) -> None:
     assert len({segment["seek"] for segment in short}) > len({segment["seek"] for segment in long}) == 1
 
 
-def test_temperature_falls_back_upward_to_one() -> None:
+def test_fallback_temperatures_rise_to_one() -> None:
     assert list_temperatures(0.0) == [0.0, 0.2, 0.4, 0.6, 0.8, 1.0]
     assert list_temperatures(0.5) == [0.5, 0.7, 0.9]
     assert list_temperatures(1.0) == [1.0]
@@ -227,7 +225,7 @@ def test_temperature_falls_back_upward_to_one() -> None:
 
 
 @pytest.mark.parametrize(("params", "word"), [({"lang": "de"}, "lang de"), ({"is_translate": "true"}, "is_translate")])
-def test_english_only_models_say_what_they_cannot_do(
+def test_english_only_model_warns_of_other_languages(
     make_run: Callable[..., Run], params: dict[str, str], word: str
 ) -> None:
     english = SimpleNamespace(model=SimpleNamespace(is_multilingual=False))

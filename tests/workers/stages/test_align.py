@@ -24,16 +24,16 @@ def test_each_sentence_gets_its_own_tokens() -> None:
     assert share_tokens([1, 2, 3, 4, 5], ["hello world.", "Good day."], decode) == [[1, 2], [3, 4, 5]]
 
 
-def test_one_sentence_keeps_all() -> None:
+def test_one_sentence_keeps_all_tokens() -> None:
     assert share_tokens([1, 2, 3], ["hello world. Good"], decode) == [[1, 2, 3]]
 
 
-def test_no_sentence_no_tokens() -> None:
+def test_no_sentence_gets_no_tokens() -> None:
     assert share_tokens([1, 2], [], decode) == []
 
 
 @pytest.mark.parametrize("language", ["en", "de", "fr", "ja", "xx"])
-def test_every_language_finds_sentence_rules_without_a_file(language: str) -> None:
+def test_sentence_rules_need_no_file_in_any_language(language: str) -> None:
     name = whisperx.utils.PUNKT_LANGUAGES.get(language, "english")
     splitter = whisperx.alignment.nltk_load(f"tokenizers/punkt_tab/{name}.pickle")
     assert list(splitter.span_tokenize("One two. Three four.")) == [(0, 8), (9, 20)]
@@ -49,7 +49,7 @@ def test_alignment_never_asks_nltk_for_data(transcribed: Any, monkeypatch: pytes
     assert all(segment["words"] for segment in segments)
 
 
-def test_abbreviations_end_no_sentence() -> None:
+def test_abbreviations_do_not_end_a_sentence() -> None:
     splitter = load_splitter("tokenizers/punkt_tab/english.pickle")
     assert len(list(splitter.span_tokenize("Dr. Smith came at 5 p.m. sharp. He left."))) == 2
     german = load_splitter("tokenizers/punkt_tab/german.pickle")

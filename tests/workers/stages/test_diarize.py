@@ -50,13 +50,13 @@ def turns(models: WarmModels, mini: Settings, parameters: Callable[..., Transcri
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_turns_are_where_the_voices_speak(turns: dict[str, Turns], name: str) -> None:
+def test_speaker_turns_match_the_reference(turns: dict[str, Turns], name: str) -> None:
     assert error_rate(name, turns[name]) <= MOST_WRONG[name]
     assert len({speaker for *_, speaker in turns[name]}) == len({turn["speaker"] for turn in truth(name)["turns"]})
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_turns_lean_to_neither_side(turns: dict[str, Turns], name: str) -> None:
+def test_speaker_turns_are_not_shifted(turns: dict[str, Turns], name: str) -> None:
     late = [late_by(turns[name], truth(name)["turns"], edge) for edge in ("start", "end")]
     assert abs(np.mean(late)) <= MOST_LATE_SECONDS
 
@@ -68,7 +68,7 @@ def late_by(heard: Turns, spoken: list[dict[str, Any]], edge: str) -> float:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_the_limit_would_notice_lost_time_and_swapped_voices(turns: dict[str, Turns], name: str) -> None:
+def test_error_limit_detects_lost_time_and_swapped_speakers(turns: dict[str, Turns], name: str) -> None:
     heard = turns[name]
     cut = [(start - 1, end - 1, speaker) for start, end, speaker in heard if start >= 1]
     swapped = [
@@ -102,7 +102,7 @@ def speakers(segments: list[dict[str, Any]]) -> set[str]:
     return {segment["speaker"] for segment in segments}
 
 
-def test_every_word_has_its_voice(spoken: Transcribed) -> None:
+def test_words_get_the_right_speaker(spoken: Transcribed) -> None:
     segments, run = spoken(recording("voices3"), speaker_embeddings=True)
     words = [word for segment in segments for word in segment["words"]]
     names = who_is_who("voices3", [(s["start"], s["end"], s["speaker"]) for s in segments])
@@ -118,7 +118,7 @@ def voice_at(time: float) -> str:
     return str(min(known, key=lambda turn: max(turn["start"] - time, time - turn["end"], 0.0))["speaker"])
 
 
-def test_each_segment_is_one_speakers_and_keeps_its_contract(spoken: Transcribed) -> None:
+def test_each_segment_has_one_speaker(spoken: Transcribed) -> None:
     segments, run = spoken(recording("voices3"), speaker_embeddings=True)
     before = 0.0
     for number, segment in enumerate(segments):
@@ -130,7 +130,7 @@ def test_each_segment_is_one_speakers_and_keeps_its_contract(spoken: Transcribed
         before = segment["start"]
 
 
-def test_embeddings_come_for_each_speaker_when_asked_for(spoken: Transcribed) -> None:
+def test_embeddings_are_returned_for_each_speaker_on_request(spoken: Transcribed) -> None:
     segments, run = spoken(recording("voices3"), speaker_embeddings=True)
     embeddings = json.loads(run.speaker_embeddings or "null")
     assert set(embeddings) == speakers(segments)
@@ -146,7 +146,7 @@ def test_number_of_speakers_is_obeyed(spoken: Transcribed) -> None:
     assert len(speakers(spoken(path, num_speakers=1)[0])) == 1
 
 
-def test_progress_moves_while_speakers_are_sought(spoken: Transcribed) -> None:
+def test_diarization_reports_progress(spoken: Transcribed) -> None:
     _, run = spoken(recording("voices3"), speaker_embeddings=True)
     sent = run.sent  # type: ignore[attr-defined]
     assert list(dict.fromkeys(report.stage for report in sent)) == ["decode", "transcribe", "align", "diarize"]
@@ -154,7 +154,7 @@ def test_progress_moves_while_speakers_are_sought(spoken: Transcribed) -> None:
     assert len({r.progress for r in sent if r.stage == "diarize"}) >= 4
 
 
-def test_more_speakers_than_there_can_be_are_reported(spoken: Transcribed) -> None:
+def test_impossible_number_of_speakers_is_reported(spoken: Transcribed) -> None:
     segments, run = spoken(recording("voices2"), min_speakers=1000)
     assert segments
     assert any("min_speakers" in warning or "found no speakers" in warning for warning in run.warnings)
@@ -166,7 +166,7 @@ def test_silence_has_no_speakers(spoken: Transcribed, tmp_path: Path) -> None:
     assert segments == [] and run.speaker_embeddings == "{}"
 
 
-def test_where_nobody_is_heard_the_transcript_says_so(spoken: Transcribed, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_recording_without_speakers_gives_a_warning(spoken: Transcribed, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(WarmModels, "diarizer", lambda self: lambda samples, **_: nothing_heard(self, samples))
     segments, run = spoken(recording("voices2"), batch_size=4)
     assert segments and speakers(segments) == {None}
@@ -178,7 +178,7 @@ def nothing_heard(models: WarmModels, samples: Any) -> Any:
     return pipeline(np.zeros_like(samples), return_embeddings=True)
 
 
-def test_a_syllable_is_enough_to_run_on(spoken: Transcribed, tmp_path: Path) -> None:
+def test_very_short_recordings_are_diarized(spoken: Transcribed, tmp_path: Path) -> None:
     sound = recordings.speech(recording("voices2"))
     first = int(truth("voices2")["words"][0]["start"] * recordings.RATE)
     for seconds in (0.2, 0.7, 2.0):
@@ -187,7 +187,7 @@ def test_a_syllable_is_enough_to_run_on(spoken: Transcribed, tmp_path: Path) -> 
         assert all(set(segment) >= {"speaker", "words"} for segment in segments)
 
 
-def test_a_broken_pipeline_costs_the_speakers_and_a_warning(
+def test_failing_diarization_gives_no_speakers_but_a_warning(
     spoken: Transcribed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def broken(*_: Any, **__: Any) -> Any:
@@ -236,7 +236,7 @@ def unreachable(*_: Any) -> None:
     raise OSError("injected: no network")
 
 
-def test_a_refused_token_is_told_with_the_pages_to_accept(
+def test_refused_token_names_the_pages_to_accept(
     mini: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[str | None] = []
@@ -256,13 +256,13 @@ def test_a_refused_token_is_told_with_the_pages_to_accept(
     assert asked == ["hf_secret"]
 
 
-def test_a_broken_folder_is_told_as_such(mini: Settings, tmp_path: Path) -> None:
+def test_broken_diarization_model_is_reported(mini: Settings, tmp_path: Path) -> None:
     shutil.copytree(MINI / "diarization", tmp_path / "broken")
     (tmp_path / "broken" / "embedding" / "pytorch_model.bin").write_bytes(b"not a model")
     assert "'broken' on this machine is broken" in told(mini, tmp_path, "broken")
 
 
-def test_nothing_is_reported_home(
+def test_no_telemetry_is_sent(
     mini: Settings, models: WarmModels, monkeypatch: pytest.MonkeyPatch, turns: dict[str, Turns]
 ) -> None:
     from pyannote.audio.telemetry.metrics import provider
@@ -288,7 +288,7 @@ def test_the_model_is_kept_or_freed_as_configured(mini: Settings) -> None:
         assert (models.diarizer() is kept) is same
 
 
-def test_clustering_holds_no_more_than_it_is_allowed(models: WarmModels) -> None:
+def test_clustering_is_limited(models: WarmModels) -> None:
     pipeline = models.diarizer().model
     seen: list[int] = []
 

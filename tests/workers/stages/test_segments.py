@@ -52,7 +52,7 @@ def test_words_lie_in_order_inside_their_segment() -> None:
 
 
 @pytest.mark.parametrize("odd", [math.nan, math.inf, -math.inf])
-def test_nothing_infinite_leaves(odd: float) -> None:
+def test_result_has_no_nan_or_infinity(odd: float) -> None:
     (only,) = sort_and_clamp([segment(1, odd, word(odd, odd, odd))], 10)
     assert "NaN" not in to_json([only]) and "Infinity" not in to_json([only])
 

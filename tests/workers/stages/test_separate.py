@@ -54,7 +54,7 @@ def known() -> tuple[mixtures.Sound, mixtures.Sound]:
     return mixtures.parts(SECONDS)
 
 
-def test_voice_and_music_come_apart(separation: MakeRun, tmp_path: Path, known: tuple[mixtures.Sound, ...]) -> None:
+def test_voice_and_music_are_separated(separation: MakeRun, tmp_path: Path, known: tuple[mixtures.Sound, ...]) -> None:
     voice, music = known
     mixture = voice + music
     got = stems(separation(mixtures.stereo_wav(tmp_path / "a.wav", mixture)))
@@ -64,7 +64,9 @@ def test_voice_and_music_come_apart(separation: MakeRun, tmp_path: Path, known: 
     assert level(mixture - got["vocals"] - got["instrumental"], mixture) <= -30
 
 
-def test_voice_stays_on_its_side(separation: MakeRun, tmp_path: Path, known: tuple[mixtures.Sound, ...]) -> None:
+def test_voice_keeps_its_stereo_position(
+    separation: MakeRun, tmp_path: Path, known: tuple[mixtures.Sound, ...]
+) -> None:
     got = stems(separation(mixtures.stereo_wav(tmp_path / "a.wav", sum(known))))
     assert level(got["vocals"][0], got["vocals"][1]) == pytest.approx(20 * np.log10(LEFT / RIGHT), abs=1.5)
 
@@ -100,7 +102,7 @@ def test_silence_is_two_silent_stems(separation: MakeRun, tmp_path: Path, second
     assert run.facts["audio_duration"] == pytest.approx(seconds, abs=0.001)
 
 
-def test_other_rates_and_one_channel_come_out_at_the_models_own(separation: MakeRun, tmp_path: Path) -> None:
+def test_stems_have_the_rate_and_channels_of_the_model(separation: MakeRun, tmp_path: Path) -> None:
     sound = recordings.speech(mixtures.SAMPLE)
     run = separation(recordings.wav(tmp_path / "a.wav", np.repeat(sound, 3)[: 5 * 48_000], rate=48_000))
     assert {part.shape[0] for part in stems(run).values()} == {2}
@@ -109,7 +111,7 @@ def test_other_rates_and_one_channel_come_out_at_the_models_own(separation: Make
         assert rate == RATE and abs(heard.shape[1] - 5 * RATE) <= 2
 
 
-def test_not_a_number_in_the_recording_gives_finite_stems(separation: MakeRun, tmp_path: Path) -> None:
+def test_nan_samples_give_finite_stems(separation: MakeRun, tmp_path: Path) -> None:
     sound = (recordings.speech(mixtures.SAMPLE)[: 3 * RATE] / 32768).astype(np.float32)
     sound[1000], sound[2000:2010], sound[3000] = np.nan, np.inf, 1e30
     got = stems(separation(recordings.float_wav(tmp_path / "a.wav", sound)))
@@ -142,7 +144,7 @@ def test_segment_size_changes_what_the_model_sees(
     assert asked == [10.0, pytest.approx(64 * 1024 / 44_100), pytest.approx(256 * 1024 / 44_100)]
 
 
-def test_segments_longer_than_the_model_takes_are_cut_and_told(separation: MakeRun, tmp_path: Path) -> None:
+def test_too_large_segment_size_is_limited_with_a_warning(separation: MakeRun, tmp_path: Path) -> None:
     run = separation(recordings.wav(tmp_path / "a.wav", recordings.silence(2)), segment_size=4000)
     bgm_separation.run(run)
     assert [warning.split(":")[0] for warning in run.warnings] == ["segment_size"]
@@ -174,7 +176,7 @@ def test_recording_without_samples_leaves_no_files(separation: MakeRun, tmp_path
     assert list(folder(run).parent.iterdir()) == []
 
 
-def test_earlier_attempts_leftovers_go(separation: MakeRun, tmp_path: Path) -> None:
+def test_files_of_earlier_attempts_are_removed(separation: MakeRun, tmp_path: Path) -> None:
     recording = recordings.wav(tmp_path / "a.wav", recordings.silence(1))
     run = separation(recording, claim_no=3)
     for name in ("stems-1.partial", "stems-2"):
@@ -193,7 +195,7 @@ def test_full_disk_is_refused_before_anything_is_written(separation: MakeRun, tm
     assert list(folder(run).parent.iterdir()) == []
 
 
-def test_vocals_for_transcription_are_the_voice_alone_in_time(
+def test_vocals_for_transcription_are_the_voice_alone(
     separation: MakeRun, tmp_path: Path, known: tuple[mixtures.Sound, ...]
 ) -> None:
     run = separation(mixtures.stereo_wav(tmp_path / "a.wav", sum(known)))
@@ -204,7 +206,7 @@ def test_vocals_for_transcription_are_the_voice_alone_in_time(
     assert list(folder(run).parent.iterdir()) == []
 
 
-def test_kept_stems_are_those_that_were_heard(
+def test_kept_stems_are_those_that_are_transcribed(
     separation: MakeRun, tmp_path: Path, known: tuple[mixtures.Sound, ...]
 ) -> None:
     run = separation(mixtures.stereo_wav(tmp_path / "a.wav", sum(known)[:, : 5 * RATE]), stem_format="flac")

@@ -37,7 +37,7 @@ def segment(*words: tuple[str, float, float], start: float = 0.0, end: float = 1
     )
 
 
-def test_who_speaks_longest_has_said_it() -> None:
+def test_segment_gets_the_speaker_who_talks_longest() -> None:
     (only,) = assign_speakers([segment(start=1, end=4)], turns((0, 2, "A"), (2, 9, "B")), decode)
     assert only["speaker"] == "B"
 
@@ -66,14 +66,14 @@ def test_word_in_a_gap_goes_to_the_nearest_turn_however_long_it_is() -> None:
     assert find_nearest(20, 21, [(0, 10, "A"), (12, 13, "B")]) == "B"
 
 
-def test_word_without_a_place_of_its_own_follows_the_one_before() -> None:
+def test_word_without_exact_times_follows_the_previous_one() -> None:
     words = [("hello", 0.5, 1.0), ("2014", 0.0, 4.0), ("Good", 2.5, 3.5)]
     parts = assign_speakers([segment(*words, end=4)], turns((0, 1.5, "A"), (2, 4, "B")), decode)
     assert [part["text"] for part in parts] == ["hello 2014", "Good"]
     assert [(part["start"], part["end"]) for part in parts] == [(0.0, 1.0), (2.5, 4.0)]
 
 
-def test_segment_without_words_is_one_speakers() -> None:
+def test_segment_without_words_gets_one_speaker() -> None:
     (only,) = assign_speakers([segment(start=11, end=11.5)], turns((0, 10, "A"), (12, 13, "B")), decode)
     assert only["speaker"] == "B" and only["words"] == []
 

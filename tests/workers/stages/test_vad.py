@@ -92,7 +92,7 @@ def test_speech_is_found_where_it_is(found: Found, stretches: Path) -> None:
     assert close(found(stretches, speech_pad_ms=0), [(3.0, 8.1), STRETCHES[2]])
 
 
-def test_real_people_are_heard_when_they_speak(found: Found) -> None:
+def test_vad_detects_speech_of_real_people(found: Found) -> None:
     heard = found(PEOPLE / "sample.wav", speech_pad_ms=30, min_silence_duration_ms=100)
     turns = [line.split()[3:5] for line in (PEOPLE / "sample.rttm").read_text().splitlines()]
     truth = frames([(float(start), float(start) + float(length)) for start, length in turns])
@@ -108,7 +108,7 @@ def frames(stretches: list[tuple[float, float]]) -> Any:
     return covered
 
 
-def test_higher_threshold_hears_less(found: Found, stretches: Path) -> None:
+def test_higher_threshold_finds_less_speech(found: Found, stretches: Path) -> None:
     assert (
         seconds(found(stretches, threshold=0.97)) < seconds(found(stretches)) < seconds(found(stretches, threshold=0))
     )
@@ -121,14 +121,14 @@ def test_short_speech_is_dropped(found: Found, stretches: Path) -> None:
 
 
 @pytest.mark.parametrize("longest", [0.05, 0.5, 1.5, 3])
-def test_long_speech_is_split_and_nothing_of_it_lost(found: Found, stretches: Path, longest: float) -> None:
+def test_long_speech_is_split_without_loss(found: Found, stretches: Path, longest: float) -> None:
     whole, split = found(stretches), found(stretches, max_speech_duration_s=longest)
     assert len(split) > len(whole)
     assert max(end - start for start, end in split) <= longest + 0.002
     assert seconds(split) == pytest.approx(seconds(whole), abs=0.2)
 
 
-def test_endless_speech_is_not_split(found: Found, stretches: Path) -> None:
+def test_infinite_maximum_does_not_split_speech(found: Found, stretches: Path) -> None:
     assert found(stretches, max_speech_duration_s=math.inf) == found(stretches)
 
 
@@ -167,7 +167,7 @@ def test_progress_passes_through_both_stages_and_never_falls(make_run: Callable[
     assert len([report for report in sent if report.stage == "vad"]) > 5 and sent[-1].progress == 1.0
 
 
-def test_blocks_hear_what_silero_hears_in_the_whole_recording() -> None:
+def test_blocks_give_the_same_speech_as_the_whole_recording() -> None:
     samples = np.tile(recordings.speech(TALK).astype(np.float32) / 32768, 10)
     samples = samples[: len(samples) // vad.WINDOW * vad.WINDOW]
     assert len(samples) > 2 * vad.BLOCK

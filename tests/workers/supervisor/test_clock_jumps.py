@@ -30,13 +30,13 @@ def clocks() -> Clocks:
     return Clocks()
 
 
-def test_ages_are_believed_while_the_clocks_go_together(clocks: Clocks) -> None:
+def test_ages_are_trusted_while_the_clocks_agree(clocks: Clocks) -> None:
     assert clocks.watch.is_trusted(TTL)
     assert clocks.pass_by(DAY) == 0.0 and clocks.watch.is_trusted(TTL)
 
 
 @pytest.mark.parametrize("which", ["database", "machine"])
-def test_after_a_jump_ages_are_not_believed_before_they_can_be_true(clocks: Clocks, which: str) -> None:
+def test_ages_are_not_trusted_until_the_jump_has_passed(clocks: Clocks, which: str) -> None:
     setattr(clocks, which, getattr(clocks, which) + DAY)
     assert clocks.watch.measure_jump() == DAY
     assert not clocks.watch.is_trusted(TTL) and not clocks.watch.is_trusted(7 * DAY)
@@ -49,7 +49,7 @@ def test_after_a_jump_ages_are_not_believed_before_they_can_be_true(clocks: Cloc
     assert clocks.watch.is_trusted(7 * DAY), "a jump by a day makes nothing look older than by a day"
 
 
-def test_shorter_jump_holds_no_longer_than_it_was(clocks: Clocks) -> None:
+def test_short_jump_suspends_trust_for_its_own_length(clocks: Clocks) -> None:
     clocks.database += 300
     assert clocks.watch.measure_jump() == 300
     clocks.pass_by(240)
@@ -68,13 +68,13 @@ def test_two_jumps_add_up(clocks: Clocks) -> None:
     assert clocks.watch.is_trusted(DAY)
 
 
-def test_clock_set_back_holds_up_nothing(clocks: Clocks) -> None:
+def test_clock_set_back_does_not_suspend_trust(clocks: Clocks) -> None:
     clocks.database -= DAY
     clocks.machine -= DAY
     assert clocks.watch.measure_jump() == 0.0 and clocks.watch.is_trusted(TTL)
 
 
-def test_drift_and_small_corrections_are_not_noticed(clocks: Clocks) -> None:
+def test_drift_and_small_corrections_are_ignored(clocks: Clocks) -> None:
     for _ in range(1000):
         clocks.database += TOLERANCE_SECONDS / 60
         assert clocks.pass_by(60) == 0.0
@@ -82,6 +82,6 @@ def test_drift_and_small_corrections_are_not_noticed(clocks: Clocks) -> None:
     assert clocks.watch.measure_jump() == 0.0 and clocks.watch.is_trusted(TTL)
 
 
-def test_machine_that_slept_purges_nothing_on_waking(clocks: Clocks) -> None:
+def test_ages_are_not_trusted_after_a_suspend(clocks: Clocks) -> None:
     clocks.database, clocks.machine = clocks.database + HOUR, clocks.machine + HOUR  # the steady clock sleeps, too
     assert clocks.watch.measure_jump() == HOUR and not clocks.watch.is_trusted(TTL)

@@ -47,7 +47,7 @@ def test_ended_process_is_dead() -> None:
     assert is_provably_dead(name)
 
 
-def test_process_that_is_only_not_yet_reaped_is_dead() -> None:
+def test_zombie_process_is_dead() -> None:
     name, other = name_of_another(wait=False)
     other.kill()
     os.waitid(os.P_PID, other.pid, os.WEXITED | os.WNOWAIT)  # dead, and still in the table of processes
@@ -55,7 +55,7 @@ def test_process_that_is_only_not_yet_reaped_is_dead() -> None:
     other.communicate()
 
 
-def test_pid_that_is_used_again_does_not_hide_a_death() -> None:
+def test_reused_pid_does_not_hide_a_death() -> None:
     assert is_provably_dead(altered(START, "1"))
 
 
@@ -73,11 +73,11 @@ def test_pid_that_is_used_again_does_not_hide_a_death() -> None:
     ],
     ids=["boot", "namespace", "no boot id", "no start time", "pid", "empty", "old", "slashes"],
 )
-def test_nothing_is_said_of_whom_nothing_can_be_known(unknown: Callable[[], str]) -> None:
+def test_unknown_process_is_not_reported_dead(unknown: Callable[[], str]) -> None:
     assert not is_provably_dead(unknown())
 
 
-def test_names_are_never_used_twice_and_fit_their_column(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_names_are_unique_and_fit_their_column(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("platform.node", lambda: "a/very/long/" + "x" * 300)
     assert make_name() != make_name()
     assert len(make_name()) <= 128 and not is_provably_dead(make_name())

@@ -47,7 +47,7 @@ def test_half_a_message_is_kept_until_the_rest_comes(pipe: tuple[Connection, Con
     assert box.read() == ["a result"]
 
 
-def test_the_length_of_very_large_messages_takes_more_bytes(pipe: tuple[Connection, Connection]) -> None:
+def test_very_large_messages_have_a_longer_header(pipe: tuple[Connection, Connection]) -> None:
     ours, theirs = pipe
     content = pickle.dumps("as if it were 2 GiB")
     frame = LONG.pack(-1, len(content)) + content
@@ -58,7 +58,7 @@ def test_the_length_of_very_large_messages_takes_more_bytes(pipe: tuple[Connecti
     assert box.read() == ["as if it were 2 GiB"]
 
 
-def test_one_look_takes_a_limited_amount(pipe: tuple[Connection, Connection], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_one_read_takes_a_limited_amount(pipe: tuple[Connection, Connection], monkeypatch: pytest.MonkeyPatch) -> None:
     ours, theirs = pipe
     monkeypatch.setattr(inbox, "CHUNK", 1000)
     monkeypatch.setattr(inbox, "MOST_AT_ONCE", 2000)
@@ -67,7 +67,7 @@ def test_one_look_takes_a_limited_amount(pipe: tuple[Connection, Connection], mo
     assert (box.read(), [len(message) for message in box.read()]) == ([], [3500])
 
 
-def test_a_pipe_that_ended_still_has_what_was_sent_before(pipe: tuple[Connection, Connection]) -> None:
+def test_closed_pipe_still_delivers_sent_messages(pipe: tuple[Connection, Connection]) -> None:
     ours, theirs = pipe
     theirs.send("last words")
     os.write(theirs.fileno(), SHORT.pack(1000) + b"cut off")

@@ -24,7 +24,7 @@ def url(tmp_path: Path) -> str:
     return f"sqlite:///{tmp_path / 'records.db'}"
 
 
-def test_second_supervisor_is_refused_and_told_who_serves(url: str, tmp_path: Path) -> None:
+def test_second_supervisor_is_refused_and_the_first_is_named(url: str, tmp_path: Path) -> None:
     opened = connection.connect(url)
     first = lock.acquire_lock()
     for _ in range(2):  # being refused must not wipe out the first one's name
@@ -39,7 +39,7 @@ def test_second_supervisor_is_refused_and_told_who_serves(url: str, tmp_path: Pa
     opened.close()
 
 
-def test_another_way_to_the_same_database_is_refused_too(url: str, tmp_path: Path) -> None:
+def test_symbolic_link_to_the_same_database_is_refused(url: str, tmp_path: Path) -> None:
     opened = connection.connect(url)
     first = lock.acquire_lock()
     opened.close()
@@ -52,7 +52,7 @@ def test_another_way_to_the_same_database_is_refused_too(url: str, tmp_path: Pat
     opened.close()
 
 
-def test_killed_holder_leaves_nothing_behind(url: str) -> None:
+def test_killed_holder_releases_the_lock(url: str) -> None:
     holder = subprocess.Popen(
         [sys.executable, "-c", HOLD, url], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     )
@@ -68,7 +68,7 @@ def test_killed_holder_leaves_nothing_behind(url: str) -> None:
     opened.close()
 
 
-def test_several_may_serve_on_postgresql(postgres: Postgres) -> None:
+def test_several_supervisors_may_share_postgresql(postgres: Postgres) -> None:
     opened = connection.connect(postgres.database("shared"))
     assert lock.acquire_lock() is None and lock.acquire_lock() is None
     opened.close()

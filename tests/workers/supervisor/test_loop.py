@@ -64,7 +64,7 @@ def refuse(claim: Claim, error: Exception) -> Callable[..., bool]:
 
 
 @pytest.mark.parametrize("text", ["a NUL: \0", "half a pair: \ud800"])
-def test_text_that_cannot_be_stored_fails_its_own_task_alone(
+def test_text_that_cannot_be_stored_fails_only_its_own_task(
     supervisor: Supervisor, text: str, open_database: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     first, bad, last = running(supervisor, 3)
@@ -82,7 +82,7 @@ def test_text_that_cannot_be_stored_fails_its_own_task_alone(
     assert not supervisor._unsettled
 
 
-def test_a_verdict_that_is_refused_fails_and_is_not_tried_again(
+def test_rejected_outcome_fails_its_task_without_a_retry(
     supervisor: Supervisor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     bad, good = running(supervisor, 2)
@@ -92,7 +92,7 @@ def test_a_verdict_that_is_refused_fails_and_is_not_tried_again(
     assert (status(bad), row(bad.uuid).error_code, status(good)) == (FAILED, "internal_error", COMPLETED)
 
 
-def test_an_outage_keeps_every_verdict(supervisor: Supervisor, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_database_outage_keeps_every_outcome(supervisor: Supervisor, monkeypatch: pytest.MonkeyPatch) -> None:
     first, second = running(supervisor, 2)
     supervisor._unsettled = [(first, outcome()), (second, outcome())]
     with monkeypatch.context() as outage:
@@ -104,7 +104,7 @@ def test_an_outage_keeps_every_verdict(supervisor: Supervisor, monkeypatch: pyte
     assert (status(first), status(second)) == (COMPLETED, COMPLETED)
 
 
-def test_the_heartbeat_comes_before_verdicts_and_keeps_their_claims(
+def test_heartbeat_precedes_outcomes_and_keeps_their_claims(
     supervisor: Supervisor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (claim,) = running(supervisor)
@@ -119,7 +119,7 @@ def test_the_heartbeat_comes_before_verdicts_and_keeps_their_claims(
     assert status(claim) == COMPLETED
 
 
-def test_progress_that_is_refused_is_lost_and_nothing_else(
+def test_rejected_progress_report_is_only_logged(
     supervisor: Supervisor, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     def refused(*_: Any, **__: Any) -> bool:
@@ -143,7 +143,7 @@ def broken_disk(monkeypatch: pytest.MonkeyPatch, open_database: str) -> None:
 
 
 @pytest.mark.usefixtures("broken_disk")
-def test_files_that_cannot_be_removed_stop_no_verdict(
+def test_files_that_cannot_be_removed_do_not_block_outcomes(
     supervisor: Supervisor, settings: Settings, caplog: pytest.LogCaptureFixture
 ) -> None:
     deleted, cancelled, failed, good = running(supervisor, 4)
@@ -159,7 +159,7 @@ def test_files_that_cannot_be_removed_stop_no_verdict(
 
 
 @pytest.mark.usefixtures("broken_disk")
-def test_at_the_end_too_every_task_is_given_back(supervisor: Supervisor) -> None:
+def test_stop_requeues_tasks_although_files_cannot_be_removed(supervisor: Supervisor) -> None:
     deleted, kept = running(supervisor, 2)
     tasks.delete(deleted.uuid)
     supervisor._unsettled = [(deleted, outcome()), (kept, None)]
@@ -214,7 +214,7 @@ def test_a_half_sent_result_does_not_block_the_loop(half_sent: Supervisor, clock
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
-def test_a_stop_gives_back_before_it_waits_and_waits_once(
+def test_stop_requeues_before_it_waits_and_waits_once(
     settings: Settings, open_database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     slots = [replace(SLOT, number=number) for number in range(4)]

@@ -1,4 +1,4 @@
-"""Files go when their time is over; those of live tasks never."""
+"""Files are removed after their ttl; those of unfinished tasks never."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from app.core.db.states import COMPLETED
 from app.core.db.tasks import Claim, Task
 from app.core.settings import Cache, Tasks
 from tests.app.rows import stored_result
-from tests.service import Service, until
+from tests.service import running, until, write_config
 from workers.supervisor import purge
 from workers.supervisor.clock_jumps import ClockWatch
 
@@ -53,7 +53,7 @@ def finish(identifier: str, seconds_ago: float) -> None:
     Task.update(finished_at=Task.finished_at - seconds_ago).where(Task.uuid == identifier).execute()
 
 
-def test_files_of_finished_tasks_go_and_the_transcript_stays(cache: Cache, kept: Kept) -> None:
+def test_files_of_finished_tasks_are_removed_and_the_result_stays(cache: Cache, kept: Kept) -> None:
     identifier = kept()
     finish(identifier, seconds_ago=601)
     assert purge.purge_finished(cache) == 1
@@ -78,7 +78,7 @@ def test_files_of_fresh_queued_and_running_tasks_stay(cache: Cache, kept: Kept) 
         assert (cache.path / identifier / "source").exists()
 
 
-def test_abandoned_uploads_and_folders_of_no_task_go(cache: Cache) -> None:
+def test_abandoned_uploads_and_folders_without_a_task_are_removed(cache: Cache) -> None:
     orphan = cache.path / str(uuid.uuid4())
     orphan.mkdir()
     part = cache.path / "incoming" / "tmpx.part"
@@ -98,17 +98,17 @@ def test_a_long_ttl_keeps_uploads_longer(cache: Cache) -> None:
     assert part.exists()
 
 
-def test_folder_that_a_purge_left_behind_is_swept(cache: Cache, kept: Kept) -> None:
+def test_folder_left_by_an_interrupted_purge_is_removed(cache: Cache, kept: Kept) -> None:
     identifier = kept()
     finish(identifier, seconds_ago=601)
-    retention.mark_purged(identifier)  # and then the power went
+    retention.mark_purged(identifier)  # before the folder was removed, the power failed
     (cache.path / "incoming" / "x.trash").mkdir()
     assert purge.purge_abandoned(cache) == 0
     assert purge.purge_abandoned(cache, now=lambda: time.time() + 3700) == 2
     assert not (cache.path / identifier).exists() and list((cache.path / "incoming").iterdir()) == []
 
 
-def test_download_that_is_open_outlives_the_purge(cache: Cache, kept: Kept) -> None:
+def test_open_file_survives_the_purge(cache: Cache, kept: Kept) -> None:
     identifier = kept()
     finish(identifier, seconds_ago=601)
     with (cache.path / identifier / "source").open("rb") as reading:
@@ -116,7 +116,7 @@ def test_download_that_is_open_outlives_the_purge(cache: Cache, kept: Kept) -> N
         assert reading.read() == b"sound"
 
 
-def test_rows_stay_for_ever_unless_told_otherwise(cache: Cache, kept: Kept) -> None:
+def test_rows_are_kept_unless_a_ttl_is_set(cache: Cache, kept: Kept) -> None:
     identifier, running = kept(), kept()
     finish(identifier, seconds_ago=10**9)
     tasks.claim("me")
@@ -129,8 +129,8 @@ def test_rows_stay_for_ever_unless_told_otherwise(cache: Cache, kept: Kept) -> N
 
 
 @pytest.mark.parametrize("jump", [0.0, DAY])
-def test_clock_that_jumps_right_after_the_look_makes_nothing_old(cache: Cache, kept: Kept, jump: float) -> None:
-    """The watch reads the clocks before they jump, the purge asks for old tasks and files after it."""
+def test_clock_jump_right_after_the_check_purges_nothing(cache: Cache, kept: Kept, jump: float) -> None:
+    """The watch reads the clocks before they jump; the purge looks for old tasks and files afterwards."""
     identifier, orphan = kept(), cache.path / str(uuid.uuid4())
     finish(identifier, seconds_ago=DAY)
     orphan.mkdir()
@@ -143,19 +143,10 @@ def test_clock_that_jumps_right_after_the_look_makes_nothing_old(cache: Cache, k
     assert (tasks.get(identifier) is not None, (cache.path / identifier).exists(), orphan.exists()) == (kept_all,) * 3
 
 
-def test_the_schedule_runs_in_the_supervisor(tmp_path: Path) -> None:
-    config = tmp_path / "config.yaml"
-    mini = Path(__file__).resolve().parents[3] / "models" / "mini"
-    config.write_text(
-        f"models: {{path: {mini}}}\nwhisper: {{model_size: mini, models: {{mini: whisper}}, compute_type: int8}}\n"
-        f"align: {{models: {{en: align}}}}\ncache: {{ttl: 1, frequency: 1}}\n"
-    )
-    service = Service(tmp_path, config=config)
-    try:
-        service.start()
+def test_supervisor_runs_the_purge_schedule(tmp_path: Path) -> None:
+    config = write_config(tmp_path, cache={"ttl": 1, "frequency": 1})
+    with running(tmp_path, config=config) as service:
         identifier = service.submit()
         assert service.finished(identifier)["status"] == "COMPLETED"
         until(lambda: not (service.cache / identifier).exists(), "files purged")
         assert service.task(identifier)["result"]
-    finally:
-        service.stop()

@@ -20,7 +20,7 @@ def settings(tmp_path: Path) -> Settings:
     return Settings(cache=Cache(path=tmp_path))
 
 
-def test_claim_whose_answer_was_lost_is_given_back_and_costs_nothing(settings: Settings) -> None:
+def test_unknown_claim_is_requeued_and_costs_no_attempt(settings: Settings) -> None:
     identifier = queued()
     supervisor = Supervisor(settings, [], is_only_supervisor=False)
     claimed(supervisor.name)  # and then the connection broke
@@ -29,7 +29,7 @@ def test_claim_whose_answer_was_lost_is_given_back_and_costs_nothing(settings: S
     assert claimed().claim_no == 2
 
 
-def test_what_is_known_and_what_others_run_is_kept(settings: Settings) -> None:
+def test_known_claims_and_those_of_others_are_kept(settings: Settings) -> None:
     known, unknown, theirs = queued(), queued(), queued()
     ours = claimed("me")
     claimed("me"), claimed("them")

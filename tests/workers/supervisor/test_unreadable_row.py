@@ -41,7 +41,7 @@ def add_process(supervisor: Supervisor) -> list[Job[Any]]:
 
 
 @pytest.mark.parametrize(("kind", "column"), [("vad", '{"nonsense": 1}'), ("vad", "{"), ("other", "{}")])
-def test_unreadable_row_fails_its_task_alone(supervisor: Supervisor, kind: str, column: str) -> None:
+def test_unreadable_row_fails_only_its_own_task(supervisor: Supervisor, kind: str, column: str) -> None:
     tasks.submit("bad", kind, {}, "a.wav", [])
     Task.update(params=column).execute()
     tasks.submit("good", "vad", {"threshold": 0.7}, "a.wav", ["said before"])

@@ -41,7 +41,7 @@ def test_folder_with_a_configured_name_is_listed_once(weights: Path) -> None:
     assert set(allowed(weights, "own")) == {"own", "second"}
 
 
-def test_place_is_a_folder_under_models_or_something_on_a_hub(weights: Path) -> None:
+def test_place_is_a_folder_or_a_hub_name(weights: Path) -> None:
     settings = replace(Settings(), models=Models(weights))
     assert find_folder("own", settings) == weights / "own"
     assert find_folder(str(weights / "second"), settings) == weights / "second"

@@ -1,10 +1,8 @@
-"""Opening a database: its schema, migrations, several processes at once, settings that lose nothing."""
+"""Opening a database: schema, migrations, several processes at once, durable settings."""
 
 from __future__ import annotations
 
-import multiprocessing
 import shutil
-import stat
 import time
 import uuid
 from collections.abc import Iterator
@@ -20,6 +18,7 @@ from app.core.db.renderings import Rendering
 from app.core.db.results import Result
 from app.core.db.tasks import Task
 from app.core.errors import SettingsError
+from tests.app.processes import in_processes
 from tests.postgres import Postgres
 
 FIRST = "0001_schema"
@@ -39,7 +38,7 @@ def closed() -> Iterator[None]:
 
 @pytest.fixture
 def first_only(tmp_path: Path) -> Path:
-    """A folder that holds the first migration alone."""
+    """A folder with only the first migration."""
     folder = tmp_path / "first"
     folder.mkdir()
     shutil.copy(connection.MIGRATIONS / f"{FIRST}.py", folder)
@@ -49,15 +48,6 @@ def first_only(tmp_path: Path) -> Path:
 def columns() -> dict[str, set[str]]:
     tables = [table for table in connection.database.get_tables() if table != "schema_migration"]
     return {table: {column.name for column in connection.database.get_columns(table)} for table in tables}
-
-
-def in_processes(target: Any, count: int, *arguments: Any) -> list[Any]:
-    """What ``target(barrier, *arguments)`` returned in each of ``count`` fresh processes that began together."""
-    context = multiprocessing.get_context("spawn")
-    with context.Manager() as manager:
-        barrier = manager.Barrier(count)
-        with context.Pool(count) as pool:
-            return pool.starmap(target, [(barrier, *arguments)] * count, chunksize=1)
 
 
 def open_and_submit(barrier: Any, url: str) -> str:
@@ -84,13 +74,13 @@ def open_and_submit(barrier: Any, url: str) -> str:
         ),
     ],
 )
-def test_lists_are_read_from_an_index_in_its_order(tmp_path: Path, query: str, index: str) -> None:
+def test_lists_are_read_in_index_order(tmp_path: Path, query: str, index: str) -> None:
     opened = connection.connect(f"sqlite:///{tmp_path / 'records.db'}")
     plan = str(opened.execute_sql(f"EXPLAIN QUERY PLAN SELECT uuid FROM task WHERE {query} LIMIT 50").fetchall())
     assert f"USING INDEX {index}" in plan and "TEMP B-TREE" not in plan
 
 
-def test_migrations_bring_about_what_the_models_expect(database_url: str) -> None:
+def test_migrations_create_the_columns_of_the_models(database_url: str) -> None:
     connection.connect(database_url)
     models = (Task, Result, Rendering, Worker)
     assert columns() == {model._meta.table_name: set(model._meta.sorted_field_names) for model in models}
@@ -109,14 +99,12 @@ def test_later_migration_is_applied_once_and_keeps_the_tasks(
     assert connection.migrate(opened) == []
 
 
-def test_migration_that_fails_changes_nothing(
-    database_url: str, first_only: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_failed_migration_changes_nothing(database_url: str, first_only: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(connection, "MIGRATIONS", first_only)
     connection.connect(database_url)
     connection.database.close()
     (first_only / "0002_note.py").write_text(COLUMN + "    raise RuntimeError('half way')\n")
-    for _ in range(2):  # the lock is free again, too
+    for _ in range(2):  # the second time shows that the lock was released
         with pytest.raises(Exception, match=r"half way|0002"):
             connection.connect(database_url)
         assert "note" not in columns()["task"]
@@ -131,9 +119,9 @@ def test_processes_that_open_a_new_database_at_once_all_succeed(database_url: st
     assert applied == [(path.stem,) for path in sorted(connection.MIGRATIONS.glob("0*.py"))]
 
 
-def test_sqlite_is_set_to_lose_nothing(tmp_path: Path) -> None:
+def test_sqlite_is_configured_for_durability(tmp_path: Path) -> None:
     connection.connect(f"sqlite:///{tmp_path / 'records.db'}")
-    for _ in range(2):  # every connection, not the first alone
+    for _ in range(2):  # for every connection, not only the first
         pragmas = {
             name: connection.database.pragma(name)
             for name in ("journal_mode", "synchronous", "foreign_keys", "busy_timeout")
@@ -143,7 +131,7 @@ def test_sqlite_is_set_to_lose_nothing(tmp_path: Path) -> None:
         connection.database.connect()
 
 
-def test_rows_are_stamped_by_the_databases_clock(database_url: str) -> None:
+def test_rows_get_the_time_of_the_database(database_url: str) -> None:
     connection.connect(database_url)
     before = time.time()
     tasks.submit("x", "transcription", {}, "a.wav", [])
@@ -151,7 +139,7 @@ def test_rows_are_stamped_by_the_databases_clock(database_url: str) -> None:
     assert before - 0.1 <= created <= time.time() + 0.1
 
 
-def test_clock_goes_on_within_a_transaction(database_url: str) -> None:
+def test_database_clock_advances_within_a_transaction(database_url: str) -> None:
     connection.connect(database_url)
     with connection.begin_write():
         Worker.insert(name="a", started_at=connection.now(), heartbeat_at=connection.now()).execute()
@@ -162,13 +150,13 @@ def test_clock_goes_on_within_a_transaction(database_url: str) -> None:
 
 
 @pytest.mark.parametrize("url", ["mysql://u:secret@h/d", "records.db", "", "http://u:secret@h", "sqlit:///x"])
-def test_address_that_cannot_be_used_is_refused_without_repeating_it(url: str) -> None:
+def test_unsupported_database_url_is_refused_without_repeating_it(url: str) -> None:
     with pytest.raises(SettingsError, match=r"^DB_URL: .* not supported; use sqlite:/// or postgresql://$") as refused:
         connection.connect(url)
     assert "secret" not in str(refused.value)
 
 
-def test_password_may_hold_any_character_percent_encoded(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_percent_encoded_password_is_decoded(monkeypatch: pytest.MonkeyPatch) -> None:
     seen: dict[str, Any] = {}
 
     def unreachable(**parameters: Any) -> None:
@@ -183,26 +171,27 @@ def test_password_may_hold_any_character_percent_encoded(monkeypatch: pytest.Mon
     assert seen["connect_timeout"] == 5
 
 
-def test_address_may_carry_the_drivers_options(postgres: Postgres) -> None:
+def test_database_url_may_contain_driver_options(postgres: Postgres) -> None:
     connection.connect(f"{postgres.database('options')}?application_name=speech")
     assert connection.database.execute_sql("SHOW application_name").fetchone() == ("speech",)
 
 
-def test_folder_that_is_missing_is_named(tmp_path: Path) -> None:
+def test_missing_folder_of_the_database_is_named(tmp_path: Path) -> None:
     path = tmp_path / "missing" / "records.db"
     with pytest.raises(SettingsError, match=rf"DB_URL: {path} cannot be opened \(No such file"):
         connection.connect(f"sqlite:///{path}")
 
 
-def test_database_in_memory_opens_too() -> None:
+def test_in_memory_database_opens() -> None:
     connection.connect("sqlite:///:memory:")
     tasks.submit("x", "transcription", {}, "a.wav", [])
     assert tasks.count_queued() == 1
 
 
-def test_database_that_cannot_be_written_is_not_opened(tmp_path: Path) -> None:
+def test_file_that_is_not_a_database_is_refused_and_unchanged(tmp_path: Path) -> None:
     path = tmp_path / "records.db"
-    path.write_bytes(b"this is no database, and it is longer than its header would be" * 20)
+    content = b"This is not a database, and it is longer than the header of one." * 20
+    path.write_bytes(content)
     with pytest.raises(peewee.DatabaseError, match="not a database"):
         connection.connect(f"sqlite:///{path}")
-    assert stat.S_ISREG(path.stat().st_mode) and path.read_bytes().startswith(b"this is no database")
+    assert path.read_bytes() == content

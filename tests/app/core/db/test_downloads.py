@@ -1,8 +1,6 @@
-"""A task whose recording is still to be downloaded: one downloader holds it, no device claims it, its URL is forgotten."""
+"""Tasks whose recording is not downloaded yet: held by one downloader, claimed by no device; their URL is deleted."""
 
 from __future__ import annotations
-
-import uuid
 
 import pytest
 
@@ -10,6 +8,7 @@ from app.core.db import connection, downloads, retention, tasks
 from app.core.db.downloads import DownloadClaim
 from app.core.db.states import CANCELLED, FAILED, QUEUED
 from app.core.db.tasks import Claim, Task
+from tests.app.rows import queued, row
 
 pytestmark = pytest.mark.usefixtures("open_database")
 
@@ -17,9 +16,7 @@ URL = "https://media.example/a.wav?sig=secret"
 
 
 def submitted(url: str | None = URL) -> str:
-    identifier = str(uuid.uuid4())
-    tasks.submit(identifier, "transcription", {}, "a.wav", [], source_url=url)
-    return identifier
+    return queued(source_url=url)
 
 
 def held(holder: str = "me") -> DownloadClaim:
@@ -28,13 +25,7 @@ def held(holder: str = "me") -> DownloadClaim:
     return claimed[0]
 
 
-def row(identifier: str) -> Task:
-    found = tasks.get(identifier)
-    assert found is not None
-    return found
-
-
-def test_device_claims_only_what_is_here() -> None:
+def test_device_claims_only_downloaded_recordings() -> None:
     waiting, here = submitted(), submitted(url=None)
     claimed = tasks.claim("device")
     assert claimed is not None and claimed.uuid == here
@@ -45,13 +36,13 @@ def test_device_claims_only_what_is_here() -> None:
     assert (claimed.source_url, claimed.holder, claimed.claim_no) == (None, "device", 1)
 
 
-def test_downloads_are_taken_on_in_their_order_and_once() -> None:
+def test_downloads_are_claimed_once_in_order() -> None:
     first, _, second = submitted(), submitted(url=None), submitted()
     assert [held("a").uuid, held("b").uuid] == [first, second]
     assert downloads.claim("a") is None
 
 
-def test_progress_shows_and_never_falls() -> None:
+def test_download_progress_never_falls() -> None:
     identifier = submitted()
     mine = held()
     assert (row(identifier).status, row(identifier).stage) == (QUEUED, "download")
@@ -62,7 +53,7 @@ def test_progress_shows_and_never_falls() -> None:
     assert (row(identifier).stage, row(identifier).progress) == (None, pytest.approx(downloads.SHARE))
 
 
-def test_failure_ends_the_task_and_forgets_the_url() -> None:
+def test_failed_download_fails_the_task_and_deletes_the_url() -> None:
     identifier = submitted()
     mine = held()
     assert downloads.fail(mine, "download_failed", "The server answered 404.")
@@ -74,7 +65,7 @@ def test_failure_ends_the_task_and_forgets_the_url() -> None:
     assert retention.list_purgeable(-1, 10) == [identifier]
 
 
-def test_lease_that_ran_out_is_taken_over_and_the_first_owner_fenced_off() -> None:
+def test_expired_download_is_taken_over_and_its_first_holder_changes_nothing() -> None:
     identifier = submitted()
     stale = held("first")
     assert downloads.claim("second") is None
@@ -90,7 +81,7 @@ def test_lease_that_ran_out_is_taken_over_and_the_first_owner_fenced_off() -> No
     assert downloads.mark_downloaded(fresh)
 
 
-def test_renewal_names_and_extends_only_what_is_still_held() -> None:
+def test_renewal_extends_and_returns_only_held_downloads() -> None:
     kept, cancelled, theirs = submitted(), submitted(), submitted()
     held(), held(), held("them")
     Task.update(lease_expires=0).execute()
@@ -101,7 +92,7 @@ def test_renewal_names_and_extends_only_what_is_still_held() -> None:
     assert downloads.claim("other") is None
 
 
-def test_release_lets_the_next_one_begin_at_once() -> None:
+def test_released_download_can_be_claimed_at_once() -> None:
     identifier = submitted()
     held("stopping")
     assert downloads.release("stopping") == 1
@@ -109,7 +100,7 @@ def test_release_lets_the_next_one_begin_at_once() -> None:
     assert held("next").uuid == identifier
 
 
-def test_url_of_a_cancelled_task_is_forgotten() -> None:
+def test_url_of_a_cancelled_task_is_deleted() -> None:
     cancelled, waiting = submitted(), submitted()
     Task.update(status=CANCELLED).where(Task.uuid == cancelled).execute()
     assert downloads.clear_ended_urls() == 1
@@ -117,7 +108,7 @@ def test_url_of_a_cancelled_task_is_forgotten() -> None:
     assert (row(cancelled).source_url, row(waiting).source_url) == (None, URL)
 
 
-def test_running_tasks_are_never_taken_for_downloads() -> None:
+def test_running_tasks_are_not_downloads() -> None:
     submitted(url=None)
     claimed = tasks.claim("me")
     assert claimed is not None
@@ -125,10 +116,10 @@ def test_running_tasks_are_never_taken_for_downloads() -> None:
     assert tasks.complete(Claim(claimed.uuid, claimed.claim_no, "me"), "json", "[]", [], 1.0)
 
 
-def test_looking_for_downloads_reads_no_finished_tasks(database_url: str) -> None:
+def test_downloads_are_found_by_an_index(database_url: str) -> None:
     query, parameters = Task.select(Task.id, Task.status).where(Task.source_url.is_null(False)).sql()
     if not database_url.startswith("sqlite"):
-        connection.database.execute_sql("SET enable_seqscan = off")  # the table is empty, which alone would decide it
+        connection.database.execute_sql("SET enable_seqscan = off")  # PostgreSQL would scan an empty table
     explain = "EXPLAIN QUERY PLAN" if database_url.startswith("sqlite") else "EXPLAIN"
     plan = str(connection.database.execute_sql(f"{explain} {query}", parameters).fetchall())
     assert "task_source_url" in plan

@@ -16,7 +16,7 @@ def owners() -> list[str]:
     return sorted(row.name for row in Worker.select())
 
 
-def test_one_row_a_supervisor_says_what_its_devices_do() -> None:
+def test_each_supervisor_has_one_row_with_its_devices() -> None:
     heartbeats.record_heartbeat("me", [{"device": "cpu-0", "state": "starting"}])
     heartbeats.record_heartbeat("me", [{"device": "cpu-0", "state": "idle"}])
     (row,) = heartbeats.list_alive()
@@ -24,7 +24,7 @@ def test_one_row_a_supervisor_says_what_its_devices_do() -> None:
     assert row.heartbeat_at >= row.started_at
 
 
-def test_old_heartbeat_is_not_fresh_until_it_beats_again() -> None:
+def test_old_heartbeat_is_not_alive_until_renewed() -> None:
     heartbeats.record_heartbeat("me", [])
     Worker.update(heartbeat_at=Worker.heartbeat_at - FRESH_SECONDS - 1).execute()
     assert heartbeats.list_alive() == []
@@ -32,7 +32,7 @@ def test_old_heartbeat_is_not_fresh_until_it_beats_again() -> None:
     assert [row.name for row in heartbeats.list_alive()] == ["me"]
 
 
-def test_those_silent_for_an_hour_are_forgotten_when_another_comes() -> None:
+def test_workers_silent_for_an_hour_are_deleted_by_the_next_heartbeat() -> None:
     heartbeats.record_heartbeat("gone", [])
     heartbeats.record_heartbeat("resting", [])
     Worker.update(heartbeat_at=Worker.heartbeat_at - FORGET_SECONDS - 1).where(Worker.name == "gone").execute()
@@ -40,7 +40,7 @@ def test_those_silent_for_an_hour_are_forgotten_when_another_comes() -> None:
     assert owners() == ["new", "resting"]
 
 
-def test_leaving_takes_only_oneself_off_the_list() -> None:
+def test_removing_a_worker_keeps_the_others() -> None:
     heartbeats.record_heartbeat("me", [])
     heartbeats.record_heartbeat("them", [])
     heartbeats.remove_worker("me")

@@ -45,14 +45,14 @@ def test_second_pause_is_twice_as_long() -> None:
     assert pauses == pytest.approx([600, 1200], abs=20)
 
 
-def test_pause_from_before_the_clock_was_set_back_is_over() -> None:
+def test_pause_ends_when_the_clock_is_set_back() -> None:
     identifier = queued()
     lost(claimed(), pause=1000)
     Task.update(not_before=Task.not_before + LONGEST_PAUSE_SECONDS).execute()
     assert claimed().uuid == identifier
 
 
-def test_third_loss_ends_a_task_and_says_so() -> None:
+def test_third_lost_attempt_fails_the_task() -> None:
     identifier = queued()
     assert [lost(claimed()) for _ in range(MAX_ATTEMPTS)] == [leases.REQUEUED, leases.REQUEUED, leases.GIVEN_UP]
     ended = row(identifier)
@@ -61,7 +61,7 @@ def test_third_loss_ends_a_task_and_says_so() -> None:
     assert ended.finished_at is not None and tasks.claim("me") is None
 
 
-def test_what_a_stop_gives_back_costs_no_attempt() -> None:
+def test_requeue_costs_no_attempt() -> None:
     identifier = queued()
     for _ in range(MAX_ATTEMPTS + 2):
         tasks.requeue(claimed())
@@ -70,7 +70,7 @@ def test_what_a_stop_gives_back_costs_no_attempt() -> None:
     assert row(identifier).attempts == 1
 
 
-def test_only_the_holder_can_lose_a_task() -> None:
+def test_stale_claim_cannot_lose_a_task() -> None:
     identifier = queued()
     stale = claimed("first")
     tasks.requeue(stale)
@@ -79,7 +79,7 @@ def test_only_the_holder_can_lose_a_task() -> None:
     assert (row(identifier).status, row(identifier).holder, row(identifier).crashes) == (IN_PROGRESS, "second", 0)
 
 
-def test_what_others_hold_can_be_taken_over_and_ones_own_not() -> None:
+def test_only_tasks_of_other_holders_are_taken_over() -> None:
     mine, theirs = queued(), queued()
     claimed("me"), claimed("them")
     assert [lease.claim.uuid for lease in leases.list_other_leases("me")] == [theirs]
@@ -88,7 +88,7 @@ def test_what_others_hold_can_be_taken_over_and_ones_own_not() -> None:
 
 
 @pytest.mark.parametrize("meanwhile", ["renew", "complete", "cancel", "requeue"])
-def test_nothing_is_taken_over_whose_holder_lives_after_all(meanwhile: str) -> None:
+def test_task_is_not_taken_over_after_its_holder_has_acted(meanwhile: str) -> None:
     queued()
     claim = claimed("me")
     (seen,) = leases.list_other_leases("them")
@@ -104,7 +104,7 @@ def test_nothing_is_taken_over_whose_holder_lives_after_all(meanwhile: str) -> N
     assert row(claim.uuid).status == before
 
 
-def test_renewal_extends_only_the_owners_leases() -> None:
+def test_renewal_extends_only_the_holders_leases() -> None:
     mine, theirs = queued(), queued()
     claimed("me"), claimed("them")
     Task.update(lease_expires=0).execute()

@@ -46,7 +46,7 @@ def test_first_look_counts_as_a_change() -> None:
     assert Watch().has_changed()
 
 
-def test_nothing_has_changed_while_nobody_writes() -> None:
+def test_reads_are_not_seen_as_changes() -> None:
     watch = settled()
     elsewhere(tasks.count_queued)
     assert [watch.has_changed() for _ in range(20)] == [False] * 20
@@ -61,14 +61,14 @@ def test_submission_of_another_connection_is_seen_once() -> None:
 
 
 @pytest.mark.parametrize("end", [tasks.cancel, tasks.delete])
-def test_end_that_another_connection_puts_to_a_task_is_seen(end: Callable[[str], bool]) -> None:
+def test_cancel_or_delete_on_another_connection_is_seen(end: Callable[[str], bool]) -> None:
     tasks.submit("x", "transcription", {}, "a.wav", [])
     watch = settled()
     elsewhere(lambda: end("x"))
     until(watch.has_changed, "seen", every=0.01)
 
 
-def test_submission_that_was_rolled_back_is_not_seen() -> None:
+def test_rolled_back_submission_is_not_seen() -> None:
     def give_up() -> None:
         with connection.database.atomic() as transaction:
             submit()
@@ -80,7 +80,7 @@ def test_submission_that_was_rolled_back_is_not_seen() -> None:
     assert not watch.has_changed()
 
 
-def test_what_was_missed_while_disconnected_is_looked_for() -> None:
+def test_changes_while_disconnected_are_seen() -> None:
     watch = settled()
     connection.database.close()
     elsewhere(submit)
@@ -90,7 +90,7 @@ def test_what_was_missed_while_disconnected_is_looked_for() -> None:
     until(watch.has_changed, "submission seen", every=0.01)
 
 
-def test_database_that_goes_away_is_an_error_of_the_database(postgres: Postgres) -> None:
+def test_stopped_database_raises_a_database_error(postgres: Postgres) -> None:
     connection.database.close()
     connection.connect(postgres.database(f"t{uuid.uuid4().hex}"))
     watch = settled()
@@ -105,7 +105,7 @@ def test_database_that_goes_away_is_an_error_of_the_database(postgres: Postgres)
     assert watch.has_changed()
 
 
-def test_broken_file_is_an_error_of_the_database(monkeypatch: pytest.MonkeyPatch, open_database: str) -> None:
+def test_closed_connection_raises_a_database_error(monkeypatch: pytest.MonkeyPatch, open_database: str) -> None:
     if not open_database.startswith("sqlite"):
         pytest.skip("SQLite only")
     watch = settled()

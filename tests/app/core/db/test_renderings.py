@@ -11,7 +11,7 @@ import pytest
 
 from app.core.db import connection, renderings, retention, tasks
 from app.core.db.renderings import Rendering
-from tests.app.core.db.test_connection import in_processes
+from tests.app.processes import in_processes
 from tests.app.rows import completed, queued
 
 pytestmark = pytest.mark.usefixtures("open_database")
@@ -24,7 +24,7 @@ def finished() -> str:
     return completed()
 
 
-def test_rendering_is_read_back_byte_by_byte() -> None:
+def test_rendering_is_read_back_unchanged() -> None:
     identifier, other = finished(), finished()
     assert renderings.get(identifier, "srt", 1) is None
     assert renderings.store(identifier, "srt", 1, FILE)
@@ -34,13 +34,13 @@ def test_rendering_is_read_back_byte_by_byte() -> None:
     ] * 3
 
 
-def test_empty_file_is_kept_too() -> None:
+def test_empty_rendering_is_stored() -> None:
     identifier = finished()
     renderings.store(identifier, "srt", 1, b"")
     assert renderings.get(identifier, "srt", 1) == b""
 
 
-def test_newer_writer_replaces_what_older_ones_wrote() -> None:
+def test_new_version_replaces_the_old_rendering() -> None:
     identifier, other = finished(), finished()
     for uuid, file_format, version in (
         (identifier, "srt", 1),
@@ -53,7 +53,7 @@ def test_newer_writer_replaces_what_older_ones_wrote() -> None:
     assert kept == {(identifier, "vtt", 1), (other, "srt", 1), (identifier, "srt", 2)}
 
 
-def test_second_of_two_leaves_the_first_ones_file() -> None:
+def test_second_store_keeps_the_first_rendering() -> None:
     identifier = finished()
     assert renderings.store(identifier, "srt", 1, b"first") and renderings.store(identifier, "srt", 1, b"second")
     assert renderings.get(identifier, "srt", 1) == b"first"
@@ -74,7 +74,7 @@ def test_processes_that_store_the_same_file_at_once_all_succeed(open_database: s
 
 
 @pytest.mark.parametrize("remove", [tasks.delete, retention.delete_ended])
-def test_renderings_are_deleted_with_their_task_alone(remove: Callable[[str], bool]) -> None:
+def test_renderings_are_deleted_with_their_own_task(remove: Callable[[str], bool]) -> None:
     identifier, other = finished(), finished()
     for uuid in (identifier, other):
         for file_format in ("srt", "vtt"):
@@ -83,7 +83,7 @@ def test_renderings_are_deleted_with_their_task_alone(remove: Callable[[str], bo
     assert sorted((row.task, row.format) for row in Rendering.select()) == [(other, "srt"), (other, "vtt")]
 
 
-def test_nothing_is_stored_for_a_task_that_has_just_been_deleted() -> None:
+def test_no_rendering_is_stored_for_a_deleted_task() -> None:
     identifier = finished()
     tasks.delete(identifier)
     assert not renderings.store(identifier, "srt", 1, FILE)

@@ -48,7 +48,7 @@ def test_task_is_not_completed_when_its_result_cannot_be_stored(monkeypatch: pyt
     assert tasks.complete(claim, "json", "[1]", [], 1.0)
 
 
-def test_speaker_embeddings_are_written_by_completion_alone() -> None:
+def test_only_completion_writes_speaker_embeddings() -> None:
     queued()
     claim = claimed()
     with pytest.raises(AttributeError, match="speaker_embeddings"):
@@ -60,7 +60,7 @@ def test_speaker_embeddings_are_written_by_completion_alone() -> None:
 
 
 @pytest.mark.parametrize("remove", [tasks.delete, retention.delete_ended])
-def test_result_is_deleted_with_its_task_alone(remove: Callable[[str], bool]) -> None:
+def test_result_is_deleted_with_its_own_task(remove: Callable[[str], bool]) -> None:
     queued(), queued()
     first, second = completed("[1]"), completed("[2]")
     assert remove(first)
@@ -85,7 +85,7 @@ def test_rows_are_read_without_their_results(monkeypatch: pytest.MonkeyPatch) ->
     assert said and not any('"result"' in sql for sql in said), said
 
 
-def test_long_results_cost_a_list_nothing(open_database: str) -> None:
+def test_list_does_not_read_long_results(open_database: str) -> None:
     if not open_database.startswith("sqlite"):
         pytest.skip("SQLite only: it reads a row from its start, whatever column is asked for")
     for _ in range(20):

@@ -25,7 +25,7 @@ def test_queue_position_counts_down() -> None:
     assert (queries.queue_position(row(first)), queries.queue_position(row(second))) == (None, 1)
 
 
-def test_completion_commits_once() -> None:
+def test_task_is_completed_once() -> None:
     identifier = queued()
     claim = claimed()
     assert tasks.complete(claim, "json", "[1]", ["w"], 1.5, language="en")
@@ -49,7 +49,7 @@ def test_stale_attempt_changes_nothing() -> None:
     assert row(identifier).holder == "second"
 
 
-def test_the_same_owner_is_fenced_off_by_its_earlier_attempt() -> None:
+def test_earlier_attempt_of_the_same_holder_changes_nothing() -> None:
     queued()
     stale = claimed()
     tasks.requeue(stale)
@@ -58,7 +58,7 @@ def test_the_same_owner_is_fenced_off_by_its_earlier_attempt() -> None:
     assert tasks.complete(fresh, "json", "[2]", [], 1.0)
 
 
-def test_progress_never_falls_not_even_in_a_second_attempt() -> None:
+def test_progress_never_falls_even_in_a_second_attempt() -> None:
     identifier = queued()
     claim = claimed()
     tasks.report(claim, "transcribe", 0.7)
@@ -77,7 +77,7 @@ def test_requeue_keeps_the_place_in_the_queue() -> None:
     assert [claimed().uuid, claimed().uuid] == [first, second]
 
 
-def test_purgeable_are_finished_tasks_whose_time_is_over() -> None:
+def test_finished_tasks_are_purgeable_after_their_ttl() -> None:
     old, fresh, _running = queued(), queued(), queued()
     tasks.complete(claimed(), "json", "[]", [], 1.0)
     tasks.complete(claimed(), "json", "[]", [], 1.0)
@@ -89,14 +89,14 @@ def test_purgeable_are_finished_tasks_whose_time_is_over() -> None:
     assert row(fresh).files_purged_at is None
 
 
-def test_purge_is_noted_once_and_never_of_a_live_task() -> None:
+def test_purge_is_recorded_once_and_only_for_finished_tasks() -> None:
     identifier = queued()
     assert not retention.mark_purged(identifier)
     tasks.complete(claimed(), "json", "[]", [], 1.0)
     assert retention.mark_purged(identifier) and not retention.mark_purged(identifier)
 
 
-def test_only_ended_tasks_are_forgotten() -> None:
+def test_only_expired_tasks_are_deleted() -> None:
     old, live = queued(), queued()
     tasks.complete(claimed(), "json", "[]", [], 1.0)
     Task.update(finished_at=0).where(Task.uuid == old).execute()
@@ -113,7 +113,7 @@ def test_waiting_task_is_cancelled_at_once() -> None:
     assert claimed().uuid == other and tasks.claim("me") is None
 
 
-def test_running_task_is_cancelled_and_its_holder_writes_nothing_more() -> None:
+def test_running_task_is_cancelled_and_its_holder_changes_nothing_more() -> None:
     identifier = queued()
     claim = claimed()
     assert tasks.list_held("me") == {(identifier, 1)} and tasks.list_held("them") == set()
@@ -144,7 +144,7 @@ def test_ended_task_is_not_cancelled(end: str) -> None:
     assert row(identifier).status == before
 
 
-def test_deletion_happens_once_in_any_state() -> None:
+def test_task_in_any_state_is_deleted_once() -> None:
     waiting, running = queued(), queued()
     Task.update(id=Task.id + 10).where(Task.uuid == waiting).execute()
     claim = claimed()
@@ -154,7 +154,7 @@ def test_deletion_happens_once_in_any_state() -> None:
     assert Task.select().count() == 0
 
 
-def test_cancelling_or_deleting_what_is_not_there_changes_nothing() -> None:
+def test_cancelling_or_deleting_an_unknown_task_changes_nothing() -> None:
     queued()
     assert not tasks.cancel("none") and not tasks.delete("none")
     assert Task.select().count() == 1
@@ -164,7 +164,7 @@ def test_identifier_with_a_nul_is_unknown() -> None:
     assert tasks.get("none") is None and tasks.get("\0") is None
 
 
-def test_place_in_the_queue_of_one_that_is_just_being_claimed_is_the_first() -> None:
+def test_task_claimed_in_the_meantime_has_queue_position_1() -> None:
     identifier = queued()
     seen = row(identifier)
     claimed()

@@ -22,7 +22,7 @@ def test_folder_is_removed_and_its_neighbours_stay(tmp_path: Path) -> None:
     assert list((tmp_path / "incoming").iterdir()) == []
 
 
-def test_what_a_run_wrote_is_removed_and_the_recording_stays(tmp_path: Path) -> None:
+def test_partial_files_are_removed_and_the_recording_stays(tmp_path: Path) -> None:
     path = folder(tmp_path, "mine")
     (path / "half.wav").write_bytes(b"half")
     outside = folder(tmp_path, "outside")

@@ -11,7 +11,7 @@ from app.core.storage.space import has_space
 
 
 @pytest.mark.parametrize(("incoming", "enough"), [(0, True), (600, True), (601, False)])
-def test_incoming_bytes_must_leave_the_floor(
+def test_incoming_bytes_must_leave_the_minimum_free(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, incoming: int, enough: bool
 ) -> None:
     usage = shutil.disk_usage(tmp_path)
@@ -19,6 +19,6 @@ def test_incoming_bytes_must_leave_the_floor(
     assert has_space(tmp_path, 400, incoming) is enough
 
 
-def test_a_folder_that_does_not_exist_yet_is_not_made(tmp_path: Path) -> None:
+def test_missing_folder_is_not_created(tmp_path: Path) -> None:
     assert has_space(tmp_path / "cache" / "incoming", 0)
     assert list(tmp_path.iterdir()) == []

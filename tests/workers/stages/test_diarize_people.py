@@ -42,15 +42,15 @@ def error(stretches: Stretches) -> float:
     return float(DetectionErrorRate()(truth, found))
 
 
-def test_speech_of_people_is_heard_when_they_speak(heard: Stretches) -> None:
+def test_speech_of_real_people_is_detected(heard: Stretches) -> None:
     assert error(heard) <= MOST_WRONG
 
 
 @pytest.mark.parametrize("seconds", [-0.2, 0.2])
-def test_the_limit_would_notice_shifted_times(heard: Stretches, seconds: float) -> None:
+def test_error_limit_detects_shifted_times(heard: Stretches, seconds: float) -> None:
     assert error([(start + seconds, end + seconds) for start, end in heard]) > 2 * MOST_WRONG
 
 
-def test_the_limit_would_notice_a_lost_second(heard: Stretches) -> None:
+def test_error_limit_detects_a_lost_second(heard: Stretches) -> None:
     first = min(start for start, _ in heard)
     assert error([(max(start, first + 1), end) for start, end in heard if end > first + 1]) > MOST_WRONG
