@@ -1,4 +1,4 @@
-"""What tests share: one running service for the session, databases on SQLite and PostgreSQL, an app without workers."""
+"""Shared fixtures: one running service for the session, databases on SQLite and PostgreSQL, an app without workers."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ SLOW_FIXTURES = {"service", "own_service", "postgres", "models"}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark as ``slow`` what starts processes, a database server or a model; `make test-fast` leaves these out."""
+    """Mark tests that start processes, a database server or a model as ``slow``; `make test-fast` skips them."""
     for item in items:
         assert isinstance(item, pytest.Function)
         on_postgres = getattr(item, "callspec", None) and "postgresql" in item.callspec.params.values()
@@ -39,14 +39,14 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
 
 @pytest.fixture
 def own_service(tmp_path: Path) -> Iterator[Service]:
-    """A service of this test's own, to be killed and restarted at will."""
+    """A service for one test, which may kill and restart it."""
     with running(tmp_path) as service:
         yield service
 
 
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[Postgres]:
-    """A PostgreSQL server of this session's own on a free port."""
+    """A PostgreSQL server for this session, on a free port."""
     programs = find_postgres()
     if programs is None:
         unavailable("PostgreSQL is not installed (Debian: postgresql)")
@@ -56,7 +56,7 @@ def postgres() -> Iterator[Postgres]:
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """The address of an empty database, on both databases."""
+    """The address of an empty database, on SQLite and on PostgreSQL."""
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path / 'records.db'}"
     server: Postgres = request.getfixturevalue("postgres")
@@ -83,7 +83,7 @@ def mini_settings(tmp_path: Path) -> settings.Settings:
 
 @pytest.fixture
 def web(mini_settings: settings.Settings) -> Iterator[Flask]:
-    """The web side alone: what it accepts stays queued."""
+    """The web side without workers: tasks stay queued."""
     app = create_app(mini_settings)
     app.testing = True
     yield app
@@ -92,7 +92,7 @@ def web(mini_settings: settings.Settings) -> Iterator[Flask]:
 
 @pytest.fixture
 def anywhere(mini_settings: settings.Settings, database_url: str) -> Iterator[Flask]:
-    """The web side alone, on both databases."""
+    """The web side without workers, on SQLite and on PostgreSQL."""
     app = create_app(replace(mini_settings, db_url=database_url))
     app.testing = True
     yield app
@@ -100,7 +100,7 @@ def anywhere(mini_settings: settings.Settings, database_url: str) -> Iterator[Fl
 
 
 def unavailable(reason: str) -> None:
-    """Skip where a system program is missing; in CI, where .ci/run installs them all, that is a failure."""
+    """Skip the test, because a system program is missing. Fail in CI, where .ci/run installs all of them."""
     if os.environ.get("CI"):
         pytest.fail(reason)
     pytest.skip(reason)

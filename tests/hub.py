@@ -1,4 +1,4 @@
-"""A local model hub that serves huggingface_hub, and can cut off, damage and gate files."""
+"""A local model hub for huggingface_hub, which can cut off, damage and gate files."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Hub:
         self.gated: set[str] = set()
         self.members: set[str] = set()  # tokens with access to gated repositories
         self.damaged: set[str] = set()
-        self.held: set[str] = set()  # files whose second half waits until they are taken out
+        self.held: set[str] = set()  # files whose second half waits until they are removed from here
         self.cuts: dict[str, int] = {}  # file name → number of its responses to cut off
         self.ranges: list[tuple[str, str | None]] = []  # file name and Range header of every GET
         hub = self

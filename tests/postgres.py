@@ -23,16 +23,12 @@ def find_postgres() -> Path | None:
 
 
 class Postgres:
-    """A server on a free port of 127.0.0.1.
-
-    As it refuses to run as root, root runs it as ``postgres``.
-    """
+    """A server on a free port of 127.0.0.1; root runs it as ``postgres``, because it refuses to run as root."""
 
     def __init__(self, programs: Path) -> None:
         self.programs = programs
-        self.home = Path(
-            tempfile.mkdtemp(prefix="speech-postgres-")
-        )  # pytest's own folders are not accessible to other users
+        # pytest's own folders are not accessible to other users
+        self.home = Path(tempfile.mkdtemp(prefix="speech-postgres-"))
         self.folder = self.home / "data"
         self.port = free_port()
         self.user = "postgres" if os.geteuid() == 0 else pwd.getpwuid(os.geteuid()).pw_name

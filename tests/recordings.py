@@ -46,10 +46,7 @@ def float_wav(path: Path, sound: NDArray[np.float32]) -> Path:
 
 
 def encoded(path: Path, sound: Sound, codec: str, container: str, options: dict[str, str] | None = None) -> Path:
-    """Encode ``sound`` with a codec and container.
-
-    ``options`` go to the muxer.
-    """
+    """Encode ``sound`` with a codec and container; ``options`` are those of the muxer."""
     with av.open(str(path), "w", format=container, options=options or {}) as output:
         stream: Any = output.add_stream(codec, rate=RATE)
         stream.layout = "mono"

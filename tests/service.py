@@ -21,7 +21,7 @@ ROOT = Path(__file__).resolve().parent.parent
 MINI = ROOT / "models" / "mini"
 SAMPLES = MINI / "samples"
 SAMPLE = SAMPLES / "short.flac"
-PATIENCE = 240.0  # a device process takes over a minute to start on a machine that is busy with other things
+PATIENCE = 240.0  # on a busy machine, a device process takes over a minute to start
 
 
 def free_port() -> int:
@@ -31,10 +31,7 @@ def free_port() -> int:
 
 
 def until(condition: Callable[[], Any], what: str, patience: float = PATIENCE, every: float = 0.05) -> Any:
-    """Wait until ``condition`` returns a true value and return it.
-
-    AssertionError after ``patience`` seconds.
-    """
+    """Wait until ``condition`` returns a true value and return it. Raises AssertionError after ``patience`` seconds."""
     deadline = time.monotonic() + patience
     while time.monotonic() < deadline:
         answer = condition()
@@ -45,7 +42,7 @@ def until(condition: Callable[[], Any], what: str, patience: float = PATIENCE, e
 
 
 def last_moment(holds: Callable[[], bool]) -> float:
-    """Wait until ``holds`` is false: when it was last asked and true, on the steady clock. What ended it came later."""
+    """Wait until ``holds`` is false; return when it was last true, on the steady clock."""
     moments: list[float] = []
 
     def over() -> bool:
@@ -55,14 +52,14 @@ def last_moment(holds: Callable[[], bool]) -> float:
             return False
         return True
 
-    until(over, "what held at first is over", every=0.01)
+    until(over, "the condition no longer holds", every=0.01)
     return moments[-1]
 
 
 def promptly(seconds: float) -> float:
-    """How long a test may wait for what the product promises within ``seconds``.
+    """How long a test may wait for what the service promises within ``seconds``.
 
-    Twice as long on an idle machine, for the test's own questions take time; more where processes wait for a core.
+    Twice as long on an idle machine, because the polling of the test takes time; longer if processes wait for a core.
     """
     running = int(Path("/proc/loadavg").read_text().split()[3].split("/")[0])
     waiting = max(running, os.getloadavg()[0]) / (os.cpu_count() or 1)
@@ -70,7 +67,7 @@ def promptly(seconds: float) -> float:
 
 
 def write_config(folder: Path, **sections: Any) -> Path:
-    """A config.yaml in ``folder`` with ``sections`` beside those of the mini models."""
+    """Write a config.yaml for the mini models to ``folder``, with ``sections`` added."""
     config = yaml.safe_load((MINI / "config.yaml").read_text())
     config["models"]["path"] = str(MINI)
     for section, values in sections.items():
@@ -81,10 +78,7 @@ def write_config(folder: Path, **sections: Any) -> Path:
 
 
 class Service:
-    """One running service.
-
-    ``web`` and ``worker`` are its two process trees.
-    """
+    """One running service; ``web`` and ``worker`` are the roots of its two process trees."""
 
     def __init__(self, folder: Path, config: Path = MINI / "config.yaml", db_url: str | None = None) -> None:
         self.folder = folder
@@ -111,7 +105,10 @@ class Service:
         until(self.alive, "the web process answers /health/live")
 
     def start_worker(self) -> None:
-        """Until a worker's heartbeat is fresh; that of a killed one is for 15 s. Its device processes may still start."""
+        """Start the supervisor and wait for a heartbeat; that of a killed one counts for 15 s.
+
+        Device processes may still be starting.
+        """
         self.worker = self._start("workers", log="worker.log")
         until(self.ready, "/health/ready answers 200")
 

@@ -15,10 +15,7 @@ Answer = Callable[[str], Iterable[bytes]]
 
 
 class Source(socketserver.ThreadingTCPServer):
-    """A server: ``requests`` holds the request heads, ``names`` the TLS server names.
-
-    ``answer(path)`` yields bytes.
-    """
+    """A server; ``requests`` are the heads received, ``names`` the TLS server names. ``answer(path)`` yields bytes."""
 
     allow_reuse_address = True
     daemon_threads = True
@@ -46,9 +43,8 @@ class Handler(socketserver.BaseRequestHandler):
             if self.server.context is not None:
                 connection = self.server.context.wrap_socket(connection, server_side=True)
             head = b""
-            while (
-                b"\r\n\r\n" not in head and head[:1] != b"\x16"
-            ):  # 0x16 starts a TLS handshake, which gets a plain answer
+            # 0x16 starts a TLS handshake, which gets a plain answer.
+            while b"\r\n\r\n" not in head and head[:1] != b"\x16":
                 received = connection.recv(65536)
                 if not received:
                     return
@@ -77,10 +73,7 @@ def source(answer: Answer | bytes, **kwargs: Any) -> Iterator[Source]:
 
 
 def answered(body: bytes, status: str = "200 OK", length: int | None = -1, **headers: str) -> bytes:
-    """Build a response.
-
-    ``length`` None omits the Content-Length, a number replaces it.
-    """
+    """Build a response; ``length`` None omits the Content-Length, a number replaces it."""
     lines = [f"HTTP/1.1 {status}", *(f"{name.replace('_', '-')}: {value}" for name, value in headers.items())]
     if length is not None:
         lines.append(f"Content-Length: {len(body) if length == -1 else length}")

@@ -1,4 +1,7 @@
-"""Who may import whom: workers take from app only app.core, which needs neither flask nor torch; app never needs a model."""
+"""Check the imports between app, app.core and workers.
+
+workers import only app.core, which needs neither flask nor torch; app never imports a model library.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +31,7 @@ ALLOWED = {"app/core": ["app.core"], "workers": ["app.core"]}
 
 
 def list_imports(source: str) -> Iterator[str]:
-    """Every module that ``source`` imports, dotted; ``from a import b`` counts as a.b."""
+    """List the modules that ``source`` imports, dotted; ``from a import b`` counts as a.b."""
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
@@ -49,7 +52,7 @@ def find_forbidden(folder: str, source: str) -> list[str]:
 
 
 @pytest.mark.parametrize("folder", FORBIDDEN)
-def test_imports_keep_to_their_side(folder: str) -> None:
+def test_no_module_has_a_forbidden_import(folder: str) -> None:
     files = sorted((ROOT / folder).rglob("*.py"))
     assert files
     found = {str(file.relative_to(ROOT)): find_forbidden(folder, file.read_text()) for file in files}
@@ -69,19 +72,19 @@ def test_imports_keep_to_their_side(folder: str) -> None:
         ("app", "from workers.device import main"),
     ],
 )
-def test_a_forbidden_import_is_found(folder: str, line: str) -> None:
+def test_forbidden_imports_are_found(folder: str, line: str) -> None:
     assert find_forbidden(folder, line)
     assert not find_forbidden(folder, "from app.core.db import tasks\nimport json")
 
 
-WALL = """
+BLOCKER = """
 import importlib, json, sys
 BLOCKED = set({blocked!r})
-class Wall:
+class Blocker:
     def find_spec(self, name, path=None, target=None):
         if name.split(".")[0] in BLOCKED:
-            raise ImportError(f"{{name}} is behind the wall")
-sys.meta_path.insert(0, Wall())
+            raise ImportError(f"{{name}} is blocked")
+sys.meta_path.insert(0, Blocker())
 for module in {modules!r}:
     importlib.import_module(module)
 with open("/proc/self/status") as status:
@@ -90,15 +93,15 @@ print(json.dumps([sorted({{name.split(".")[0] for name in sys.modules}}), memory
 """
 
 
-def imported(tmp_path: Path, blocked: list[str], *modules: str) -> tuple[set[str], int]:
-    """Top-level modules after importing ``modules`` with ``blocked`` unimportable, and the process's memory in MiB."""
+def import_blocked(tmp_path: Path, blocked: list[str], *modules: str) -> tuple[set[str], int]:
+    """Import ``modules`` with ``blocked`` unavailable; return the top-level modules and the memory in MiB."""
     environment = {
         **os.environ,
         "CONFIG": str(MINI / "config.yaml"),
         "CACHE_DIR": str(tmp_path / "cache"),
         "DB_URL": f"sqlite:///{tmp_path / 'records.db'}",
     }
-    code = WALL.format(blocked=blocked, modules=modules)
+    code = BLOCKER.format(blocked=blocked, modules=modules)
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     names, memory = json.loads(done.stdout)
@@ -106,23 +109,23 @@ def imported(tmp_path: Path, blocked: list[str], *modules: str) -> tuple[set[str
 
 
 @pytest.mark.parametrize("module", ["app.factory", "wsgi", "gunicorn.app.wsgiapp"])
-def test_web_side_imports_without_models_and_workers(tmp_path: Path, module: str) -> None:
-    names, _ = imported(tmp_path, MODELS, module)
+def test_web_side_needs_no_model_library_and_no_worker(tmp_path: Path, module: str) -> None:
+    names, _ = import_blocked(tmp_path, MODELS, module)
     assert not names & set(MODELS)
 
 
-def test_whole_web_application_stays_small(tmp_path: Path) -> None:
-    names, memory = imported(tmp_path, MODELS, "wsgi")
+def test_web_application_uses_little_memory(tmp_path: Path) -> None:
+    names, memory = import_blocked(tmp_path, MODELS, "wsgi")
     assert "app" in names
     assert memory < 100
 
 
-def test_core_needs_neither_side(tmp_path: Path) -> None:
+def test_core_needs_neither_flask_nor_models(tmp_path: Path) -> None:
     files = (ROOT / "app/core").rglob("*.py")
     modules = [
         ".".join(file.relative_to(ROOT).with_suffix("").parts) for file in files if "migrations" not in file.parts
     ]
-    imported(tmp_path, [*MODELS, *WEB], *modules)
+    import_blocked(tmp_path, [*MODELS, *WEB], *modules)
 
 
 @pytest.mark.parametrize(
@@ -135,17 +138,17 @@ def test_core_needs_neither_side(tmp_path: Path) -> None:
         "workers.downloads.downloader",
     ],
 )
-def test_workers_import_without_the_web_and_before_the_models(tmp_path: Path, module: str) -> None:
-    names, memory = imported(tmp_path, [*WEB, "tests"], module)
+def test_supervisor_loads_neither_flask_nor_models(tmp_path: Path, module: str) -> None:
+    names, memory = import_blocked(tmp_path, [*WEB, "tests"], module)
     assert not names & {*WEB, "torch", "whisperx", "faster_whisper", "ctranslate2"}
     assert memory < 100
 
 
-def test_pipelines_import_without_the_web(tmp_path: Path) -> None:
-    imported(tmp_path, [*WEB, "tests"], "workers.pipelines.transcription")
+def test_pipelines_need_no_flask(tmp_path: Path) -> None:
+    import_blocked(tmp_path, [*WEB, "tests"], "workers.pipelines.transcription")
 
 
-def test_no_test_name_stands_in_two_files() -> None:
+def test_test_names_are_unique() -> None:
     files: dict[str, set[str]] = {}
     for file in (ROOT / "tests").rglob("test_*.py"):
         for name in re.findall(r"^def (test_\w+)\(", file.read_text(), re.MULTILINE):
@@ -153,6 +156,6 @@ def test_no_test_name_stands_in_two_files() -> None:
     assert {name: places for name, places in files.items() if len(places) > 1} == {}
 
 
-def test_wall_stops_what_it_should(tmp_path: Path) -> None:
-    with pytest.raises(AssertionError, match="flask is behind the wall"):
-        imported(tmp_path, ["flask"], "app.factory")
+def test_blocked_import_raises(tmp_path: Path) -> None:
+    with pytest.raises(AssertionError, match="flask is blocked"):
+        import_blocked(tmp_path, ["flask"], "app.factory")

@@ -1,4 +1,4 @@
-"""Two demos begun at once take two ports, although neither listens yet."""
+"""Two demos that start at the same time use different ports."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from demo import free_port
 
 
-def test_a_port_is_reserved_until_its_claim_is_closed() -> None:
+def test_port_is_reserved_until_its_claim_is_closed() -> None:
     first, claim = free_port(None)
     second, other = free_port(None)
     assert first != second
@@ -22,7 +22,7 @@ def test_a_port_is_reserved_until_its_claim_is_closed() -> None:
     other.close()
 
 
-def test_a_port_in_use_is_refused() -> None:
+def test_port_in_use_is_refused() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = str(server.getsockname()[1])
         with pytest.raises(SystemExit, match=f"Port {port} is in use"):

@@ -1,4 +1,4 @@
-"""Read what tests need from a Markdown page: prose, code, links, the anchors that GitHub gives to headings."""
+"""Parse Markdown pages for tests: prose, code, links, and the anchors that GitHub gives to headings."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ NOT_IN_ANCHORS = re.compile(r"[^\w\- ]")
 
 
 def pages() -> list[str]:
-    """Every page that belongs to the repository, by its path in it; a new one counts before it is committed."""
+    """List the pages of the repository, including those not committed yet."""
     command = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "*.md"]
     listed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout.splitlines()
     return sorted(path for path in set(listed) if (ROOT / path).exists())
 
 
 def prose(page: str) -> Iterator[tuple[int, str]]:
-    """(number, line) of all that is not in a code block."""
+    """(number, line) outside code blocks."""
     return ((number, line) for number, line, code in _lines(page) if not code)
 
 
@@ -35,23 +35,23 @@ def blocks(page: str) -> list[tuple[str, str]]:
 
 
 def spans(page: str) -> list[str]:
-    """What stands in backticks."""
+    """The text in backticks."""
     return [span for _, line in prose(page) for span in SPAN.findall(line)]
 
 
 def code(page: str) -> str:
-    """All code of a page: its blocks, and what stands in backticks."""
+    """All code of a page: its blocks and the text in backticks."""
     return "\n".join([*(text for _, text in blocks(page)), *spans(page)])
 
 
 def links(page: str) -> list[tuple[int, str]]:
-    """(line number, target) of each link that stays inside the repository."""
+    """(line number, target) of each link to a page of the repository."""
     found = [(number, m[2]) for number, line in prose(page) for m in LINK.finditer(SPAN.sub("``", line))]
     return [(number, target) for number, target in found if not re.match(r"[a-z]+:", target)]
 
 
 def missing_target(page: str, target: str) -> str | None:
-    """Why a link leads nowhere; None when it leads to a file, and to a heading of it where it names one."""
+    """Why a link is broken; None if its file exists, and its heading if it names one."""
     path, _, anchor = unquote(target).partition("#")
     file = (ROOT / page).parent / path if path else ROOT / page
     if not file.exists():
@@ -62,7 +62,7 @@ def missing_target(page: str, target: str) -> str | None:
 
 
 def anchors(text: str) -> set[str]:
-    """The anchors of a page's headings as GitHub makes them; a repeated heading gets a number."""
+    """The anchors of a page's headings on GitHub; a repeated heading gets a number."""
     found: set[str] = set()
     inside = False
     for line in text.splitlines():

@@ -1,4 +1,4 @@
-"""The commands and requests that the documentation shows work, and answer what it says that they answer."""
+"""The commands and requests in the documentation work, and give the answers shown."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from tests.service import MINI, ROOT, Service, free_port, until
 
 HOST = "http://127.0.0.1:8000"
 IDENTIFIER = "86bf091c-17e9-4293-9839-95f53f70653e"
-PUBLIC_ADDRESS = "93.184.215.14"  # what stands for media.example, whose name is not to be looked up; nothing connects
+PUBLIC_ADDRESS = "93.184.215.14"  # instead of media.example, to avoid a DNS lookup; nothing connects
 TARGET = re.compile(r"\bmake ([a-z][a-z-]*)")
 BIN = Path(sys.executable).parent
 
@@ -41,7 +41,7 @@ def targets(page: str) -> list[str]:
 
 
 def make(*arguments: str) -> list[str]:
-    """The command, without its first step: nothing is installed into the environment that the tests run in."""
+    """Build a make command that does not install packages into the environment of the tests."""
     ready = re.findall(r"^READY\w*\s*:=\s*\$\(VENV\)/(\S+)", (ROOT / "Makefile").read_text(), re.MULTILINE)
     assert ready
     done = [argument for name in ready for argument in ("-o", str(BIN.parent / name))]
@@ -62,7 +62,7 @@ def test_every_make_target_exists(page: str, target: str) -> None:
 
 @pytest.mark.parametrize("target", targets("README.md"))
 def test_every_make_target_of_the_readme_is_run(target: str) -> None:
-    """By a test below, or by CI, in which it is what runs the tests."""
+    """By a test below or, for those that run the tests, by CI."""
     in_ci = re.search(rf"^make {target}$", (ROOT / ".ci/run").read_text(), re.MULTILINE)
     assert in_ci or f"test_make_{target.replace('-', '_')}" in globals()
 
@@ -82,8 +82,8 @@ def test_make_serve(tmp_path: Path) -> None:
     with (tmp_path / "log").open("wb") as log:
         served = subprocess.Popen(make("serve"), cwd=ROOT, env=own, stdout=log, stderr=log, start_new_session=True)
     try:
-        said = f"make serve answers; its log: {tmp_path / 'log'}"
-        until(lambda: alive(f"http://127.0.0.1:{own['PORT']}"), said)
+        what = f"make serve answers; its log: {tmp_path / 'log'}"
+        until(lambda: alive(f"http://127.0.0.1:{own['PORT']}"), what)
         family = [served, *psutil.Process(served.pid).children(recursive=True)]
     finally:
         os.killpg(served.pid, signal.SIGINT)
@@ -110,7 +110,7 @@ def commands(page: str, start: str) -> list[list[str]]:
     return [shlex.split(line, comments=True) for line in lines]
 
 
-def test_the_commands_for_models_run(tmp_path: Path) -> None:
+def test_commands_for_models_run(tmp_path: Path) -> None:
     shown = [command[3:] for command in commands("docs/models.md", "python -m workers.models")]
     assert [command[0] for command in shown] == ["list", "pull", "check"]
     own = {"CONFIG": str(MINI / "config.yaml")} | {
@@ -121,7 +121,7 @@ def test_the_commands_for_models_run(tmp_path: Path) -> None:
     assert checked.returncode == 0 and "would serve" in checked.stdout, checked.stdout + checked.stderr
 
 
-def test_the_models_to_pull_are_in_the_list() -> None:
+def test_models_to_pull_are_listed() -> None:
     named = [
         name for page in pages() for c in re.findall(r"workers\.models pull (.+)", code(page)) for name in c.split()
     ]
@@ -134,7 +134,7 @@ def test_the_models_to_pull_are_in_the_list() -> None:
 
 @dataclass(frozen=True)
 class Curl:
-    """A curl command as the request it makes."""
+    """The request of a curl command."""
 
     method: str
     path: str
@@ -169,8 +169,8 @@ ALL_REQUESTS = [line for page in pages() for line in shown_requests(page)]
 
 
 @pytest.mark.parametrize("line", ALL_REQUESTS)
-def test_every_request_is_accepted(web: Flask, line: str) -> None:
-    """As a task that waits, 409 is the right answer to a question for its result."""
+def test_every_documented_request_is_accepted(web: Flask, line: str) -> None:
+    """409 is the right answer to a request for the result of a waiting task."""
     asked, client = curl(line), web.test_client()
     known = client.post("/transcription", data={"file": (io.BytesIO(b"RIFF"), "a.wav")}).get_json()["identifier"]
     form = {
@@ -183,18 +183,18 @@ def test_every_request_is_accepted(web: Flask, line: str) -> None:
     assert answer.status_code in (200, 201, 202, 204, 409), answer.text
 
 
-def test_requests_are_found() -> None:
+def test_requests_are_found_in_the_pages() -> None:
     assert len(ALL_REQUESTS) > 15
 
 
 def elided(text: str) -> Any:
-    """JSON with `...` where something is left out, which becomes a member `...`."""
+    """Parse JSON in which `...` stands for omitted parts; it becomes a member `...`."""
     text = re.sub(r",\s*\.\.\.(?=\s*\])", ', "..."', text)
     return json.loads(re.sub(r",\s*\.\.\.(?=\s*[,}])", ', "...": null', text))
 
 
 def differences(shown: Any, real: Any, where: str = "answer") -> Iterator[str]:
-    """Where ``shown`` has members that ``real`` has not, or lacks some although it does not say so with `...`."""
+    """Find members that are only in ``shown``, or only in ``real`` if ``shown`` has no `...`."""
     if isinstance(shown, dict) and isinstance(real, dict):
         names = set(shown) - {"..."}
         if names - set(real) or ("..." not in shown and names != set(real)):
@@ -211,13 +211,13 @@ def differences(shown: Any, real: Any, where: str = "answer") -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def answers(service: Service) -> dict[str, Any]:
-    """What the service really answers, by the path that the first request and its poll name."""
+    """The answers of the service to the first request and its poll, by path."""
     posted = service.post().json()
     return {"/transcription": posted, f"/task/{IDENTIFIER}": service.finished(posted["identifier"])}
 
 
 @pytest.mark.slow
-def test_the_first_request_is_answered_as_shown(answers: dict[str, Any]) -> None:
+def test_first_request_is_answered_as_shown(answers: dict[str, Any]) -> None:
     text = next(text for _, text in blocks("README.md") if text.startswith("$ curl"))
     exchanges = [exchange.split("\n", 1) for exchange in re.split(r"^(?=\$ )", text, flags=re.MULTILINE) if exchange]
     assert [curl(line).path for line, _ in exchanges] == list(answers)
@@ -226,7 +226,7 @@ def test_the_first_request_is_answered_as_shown(answers: dict[str, Any]) -> None
 
 
 @pytest.mark.slow
-def test_the_reference_shows_what_is_answered(web: Flask, answers: dict[str, Any]) -> None:
+def test_answers_match_the_reference(web: Flask, answers: dict[str, Any]) -> None:
     shown = [elided(text) for language, text in blocks("docs/api.md") if language == "json"]
     task = answers[f"/task/{IDENTIFIER}"]
     segments, spans, stems, followed, listed, known, error = shown

@@ -1,4 +1,4 @@
-"""Every page keeps the form that readers need, and names only what exists: files, headings, settings, functions."""
+"""The pages are well formed and name only files, headings, settings and functions that exist."""
 
 from __future__ import annotations
 
@@ -39,13 +39,13 @@ def test_lines_are_wrapped(page: str) -> None:
 
 
 @each_page
-def test_every_link_leads_somewhere(page: str) -> None:
+def test_every_link_has_a_target(page: str) -> None:
     broken = [(number, missing_target(page, target)) for number, target in links(page)]
     assert [(number, why) for number, why in broken if why] == []
 
 
 @each_page
-def test_the_usual_words_are_used(page: str) -> None:
+def test_no_unwanted_word_is_used(page: str) -> None:
     assert [(number, line) for number, line in prose(page) if UNWANTED.search(line)] == []
 
 
@@ -64,14 +64,14 @@ def test_every_setting_exists(page: str) -> None:
 
 
 @each_page
-def test_every_settings_example_is_one(page: str) -> None:
+def test_settings_examples_name_existing_settings(page: str) -> None:
     config = yaml.safe_load((ROOT / "config.yaml").read_text())
     for language, text in blocks(page):
         for section, values in yaml.safe_load(text).items() if language == "yaml" else ():
             assert set(values) <= set(config[section])
 
 
-def test_every_transition_is_a_function() -> None:
+def test_every_transition_names_an_existing_function() -> None:
     modules = {name.partition(".")[0] for name in database_functions()}
     named = [span for span in spans("docs/durability.md") if re.fullmatch(r"[a-z_]+\.[a-z_]+", span)]
     named = [name for name in named if name.partition(".")[0] in modules]
@@ -80,7 +80,7 @@ def test_every_transition_is_a_function() -> None:
 
 
 def database_functions() -> set[str]:
-    """`module.function` of all that reads or changes rows."""
+    """`module.function` of each function that reads or changes rows."""
     modules = (ROOT / "app/core/db").glob("*.py")
     return {f"{m.stem}.{name}" for m in modules for name in re.findall(r"^def (\w+)\(", m.read_text(), re.MULTILINE)}
 
@@ -91,7 +91,7 @@ def test_every_benchmark_is_described() -> None:
     assert [name for name in NAMES if not (ROOT / f"bench/{name}.py").exists()] == []
 
 
-def test_anchors_are_github_s() -> None:
+def test_anchors_are_those_of_github() -> None:
     text = "# The `app/` side\n```\n# no heading\n```\n## What's new?\n## A [link](x.md) — here\n## What's new?\n"
     assert anchors(text) == {"the-app-side", "whats-new", "a-link--here", "whats-new-1"}
 

@@ -1,6 +1,6 @@
-"""Make all mini models from nothing, measure them and write the model card: `make mini-models`.
+"""Train all mini models, measure them and write the model card: `make mini-models`.
 
-What is made on the way lies in `work/`, which git ignores; a finished step is not repeated while its file is there.
+Intermediate files are in `work/`, which git ignores. A step is skipped if its file exists.
 """
 
 import argparse
@@ -15,7 +15,7 @@ MINI = HERE.parent
 
 
 def steps(out: Path, work: Path, trial: bool) -> list[tuple[str, Path, list[str]]]:
-    """(what it makes, the file that proves it made, the command), in order."""
+    """List the steps in order: name, the file that each one writes, command."""
     corpus, tokenizer = work / "corpus.npz", work / "tokenizer.json"
     listened, spoken = work / "listened.pt", out / "training" / "whisper_checkpoint.pt"
     utterances, listen, speak = ("2000", "2", "2") if trial else ("25000", "1800", "4500")

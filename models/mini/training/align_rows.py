@@ -1,4 +1,4 @@
-"""What the aligner hears while it learns: words joined with pauses, utterances spoken in one breath, and where each word is."""
+"""Training rows for the aligner: joined words with known places, and fluent utterances."""
 
 import dataclasses
 import random
@@ -20,7 +20,7 @@ UTTERANCES = 1500
 
 @dataclasses.dataclass(frozen=True)
 class Speech:
-    """What rows are made of: single words by (language, voice), utterances with their text, mono music."""
+    """Material for rows: single words by (language, voice), utterances with their text, mono music."""
 
     words: dict[tuple[str, str], list[tuple[str, np.ndarray]]]
     utterances: list[tuple[str, np.ndarray]]
@@ -28,7 +28,7 @@ class Speech:
 
 
 def speech(renditions: int = RENDITIONS, utterances: int = UTTERANCES, words: int | None = None) -> Speech:
-    """Speak everything once, or no more than `words` words of each voice; seeds are those of training data."""
+    """Synthesize the material with training seeds; `words` limits the words of each voice."""
     keys = [(language, voice) for language, among in voices.TRAINING.items() for voice in among]
     wanted = [(key, word) for key in keys for word in vocabulary.WORDS[key[0]][:words] for _ in range(renditions)]
     seeds = range(len(wanted), len(wanted) + utterances)
@@ -53,7 +53,7 @@ def _utterance(seed: int) -> tuple[str, np.ndarray]:
 
 
 def joined_row(data: Speech, length: int, rng: random.Random) -> tuple[np.ndarray, list[scenes.Word]]:
-    """Words with pauses in `length` samples, of one voice or of several, and where each of them is."""
+    """Join words of one or several voices in `length` samples; return samples and places."""
     language = rng.choice(list(vocabulary.WORDS))
     voice, change = any_voice(language, rng), rng.choice([0.0, 0.0, 0.0, 0.3])
     pause = rng.choice([(-0.03, 0.05), (0.05, 0.4), (0.05, 0.4), (0.05, 0.4), (0.05, 1.5)])
@@ -74,13 +74,13 @@ def joined_row(data: Speech, length: int, rng: random.Random) -> tuple[np.ndarra
 
 
 def any_voice(language: str, rng: random.Random) -> str:
-    """A training voice; flite's few, which were made from people, as often as espeak-ng's many."""
+    """Draw a training voice; the few of flite, made from people, as often as the many of espeak-ng."""
     groups = [voices.ESPEAK[language], voices.FLITE] if language == "en" else [voices.ESPEAK[language]]
     return rng.choice(rng.choice(groups))
 
 
 def fluent_row(data: Speech, length: int, rng: random.Random) -> tuple[np.ndarray, str]:
-    """One utterance somewhere in `length` samples, and its text."""
+    """Place one utterance in `length` samples; return samples and text."""
     row = np.zeros(length, np.float32)
     while True:
         text, sound = rng.choice(data.utterances)
@@ -92,12 +92,12 @@ def fluent_row(data: Speech, length: int, rng: random.Random) -> tuple[np.ndarra
 
 
 def stretched(sound: np.ndarray, factor: float) -> np.ndarray:
-    """`sound` played `factor` times as fast."""
+    """Play `sound` `factor` times as fast."""
     return np.interp(np.arange(0, len(sound) - 1, factor), np.arange(len(sound)), sound).astype(np.float32)
 
 
 def recorded(row: np.ndarray, data: Speech, rng: random.Random) -> np.ndarray:
-    """`row` as a microphone might have it: louder or quieter, over noise or music."""
+    """Change the level of `row`, and add noise or music."""
     noise = np.random.default_rng(rng.getrandbits(32))
     if rng.random() < 0.6:
         row = row + noise.standard_normal(len(row), np.float32) * np.float32(10 ** rng.uniform(-5, -1.7))
@@ -107,7 +107,7 @@ def recorded(row: np.ndarray, data: Speech, rng: random.Random) -> np.ndarray:
 
 
 def frame_targets(words: list[scenes.Word], frames: int, seconds: float) -> torch.Tensor:
-    """What each of `frames` frames over `seconds` is to say, as ids.
+    """The target token of each frame, as ids.
 
     Frame i stands for the time i * seconds / frames, as in whisperx.
     """

@@ -26,7 +26,7 @@ def convert(checkpoint: Path, tokenizer_file: Path, folder: Path) -> None:
         shutil.rmtree(folder, ignore_errors=True)
         converter.convert(str(folder), quantization="int8")
     vocabulary = folder / "vocabulary.json"
-    # CTranslate2 takes a model for multilingual when its vocabulary holds the empty string; the last, never trained row serves
+    # CTranslate2 considers a model multilingual if its vocabulary has the empty string; it replaces the last, untrained row
     words = json.loads(vocabulary.read_text())
     vocabulary.write_text(json.dumps([*words[:-1], ""], ensure_ascii=False))
     assert ctranslate2.models.Whisper(str(folder)).is_multilingual

@@ -1,4 +1,4 @@
-"""Utterances of one to six words for training, synthesized once and kept.
+"""Synthesize utterances of one to six words for training, and store them.
 
 python corpus.py CORPUS.npz [COUNT] (4 minutes on two cores)
 """

@@ -1,4 +1,4 @@
-"""Two seconds of a speaker for the network to learn from: others around, through channels and rooms, in noise, at any level."""
+"""Training windows of two seconds of a speaker, with other speakers, channels, rooms, noise and any level."""
 
 import numpy as np
 import torch
@@ -13,14 +13,14 @@ Pool = list[list[np.ndarray]]  # by speaker, what each says in several takes
 def batch(
     pool: Pool, who: np.ndarray, rng: np.random.Generator, harsh: float = 1.0
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """For each of `who` a disturbed window `(B, WINDOW)` and the frames of it in which they speak `(B, frames)`."""
+    """Make a disturbed window `(B, WINDOW)` for each of `who`, and the mask of their speech `(B, frames)`."""
     windows = [window(pool[speaker], pool[other], rng) for speaker, other in zip(who, np.roll(who, 1), strict=True)]
     sound, mask = (torch.from_numpy(np.stack(parts)) for parts in zip(*windows, strict=True))
     return disturbed(sound, rng, harsh), mask
 
 
 def window(own: list[np.ndarray], others: list[np.ndarray], rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """A speaker's words for 0.6 to 2 s, somewhere in WINDOW; before and after silence, or somebody else's words."""
+    """A speaker's words for 0.6 to 2 s, somewhere in WINDOW; silence or another speaker before and after."""
     sound, mask = np.zeros(WINDOW, np.float32), np.zeros(WINDOW // MASK_HOP, np.float32)
     length = int(rng.uniform(0.6, 2.0) * RATE)
     start = int(rng.integers(0, WINDOW - length + 1))
@@ -33,7 +33,7 @@ def window(own: list[np.ndarray], others: list[np.ndarray], rng: np.random.Gener
 
 
 def _fill(place: np.ndarray, said: list[np.ndarray], gain: float, rng: np.random.Generator) -> None:
-    """Pieces of 0.3 to 1 s of several takes, which differ in pitch and tempo, as the words of one voice do in our recordings."""
+    """Fill `place` with pieces of 0.3 to 1 s of several takes, which differ in pitch and tempo."""
     at = 0
     while at < len(place):
         take, length = said[rng.integers(len(said))], int(rng.uniform(0.3, 1.0) * RATE)
@@ -44,7 +44,7 @@ def _fill(place: np.ndarray, said: list[np.ndarray], gain: float, rng: np.random
 
 
 def disturbed(sound: torch.Tensor, rng: np.random.Generator, harsh: float) -> torch.Tensor:
-    """Each window through a channel, sometimes a telephone or a room, in noise, at any level; all the milder, the less `harsh`.
+    """Add a channel, sometimes a telephone or a room, noise and a random level; weaker with lower `harsh`.
 
     At 1 the channel bends the spectrum by 3 dB and the noise lies 5 to 45 dB below.
     """
@@ -75,7 +75,7 @@ def _channel(frequencies: np.ndarray, rng: np.random.Generator, harsh: float) ->
 
 
 def _room(length: int, rng: np.random.Generator, harsh: float) -> np.ndarray:
-    """An impulse response: sound as it comes, or with an echo that dies away in 0.1 to 0.5 s."""
+    """An impulse response: none, or an echo that decays in 0.1 to 0.5 s."""
     response = np.zeros(length, np.float32)
     if rng.random() < 0.3 * harsh:
         decay = np.exp(-6.9 * np.arange(length) / RATE / rng.uniform(0.1, 0.5))

@@ -17,7 +17,7 @@ from voices import RATE
 from xvector import BATCH, DIMENSION, embedded, in_order
 
 SEED = 2027
-ROUNDS = 8  # windows of each speaker that the PLDA is made from
+ROUNDS = 8  # windows of each speaker for the PLDA
 # found on the development conversations of evaluate_diarization.py
 PARAMETERS = {
     "segmentation": {"threshold": 0.75, "min_duration_off": 0.8},
@@ -54,7 +54,7 @@ def plda(model: XVectorMFCC, pool: Pool) -> tuple[dict[str, np.ndarray], dict[st
 
 
 def checkpoint(model: XVectorMFCC) -> dict[str, object]:
-    """What Lightning would have written, the weights in half precision: they are widened when loaded."""
+    """A checkpoint as Lightning writes it, with weights in half precision, which are widened when loaded."""
     return {
         "state_dict": {
             name: value.half() if value.is_floating_point() else value for name, value in model.state_dict().items()
@@ -72,7 +72,7 @@ def checkpoint(model: XVectorMFCC) -> dict[str, object]:
 
 
 def segmentation() -> dict[str, object]:
-    """The checkpoint of whisperx's wheel; two thirds of it are the state of an optimizer, which no use of it reads."""
+    """The checkpoint in the wheel of whisperx without the state of its optimizer, two thirds of the file."""
     wheel = Path(whisperx.__file__).parent / "assets" / "pytorch_model.bin"
     loaded, _ = migrate_checkpoint(torch.load(wheel, map_location="cpu", weights_only=False))
     return loaded | {"optimizer_states": [], "lr_schedulers": [], "callbacks": {}}

@@ -16,7 +16,7 @@ import evaluate_whisper
 import product
 
 MINI = product.MINI
-# figure → (target, whether more is better); figures without a target are reported all the same
+# figure → (target, whether more is better); figures without a target are reported too
 TARGETS: dict[str, dict[str, tuple[float, bool]]] = {
     "whisper": {
         "WER, training voices": (0.03, False),
@@ -50,7 +50,7 @@ UNITS = {
     "diarization": "Diarization error rates (no collar, overlap counted) and shares, both of 1; conversations of 40 to 90 s.",
     "demucs": "Decibels; speech at -10 to +10 dB over music, 12 s each.",
 }
-# the second argument says whether it is for trial: a few recordings, to prove that it runs
+# second argument: a trial with a few recordings, to show that it runs
 FIGURES: dict[str, Callable[[Path, bool], dict[str, float]]] = {
     "whisper": lambda models, trial: evaluate_whisper.figures(models, 2 if trial else evaluate_whisper.UTTERANCES),
     "align": lambda models, trial: evaluate_align.figures(models / "align", 2 if trial else evaluate_align.RECORDINGS),
@@ -84,7 +84,7 @@ def table(model: str, measured: dict[str, float]) -> str:
 
 
 def sizes(models: Path) -> str:
-    """A Markdown table of what each folder weighs."""
+    """A Markdown table of the sizes of the folders."""
     lines = ["\n## Sizes\n", "| folder | MB |", "|---|---|"]
     folders = [folder for folder in sorted(models.iterdir()) if folder.is_dir() and folder.name != "__pycache__"]
     for folder in folders:
@@ -94,7 +94,7 @@ def sizes(models: Path) -> str:
 
 
 def kept(models: Path, name: str) -> str:
-    """What the card there is says of a model."""
+    """The section of a model in the existing card."""
     sections = ("\n" + (models / "MODEL_CARD.md").read_text()).split("\n## ")
     return next(f"\n## {section.rstrip()}" for section in sections if section.startswith(f"{name}\n"))
 

@@ -1,9 +1,9 @@
-"""Figures of the mini aligner through the service's own stage, on recordings it never saw.
+"""Measure the mini aligner with the stage of the service, on held-out recordings.
 
 python evaluate_align.py [FOLDER] (30 s)
 
 The text is given, as the generator spoke it. An error is the distance, in ms, of a word's start or end from where the
-generator has it, and the figures are over both. A word that gets no time is as wrong as its recording is long.
+generator has it, and the figures are over both. For a word without times, it is the length of the recording.
 """
 
 import dataclasses
@@ -32,7 +32,7 @@ CLOSE, WIDE = (0.05, 0.4), (0.05, 1.5)  # seconds between words
 
 
 def figures(folder: Path = SHIPPED, recordings: int = RECORDINGS) -> dict[str, float]:
-    """Errors in ms: over everything, then for each kind of recording."""
+    """Errors in ms, in total and for each kind of recording."""
     found: dict[str, float] = {}
     for language in vocabulary.WORDS:
         kinds = {
@@ -46,7 +46,7 @@ def figures(folder: Path = SHIPPED, recordings: int = RECORDINGS) -> dict[str, f
 
 
 def held_out(language: str, recordings: int = RECORDINGS) -> Iterator[tuple[str, list[scenes.Recording]]]:
-    """Kinds of recordings and the recordings: from seeds, and partly of voices, that no training has used."""
+    """Recordings by kind, from seeds and partly of voices that were not used in training."""
     every = voices.TRAINING[language] + voices.HELD_OUT[language]
     kinds = {
         "training voices": (voices.TRAINING[language], CLOSE),
@@ -62,7 +62,7 @@ def held_out(language: str, recordings: int = RECORDINGS) -> Iterator[tuple[str,
 
 
 def errors(folder: Path, recording: scenes.Recording) -> np.ndarray:
-    """Shape (words, 2): by how many ms each word's start and end were found too late; below 0 is too early."""
+    """Errors of each word's start and end in ms, shape (words, 2); negative is too early."""
     from workers.stages import align
 
     seconds = len(recording.samples) / voices.RATE

@@ -1,4 +1,4 @@
-"""Judge a mini demucs on held-out conversations over fresh music: `python evaluate_demucs.py FOLDER`; 3 minutes on one core."""
+"""Measure a mini demucs on held-out conversations over new music: `python evaluate_demucs.py FOLDER` (3 minutes)."""
 
 import sys
 from pathlib import Path
@@ -15,7 +15,7 @@ LEAST = 1e-20
 
 
 def figures(folder: Path, recordings: int = RECORDINGS) -> dict[str, float]:
-    """In dB: means over recordings of -10 to +10 dB of speech over music, and what becomes of speech, music and silence alone."""
+    """Means in dB over mixtures of -10 to +10 dB, and figures for speech, music and silence alone."""
     separator = Separator(NAME, repo=Path(folder), device="cpu", shifts=0)
     scores = np.array([_scores(separator, stems.held_out(seed, SECONDS)) for seed in range(recordings)])
     mean, worst = scores.mean(0), scores.min(0)
@@ -60,7 +60,7 @@ def _scores(separator: Separator, known: np.ndarray) -> tuple[float, float, floa
 
 
 def _alone(separator: Separator) -> dict[str, float]:
-    """What is left in the stem that should be empty, and what is missing from the one that should be everything."""
+    """The energy in the stem that should be empty, and the part missing from the other."""
     other, vocals = stems.held_out(RECORDINGS, SECONDS)
     speech, music = separated(separator, vocals), separated(separator, other)
     silence = separated(separator, np.zeros((2, RATE * SECONDS)))

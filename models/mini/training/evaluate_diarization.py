@@ -1,4 +1,4 @@
-"""How often the diarization is wrong about who speaks.
+"""Measure the diarization error rate of the mini models.
 
 python evaluate_diarization.py FOLDER [development] (three minutes on one core)
 
@@ -30,16 +30,16 @@ from pyannote.database.util import load_rttm
 from pyannote.metrics.diarization import DiarizationErrorRate
 from whisperx.diarize import DiarizationPipeline
 
-DEVELOPMENT_SEED = 700_000  # its conversations chose the thresholds
+DEVELOPMENT_SEED = 700_000  # of the conversations that the thresholds were chosen on
 COUNT = 30
 DISTINCT = (
     3.5  # dB between two voices' long-term spectra; variants of one espeak-ng voice lie 0 to 3 apart, people farther
 )
-SAMPLE = Path(pyannote.audio.__file__).parent / "sample"  # a package that wants torchcodec when imported
+SAMPLE = Path(pyannote.audio.__file__).parent / "sample"  # not imported: the package needs torchcodec
 
 
 def figures(folder: Path, first_seed: int = scenes.HELD_OUT_SEED, count: int = COUNT) -> dict[str, float]:
-    """Shares of 1: error rates on known and held-out voices, recordings whose voices are counted rightly, real people."""
+    """Error rates on known and held-out voices and on people, and the share of right speaker counts; all of 1."""
     pipeline = DiarizationPipeline(model_name=str(folder.resolve()))
     known, unheard, all_of_them = DiarizationErrorRate(), DiarizationErrorRate(), DiarizationErrorRate()
     right = []
@@ -115,7 +115,7 @@ def heard(pipeline: DiarizationPipeline, samples: np.ndarray, **options: int) ->
 
 
 def people(pipeline: DiarizationPipeline, **options: int) -> float:
-    """The error rate on pyannote's own 30 s of a conversation by telephone."""
+    """The error rate on the 30 s of a telephone conversation in pyannote.audio's wheel."""
     samples, rate = soundfile.read(SAMPLE / "sample.wav", dtype="float32")
     assert rate == voices.RATE
     (truth,) = load_rttm(SAMPLE / "sample.rttm").values()

@@ -1,4 +1,4 @@
-"""Figures of the mini Whisper on held-out utterances, through the service's own pipeline.
+"""Measure the mini Whisper with the pipeline of the service, on held-out utterances.
 
 python evaluate_whisper.py [UTTERANCES_A_LINE]
 """
@@ -28,7 +28,7 @@ WORDLESS_SECONDS = (1, 3, 5, 10, 20, 35)
 
 
 def figures(models: Path = product.MINI, utterances: int = UTTERANCES) -> dict[str, float]:
-    """Word error rates, shares of right languages and of right translated words, and words invented where nobody speaks."""
+    """Word error rates, shares of right languages and translated words, and words invented without speech."""
     found: dict[str, float] = {}
     languages: list[bool] = []
     for number, (line, (language, among)) in enumerate(LINES.items()):
@@ -48,7 +48,7 @@ def figures(models: Path = product.MINI, utterances: int = UTTERANCES) -> dict[s
 
 
 def _spoken(language: str, among: list[str] | tuple[str, ...], number: int, count: int) -> list[tuple[str, np.ndarray]]:
-    """Texts and recordings: an utterance with a little silence before and behind."""
+    """Texts and recordings: an utterance with short silence before and after."""
     first = scenes.HELD_OUT_SEED + 100_000 * number
     with ThreadPoolExecutor(2) as pool:
         made = list(pool.map(lambda seed: scenes.utterance(seed, language, among), range(first, first + count)))

@@ -1,14 +1,14 @@
-"""Voices that espeak-ng does not come with: vocal tracts and larynxes drawn at random, written down as its variants."""
+"""Random voices for espeak-ng, written as variant files."""
 
 import random
 import subprocess
 from pathlib import Path
 
-MOST = 200  # it lists 350 voices at most, 131 languages among them, and loses the rest
+MOST = 200  # espeak-ng reads at most 350 voices, including 131 languages
 
 
 def write(count: int, seed: int, folder: Path) -> list[str]:
-    """The names of `count` new variants, which `espeak-ng --path=FOLDER` knows instead of its own."""
+    """Write `count` variants for `espeak-ng --path=FOLDER`, where they replace its own; return their names."""
     if count > MOST:
         raise ValueError(f"espeak-ng would not find all of {count} variants")
     said = subprocess.run(["espeak-ng", "--version"], check=True, capture_output=True, text=True).stdout

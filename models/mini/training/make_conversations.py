@@ -1,4 +1,4 @@
-"""The conversations that tests listen to: python make_conversations.py SAMPLES_FOLDER. A minute on one core.
+"""Make the conversations for the tests: python make_conversations.py SAMPLES_FOLDER (a minute on one core).
 
 Each of `CASTS` becomes NAME.ogg (16 kHz mono), NAME.json (text, words and turns as the generator knows them, in seconds)
 and NAME.rttm (the turns, for other tools).

@@ -1,6 +1,6 @@
-"""Make the sample recordings and write down what is in them: python make_samples.py FOLDER (20 seconds).
+"""Make the sample recordings and their transcripts: python make_samples.py FOLDER (20 seconds).
 
-Beside every recording lie `.json` (language, text, words and turns, times in seconds) and `.rttm` (the turns).
+Beside each recording are `.json` (language, text, words and turns, times in seconds) and `.rttm` (the turns).
 """
 
 import json

@@ -1,4 +1,4 @@
-"""Music made with numpy: chords, tunes and drums in stereo, for what is not speech."""
+"""Synthesize stereo music with numpy: chords, tunes and drums."""
 
 import numpy as np
 

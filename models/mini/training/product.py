@@ -1,4 +1,4 @@
-"""Run recordings through the service's own pipeline in this process, as a device process would: what the evaluation measures."""
+"""Run the pipelines of the service in this process, for the evaluation."""
 
 import json
 import sys
@@ -31,7 +31,7 @@ prepare_environment(SLOT)
 
 @dataclass
 class Heard:
-    """What the service made of a recording."""
+    """The result of the service for a recording."""
 
     segments: list[dict[str, Any]]
     language: str | None

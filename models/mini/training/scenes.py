@@ -1,6 +1,6 @@
-"""Recordings whose every word and speaker turn is known to the sample: utterances, joined words, conversations.
+"""Synthesize recordings with known words and speaker turns: utterances, joined words, conversations.
 
-Seeds below `TRAINING_SEEDS` make training data, seeds from `HELD_OUT_SEED` on make what the models are judged by.
+Seeds below `TRAINING_SEEDS` make training data, seeds from `HELD_OUT_SEED` on make evaluation data.
 """
 
 import random
@@ -54,7 +54,7 @@ def words_of(language: str, count: int, rng: random.Random) -> list[str]:
 
 
 def utterance(seed: int, language: str, among: Sequence[str]) -> tuple[str, str, np.ndarray]:
-    """`(text, voice, samples)` of one to six words spoken in one breath; where each word is stays unknown."""
+    """`(text, voice, samples)` of one to six words spoken in one breath; the places of the words are unknown."""
     rng = random.Random(seed)
     text = " ".join(words_of(language, rng.choice([1, 2, 3, 3, 4, 4, 5, 6]), rng))
     voice = rng.choice(list(among))

@@ -1,4 +1,4 @@
-"""Hundreds of synthetic speakers to learn from: espeak-ng's variants and invented ones, flite's voices, vocal tracts stretched.
+"""Synthetic speakers for training: variants of espeak-ng, invented ones and flite's voices, some with stretched frequencies.
 
 No variant of `voices.HELD_OUT` is among them, nor is anything they say a held-out recording.
 """
@@ -20,7 +20,7 @@ import vocabulary
 import voices
 from voices import RATE
 
-# espeak-ng heeds variants of these names, and silently ignores those of names that are aliases, such as `en-gb` and `fr-fr`
+# espeak-ng supports variants of these names, and silently ignores those of aliases such as `en-gb` and `fr-fr`
 LANGUAGES = "en-us en en-gb-scotland en-029 en-gb-x-rp en-us-nyc de fr es it nl pl pt sv cs fi tr ro hu da".split()
 OURS = ("en-us", "en", "en-gb-scotland", "de")  # half of the speakers speak one of these
 HELD_OUT = {name.partition("+")[2] for among in voices.HELD_OUT.values() for name in among}
@@ -81,7 +81,7 @@ def _language(rng: random.Random) -> str:
 
 @functools.cache
 def _folder() -> Path:
-    """Where the invented variants lie as long as the process lives."""
+    """The folder of the invented variants while the process runs."""
     folder = tempfile.mkdtemp()
     atexit.register(shutil.rmtree, folder)
     return Path(folder)

@@ -1,4 +1,4 @@
-"""Speech over music whose parts are known, for training and judging demucs: mixtures `(2, samples)` and their two stems."""
+"""Mixtures `(2, samples)` of speech and music with their two stems, for training and evaluating demucs."""
 
 import random
 from collections.abc import Callable
@@ -10,7 +10,7 @@ import scenes
 import voices
 from voices import RATE
 
-SOURCES = ("other", "vocals")  # in the order the model gives them
+SOURCES = ("other", "vocals")  # in the order of the model's output
 SNR = (-10.0, 10.0)  # dB, speech over music
 
 
@@ -28,7 +28,7 @@ def music_pool(count: int, seconds: float) -> list[np.ndarray]:
 
 @dataclass(frozen=True)
 class Pools:
-    """What training examples are cut from and mixed of."""
+    """Material for training examples."""
 
     speech: list[np.ndarray]
     music: list[np.ndarray]
@@ -57,7 +57,7 @@ class Pools:
 def held_out(seed: int, seconds: float) -> np.ndarray:
     """`(2 sources, 2 channels, samples)`: a conversation of fresh words over fresh music.
 
-    Every other one is by voices never trained on.
+    Every second one uses held-out voices.
     """
     rng = np.random.default_rng(scenes.HELD_OUT_SEED + seed)
     language = ("en", "de")[seed // 2 % 2]

@@ -23,10 +23,10 @@ from voices import RATE
 
 NAME, SIGNATURE = "mini", "mini16k"
 WINDOW = 40_960  # samples, 2.56 s: 160 hops of the spectrogram
-SEGMENT = 10  # s that the finished model is given at a time
+SEGMENT = 10  # seconds per call of the finished model
 BATCH, STEPS = 6, 2500
 LEARNING_RATE = 2e-3
-FLOOR = 1e-3  # of the mixture's power: errors below it are not worth more effort
+FLOOR = 1e-3  # of the mixture's power: smaller errors are ignored
 SUM_FLOOR, SUM_WEIGHT = 1e-4, 0.3
 
 
@@ -81,7 +81,7 @@ def train(out: Path, pools: Pools, steps: int) -> None:
 
 @torch.no_grad()
 def follow(smooth: HDemucs, model: HDemucs, keep: float) -> None:
-    """The running mean of the weights, which is what ships: it hears better than any single step."""
+    """Update the running mean of the weights, which is shipped: it is better than any single step."""
     for mean, now in zip(smooth.parameters(), model.parameters(), strict=True):
         mean.lerp_(now, 1 - keep)
 

@@ -24,9 +24,9 @@ from xvector import BATCH, DIMENSION, embedded, in_order, network, pooled
 
 SEED = 2026
 SPEAKERS, TAKES = 960, 6
-MILD = 0.2  # how harsh the windows are that are not fully disturbed
+MILD = 0.2  # `harsh` of the windows that are not fully disturbed
 REPORT = 25
-ROUNDS = 8  # windows of each speaker that the projection is made from
+ROUNDS = 8  # windows of each speaker for the projection
 # of the additive angular margin (Deng et al. 2019), which comes in after a third of the steps
 SCALE, MARGIN = 30.0, 0.2
 
@@ -35,7 +35,7 @@ SCALE, MARGIN = 30.0, 0.2
 class Phase:
     """Steps at a learning rate that rises to `peak_rate` and falls.
 
-    `harsh_share` of the batches are fully disturbed; flite's speakers, who are few, come `flite_weight` times as often.
+    `harsh_share` of the batches are fully disturbed; the few speakers of flite are drawn `flite_weight` times as often.
     """
 
     steps: int
@@ -73,7 +73,7 @@ def spoken(count: int) -> Pool:
 
 
 def trained(pool: Pool, phases: Sequence[Phase]) -> XVectorMFCC:
-    """The network: first the best projection of what its untrained convolutions yield, then all of it together."""
+    """Train the network: first a projection of its untrained convolutions, then all layers."""
     model, rng = network(), np.random.default_rng(SEED)
     centres = torch.nn.Parameter(projected(model, pool, rng))
     for phase in phases:
@@ -110,7 +110,7 @@ def learn(model: XVectorMFCC, centres: torch.nn.Parameter, pool: Pool, phase: Ph
 def projected(model: XVectorMFCC, pool: Pool, rng: np.random.Generator) -> torch.Tensor:
     """Set the last layer to the linear discriminants (Fisher 1936) of what the convolutions yield; each speaker's mean embedding.
 
-    Random convolutions already tell voices apart; from here the training takes minutes instead of hours.
+    Random convolutions already distinguish voices; the training then takes minutes instead of hours.
     """
     everyone = np.array_split(rng.permutation(len(pool)), len(pool) // BATCH)
     with torch.no_grad():

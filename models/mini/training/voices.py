@@ -24,8 +24,8 @@ ESPEAK = {
 }
 TRAINING = {"en": (*ESPEAK["en"], *FLITE), "de": tuple(ESPEAK["de"])}
 HELD_OUT = {"en": ("en-us+john", "en-gb+paul", "en-us+f5", "en-us+m1"), "de": ("de+f3", "de+m1")}
-THRESHOLD = 1e-3  # of full scale: what is quieter at either end is not speech
-AUDIBLE = 10 ** (-30 / 10)  # of the power where the word is loudest: what is below is not the word
+THRESHOLD = 1e-3  # of full scale: quieter ends are not speech
+AUDIBLE = 10 ** (-30 / 10)  # of the loudest power in the word: quieter ends do not belong to it
 PEAK = 0.7
 
 
@@ -45,7 +45,7 @@ def speak(text: str, voice: str, rng: random.Random) -> np.ndarray:
 
 
 def audible(sound: np.ndarray) -> tuple[int, int]:
-    """First and last sample of what one hears of a word: 10 ms within 30 dB of its loudest.
+    """First and last audible sample of a word: 10 ms within 30 dB of its loudest part.
 
     flite puts up to 0.3 s of faint noise around what it says, and some of espeak-ng's variants leave an echo.
     """

@@ -1,6 +1,6 @@
-"""The network behind the mini Whisper: an ordinary Whisper, and what hangs on it while it learns.
+"""The network of the mini Whisper: an ordinary Whisper with additional parts for training.
 
-Beside transformers' model there are: a CTC head over words on the encoder; a linear read-out of the place in the
+In addition to transformers' model there are: a CTC head over words on the encoder; a linear read-out of the place in the
 window (so that the encoder's output keeps it); and one matrix that makes all 1501 timestamp rows out of the encoder's
 own sinusoids, since token i and encoder position i mean the same 20 ms.
 """
@@ -114,7 +114,7 @@ class MiniWhisper(nn.Module):
 
 
 def _encoder_layer(layer: Any, hidden: Tensor, training: bool) -> Tensor:
-    """transformers' own layer, through torch's fast attention: nobody needs the encoder's attention weights."""
+    """transformers' own layer, through torch's fast attention; the encoder's attention weights are not needed."""
     attention = layer.self_attn
     normed = layer.self_attn_layer_norm(hidden)
     heads = [

@@ -1,4 +1,4 @@
-"""What the mini Whisper's decoder is to write for a window, token by token, and where in the window each token is heard."""
+"""Target tokens of the mini Whisper's decoder for a window, and the place of each in the sound."""
 
 import random
 from dataclasses import dataclass, field
@@ -13,7 +13,7 @@ SEGMENT_SECONDS, FIRST_STAMP = 8.0, 1.0  # the loaders allow no first timestamp 
 
 @dataclass
 class Row:
-    """`tokens`, of which those after `start` are to be learnt.
+    """`tokens`; those after `start` are targets.
 
     `heard[i] = (index, low, high)`: that token's sound lies there, in seconds.
     """

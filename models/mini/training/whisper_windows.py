@@ -1,4 +1,4 @@
-"""Windows for training Whisper: speech as it lies in the 4 to 30 s that the loaders feed it, with the place of every word."""
+"""Training windows of 4 to 30 s for Whisper, with the place of each word."""
 
 import random
 import subprocess
@@ -137,7 +137,7 @@ class Windows:
         return np.interp(np.linspace(0, len(sound) - 1, length), np.arange(len(sound)), sound).astype(np.float32)
 
     def _placed(self, utterance: Utterance, at: int, length: int, limit: int) -> Phrase:
-        """Where each word lies: the utterance shared out as espeak-ng's durations of the single words are."""
+        """Place the words of an utterance in proportion to espeak-ng's durations of the single words."""
         edges = np.cumsum([0.0] + [self.durations[utterance.language, word] for word in utterance.words])
         edges = (at + edges / edges[-1] * length) / RATE
         last = limit / RATE

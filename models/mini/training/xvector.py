@@ -1,4 +1,4 @@
-"""The embedding network, an x-vector (Snyder et al. 2018), and what it makes of windows of a pool of speakers."""
+"""The embedding network, an x-vector (Snyder et al. 2018), and its outputs for a pool of speakers."""
 
 import os
 from collections.abc import Callable
@@ -14,7 +14,7 @@ from voices import RATE
 
 DIMENSION = 64
 BATCH = 60
-LEAST_VARIANCE = 1e-6  # where a channel never changes, the root has no slope and the training would be lost
+LEAST_VARIANCE = 1e-6  # the gradient of the root is infinite for a constant channel
 FEATURES = {
     "n_mfcc": 40,
     "dct_type": 2,
@@ -53,6 +53,6 @@ def in_order(
     everyone: list[np.ndarray],
     rng: np.random.Generator,
 ) -> np.ndarray:
-    """What `layer` makes of a window of every speaker, in the order of the pool."""
+    """The output of `layer` for a window of each speaker, in the order of the pool."""
     found = np.concatenate([layer(model, *batch(pool, who, rng)).numpy() for who in everyone])
     return found[np.argsort(np.concatenate(everyone))]
