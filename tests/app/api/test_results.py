@@ -1,4 +1,4 @@
-"""GET /task/<identifier>/result: the file, its type and its name, or why there is none."""
+"""GET /task/<identifier>/result: the result file, its type and name, or the reason why there is none."""
 
 from __future__ import annotations
 
@@ -44,7 +44,9 @@ def test_result_is_a_file_with_its_type_and_the_recordings_name(anywhere: Flask,
     assert answer.headers["Content-Disposition"] == f"attachment; filename=interview.{form}"
     assert answer.headers["X-Content-Type-Options"] == "nosniff"
     assert answer.content_length == len(answer.data)
-    assert "grüß" in answer.text or json.loads(answer.text) == RESULT
+    assert "grüß" in answer.text
+    if form == "json":
+        assert json.loads(answer.text) == RESULT
 
 
 def test_json_is_the_default_and_a_slash_makes_no_difference(web: Flask) -> None:
@@ -150,14 +152,14 @@ def test_purged_files_are_gone_and_the_result_stays(anywhere: Flask) -> None:
 
 MEASURE = """
 import json, resource, sys
-from app.formats import writers
+from app.formats import list_writers
 words = [{"word": "monday", "start": n * 0.3, "end": n * 0.3 + 0.2, "probability": 0.9, "speaker": "A"} for n in range(12)]
 segment = {"id": 0, "text": "monday " * 12, "speaker": "SPEAKER_00", "seek": 0, "tokens": list(range(20)), "words": words}
 one = json.dumps(segment | {"start": 0.0, "end": 3.6})
 text = "[" + ",".join([one] * 10_000) + "]"
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 for form in ("srt", "vtt", "txt", "tsv"):
-    size = sum(len(piece) for piece in writers("transcription")[form](text))
+    size = sum(len(piece) for piece in list_writers("transcription")[form](text))
     assert size > 700_000, (form, size)
 print(len(text), 1024 * (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before))
 """
