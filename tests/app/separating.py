@@ -1,4 +1,4 @@
-"""Tasks with stems in place, finished by hand."""
+"""Finished tasks with stems."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ STEMS = {"instrumental.wav": bytes(range(256)) * 40, "vocals.wav": b"RIFF" + byt
 
 
 def finished(web: Flask, query: str = "", path: str = "/bgm-separation") -> str:
-    """The identifier of a COMPLETED task whose stems lie where a worker puts them."""
+    """Complete a task with the stems in place and return its identifier."""
     identifier = submitted(web, query, path=path)
     claim = claimed()
     folder = stems_folder(get_settings(web).cache.path, identifier, claim.claim_no)

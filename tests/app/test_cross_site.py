@@ -1,4 +1,4 @@
-"""Pages of other sites neither read nor change anything through a visitor's browser; other clients notice nothing."""
+"""Pages of other sites cannot read or change anything through a browser; other clients are not restricted."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from flask import Flask
 from werkzeug.test import TestResponse
 
 from tests.app.conftest import MakeWeb
-from tests.app.posting import refused, rows
+from tests.app.posting import refused
 
 PAGE = "https://page.example"
 
@@ -80,7 +80,6 @@ def post(web: Flask, method: str = "POST", host: str = "localhost:8000", **heade
 def test_change_from_a_page_of_another_site_is_403(web: Flask, headers: dict[str, str]) -> None:
     for method in ("POST", "DELETE", "PUT", "PATCH"):
         assert "server.cors_origins" in refused(post(web, method, **headers), 403)["message"]
-    assert rows() == []
 
 
 @pytest.mark.parametrize(
@@ -118,11 +117,10 @@ def test_page_of_another_site_gets_no_read_permission(web: Flask) -> None:
 
 def test_listed_page_may_read_and_change(make_web: MakeWeb) -> None:
     web = make_web(server={"cors_origins": (PAGE,)})
-    for answer in (
-        web.test_client().get("/health/live", headers={"Origin": PAGE}),
-        post(web, Origin=PAGE, Sec_Fetch_Site="cross-site"),
-    ):
-        assert answer.status_code in (200, 404)
+    read = web.test_client().get("/health/live", headers={"Origin": PAGE})
+    changed = post(web, Origin=PAGE, Sec_Fetch_Site="cross-site")
+    assert (read.status_code, changed.status_code) == (200, 404)
+    for answer in (read, changed):
         assert answer.headers["Access-Control-Allow-Origin"] == PAGE
         assert "Location" in answer.headers["Access-Control-Expose-Headers"]
         assert "Origin" in answer.headers["Vary"]

@@ -1,4 +1,4 @@
-"""Every address in an answer begins with the prefix under which a trusted proxy serves the API."""
+"""Addresses in answers begin with the prefix of a trusted proxy."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Parse the deployment files as far as the tests need them."""
+"""Read the deployment files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""deploy/install.py installs by uv with the settings of pip, by pip where there is no uv, and torch without CUDA on request."""
+"""deploy/install.py uses uv with the settings of pip, or pip itself, and can install torch without CUDA."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def script() -> ModuleType:
 
 @pytest.fixture(scope="module")
 def python(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The python of a virtual environment that holds nothing but pip."""
+    """The python of a virtual environment with only pip."""
     folder = tmp_path_factory.mktemp("empty")
     subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True)
     return folder / "bin" / "python"
@@ -55,7 +55,7 @@ def python(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def wheels(tmp_path: Path) -> Path:
-    """A folder with one package in it, and a lock file for that."""
+    """A folder with one package, and a lock file for it."""
     folder = tmp_path / "wheels"
     folder.mkdir()
     wheel = folder / "greeting-1.0-py3-none-any.whl"
@@ -72,7 +72,7 @@ def wheels(tmp_path: Path) -> Path:
 
 
 def stand_in(folder: Path, script: str) -> Path:
-    """A folder for PATH with a program in it that is taken for uv."""
+    """Make a folder for PATH with a script named uv."""
     folder.mkdir()
     (folder / "uv").write_text(f"#!/bin/sh\n{script}\n")
     (folder / "uv").chmod(0o755)
@@ -82,13 +82,13 @@ def stand_in(folder: Path, script: str) -> Path:
 def run(
     python: Path, *arguments: str, path: Path | None = None, **environment: str
 ) -> subprocess.CompletedProcess[str]:
-    """The script as make runs it, on a machine whose pip has no settings but ``environment``."""
+    """Run the script as make does; pip has only the settings in ``environment``."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("PIP_", "UV_", "SSL_"))}
     kept |= {"PIP_CONFIG_FILE": os.devnull, "PATH": f"{path}:/usr/bin:/bin" if path else os.devnull, **environment}
     return subprocess.run([str(python), str(SCRIPT), *arguments], env=kept, capture_output=True, text=True, timeout=120)
 
 
-def holds(python: Path, module: str) -> bool:
+def can_import(python: Path, module: str) -> bool:
     return subprocess.run([str(python), "-c", f"import {module}"], capture_output=True).returncode == 0
 
 
@@ -138,15 +138,15 @@ def test_pip_installs_when_uv_fails(python: Path, tmp_path: Path, wheels: Path) 
         PIP_FIND_LINKS=str(wheels),
     )
     assert done.returncode == 0, done.stderr
-    assert "trying pip" in done.stdout and holds(python, "greeting")
+    assert "trying pip" in done.stdout and can_import(python, "greeting")
     remove(python, "greeting")
 
 
 def test_pip_installs_without_uv(python: Path, tmp_path: Path, wheels: Path) -> None:
-    """The index of this machine has one package, and that is not uv."""
+    """The package index has one package, which is not uv."""
     done = run(python, str(tmp_path / "lock"), PIP_NO_INDEX="1", PIP_FIND_LINKS=str(wheels))
     assert done.returncode == 0, done.stderr
-    assert "No uv could be installed" in done.stdout and holds(python, "greeting")
+    assert "No uv could be installed" in done.stdout and can_import(python, "greeting")
     remove(python, "greeting")
 
 
@@ -154,7 +154,7 @@ def test_a_package_with_another_checksum_is_not_installed(python: Path, tmp_path
     (tmp_path / "lock").write_text(f"greeting==1.0 --hash=sha256:{'0' * 64}\n")
     done = run(python, str(tmp_path / "lock"), PIP_NO_INDEX="1", PIP_FIND_LINKS=str(wheels))
     assert done.returncode == 1 and "DO NOT MATCH" in done.stderr
-    assert not holds(python, "greeting")
+    assert not can_import(python, "greeting")
 
 
 def test_torch_without_cuda_comes_from_its_own_index_and_the_rest_with_checksums(python: Path, tmp_path: Path) -> None:

@@ -38,7 +38,7 @@ def proxy(service: Service, tmp_path_factory: pytest.TempPathFactory) -> Iterato
 
 @pytest.fixture(scope="module")
 def prefixed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of the service under /speech/, as the comment in the example says; its queue holds one task."""
+    """The URL of a service under /speech/, set up as the comment in the example says; it queues one task."""
     folder = tmp_path_factory.mktemp("prefixed")
     config = write_config(folder, server={"trusted_proxies": 1}, limits={"max_queued": 1})
     service = Service(folder, config=config)
@@ -55,7 +55,7 @@ def prefixed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 @contextlib.contextmanager
 def running_nginx(service: Service, folder: Path, changes: dict[str, str]) -> Iterator[str]:
-    """nginx with the example and ``changes``, on a free port and with a smaller limit; its address."""
+    """Run nginx with the example and ``changes`` on a free port, with a smaller limit; yield its URL."""
     nginx, port = tool("nginx", "Debian: nginx-light"), free_port()
     changes |= {
         "listen 80;": f"listen 127.0.0.1:{port};",
@@ -154,7 +154,7 @@ def test_location_of_a_task_works_under_a_prefix(prefixed: str) -> None:
     answer = requests.post(url, files={"file": ("a.flac", SAMPLE.read_bytes())}, headers=origin, timeout=60)
     assert answer.status_code == 201, answer.text
     assert requests.get(urljoin(url, answer.headers["Location"]), timeout=30).json()["status"] == "QUEUED"
-    # The queue is full now: the refusal, which comes before the body is read, passes through nginx.
+    # The queue is full now; nginx passes on the error, which is sent before the body is read.
     answer = requests.post(url, files={"file": ("a.flac", bytes(1_500_000))}, timeout=60)
     assert answer.status_code == 429 and "queue is full" in answer.json()["message"]
 

@@ -1,4 +1,4 @@
-"""What is imported is declared, and the lock files hold one version with checksums of everything, for every supported Python."""
+"""Imports are declared; the lock files pin one version with checksums for every supported Python."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def modules(places: list[Path]) -> list[Path]:
 
 
 def imported(file: Path) -> Iterator[str]:
-    """The full names of what a module imports from elsewhere, inside functions as well."""
+    """The full names of what a module imports, inside functions as well."""
     for node in ast.walk(ast.parse(file.read_text())):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
@@ -38,7 +38,7 @@ def imported(file: Path) -> Iterator[str]:
 
 @cache
 def providers(name: str) -> frozenset[str]:
-    """The installed distributions that a module comes from; several ones share a namespace as ``pyannote``."""
+    """The installed distributions that provide a module; several share a namespace such as ``pyannote``."""
     top, _, below = name.partition(".")
     found = set(distributions_of().get(top, []))
     if len(found) > 1:
@@ -65,7 +65,7 @@ def undeclared(places: list[Path], declared: set[str]) -> list[str]:
 
 
 def ranges(name: str) -> list[Requirement]:
-    """What a .txt file declares, with what it includes."""
+    """The requirements of a .txt file and of the files it includes."""
     found = []
     for line in (ROOT / f"{name}.txt").read_text().splitlines():
         if line.startswith("-r "):
@@ -80,13 +80,13 @@ def declared(name: str) -> set[str]:
 
 
 def entries(name: str) -> list[str]:
-    """The requirements of a lock file, each with its options, comments left out."""
+    """The requirements of a lock file with their options, without comments."""
     lines = [line for line in (ROOT / f"{name}.lock").read_text().splitlines() if not line.lstrip().startswith("#")]
     return "\n".join(lines).replace("\\\n", " ").splitlines()
 
 
 def pinned(name: str, python: str, processor: str) -> dict[str, str]:
-    """The version of each distribution that a lock file installs on such a machine."""
+    """The version of each distribution that a lock file installs on this Python and processor."""
     machine = {
         "python_version": python,
         "python_full_version": f"{python}.4",
@@ -127,6 +127,7 @@ def test_locked_versions_are_within_the_declared_ranges(name: str, python: str, 
         for requirement in ranges(name)
         if requirement.marker is None or requirement.marker.evaluate({"platform_machine": processor})
     ]
+    assert wanted
     outside = [
         f"{requirement}, locked: {versions.get(canonicalize_name(requirement.name))}"
         for requirement in wanted

@@ -1,7 +1,4 @@
-"""Bad recordings fail with the same error at every endpoint.
-
-Damaged ones give a partial result and a warning.
-"""
+"""Bad recordings fail with the same error at every endpoint; damaged ones give a partial result and a warning."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Music separation on the real processes: stems as downloads, and as input of a transcription."""
+"""Music separation on the real processes: downloading stems, and transcribing the vocals."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Cancel and delete running tasks on the real processes: nothing is left over, the device serves the next task."""
+"""Cancel and delete tasks on the real processes: nothing is left, and the device runs the next task."""
 
 from __future__ import annotations
 
@@ -19,10 +19,7 @@ CANCELLED_WITHIN = 5.0
 
 @pytest.fixture(scope="module")
 def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    """One service for this module.
-
-    Every test leaves the queue empty.
-    """
+    """A service for this module; every test leaves its queue empty."""
     with running(tmp_path_factory.mktemp("cancelling")) as service:
         yield service
 
@@ -56,7 +53,7 @@ def test_running_task_is_cancelled_and_the_device_serves_the_next(shared: Servic
     (shared.cache / identifier / "half.wav").write_bytes(b"half")
     assert cancel(shared, identifier).status_code == 202
     assert shared.task(identifier)["status"] == "CANCELLED"
-    until(lambda: gone(process), "the process at work on it is gone", promptly(CANCELLED_WITHIN))
+    until(lambda: gone(process), "its process is gone", promptly(CANCELLED_WITHIN))
     assert shared.finished(shared.submit())["status"] == "COMPLETED"
     (fresh,) = shared.device_processes()
     assert fresh.pid != process.pid
@@ -96,7 +93,7 @@ def test_running_task_is_deleted_with_its_row_and_files(shared: Service, long: P
     identifier, process = started(shared, long)
     assert requests.delete(f"{shared.url}/task/{identifier}", timeout=30).status_code == 204
     assert requests.get(f"{shared.url}/task/{identifier}", timeout=30).status_code == 404
-    until(lambda: gone(process), "the process at work on it is gone", promptly(CANCELLED_WITHIN))
+    until(lambda: gone(process), "its process is gone", promptly(CANCELLED_WITHIN))
     assert shared.finished(shared.submit())["status"] == "COMPLETED"
     assert not (shared.cache / identifier).exists()
     assert list((shared.cache / "incoming").iterdir()) == []

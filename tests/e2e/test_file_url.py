@@ -25,7 +25,7 @@ def fetching(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
 
 
 class Halting:
-    """Send half of the recording, and the rest when ``go`` is set."""
+    """Send half of the recording, and the rest once ``go`` is set."""
 
     def __init__(self) -> None:
         self.go = False
@@ -54,7 +54,7 @@ def submit(service: Service, url: str, **form: Any) -> str:
 
 
 def downloading(service: Service, identifier: str, server: Source) -> None:
-    until(lambda: server.open and service.task(identifier)["progress"] > 0, "half of it has come")
+    until(lambda: server.open and service.task(identifier)["progress"] > 0, "half of it has been received")
 
 
 def words(task: dict[str, Any]) -> list[tuple[str, float, float]]:

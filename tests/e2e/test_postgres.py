@@ -17,7 +17,9 @@ def test_a_recording_is_transcribed_on_postgresql(postgres: Postgres, tmp_path: 
     with running(tmp_path, db_url=postgres.database("transcribed")) as service:
         done = service.finished(service.submit(initial_prompt="hello"))
         assert done["status"] == "COMPLETED" and done["result"]
-        assert min(service.claim_delay() for _ in range(5)) < 1.0  # 1.5 s if it waited for the supervisor's next look
+        assert (
+            min(service.claim_delay() for _ in range(5)) < 1.0
+        )  # without NOTIFY, it would wait 1.5 s for the next poll
 
 
 def test_service_survives_a_database_restart(tmp_path: Path, postgres: Postgres) -> None:
@@ -44,7 +46,7 @@ def test_running_task_is_cancelled_on_postgresql(postgres: Postgres, tmp_path: P
         until(lambda: service.task(identifier)["stage"] == "transcribe", "task is being transcribed")
         (process,) = service.device_processes()
         assert requests.post(f"{service.url}/task/{identifier}/cancel", timeout=30).status_code == 202
-        until(lambda: not process.is_running(), "the process at work on it is gone", promptly(5))
+        until(lambda: not process.is_running(), "its process is gone", promptly(5))
         assert service.task(identifier)["status"] == "CANCELLED"
         assert service.finished(service.submit())["status"] == "COMPLETED"
         assert requests.delete(f"{service.url}/task/{identifier}", timeout=30).status_code == 204

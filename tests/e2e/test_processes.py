@@ -1,7 +1,4 @@
-"""Processes start, refuse to start, and stop without leftovers.
-
-For crashes see tests/faults.
-"""
+"""Processes start, refuse to start, and stop without leftovers; tests/faults tests crashes."""
 
 from __future__ import annotations
 
@@ -41,7 +38,9 @@ def test_readiness_follows_the_supervisor(own_service: Service) -> None:
 
 def test_idle_service_starts_a_task_at_once(service: Service) -> None:
     service.finished(service.submit())
-    assert min(service.claim_delay() for _ in range(5)) < 1.0  # 1.5 s if it waited for the supervisor's next look
+    assert (
+        min(service.claim_delay() for _ in range(5)) < 1.0
+    )  # without a wake-up, it would wait 1.5 s for the next poll
 
 
 def test_offload_frees_the_models_after_the_task(service: Service) -> None:

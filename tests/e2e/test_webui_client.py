@@ -65,10 +65,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
 
 
 def sent(server: Service, path: str, recording: Path, params: dict[str, Any]) -> str:
-    """Submit a recording.
-
-    Check the response that such a client expects, and return the identifier.
-    """
+    """Submit a recording, check the response that clients expect, and return the identifier."""
     with recording.open("rb") as file:
         answer = requests.post(
             f"{server.url}{path}", params=params, files={"file": (recording.name, file, "audio/mpeg")}, timeout=60

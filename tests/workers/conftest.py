@@ -1,4 +1,4 @@
-"""Stages and pipelines on the mini models in this process, as a device process would run them."""
+"""Run stages and pipelines on the mini models, in the process of the test."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def make_run(
 
 @pytest.fixture
 def transcribed(make_run: Callable[..., Run]) -> Callable[..., tuple[list[dict[str, Any]], Run]]:
-    """The segments of a recording and the Run that made them."""
+    """Transcribe a recording; return the segments and the Run."""
     from workers.pipelines import transcription
 
     def transcribe(recording: Path | str, **params: Any) -> tuple[list[dict[str, Any]], Run]:

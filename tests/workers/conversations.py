@@ -1,4 +1,4 @@
-"""The conversations in models/mini/samples: who says what when, and how far a diarization is from it."""
+"""The conversations in models/mini/samples, with their reference, and the error rate of a diarization."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def error_rate(name: str, turns: list[tuple[float, float, str]]) -> float:
     return float(DiarizationErrorRate()(reference(name), annotation(turns)))
 
 
-def who_is_who(name: str, turns: list[tuple[float, float, str]]) -> dict[str, str]:
-    """Which voice each speaker stands for."""
+def match_speakers(name: str, turns: list[tuple[float, float, str]]) -> dict[str, str]:
+    """Map each speaker to a voice of the reference."""
     mapping: dict[str, str] = DiarizationErrorRate().optimal_mapping(reference(name), annotation(turns))
     return mapping

@@ -1,4 +1,4 @@
-"""The pages are served by this server alone; tests/e2e/test_docs_pages.py opens them in a browser."""
+"""The documentation pages load from this server only; tests/e2e/test_docs_pages.py opens them in a browser."""
 
 from __future__ import annotations
 

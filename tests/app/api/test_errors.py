@@ -1,4 +1,4 @@
-"""Every failure in one shape, without HTML and without secrets; a database in trouble is 503 and passes."""
+"""Errors have one shape, without HTML or secrets; a failing database is a temporary 503."""
 
 from __future__ import annotations
 
@@ -134,7 +134,7 @@ def test_stopped_postgresql_is_503_and_recovers(mini_settings: Settings, postgre
     identifier = submitted(web)
     postgres.stop()
     try:
-        for _ in range(2):  # first a connection that breaks, then one that cannot be made
+        for _ in range(2):  # an open connection breaks, then a new one fails
             refused(web.test_client().get(f"/task/{identifier}"), 503)
             refused(post(web), 503)
     finally:
@@ -149,11 +149,11 @@ def test_connection_closed_by_the_server_is_replaced(mini_settings: Settings, po
     web = create_app(replace(mini_settings, db_url=address))
     web.testing = True
     identifier = submitted(web)
-    everybody_else = """SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity
+    terminate_others = """SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity
         WHERE datname = current_database() AND pid <> pg_backend_pid()"""
     with contextlib.closing(psycopg2.connect(address)) as operator, operator.cursor() as cursor:
-        cursor.execute(everybody_else)
-        assert cursor.fetchall() == [(True,)]  # the one of this thread
+        cursor.execute(terminate_others)
+        assert cursor.fetchall() == [(True,)]  # the connection of this thread
     assert web.test_client().get(f"/task/{identifier}").status_code == 200
     connection.database.close()
 
@@ -168,7 +168,7 @@ def test_unexpected_error_is_500_without_details(
     monkeypatch.setattr(tasks, "get", broken)
     answer = web.test_client().get("/task/x")
     assert "secret" not in refused(answer, 500)["message"] + answer.text
-    assert caplog.text.count("RuntimeError: a secret of the code") == 1  # the log is for those who run it
+    assert caplog.text.count("RuntimeError: a secret of the code") == 1  # operators read the log
 
 
 def test_unexpected_error_leaves_no_upload(web: Flask, monkeypatch: pytest.MonkeyPatch) -> None:

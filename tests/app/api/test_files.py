@@ -1,10 +1,9 @@
-"""The files of a finished task: a ZIP of all, each with ranges, and a reason when they are not there."""
+"""Files of a finished task: as a ZIP or one by one, with ranges; an error says why there are none."""
 
 from __future__ import annotations
 
 import io
 import zipfile
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -97,6 +96,11 @@ def test_unknown_file_name_is_404(web: Flask, name: str) -> None:
     assert "RIFF" not in str(body)
 
 
+def test_unknown_file_name_error_lists_the_available_files(web: Flask) -> None:
+    message = refused(get(web, f"/task/{finished(web)}/file/bass.wav"), 404)["message"]
+    assert all(name in message for name in STEMS)
+
+
 def test_file_of_an_unknown_task_is_404(web: Flask) -> None:
     for address in addresses("0b7c3d1e-6a52-4f0e-9d3c-2f6f0c6a4b11"):
         refused(get(web, address), 404)
@@ -111,12 +115,9 @@ def test_unfinished_task_is_409(web: Flask) -> None:
         assert "IN_PROGRESS" in refused(get(web, address), 409)["message"]
 
 
-@pytest.mark.parametrize("end", [
-    lambda claim: tasks.fail(claim, "no_audio", "There is no sound in it.", [], None),
-])  # fmt: skip
-def test_failed_task_has_no_files(web: Flask, end: Callable[[tasks.Claim], bool]) -> None:
+def test_failed_task_has_no_files(web: Flask) -> None:
     identifier = submitted(web, path="/bgm-separation")
-    assert end(claimed())
+    assert tasks.fail(claimed(), "no_audio", "There is no sound in it.", [], None)
     for address in addresses(identifier):
         refused(get(web, address), 404)
 

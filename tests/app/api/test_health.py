@@ -1,4 +1,4 @@
-"""The probes: alive while the process answers, ready while a task could run."""
+"""Health probes: live while the process answers, ready while a worker can run tasks."""
 
 from __future__ import annotations
 

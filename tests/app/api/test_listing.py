@@ -1,4 +1,4 @@
-"""GET /task: newest first, page after page, and nothing is shown twice or left out when tasks come and go meanwhile."""
+"""GET /task: newest first, in pages that stay correct while tasks are added and deleted."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def test_newest_tasks_come_first_and_pages_are_complete(anywhere: Flask) -> None
     pages = followed(anywhere, "/task?limit=3")
     assert [len(page) for page in pages] == [3, 3, 1]
     assert [identifier for page in pages for identifier in page] == made[::-1]
-    assert followed(anywhere, "/task?limit=7") == [made[::-1]], "a page that is exactly full is the last"
+    assert followed(anywhere, "/task?limit=7") == [made[::-1]], "a full last page has no next page"
 
 
 def test_default_page_has_fifty_tasks(anywhere: Flask) -> None:
@@ -58,7 +58,7 @@ def test_pages_stay_in_place_while_tasks_come_and_go(anywhere: Flask) -> None:
     made = [submitted(anywhere) for _ in range(6)]
     first = listed(anywhere, "/task?limit=2")
     submitted(anywhere), submitted(anywhere)
-    tasks.delete(made[4])  # the very one that the cursor stands on
+    tasks.delete(made[4])  # the task that the cursor points to
     second = listed(anywhere, first["next"])
     assert identifiers(first) + identifiers(second) == made[5:1:-1]
 

@@ -1,4 +1,4 @@
-"""GET /task/<identifier>: the row as JSON, whatever state it is in."""
+"""GET /task/<identifier>: the task as JSON, in every state."""
 
 from __future__ import annotations
 

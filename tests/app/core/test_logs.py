@@ -1,4 +1,4 @@
-"""A log line is one line, whatever a client wrote into it."""
+"""A log message stays one line, whatever a client sends."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Parameters are the schema's, survive the task row unchanged, and are typed on both sides of it."""
+"""Parameters match their schemas, survive storage unchanged, and are typed."""
 
 from __future__ import annotations
 

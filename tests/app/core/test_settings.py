@@ -1,4 +1,4 @@
-"""The settings: one source after the other, and every refusal says where to look."""
+"""Settings come from defaults, config.yaml, .env and the environment; an error says where to look."""
 
 from __future__ import annotations
 

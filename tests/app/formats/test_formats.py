@@ -326,7 +326,9 @@ def test_long_pause_within_a_segment_starts_a_new_cue() -> None:
 @pytest.mark.parametrize("alphabet", ["日本語の文章がここに続いています。", "한국어", "ภาษาไทย", "e\u0301", "👩‍👩‍👧"])
 def test_text_without_spaces_breaks_between_characters_only(alphabet: str) -> None:
     text = (alphabet * 60)[:240]
-    for cue in srt.parse(written("srt", [said(text, 0, 60)])):
+    cues = list(srt.parse(written("srt", [said(text, 0, 60)])))
+    assert cues
+    for cue in cues:
         for line in cue.content.split("\n"):
             assert not unicodedata.combining(line[0]) and line[0] not in "\u200d。" and line[-1] != "\u200d"
 

@@ -1,4 +1,4 @@
-"""The writers' version changes with what they write, or stored files of an older version would still be served."""
+"""A changed writer needs a new version; otherwise files of the old one are still served."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What /bgm-separation takes: models by their names here, UVR's names with a warning, and the stems' format."""
+"""Parameters of /bgm-separation: models of this server, UVR names with a warning, stem formats."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""No parameter is silently ignored: each one changes the run, or a warning says that it did not and why."""
+"""No parameter is silently ignored: it changes the run, or a warning says why not."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ def warnings(defaults: TranscriptionParams, **given: Any) -> list[str]:
 
 
 def named(defaults: TranscriptionParams, **given: Any) -> list[str]:
-    """The parameters that are said to have no effect."""
+    """The parameters that the warnings name."""
     return [warning.split(" has no effect: ")[0] for warning in warnings(defaults, **given)]
 
 

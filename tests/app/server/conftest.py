@@ -1,4 +1,4 @@
-"""The real gunicorn with one process and few threads, and raw connections to it."""
+"""A real gunicorn with one process and few threads, and raw connections to it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ StartWeb = Callable[..., Service]
 
 
 class ImpatientService(Service):
-    """The web side that waits 1 s where the shipped one waits 10 or 30 s."""
+    """The web side with timeouts of 1 s instead of 10 or 30 s."""
 
     def start_web(self) -> None:
         self.web = self._start("gunicorn", "-c", "gunicorn.conf.py", "tests.app.server.impatient:app", log="web.log")
@@ -27,7 +27,7 @@ class ImpatientService(Service):
 
 @pytest.fixture(scope="module")
 def start_web(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StartWeb]:
-    """Starts gunicorn on the settings given, in sections; it runs until the module's tests are done."""
+    """Start gunicorn with changed settings; it runs until the end of the module."""
     with contextlib.ExitStack() as stack:
 
         def start(kind: type[Service] = Service, **sections: Any) -> Service:
@@ -47,7 +47,7 @@ def web(start_web: StartWeb) -> Service:
 
 
 class Client:
-    """A connection on which a test writes its requests itself."""
+    """A raw connection to the server."""
 
     def __init__(self, service: Service) -> None:
         self.socket = socket.create_connection(("127.0.0.1", service.port), timeout=PATIENCE)
@@ -57,7 +57,7 @@ class Client:
         return self
 
     def answer(self, end: bytes = b"}\n") -> bytes:
-        """What has come until ``end``, or until the server closed the connection."""
+        """Read until ``end``, or until the server closes the connection."""
         received = b""
         while not received.endswith(end):
             piece = self.socket.recv(65536)
@@ -67,7 +67,7 @@ class Client:
         return received
 
     def is_closed(self) -> bool:
-        """Whether the server closes the connection, without another byte."""
+        """Wait for the next byte; True if the server closes the connection instead."""
         try:
             return self.socket.recv(1) == b""
         except ConnectionResetError:

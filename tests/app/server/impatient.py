@@ -1,4 +1,4 @@
-"""The real web side, whose patience with slow clients is 1 s."""
+"""The real web side, with timeouts of 1 s for slow clients."""
 
 from __future__ import annotations
 

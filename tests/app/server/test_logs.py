@@ -1,4 +1,4 @@
-"""A client writes no line of gunicorn's logs, and no query is logged."""
+"""A client cannot forge lines in gunicorn's logs, and queries are not logged."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Connect = Callable[[Service], Client]
 
 
 def logged(web: Service, mark: str) -> list[str]:
-    """The lines that hold ``mark``, once there are some."""
+    """Wait for lines that contain ``mark`` and return them."""
     lines: list[str] = until(lambda: [line for line in web.log("web.log").split("\n") if mark in line], mark, 30)
     return lines
 

@@ -9,7 +9,7 @@ from app.server.pace import KB, Pace
 
 
 class Wire:
-    """A clock, and a socket on which each read takes the seconds and brings the bytes of the next piece."""
+    """A fake clock and socket: each piece has the seconds that its read takes, and its size."""
 
     def __init__(self, *pieces: tuple[float, int | None]) -> None:
         self.pieces = list(pieces)

@@ -1,4 +1,4 @@
-"""Slow, silent and refused clients leave gunicorn's threads to others; a stop lets uploads end."""
+"""Slow, silent and refused clients do not block gunicorn's threads; a stop lets uploads finish."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def is_alive(web: Service) -> bool:
 
 
 def with_answer(clients: list[Client]) -> list[Client]:
-    """Those for whom something has come from the server."""
+    """The clients that have received something."""
     readable, _, _ = select.select([client.socket for client in clients], [], [], 0)
     return [client for client in clients if client.socket in readable]
 
@@ -121,7 +121,7 @@ def test_minimum_rate_of_0_disables_the_check(start_web: StartWeb, connect: Conn
 
 @pytest.fixture(scope="module")
 def full(start_web: StartWeb) -> Service:
-    """Its queue is full."""
+    """A server whose queue is full."""
     web = start_web(limits={"max_queued": 1})
     assert web.post().status_code == 201
     return web
@@ -137,7 +137,7 @@ def test_full_queue_is_answered_before_the_body(full: Service, connect: Connect)
 
 def test_full_queue_reads_little_of_a_fast_sender(full: Service, connect: Connect) -> None:
     client = connect(full).send(upload_head(4000 * MEBIBYTE) + form(bytes(MEBIBYTE))[:MEBIBYTE])
-    sent, much = 0, 40 * MEBIBYTE  # more than the buffers of both sockets hold
+    sent, much = 0, 40 * MEBIBYTE  # more than both socket buffers hold
     with contextlib.suppress(ConnectionError):
         while sent < much:
             sent += client.socket.send(bytes(65536))

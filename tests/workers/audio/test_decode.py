@@ -1,7 +1,4 @@
-"""Decode any recording by content, within limits.
-
-Other files fail with a specific error.
-"""
+"""Any recording is decoded by its content, within limits; other files fail with a specific error."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Decode in blocks at a given sample rate and channel count."""
+"""Recordings are decoded in blocks at a given sample rate and channel count."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Stems are written as a stream, are playable, and appear on disk complete or not at all."""
+"""Stems are written block by block and appear on disk complete or not at all."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Memory that was freed goes back to the system although what is in use lies behind it."""
+"""Freed memory is returned to the system even when memory in use lies behind it."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ pytestmark = pytest.mark.skipif(
 
 
 def in_process(report: Connection, trimmed: bool) -> None:
-    """Large buffers with a small result behind each; the buffers are freed, the results kept."""
+    """Allocate large buffers with a small result behind each; free only the buffers."""
     libc = ctypes.CDLL(None)
     libc.malloc.restype = ctypes.c_void_p
     libc.malloc.argtypes = libc.free.argtypes = [ctypes.c_size_t]
-    libc.free(libc.malloc(30 * 2**20))  # from now on malloc takes blocks of that size from its heap
+    libc.free(libc.malloc(30 * 2**20))  # raises the mmap threshold: malloc now takes such blocks from its heap
     heap = Heap()
     before = psutil.Process().memory_info().rss
     buffers = []
@@ -42,7 +42,7 @@ def in_process(report: Connection, trimmed: bool) -> None:
 
 
 def growth(trimmed: bool) -> int:
-    """By how many bytes a process of its own is larger afterwards."""
+    """The growth in bytes of a new process that allocates and frees."""
     spawn = multiprocessing.get_context("spawn")
     ours, theirs = spawn.Pipe()
     process = spawn.Process(target=in_process, args=(theirs, trimmed))
@@ -62,7 +62,7 @@ def test_no_trim_without_growth() -> None:
     assert not heap.trim_grown()
     held = b"\x01" * (GROWTH + 2**20)
     assert heap.trim_grown()
-    assert not heap.trim_grown(), "it is in use; nothing has grown since"
+    assert not heap.trim_grown(), "nothing has grown since the last trim"
     del held
 
 

@@ -1,4 +1,4 @@
-"""Each change to a library still meets what it changes, and is still needed."""
+"""Each patch of a library still applies and is still needed."""
 
 from __future__ import annotations
 
@@ -23,14 +23,16 @@ from workers.device import patches
 
 
 def uses(function: Any, name: str) -> bool:
-    """Whether the code of ``function`` looks ``name`` up, so that a replacement is found there."""
+    """Whether ``function`` looks up ``name``, so that a replacement takes effect."""
     return name in function.__code__.co_names
 
 
 @pytest.mark.parametrize("library", patches.WRITTEN_FOR)
 def test_library_has_the_version_the_patches_were_written_for(library: str) -> None:
     installed = importlib.metadata.version(library)
-    assert f"{installed}.".startswith(f"{patches.WRITTEN_FOR[library]}."), "read its code again, then say so in patches"
+    assert f"{installed}.".startswith(f"{patches.WRITTEN_FOR[library]}."), (
+        "check the patches against its code, then update WRITTEN_FOR"
+    )
 
 
 def test_every_patch_names_the_version_it_was_written_for() -> None:

@@ -41,7 +41,7 @@ def test_cuda_without_a_gpu_refuses_to_start() -> None:
 
 
 def test_hidden_gpus_are_not_counted() -> None:
-    """The real count, which must not fail where there is no driver either; the variable is read once a process."""
+    """In another process, as the variable is read once per process; must work without a driver, too."""
     code = f"import {slots.__name__} as devices; print(devices.count_gpus())"
     environment = {**os.environ, "CUDA_VISIBLE_DEVICES": "-1"}
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=environment, capture_output=True, text=True)

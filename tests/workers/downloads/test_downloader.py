@@ -90,8 +90,8 @@ def test_parallel_downloads_are_limited_and_all_complete(serving: Serving) -> No
     def answer(path: str) -> Iterable[bytes]:
         nonlocal most
         most = max(most, server.open)
-        until(lambda: most > 1, "another one has begun beside it", every=0.01)
-        time.sleep(0.2)  # for a third one, which must not come
+        until(lambda: most > 1, "another download has started", every=0.01)
+        time.sleep(0.2)  # time for a third download, which must not start
         yield answered(SOUND)
 
     with source(answer) as server, serving(parallel=2):
@@ -120,10 +120,7 @@ def test_failed_download_fails_the_task_and_leaves_no_files(
 
 
 def test_name_that_now_resolves_to_this_machine_is_blocked(serving: Serving) -> None:
-    """The name was public at submission.
-
-    Now it resolves to this machine.
-    """
+    """At submission, the name still had a public address."""
     with source(answered(SOUND)) as server, serving(lambda host, port: ["127.0.0.1"], allow=()):
         failed = ended(queued(source_url=f"http://media.example:{server.port}/"))
         assert (failed.status, failed.error_code) == (FAILED, "blocked_address")

@@ -61,10 +61,7 @@ def fetch(url: str, folder: Path, resolve: dict[str, list[str]] | None = None, *
 
 
 def failure(url: str, folder: Path, code: str = "download_failed", **kwargs: Any) -> str:
-    """Return the message of a failed download.
-
-    Check that it leaves no file.
-    """
+    """The message of a download that fails and leaves no file."""
     with pytest.raises(SpeechError) as failed:
         fetch(url, folder, **kwargs)
     assert failed.value.code == code, failed.value
@@ -334,10 +331,10 @@ def test_abort_takes_effect_at_once(folder: Path, kind: str) -> None:
         thread = threading.Thread(target=run)
         thread.start()
         time.sleep(0.3)
-        told = SpeechError("download_failed", "Enough.")
-        fetching.abort(told)
+        reason = SpeechError("download_failed", "Enough.")
+        fetching.abort(reason)
         thread.join(promptly(2))
-        assert not thread.is_alive() and raised == [told]
+        assert not thread.is_alive() and raised == [reason]
 
 
 def test_abort_takes_effect_between_two_chunks(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

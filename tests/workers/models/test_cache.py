@@ -1,4 +1,4 @@
-"""Models are found where the operator put them, kept warm, and missed with advice."""
+"""Models are found in their folders and kept loaded; an error says what to do about a missing one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``check`` says what a start would be able to do, in words and by its exit status; ``list`` what there is."""
+"""``check`` reports whether the service can run, also by its exit status; ``list`` shows the models."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def no_hub(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def failing(settings: Settings) -> str:
-    """The one line of the report that says FAIL; the exit status says it too."""
+    """The only FAIL line of a report with exit status 1."""
     lines, status = check.run_checks(settings)
     (line,) = (line for line in lines if line.startswith(check.FAIL))
     assert status == 1 and lines[-1].startswith("The service cannot run here")
@@ -116,7 +116,7 @@ def test_unavailable_database_fails_and_the_password_is_not_shown(here: Settings
 
 
 def test_a_file_that_is_not_a_database_fails(here: Settings, tmp_path: Path) -> None:
-    (tmp_path / "records.db").write_text("this is no database, though it is long enough to look like a file of one")
+    (tmp_path / "records.db").write_text("This is not a database, but it is long enough to have the header of one.")
     assert "database" in failing(here)
 
 

@@ -1,4 +1,4 @@
-"""The mini Whisper keeps its figures on a fixed set of held-out utterances, through the product's own stages."""
+"""The mini Whisper model keeps its accuracy on held-out utterances, run through the real stages."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Transcribed = Callable[..., tuple[list[dict[str, Any]], Run]]
 TRANSLATIONS: dict[str, str] = runpy.run_path(str(MINI / "training" / "vocabulary.py"))["TRANSLATIONS"]
 UTTERANCES = json.loads((SAMPLES / "utterances.json").read_text())["utterances"]
 EDGE_SECONDS = 0.25
-MOST_WRONG = {True: 0.03, False: 0.15}  # on voices that it was trained on, on others
+MOST_WRONG = {True: 0.03, False: 0.15}  # by whether the voice was in the training data
 LANGUAGE_RIGHT, TRANSLATED_RIGHT = 0.98, 0.95
 
 

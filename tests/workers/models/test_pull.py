@@ -1,4 +1,4 @@
-"""Pulled from a hub, a model lies where the loaders find it without one; cuts are resumed, damage is refused."""
+"""Pulled models load without the hub; lost connections are resumed, damaged files refused."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ align: {{models: {{en: {ALIGN}}}}}
 diarization: {{model: {COMMUNITY}}}
 """
 OWN = (MINI / "diarization" / "config.yaml").read_text()
-CHUNK = 10 * 1024 * 1024  # huggingface_hub writes what has come by so many bytes
+CHUNK = 10 * 1024 * 1024  # huggingface_hub writes a download in chunks of this size
 BUNDLE = Model("align", "align:en", "WAV2VEC2_ASR_BASE_960H")
 
 
@@ -56,7 +56,7 @@ def hub() -> Iterator[Hub]:
 
 @pytest.fixture
 def large(hub: Hub) -> Hub:
-    """The same with a model that takes a while."""
+    """The same hub with a large model."""
     hub.repositories[WHISPER]["model.bin"] = os.urandom((model_hub.TRIES + 1) * CHUNK)
     return hub
 
@@ -108,7 +108,7 @@ def test_a_pulled_diarization_pipeline_loads_without_the_hub(
 
 
 def older(hub: Hub) -> tuple[str, str]:
-    """Serve a pipeline whose networks, as those of 3.1, are repositories of their own; their names."""
+    """Serve a pipeline like 3.1, whose networks are separate repositories; return their names."""
     segmentation, embedding = hub_names.PIPELINES[OLDER][:2]
     config = OWN.replace("$model/segmentation", segmentation).replace("$model/embedding", embedding)
     hub.repositories[OLDER] = {"config.yaml": config.replace("plda: $model/plda", "").encode()}
@@ -154,7 +154,7 @@ def test_gated_pipeline_names_the_page_to_accept(hub: Hub, tmp_path: Path, repo:
 
 
 def test_progress_bar_is_shown(hub: Hub, tmp_path: Path) -> None:
-    done = pull(tmp_path, hub, "mini", TQDM_POSITION="-1")  # huggingface_hub's word for: although this is no terminal
+    done = pull(tmp_path, hub, "mini", TQDM_POSITION="-1")  # makes huggingface_hub show bars without a terminal
     assert "model.bin: 100%" in done.stderr
 
 
@@ -244,7 +244,7 @@ def test_only_configured_models_are_pulled(hub: Hub, tmp_path: Path, name: str, 
 
 
 def weights(count: int) -> bytes:
-    """What torch.save makes of ``count`` numbers: the seventh is 7, in eight bytes."""
+    """A torch file with the numbers from 0 to ``count`` - 1, in eight bytes each."""
     content = io.BytesIO()
     torch.save({"weight": torch.arange(count)}, content)
     return content.getvalue()
@@ -264,13 +264,13 @@ hub.fetch(Model("align", "align:en", sys.argv[2]), Settings(models=Models(Path(s
 
 
 def fetching(hub: Hub, models: Path) -> subprocess.Popen[str]:
-    """A process of its own that fetches the bundle into ``models``."""
+    """Start a process that downloads the bundle into ``models``."""
     command = [sys.executable, "-c", FETCH, f"{hub.url}/bundles/", BUNDLE.place, str(models)]
     return subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True)
 
 
 class TestBundles:
-    """torchaudio's bundles come from another place, as single files."""
+    """torchaudio's bundles are single files from another server."""
 
     @pytest.fixture
     def served(self, hub: Hub, monkeypatch: pytest.MonkeyPatch) -> Hub:

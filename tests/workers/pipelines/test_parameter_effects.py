@@ -1,4 +1,4 @@
-"""No parameter of /transcription is there for nothing: each changes what comes of a run, or its warning says why not."""
+"""Each parameter of /transcription changes the result, or a warning says why not."""
 
 from __future__ import annotations
 
@@ -39,8 +39,8 @@ Test = Callable[..., None]
 
 SOURCES = ["vocals", "other"]
 WARNED = ("prepend_punctuations", "append_punctuations", "uvr_device", "diarization_device", "hf_token")
-PLAIN = {"word_timestamps": False}  # nothing is aligned, which takes most of the time
-# no fallback to higher temperatures, which sample and so decode differently each time
+PLAIN = {"word_timestamps": False}  # without alignment, which takes most of the time
+# no fallback to higher temperatures: these sample, so that every run differs
 SEQUENTIAL = {
     **PLAIN,
     "batch_size": 1,
@@ -50,7 +50,7 @@ SEQUENTIAL = {
 }
 VOICE_ACTIVITY = {**PLAIN, "vad_filter": True}
 STRETCHES = {**VOICE_ACTIVITY, "min_silence_duration_ms": 100, "speech_pad_ms": 50, "chunk_length": 3}
-# name, another value than the default, what it takes to matter
+# name, a value other than the default, the parameters with which it has an effect
 CASES: list[tuple[str, Any, dict[str, Any]]] = [
     ("lang", "de", PLAIN),
     ("is_translate", True, {**PLAIN, "lang": "de"}),
@@ -85,13 +85,13 @@ shown = {name for name, *_ in CASES}
 
 
 def shows(*names: str) -> Callable[[Test], Test]:
-    """The test shows what these parameters do."""
+    """Mark a test that shows the effect of these parameters."""
     shown.update(names)
     return lambda test: test
 
 
 class Lab:
-    """The product's pipeline in this process, where a client may choose among several models."""
+    """The real pipeline, with several models to choose from."""
 
     def __init__(self, mini: settings.Settings, folder: Path) -> None:
         whisper = {**mini.whisper.models, "strict": str(strict(folder / "strict")), "empty": str(folder)}
@@ -108,7 +108,7 @@ class Lab:
         connection.database.close()
 
     def job(self, recording: Path, **asked: Any) -> Job[TranscriptionParams]:
-        """As the web side would have made it of a request."""
+        """The job of a request with these parameters."""
         with self._app.app_context():
             params: TranscriptionParams = TranscriptionParameters().load({"lang": "en", **asked})
         identifier = str(uuid.uuid4())
@@ -124,7 +124,7 @@ class Lab:
         return self.run(recording, **asked)[0]
 
     def stems(self, recording: Path, **asked: Any) -> dict[str, bytes]:
-        """Name → content of the files that such a run leaves."""
+        """The stem files that a separating run leaves: name to content."""
         _, run = self.run(recording, **PLAIN, is_separate_bgm=True, **asked)
         folder = stems_folder(self.settings.cache.path, run.job.uuid, run.job.claim_no)
         return {path.name: path.read_bytes() for path in folder.iterdir()} if folder.exists() else {}
@@ -135,7 +135,7 @@ class Lab:
 
 
 def strict(folder: Path) -> Path:
-    """The mini model with what the real ones have in their configuration: no window may begin with its end."""
+    """The mini model configured like the real ones: a window may not begin with the end token."""
     shutil.copytree(MINI / "whisper", folder)
     about = json.loads((folder / "config.json").read_text())
     vocabulary = json.loads((folder / "tokenizer.json").read_text())["added_tokens"]
@@ -152,7 +152,7 @@ def lab(mini: settings.Settings, tmp_path_factory: pytest.TempPathFactory) -> La
 
 @pytest.fixture(scope="module")
 def noisy(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Speech 6 dB above noise: the decoder is never quite sure, so that whatever changes the search shows."""
+    """Speech 6 dB above noise: the decoder is unsure, so that any change of the search has an effect."""
     sound = recordings.speech(SAMPLES / "short.flac")[: 12 * recordings.RATE].astype(np.float64)
     noise = np.random.default_rng(0).standard_normal(len(sound)) * np.sqrt(np.mean(sound**2)) * 10 ** (-6 / 20)
     cut = (0.4 * (sound + noise))[: 8 * recordings.RATE]
@@ -168,7 +168,7 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def voices(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The beginning of a conversation of two."""
+    """The beginning of a conversation of two speakers."""
     sound = recordings.speech(SAMPLES / "voices2.ogg")[: 16 * recordings.RATE]
     return recordings.wav(tmp_path_factory.mktemp("voices") / "a.wav", sound)
 
@@ -216,7 +216,7 @@ def test_best_of_many_samples_is_likelier_than_one(lab: Lab, noisy: Path) -> Non
 
 @contextlib.contextmanager
 def prompts(patch: pytest.MonkeyPatch) -> Iterator[list[int]]:
-    """How many tokens of earlier text each window but the first is prompted with."""
+    """The number of earlier tokens in the prompt of each window after the first."""
     taken: list[int] = []
     make = WhisperModel.get_prompt
 
@@ -296,7 +296,7 @@ def test_language_is_detected_in_the_requested_number_of_windows(lab: Lab, tmp_p
 
     lab.segments(
         path, chunk_length=5, **{**PLAIN, "batch_size": 1, "max_new_tokens": 1}
-    )  # leaves its mark on the model
+    )  # changes the window of the model's feature extractor
     assert language(language_detection_threshold=1.0, language_detection_segments=1) == "en"
     assert language(language_detection_threshold=1.0, language_detection_segments=3) == "de"
     assert language(language_detection_threshold=0.01, language_detection_segments=3) == "en"

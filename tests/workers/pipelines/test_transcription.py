@@ -1,4 +1,4 @@
-"""A recording becomes a timed transcript on the mini models, through the product's own stages."""
+"""A recording becomes a transcript with times, on the mini models."""
 
 from __future__ import annotations
 
@@ -42,6 +42,7 @@ def test_transcript_matches_the_recording(transcribed: Transcribed) -> None:
 
 def test_segments_keep_their_contract(transcribed: Transcribed) -> None:
     segments, run = transcribed(SAMPLE)
+    assert segments
     previous = 0.0
     for number, segment in enumerate(segments):
         assert segment["id"] == number
@@ -66,7 +67,7 @@ def test_words_have_the_times_of_the_reference(transcribed: Transcribed) -> None
 
 
 def distances(segments: list[dict[str, Any]], turns: list[dict[str, Any]]) -> list[float]:
-    """Seconds between where turns begin and end and where their first and last words were found, if they were at all."""
+    """Seconds from the edges of turns to their first and last words, for the words that were found."""
     words = [word for segment in segments for word in segment["words"]]
     found = []
     for turn in turns:

@@ -1,4 +1,4 @@
-"""Sentences come out of segments with their own tokens; sentence rules are never downloaded."""
+"""Each sentence of a segment gets its own tokens; sentence rules are never downloaded."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def test_alignment_never_asks_nltk_for_data(transcribed: Any, monkeypatch: pytes
     monkeypatch.setattr(nltk, "download", forbidden)
     monkeypatch.setattr(nltk.data, "find", forbidden)
     segments, _ = transcribed(SAMPLE)
-    assert all(segment["words"] for segment in segments)
+    assert segments and all(segment["words"] for segment in segments)
 
 
 def test_abbreviations_do_not_end_a_sentence() -> None:

@@ -1,4 +1,4 @@
-"""The mini aligner finds words where they are, in both languages, through the product's stage."""
+"""The mini aligner finds the times of words in both languages."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from workers.stages import align
 from workers.stages.segments import Segment
 
 SAMPLES = MINI / "samples"
-RECORDINGS = {"short": 22, "german": 31}  # and how many words are spoken in them
+RECORDINGS = {"short": 22, "german": 31}  # with their number of words
 MEDIAN_MS, MOST_MS, SHARE = 40, 120, 0.95
 AROUND = 0.3  # seconds of pause that a decoder's window has on both sides
 
 
 def segment(words: list[dict[str, Any]], seconds: float) -> Segment:
-    """What the decoder would hand over, had it heard ``words`` rightly and their times roughly."""
+    """A segment from the decoder with the right ``words`` and rough times."""
     start, end = max(0.0, words[0]["start"] - AROUND), min(seconds, words[-1]["end"] + AROUND)
     text = " ".join(word["word"] for word in words)
     figures = {"temperature": 0.0, "avg_logprob": 0.0, "compression_ratio": 1.0, "no_speech_prob": 0.0}
@@ -38,7 +38,7 @@ def lines(truth: dict[str, Any]) -> list[list[dict[str, Any]]]:
 
 
 def errors(make_run: Callable[..., Run], name: str, whole: bool) -> NDArray[np.float64]:
-    """By how many ms each word's start and end were found too late, the text given as a whole or turn by turn."""
+    """How many ms too late each word's start and end were found, with the text whole or turn by turn."""
     truth = json.loads((SAMPLES / f"{name}.json").read_text())
     run = make_run(SAMPLES / f"{name}.flac")
     samples = decode(run)
@@ -61,4 +61,4 @@ def test_words_start_and_end_where_they_were_spoken(make_run: Callable[..., Run]
     found = errors(make_run, name, whole)
     assert np.median(abs(found)) <= MEDIAN_MS
     assert np.mean(abs(found) <= MOST_MS) >= SHARE
-    assert np.all(abs(np.median(found, axis=0)) <= MEDIAN_MS)  # neither starts nor ends lean to one side
+    assert np.all(abs(np.median(found, axis=0)) <= MEDIAN_MS)  # neither starts nor ends are shifted

@@ -1,4 +1,4 @@
-"""Who spoke when, on the mini models; and whatever goes wrong costs the speakers and says why, never the transcript."""
+"""Diarization on the mini models; a failure gives a warning and a transcript without speakers."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from app.core.settings import Diarization, Settings
 from tests import recordings
 from tests.service import MINI
 from tests.workers.conftest import SLOT
-from tests.workers.conversations import NAMES, error_rate, recording, truth, who_is_who
+from tests.workers.conversations import NAMES, error_rate, match_speakers, recording, truth
 from workers.device.patches import bound_clustering
 from workers.device.protocol import Job, Progress
 from workers.device.run import Run
@@ -39,7 +39,7 @@ PAGE = "https://huggingface.co/pyannote/speaker-diarization-community-1"
 
 @pytest.fixture(scope="module")
 def turns(models: WarmModels, mini: Settings, parameters: Callable[..., TranscriptionParams]) -> dict[str, Turns]:
-    """What the product's own stage hears in each conversation, told nothing about it."""
+    """The speaker turns found in each conversation, without any hints."""
     run = Run(Job("test", 1, "transcription", parameters(is_diarize=True), [], ""), SLOT, mini, models, lambda _: None)
     heard = {}
     for name in NAMES:
@@ -62,7 +62,7 @@ def test_speaker_turns_are_not_shifted(turns: dict[str, Turns], name: str) -> No
 
 
 def late_by(heard: Turns, spoken: list[dict[str, Any]], edge: str) -> float:
-    """Seconds, in the middle, from where a turn starts (or ends) to the nearest start (or end) that was heard."""
+    """The median of the seconds from a turn's start (or end) to the nearest one that was found."""
     times = np.array([turn[("start", "end").index(edge)] for turn in heard])
     return float(np.median([times[abs(times - turn[edge]).argmin()] - turn[edge] for turn in spoken]))
 
@@ -80,7 +80,7 @@ def test_error_limit_detects_lost_time_and_swapped_speakers(turns: dict[str, Tur
 
 @pytest.fixture(scope="module")
 def spoken(models: WarmModels, mini: Settings, parameters: Callable[..., TranscriptionParams]) -> Transcribed:
-    """Segments of a recording, each recording and set of parameters run once for the module."""
+    """Transcribe with speakers, once per module for each recording and set of parameters."""
     from workers.pipelines import transcription
 
     done: dict[str, tuple[list[dict[str, Any]], Run]] = {}
@@ -105,7 +105,7 @@ def speakers(segments: list[dict[str, Any]]) -> set[str]:
 def test_words_get_the_right_speaker(spoken: Transcribed) -> None:
     segments, run = spoken(recording("voices3"), speaker_embeddings=True)
     words = [word for segment in segments for word in segment["words"]]
-    names = who_is_who("voices3", [(s["start"], s["end"], s["speaker"]) for s in segments])
+    names = match_speakers("voices3", [(s["start"], s["end"], s["speaker"]) for s in segments])
     right = sum(names.get(word["speaker"]) == voice_at((word["start"] + word["end"]) / 2) for word in words)
     assert right >= FEWEST_WORDS_RIGHT * len(words)
     assert len(words) >= 0.7 * len(truth("voices3")["words"])
@@ -120,6 +120,7 @@ def voice_at(time: float) -> str:
 
 def test_each_segment_has_one_speaker(spoken: Transcribed) -> None:
     segments, run = spoken(recording("voices3"), speaker_embeddings=True)
+    assert segments
     before = 0.0
     for number, segment in enumerate(segments):
         assert segment["id"] == number
@@ -199,8 +200,8 @@ def test_failing_diarization_gives_no_speakers_but_a_warning(
     assert run.warnings == ["Diarization failed on this recording (RuntimeError); see the server log."]
 
 
-def told(mini: Settings, tmp_path: Path, model: str, token: str = "") -> str:
-    """The warning of a task on a server with ``model`` and ``token``."""
+def warning_with(mini: Settings, tmp_path: Path, model: str, token: str = "") -> str:
+    """The warning of a task on a server with this model and token."""
     settings = dataclasses.replace(
         mini,
         models=dataclasses.replace(mini.models, path=tmp_path),
@@ -225,10 +226,10 @@ def test_without_a_network_the_warning_says_what_to_do(
     mini: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(socket.socket, "connect", unreachable)
-    without = told(mini, tmp_path, "pyannote/speaker-diarization-community-1")
+    without = warning_with(mini, tmp_path, "pyannote/speaker-diarization-community-1")
     assert without.startswith("Diarization is not available: ")
     assert PAGE in without and "set HF_TOKEN" in without and "HF_TOKEN is not set" in without
-    given = told(mini, tmp_path, "pyannote/speaker-diarization-community-1", token="hf_secret")
+    given = warning_with(mini, tmp_path, "pyannote/speaker-diarization-community-1", token="hf_secret")
     assert PAGE in given and "could not be downloaded" in given and "hf_secret" not in given
 
 
@@ -249,7 +250,7 @@ def test_refused_token_names_the_pages_to_accept(
 
     monkeypatch.setattr("huggingface_hub.HfApi.model_info", lambda *_: SimpleNamespace(siblings=[]))
     monkeypatch.setattr("huggingface_hub.snapshot_download", refuse)
-    warning = told(mini, tmp_path, "pyannote/speaker-diarization-3.1", token="hf_secret")
+    warning = warning_with(mini, tmp_path, "pyannote/speaker-diarization-3.1", token="hf_secret")
     assert "refused" in warning and "HF_TOKEN" in warning and "hf_secret" not in warning
     for page in ("speaker-diarization-3.1", "segmentation-3.0", "speaker-diarization-community-1"):
         assert f"https://huggingface.co/pyannote/{page}" in warning
@@ -259,7 +260,7 @@ def test_refused_token_names_the_pages_to_accept(
 def test_broken_diarization_model_is_reported(mini: Settings, tmp_path: Path) -> None:
     shutil.copytree(MINI / "diarization", tmp_path / "broken")
     (tmp_path / "broken" / "embedding" / "pytorch_model.bin").write_bytes(b"not a model")
-    assert "'broken' on this machine is broken" in told(mini, tmp_path, "broken")
+    assert "'broken' on this machine is broken" in warning_with(mini, tmp_path, "broken")
 
 
 def test_no_telemetry_is_sent(
@@ -271,7 +272,7 @@ def test_no_telemetry_is_sent(
     monkeypatch.setattr(socket.socket, "connect", lambda self, address: called.append(address) or unreachable())
     samples = recordings.speech(recording("voices2"))[:80_000].astype(np.float32) / 32768
     WarmModels(SLOT, mini).diarizer()(samples)
-    provider.force_flush()  # what was to be sent would be sent now
+    provider.force_flush()  # sends what is pending
     assert called == []
 
 

@@ -1,4 +1,4 @@
-"""A transcript leaves in order, nested and finite."""
+"""Segments and words are in order, nested, and finite."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Separation on the mini model: the right voice, on the right channel, at the right time, and nothing where nothing is."""
+"""Separation on the mini model: the voice has its channel and time, and silence stays silent."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ GAIN_VOCALS, GAIN_OTHER = 8.0, 6.0
 
 @pytest.fixture
 def separation(make_run: MakeRun, mini: Any) -> MakeRun:
-    """A Run whose task has a folder in cache/ as the web side would have made it."""
+    """A Run of a task that has its folder in cache/."""
 
     def make(recording: Path, claim_no: int = 1, **params: Any) -> Run:
         run = make_run(recording, **params)
@@ -43,7 +43,7 @@ def folder(run: Run) -> Path:
 
 
 def stems(run: Run) -> dict[str, mixtures.Sound]:
-    """What is heard in the files that a run makes."""
+    """Run the pipeline and decode its stems."""
     kind, text = bgm_separation.run(run)
     assert kind == "filepath"
     return {file["stem"]: mixtures.heard(folder(run) / file["name"])[0] for file in json.loads(text)["files"]}

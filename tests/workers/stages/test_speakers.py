@@ -1,4 +1,4 @@
-"""Speakers reach words and segments by their times, and segments end where the speaker changes."""
+"""Words and segments get speakers by their times; a segment ends where the speaker changes."""
 
 from __future__ import annotations
 

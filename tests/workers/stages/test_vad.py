@@ -1,4 +1,4 @@
-"""Speech is found where it is, on real people too; every parameter of /vad changes a run; long recordings need little memory."""
+"""Voice activity detection finds speech, follows its parameters, and needs little memory."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ from workers.stages import vad
 Found = Callable[..., list[tuple[float, float]]]
 PEOPLE = Path(*importlib.util.find_spec("pyannote.audio").submodule_search_locations) / "sample"  # type: ignore[union-attr]
 TALK = MINI / "samples" / "short.flac"
-LEAST_F1 = 0.95  # all of that recording taken for speech has 0.86
+LEAST_F1 = 0.95  # calling all of that recording speech gives 0.86
 MEBIBYTE = 2**20
 
-# Silence, two stretches of speech with a second between them, three seconds, a third one of a single short word, silence.
+# Two stretches of speech with 1 s between them, 3 s of silence, and a single short word; silence around them.
 STRETCHES = [(3.0, 5.2), (6.2, 8.1), (11.1, 11.5)]
 CUTS = [(2.93, 5.13), (5.95, 7.85), (2.92, 3.32)]
 
@@ -49,7 +49,7 @@ def stretches(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def make_run(mini: Settings, models: WarmModels) -> Callable[..., Run]:
-    """A Run of /vad over a recording; what it reports is in ``run.sent``."""
+    """A Run of /vad; its progress reports are in ``run.sent``."""
 
     def make(recording: Path, **asked: Any) -> Run:
         sent: list[Progress] = []
@@ -62,7 +62,7 @@ def make_run(mini: Settings, models: WarmModels) -> Callable[..., Run]:
 
 @pytest.fixture
 def found(make_run: Callable[..., Run]) -> Found:
-    """The result of /vad as (start, end), and the promises that each result keeps."""
+    """Run /vad, check the format of the result, and return its (start, end) pairs."""
 
     def find(recording: Path, **asked: Any) -> list[tuple[float, float]]:
         run = make_run(recording, **asked)
@@ -159,7 +159,7 @@ def test_speech_up_to_the_very_end_ends_with_the_recording(found: Found, tmp_pat
 
 def test_progress_passes_through_both_stages_and_never_falls(make_run: Callable[..., Run], tmp_path: Path) -> None:
     run = make_run(recordings.wav(tmp_path / "a.wav", np.tile(recordings.speech(TALK), 20)))
-    run._clock = iter(range(10**6)).__next__  # every report leaves
+    run._clock = iter(range(10**6)).__next__  # every report is sent
     pipeline.run(run)
     sent = run.sent  # type: ignore[attr-defined]
     assert list(dict.fromkeys(report.stage for report in sent)) == ["decode", "vad"]

@@ -1,4 +1,4 @@
-"""What a device process runs in place of workers.device.main.serve, so that a test decides how it behaves."""
+"""Functions that a device process runs in tests instead of workers.device.main.serve."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from workers.device.protocol import Job, Progress, Ready
 
 
 def ignore_end(connection: Connection, *_: Any) -> None:
-    """Be ready, and go on when the Pipe ends."""
+    """Report ready, then ignore that the pipe is closed."""
     connection.send(Ready())
     time.sleep(600)
 
 
 def send_half(connection: Connection, *_: Any) -> None:
-    """Take a job, begin it, stop in the middle of sending its result."""
+    """Start a job, then stop in the middle of sending its result."""
     connection.send(Ready())
     job: Job = connection.recv()
     connection.send(Progress("transcribe", 0.5))

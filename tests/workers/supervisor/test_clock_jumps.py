@@ -1,4 +1,4 @@
-"""A clock that is set forward makes nothing old: for as long as it jumped, ages are not believed."""
+"""After a clock jumps forward, ages are not trusted for as long as it jumped."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ DAY, HOUR, TTL = 86_400.0, 3600.0, 600.0
 
 
 class Clocks:
-    """A database's and a machine's clock beside the steady one; all go on together unless one is set."""
+    """The clocks of the database and the machine, and a steady one; a test may set each."""
 
     def __init__(self) -> None:
         self.steady, self.database, self.machine = 5000.0, 1.7e9, 1.7e9
         self.watch = ClockWatch((lambda: self.database, lambda: self.machine), lambda: self.steady)
 
     def pass_by(self, seconds: float, step: float = 60.0) -> float:
-        """Let time pass, looking every minute as the purge does; the greatest jump that was seen."""
+        """Let time pass, look every minute as the purge does, and return the largest jump seen."""
         jump = 0.0
         for _ in range(round(seconds / step)):
             self.steady, self.database, self.machine = self.steady + step, self.database + step, self.machine + step
@@ -43,10 +43,10 @@ def test_ages_are_not_trusted_until_the_jump_has_passed(clocks: Clocks, which: s
     clocks.pass_by(TTL - 60)
     assert not clocks.watch.is_trusted(TTL)
     clocks.pass_by(60)
-    assert clocks.watch.is_trusted(TTL), "what looks ten minutes old is so, whatever the clock said before"
+    assert clocks.watch.is_trusted(TTL), "ten minutes have passed since the jump"
     assert not clocks.watch.is_trusted(7 * DAY)
     clocks.pass_by(DAY - TTL)
-    assert clocks.watch.is_trusted(7 * DAY), "a jump by a day makes nothing look older than by a day"
+    assert clocks.watch.is_trusted(7 * DAY), "a jump of a day adds at most a day to an age"
 
 
 def test_short_jump_suspends_trust_for_its_own_length(clocks: Clocks) -> None:
@@ -83,5 +83,8 @@ def test_drift_and_small_corrections_are_ignored(clocks: Clocks) -> None:
 
 
 def test_ages_are_not_trusted_after_a_suspend(clocks: Clocks) -> None:
-    clocks.database, clocks.machine = clocks.database + HOUR, clocks.machine + HOUR  # the steady clock sleeps, too
+    clocks.database, clocks.machine = (
+        clocks.database + HOUR,
+        clocks.machine + HOUR,
+    )  # the steady clock stops during a suspend
     assert clocks.watch.measure_jump() == HOUR and not clocks.watch.is_trusted(TTL)

@@ -1,4 +1,4 @@
-"""A supervisor's name tells whether it has died, and never says so of one that may live."""
+"""A supervisor's name shows whether it is dead; one that may be alive is never called dead."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ NODE, BOOT, NAMESPACE, PID, START = range(5)
 
 
 def altered(place: int, value: str, start: str = "1") -> str:
-    """A name whose process would be dead, if it can be known: no process of ours started right after the boot."""
+    """A name with one part altered; no process of this machine started right after boot."""
     parts = make_name().split("/")
     parts[START] = start
     parts[place] = value
@@ -23,7 +23,7 @@ def altered(place: int, value: str, start: str = "1") -> str:
 
 
 def name_of_another(wait: bool) -> tuple[str, subprocess.Popen[str]]:
-    """The name that a process of its own gives itself; it ends when its input does."""
+    """Start a process that prints its own name and ends when its input is closed."""
     code = "import sys; from workers.supervisor.identity import make_name; print(make_name(), flush=True); sys.stdin.read()"
     other = subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     assert other.stdout is not None
@@ -68,7 +68,7 @@ def test_reused_pid_does_not_hide_a_death() -> None:
         lambda: altered(START, "-"),
         lambda: altered(PID, "many"),
         lambda: "",
-        lambda: "host:17:0a1b2c3d",  # as earlier versions named themselves
+        lambda: "host:17:0a1b2c3d",  # the format of earlier versions
         lambda: "/" * 20,
     ],
     ids=["boot", "namespace", "no boot id", "no start time", "pid", "empty", "old", "slashes"],

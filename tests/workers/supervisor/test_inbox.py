@@ -1,4 +1,4 @@
-"""An inbox takes apart what multiprocessing's own Connection sends, and never waits."""
+"""An inbox reads the messages of a multiprocessing Connection and never blocks."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def pipe() -> Iterator[tuple[Connection, Connection]]:
     theirs.close()
 
 
-# Connection sends the length and the message together up to 16384 bytes, and apart beyond
+# Connection sends length and message together up to 16384 bytes, and separately beyond
 @pytest.mark.parametrize("size", [0, 1, 16_000, 16_384, 20_000, 3_000_000])
 def test_every_message_arrives_as_it_was_sent(pipe: tuple[Connection, Connection], size: int) -> None:
     ours, theirs = pipe

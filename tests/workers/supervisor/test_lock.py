@@ -1,4 +1,4 @@
-"""One SQLite database, one supervisor: the second one is told who serves, and the lock dies with its holder."""
+"""One supervisor per SQLite database; the lock is released when its holder dies."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def url(tmp_path: Path) -> str:
 def test_second_supervisor_is_refused_and_the_first_is_named(url: str, tmp_path: Path) -> None:
     opened = connection.connect(url)
     first = lock.acquire_lock()
-    for _ in range(2):  # being refused must not wipe out the first one's name
+    for _ in range(2):  # the refused attempt must not erase the name of the first supervisor
         with pytest.raises(SettingsError) as refused:
             lock.acquire_lock()
         assert f"records.db is served by process {os.getpid()} on " in str(refused.value)

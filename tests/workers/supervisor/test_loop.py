@@ -1,4 +1,4 @@
-"""One verdict that goes wrong is that task's alone; the heartbeat comes first; a stop gives back before it waits."""
+"""An outcome that cannot be stored fails only its own task; a stop requeues tasks before it waits."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def supervisor(settings: Settings, open_database: str) -> Supervisor:
 
 
 def running(supervisor: Supervisor, count: int = 1) -> list[Claim]:
-    """Claims of as many new tasks."""
+    """Submit and claim ``count`` tasks."""
     for _ in range(count):
         queued()
     return [claimed(supervisor.name) for _ in range(count)]
@@ -52,7 +52,7 @@ def status(claim: Claim) -> str:
 
 
 def refuse(claim: Claim, error: Exception) -> Callable[..., bool]:
-    """tasks.complete, but for one claim."""
+    """tasks.complete, except that it raises ``error`` for one claim."""
     complete = tasks.complete
 
     def refusing(held: Claim, *arguments: Any, **facts: Any) -> bool:
@@ -114,7 +114,7 @@ def test_heartbeat_precedes_outcomes_and_keeps_their_claims(
         with pytest.raises(OperationalError):
             supervisor._serve_database()
     assert [worker.name for worker in heartbeats.list_alive()] == [supervisor.name]
-    assert status(claim) == IN_PROGRESS, "a result that waits to be written is not given back"
+    assert status(claim) == IN_PROGRESS, "a claim with an outcome that is not stored yet is kept"
     supervisor._serve_database()
     assert status(claim) == COMPLETED
 
@@ -180,7 +180,7 @@ def half_sent(settings: Settings, open_database: str, clock: Clock) -> Iterator[
 
 
 def tick_until(supervisor: Supervisor, done: Callable[[], object], what: str) -> None:
-    """In a thread: a loop that is blocked must fail the test, and not hang it."""
+    """Run the loop in a thread, so that a blocked loop fails the test instead of hanging it."""
     over = threading.Event()
 
     def tick() -> None:
@@ -202,13 +202,13 @@ def test_a_half_sent_result_does_not_block_the_loop(half_sent: Supervisor, clock
     identifier = queued()
     tick_until(half_sent, lambda: row(identifier).stage == "transcribe", "it runs")
     (process,) = half_sent._pool.processes
-    until(lambda: Path(f"/proc/{process.process.pid}/stat").read_text().split()[2] == "T", "it has stopped half-way")
+    until(lambda: Path(f"/proc/{process.process.pid}/stat").read_text().split()[2] == "T", "the process has stopped")
     beaten = heartbeats.list_alive()[0].heartbeat_at
     clock.now += 10
     tick_until(half_sent, lambda: heartbeats.list_alive()[0].heartbeat_at > beaten, "another heartbeat")
     assert row(identifier).status == IN_PROGRESS
     clock.now += 60
-    tick_until(half_sent, lambda: row(identifier).status == FAILED, "its time is over")
+    tick_until(half_sent, lambda: row(identifier).status == FAILED, "the task times out")
     assert row(identifier).error_code == "timeout"
     assert not process.process.is_alive()
 
@@ -237,5 +237,5 @@ def test_stop_requeues_before_it_waits_and_waits_once(
     monkeypatch.setattr(supervisor._pool, "stop", stopping)
     supervisor._shut_down()
     assert seen == [(QUEUED, 0, 3)]
-    assert waited[0] > waited[1] > waited[2], "the later ones have only what the first left"
+    assert waited[0] > waited[1] > waited[2], "the processes share one time limit"
     assert not supervisor._pool.processes

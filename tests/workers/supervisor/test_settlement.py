@@ -1,4 +1,4 @@
-"""What the database says a supervisor runs, and it knows nothing of, is given back."""
+"""A claim that the supervisor does not know of is requeued."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def settings(tmp_path: Path) -> Settings:
 def test_unknown_claim_is_requeued_and_costs_no_attempt(settings: Settings) -> None:
     identifier = queued()
     supervisor = Supervisor(settings, [], is_only_supervisor=False)
-    claimed(supervisor.name)  # and then the connection broke
+    claimed(supervisor.name)  # then the connection breaks
     supervisor._beat()
     assert (row(identifier).status, row(identifier).holder, row(identifier).crashes) == (QUEUED, None, 0)
     assert claimed().claim_no == 2

@@ -25,7 +25,7 @@ def supervisor(tmp_path: Path) -> Iterator[Supervisor]:
 
 
 def add_process(supervisor: Supervisor) -> list[Job[Any]]:
-    """Add a device process that only notes its job; it stays idle."""
+    """Add a device process that records its jobs and stays idle; return the jobs."""
     given: list[Job[Any]] = []
     process: Any = SimpleNamespace(
         slot=Slot(0, "cpu", None, 1),

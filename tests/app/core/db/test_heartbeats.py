@@ -1,4 +1,4 @@
-"""Heartbeats: who lives is known by the database's clock, and who is long gone is forgotten."""
+"""Heartbeats show which workers are alive, by the clock of the database; old ones are deleted."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Lost attempts: a pause, a second and a third run, and then the end; a lease that is renewed keeps its task."""
+"""A lost task is retried after a pause, up to three attempts; a renewed lease keeps its task."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def test_lost_task_runs_again_only_after_its_pause() -> None:
     assert (waiting.status, waiting.attempts, waiting.error, waiting.holder) == (QUEUED, 1, None, None)
     assert tasks.claim("me") is None
     other = queued()
-    assert claimed().uuid == other, "the pause holds up nobody else"
+    assert claimed().uuid == other, "the pause delays no other task"
     Task.update(not_before=Task.not_before - 1000).execute()
     assert claimed().uuid == identifier
     assert (row(identifier).attempts, row(identifier).not_before) == (2, None)

@@ -1,4 +1,4 @@
-"""The watch sees what others commit, and costs nothing while nobody does."""
+"""The watch sees what other connections commit."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.usefixtures("open_database")
 
 
 def elsewhere(action: Callable[[], Any]) -> None:
-    """Run ``action`` on a connection of its own."""
+    """Run ``action`` on another connection."""
 
     def act() -> None:
         with connection.database.connection_context():
@@ -109,6 +109,6 @@ def test_closed_connection_raises_a_database_error(monkeypatch: pytest.MonkeyPat
     if not open_database.startswith("sqlite"):
         pytest.skip("SQLite only")
     watch = settled()
-    connection.database.connection().close()  # as good as gone: the driver raises its own ProgrammingError
+    connection.database.connection().close()  # the driver then raises its own ProgrammingError
     with pytest.raises(peewee.ProgrammingError):
         watch.has_changed()

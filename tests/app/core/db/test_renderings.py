@@ -1,4 +1,4 @@
-"""Rendered files: kept once for each task, format and version of the writers; never a reason for an error."""
+"""Rendered files are stored once for each task, format and version; failing to store one is no error."""
 
 from __future__ import annotations
 

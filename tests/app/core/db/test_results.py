@@ -1,4 +1,4 @@
-"""Results: stored with the completion, read only where asked for, deleted with their task."""
+"""Results are stored on completion, read only on request, and deleted with their task."""
 
 from __future__ import annotations
 

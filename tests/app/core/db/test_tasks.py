@@ -1,4 +1,4 @@
-"""The task row: claimed once, fenced by claim number and holder, terminal for good."""
+"""A task is claimed once, changed only by its current claim, and never leaves a final state."""
 
 from __future__ import annotations
 

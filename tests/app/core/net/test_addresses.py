@@ -1,7 +1,4 @@
-"""URLs are parsed strictly.
-
-Only public or explicitly allowed addresses may be connected to.
-"""
+"""URLs are parsed strictly; only public or allowed addresses are admitted."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Files leave cache/ whole, and only those that are meant."""
+"""Only the named folder or the partial files of a task are removed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Free space is counted where a folder is, or would be made."""
+"""Free space is measured on the disk of a folder, existing or not."""
 
 from __future__ import annotations
 
