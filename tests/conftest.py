@@ -17,7 +17,7 @@ from app.factory import create_app
 from tests.postgres import Postgres, find_postgres
 from tests.service import MINI, Service, running
 
-SLOW_FOLDERS = {"deploy", "e2e", "faults"}
+SLOW_FOLDERS = {"deploy", "docs", "e2e", "faults", "models", "pipelines", "server", "stages"}
 SLOW_FIXTURES = {"service", "own_service", "postgres", "models"}
 
 
