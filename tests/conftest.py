@@ -17,6 +17,7 @@ from app.factory import create_app
 from tests.postgres import Postgres, find_postgres
 from tests.service import MINI, Service, running
 
+TESTS = Path(__file__).parent
 SLOW_FOLDERS = {"deploy", "docs", "e2e", "faults", "models", "pipelines", "server", "stages"}
 SLOW_FIXTURES = {"service", "own_service", "postgres", "models"}
 
@@ -26,7 +27,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         assert isinstance(item, pytest.Function)
         on_postgres = getattr(item, "callspec", None) and "postgresql" in item.callspec.params.values()
-        if on_postgres or SLOW_FIXTURES & set(item.fixturenames) or SLOW_FOLDERS & set(item.path.parts):
+        if on_postgres or SLOW_FIXTURES & set(item.fixturenames) or SLOW_FOLDERS & set(item.path.relative_to(TESTS).parts):
             item.add_marker("slow")
 
 
