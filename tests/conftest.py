@@ -27,7 +27,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         assert isinstance(item, pytest.Function)
         on_postgres = getattr(item, "callspec", None) and "postgresql" in item.callspec.params.values()
-        if on_postgres or SLOW_FIXTURES & set(item.fixturenames) or SLOW_FOLDERS & set(item.path.relative_to(TESTS).parts):
+        if (
+            on_postgres
+            or SLOW_FIXTURES & set(item.fixturenames)
+            or SLOW_FOLDERS & set(item.path.relative_to(TESTS).parts)
+        ):
             item.add_marker("slow")
 
 
