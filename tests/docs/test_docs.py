@@ -118,7 +118,7 @@ def test_commands_for_models_run(tmp_path: Path) -> None:
     }
     listed, checked = models("list", **own), models("check", **own)
     assert listed.returncode == 0 and "separate:mini *" in listed.stdout, listed.stderr
-    assert checked.returncode == 0 and "would serve" in checked.stdout, checked.stdout + checked.stderr
+    assert checked.returncode == 0 and "The service can run here." in checked.stdout, checked.stdout + checked.stderr
 
 
 def test_models_to_pull_are_listed() -> None:
