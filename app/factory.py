@@ -28,10 +28,10 @@ class SpeechFlask(Flask):
     request_class = UploadRequest
 
 
-def create_app(settings: Settings) -> Flask:
+def create_app(settings: Settings, patience: float = connection.BUSY_TIMEOUT) -> Flask:
     """Create the application; open the database.
 
-    Raises SettingsError for settings that cannot be used.
+    ``patience``: seconds that a request waits for a lock on SQLite. Raises SettingsError for settings that cannot be used.
     """
     configure_logging()
     app = SpeechFlask(__name__)
@@ -45,7 +45,7 @@ def create_app(settings: Settings) -> Flask:
     # Keep the order of the fields: it is the one that the documentation shows.
     app.json.sort_keys = False  # type: ignore[attr-defined]
     settings.cache.path.mkdir(parents=True, exist_ok=True)
-    connection.connect(settings.db_url)
+    connection.connect(settings.db_url, patience)
     connection.database.close()  # gunicorn's threads each open their own
 
     openapi.configure_openapi(app)

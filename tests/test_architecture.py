@@ -144,6 +144,7 @@ def test_supervisor_loads_neither_flask_nor_models(tmp_path: Path, module: str) 
     assert memory < 100
 
 
+@pytest.mark.slow  # imports every speech library
 def test_pipelines_need_no_flask(tmp_path: Path) -> None:
     import_blocked(tmp_path, [*WEB, "tests"], "workers.pipelines.transcription")
 

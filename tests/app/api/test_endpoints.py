@@ -224,9 +224,8 @@ def test_full_disk_is_507(make_web: MakeWeb, path: str) -> None:
     assert_nothing_stored(web)
 
 
-def test_locked_database_is_503(web: Flask, path: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("app.core.db.connection.BUSY_TIMEOUT", 0.2)
-    web = create_app(get_settings(web))
+def test_locked_database_is_503(web: Flask, path: str) -> None:
+    web = create_app(get_settings(web), patience=0.2)
     file = Path(get_settings(web).db_url.removeprefix("sqlite:///"))
     connection.database.close()
     with sqlite3.connect(file, isolation_level=None) as holder:

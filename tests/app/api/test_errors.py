@@ -26,10 +26,9 @@ from tests.postgres import Postgres
 
 
 @pytest.fixture
-def impatient(mini_settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Flask]:
+def impatient(mini_settings: Settings) -> Iterator[Flask]:
     """The web side with a database that waits 0.2 s for a lock instead of 10 s."""
-    monkeypatch.setattr(connection, "BUSY_TIMEOUT", 0.2)
-    app = create_app(mini_settings)
+    app = create_app(mini_settings, patience=0.2)
     app.testing = True
     yield app
     connection.database.close()

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
+
 from app.core.catalog import hub_names
+
+pytestmark = pytest.mark.slow  # importing the libraries takes half a minute
 
 
 def test_whisper_sizes_are_those_of_faster_whisper() -> None:
