@@ -19,7 +19,7 @@ test: $(READY_DEV)  ## everything, on the mini models
 	@$(BIN)/python -m pytest
 
 test-fast: $(READY_DEV)  ## the tests that start no service and run no model: under three minutes
-	@$(BIN)/python -m pytest -m "not slow and not storm"
+	@$(BIN)/python -m pytest -m "not slow and not storm" -n auto
 
 lint: $(READY_DEV)  ## ruff and mypy --strict
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
