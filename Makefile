@@ -18,7 +18,7 @@ serve: $(READY)  ## the service on :8000 (PORT, CONFIG, DB_URL, CACHE_DIR overri
 test: $(READY_DEV)  ## everything, on the mini models
 	@$(BIN)/python -m pytest
 
-test-fast: $(READY_DEV)  ## the tests that start no service and run no model: under three minutes
+test-fast: $(READY_DEV)  ## the tests that start no service and run no model, on all cores
 	@$(BIN)/python -m pytest -m "not slow and not storm" -n auto
 
 lint: $(READY_DEV)  ## ruff and mypy --strict
