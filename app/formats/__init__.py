@@ -10,7 +10,7 @@ from app.formats import json, srt, tsv, txt, vtt
 Writer = Callable[[str], Iterator[str]]
 
 # Raise it when a change makes any writer produce a different file: stored files of older versions are then rendered again.
-VERSION = 1
+VERSION = 2
 
 MIMETYPES = {
     "json": "application/json",

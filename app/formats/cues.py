@@ -1,6 +1,6 @@
 """Divide a transcript into subtitle cues.
 
-A cue has one speaker and at most two lines of 42 columns.
+A cue has one speaker and at most two lines of 42 columns. It stays for seven seconds at most, and not across a pause.
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ from typing import Any, NamedTuple
 from app.formats.turns import Piece, split_turns, to_milliseconds
 
 LINES, COLUMNS = 2, 42
-PAUSE_MILLISECONDS = 2000
+PAUSE_MILLISECONDS = 1000
+LONGEST_MILLISECONDS = 7000
 # Cost of ending a line or cue after a character; an empty cue costs 1, a full one 0 (see ``divided``).
 ENDINGS = dict.fromkeys(".!?…。！？", 0.0) | dict.fromkeys(",;:–—、，；：", 0.15)
 ANYWHERE = 0.3
@@ -60,7 +61,8 @@ def _segment_cues(segment: dict[str, Any], lead: Lead) -> Iterator[Cue]:
         for part in _split_at_pauses(turn):
             for pieces in split_into_cues(part, taken):
                 start = pieces[0].start
-                yield Cue(start, max(pieces[-1].end, start + 1), speaker, wrap_lines(pieces, taken))
+                end = min(max(pieces[-1].end, start + 1), start + LONGEST_MILLISECONDS)
+                yield Cue(start, end, speaker, wrap_lines(pieces, taken))
 
 
 def _split_at_pauses(turn: list[Piece]) -> Iterator[list[Piece]]:
@@ -109,7 +111,8 @@ def _possible_ends(pieces: list[Piece], start: int, taken: int) -> Iterator[tupl
             lines, column = lines + 1, piece.width
         else:
             column += space + piece.width
-        if lines > LINES:
+        lasts = piece.end - pieces[start].start > LONGEST_MILLISECONDS
+        if lines > LINES or (lasts and number > start):
             return
         yield number + 1, width
 

@@ -13,9 +13,6 @@ STEMS = ("stem_format",)
 SPEAKERS = ("num_speakers", "min_speakers", "max_speakers", "speaker_embeddings")
 # Used in sequential decoding only, that is with batch_size 1.
 SEQUENTIAL = (
-    "temperature",
-    "best_of",
-    "compression_ratio_threshold",
     "condition_on_previous_text",
     "prompt_reset_on_temperature",
     "prefix",
@@ -58,7 +55,7 @@ def _find_ignored(params: TranscriptionParams) -> Iterator[tuple[str, str]]:
     if params.batch_size > 1:
         for name in SEQUENTIAL:
             yield name, "it needs sequential decoding, which batch_size=1 selects"
-    if params.batch_size == 1 and params.temperature > 0:
+    if params.temperature > 0:
         for name in ("beam_size", "patience"):
             yield name, "a temperature above 0 selects sampling instead of beam search"
     elif params.beam_size == 1:

@@ -66,17 +66,17 @@ class WhisperParameters(Schema):
     temperature = Number(
         load_default=0.0,
         validate=validate.Range(0, 10),
-        metadata=_describe("First sampling temperature; sequential decoding falls back upward in steps of 0.2 to 1.0."),
+        metadata=_describe("First sampling temperature; failed windows are decoded again, in steps of 0.2 up to 1.0."),
     )
     compression_ratio_threshold = Number(
         load_default=2.4,
         validate=validate.Range(0, 1000, min_inclusive=False),
-        metadata=_describe("Above this gzip compression ratio, decoding counts as failed."),
+        metadata=_describe("Above this gzip compression ratio, a window counts as failed."),
     )
     log_prob_threshold = Number(
         load_default=-1.0,
         validate=validate.Range(-1000, 1000),
-        metadata=_describe("Below this average log probability, decoding counts as failed."),
+        metadata=_describe("Below this average log probability, a window counts as failed."),
     )
     no_speech_threshold = Number(
         load_default=0.6,

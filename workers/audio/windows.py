@@ -1,38 +1,97 @@
 """Choose the windows to transcribe.
 
-They are cut at quiet places, or around the speech that Silero VAD finds.
+They follow speech, as Silero VAD finds it, so that no sentence is cut in two. Unless only speech is asked for, what lies
+between is decoded as well: a voice that Silero does not hear is not lost.
 """
 
 from __future__ import annotations
 
 import itertools
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from app.core.params import TranscriptionParams, VadOptions
 from workers.audio.decode import SAMPLE_RATE, Samples
-from workers.stages.vad import detect_speech
-
-Windows = list[tuple[float, float]]
+from workers.stages.vad import Intervals, detect_speech
 
 FRAME = SAMPLE_RATE // 50  # 20 ms
 SMOOTHING_FRAMES = 9
 SHORTEST_SECONDS = 0.1
 FAINTEST = 10 ** (-70 / 20)  # peak, of full scale: far below the noise of any microphone
+# Short pauses matter here: they are where a window can end.
+PAUSES = VadOptions(min_speech_duration_ms=0, min_silence_duration_ms=160, speech_pad_ms=0)
+MARGIN_SECONDS = 0.4  # kept before and after speech: Silero misses soft beginnings and endings
 
 
-def choose_windows(samples: Samples, params: TranscriptionParams) -> Windows:
-    """List the (start, end) in seconds of the windows to transcribe.
+class Window(NamedTuple):
+    """A stretch of the recording that is decoded at once.
+
+    Times are seconds; ``speech`` is whether Silero heard some.
+    """
+
+    start: float
+    end: float
+    speech: bool
+
+    def cut(self, samples: Samples) -> Samples:
+        """Return its samples, a view."""
+        return samples[int(self.start * SAMPLE_RATE) : int(self.end * SAMPLE_RATE)]
+
+
+def choose_windows(samples: Samples, params: TranscriptionParams) -> list[Window]:
+    """List the windows to transcribe, in order.
 
     Silent windows are left out. ``samples`` are float32 at 16 kHz, shape (samples,).
     """
     longest = float(params.chunk_length)
-    windows = group_speech(samples, params, longest) if params.vad_filter else cut_at_quiet(samples, longest)
-    return [window for window in windows if _is_audible(samples, window)]
+    if params.vad_filter:
+        windows = [Window(start, end, True) for start, end in group_speech(samples, params, longest)]
+    else:
+        windows = follow_speech(samples, longest)
+    return [window for window in windows if _is_audible(window.cut(samples))]
 
 
-def cut_at_quiet(samples: Samples, longest: float) -> Windows:
+def follow_speech(samples: Samples, longest: float) -> list[Window]:
+    """Cover the recording with windows of at most ``longest`` seconds.
+
+    Those with speech end in its pauses; long pauses between them have windows of their own.
+    """
+    end = len(samples) / SAMPLE_RATE
+    margin = min(MARGIN_SECONDS, longest / 8)
+    groups = _group(detect_speech(samples, PAUSES, longest - 2 * margin), longest - 2 * margin)
+    windows: list[Window] = []
+    for number, (first, last) in enumerate(groups):
+        before = (first - groups[number - 1][1]) / 2 if number else first
+        after = (groups[number + 1][0] - last) / 2 if number + 1 < len(groups) else end - last
+        window = Window(first - min(margin, before), last + min(margin, after), True)
+        windows += [*_fill(samples, windows[-1].end if windows else 0.0, window.start, longest), window]
+    return windows + _fill(samples, windows[-1].end if windows else 0.0, end, longest)
+
+
+def _fill(samples: Samples, start: float, end: float, longest: float) -> list[Window]:
+    """Cover a long pause."""
+    if end - start < SHORTEST_SECONDS:
+        return []
+    pause = samples[int(start * SAMPLE_RATE) : int(end * SAMPLE_RATE)]
+    return [Window(start + first, start + last, False) for first, last in cut_at_quiet(pause, longest)]
+
+
+def _group(speech: Intervals, longest: float) -> Intervals:
+    """Join speech to stretches that are as long as possible, and not longer than ``longest`` seconds.
+
+    The more context a window has, the better it is understood.
+    """
+    groups: Intervals = []
+    for start, end in speech:
+        if groups and end - groups[-1][0] <= longest:
+            groups[-1] = (groups[-1][0], end)
+        else:
+            groups.append((start, end))
+    return groups
+
+
+def cut_at_quiet(samples: Samples, longest: float) -> Intervals:
     """Cut the recording into windows of at most ``longest`` seconds.
 
     Each cut is at the quietest frame of the last third of the longest possible window.
@@ -48,23 +107,16 @@ def cut_at_quiet(samples: Samples, longest: float) -> Windows:
     return [(start, min(end, start + longest)) for start, end in itertools.pairwise(times)]
 
 
-def group_speech(samples: Samples, options: VadOptions, longest: float) -> Windows:
+def group_speech(samples: Samples, options: VadOptions, longest: float) -> Intervals:
     """Group speech into windows of at most ``longest`` seconds.
 
     Silero VAD finds the speech; times are those of the recording.
     """
-    windows: Windows = []
-    for start, end in detect_speech(samples, options, longest):
-        if windows and end - windows[-1][0] <= longest:
-            windows[-1] = (windows[-1][0], end)
-        else:
-            windows.append((start, end))
-    return windows
+    return _group(detect_speech(samples, options, longest), longest)
 
 
-def _is_audible(samples: Samples, window: tuple[float, float]) -> bool:
+def _is_audible(piece: Samples) -> bool:
     """Whether a window is audible; Whisper invents words for silence."""
-    piece = samples[int(window[0] * SAMPLE_RATE) : int(window[1] * SAMPLE_RATE)]
     # max and -min, as abs() would copy the samples
     return len(piece) >= SHORTEST_SECONDS * SAMPLE_RATE and bool(max(np.max(piece), -np.min(piece)) > FAINTEST)
 

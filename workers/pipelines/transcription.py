@@ -5,13 +5,17 @@ On request, with separate before and diarize after.
 
 from __future__ import annotations
 
+from functools import partial
+from typing import Any
+
 from app.core.catalog.catalog import ALIGN, DIARIZE, SEPARATE, WHISPER
 from app.core.errors import SpeechError
 from app.core.params import TranscriptionParams
 from workers.audio.decode import SAMPLE_RATE, decode
 from workers.device.run import Run
-from workers.stages import align, diarize, separate, transcribe
+from workers.stages import align, attention, diarize, separate, transcribe
 from workers.stages.segments import sort_and_clamp, to_json
+from workers.stages.transcribe import Plan
 
 MODEL_KINDS: tuple[str, ...] = (WHISPER, ALIGN, SEPARATE, DIARIZE)
 # the progress of the task at the end of each stage
@@ -40,20 +44,39 @@ def run(run: Run[TranscriptionParams]) -> tuple[str, str]:
 
     run.enter("transcribe", until=TRANSCRIBED * before_speakers)
     model = transcribe.load_model(run)
-    segments, language = transcribe.transcribe(speech, model, run)
+    plan = transcribe.make_plan(speech, model, run)
+    aligner = _load_aligner(plan, run)
+    segments = transcribe.transcribe(speech, plan, aligner is None, run)
 
-    if segments and transcribe.is_alignable(language, params):
+    if segments and plan.decoder is not None and aligner is not None:
         run.enter("align", until=before_speakers)
-        try:
-            aligner = run.models.aligner(str(language))
-            segments = align.align(segments, speech, aligner, model.hf_tokenizer.decode, run)
-        except SpeechError as error:  # the transcript is useful without word times
-            run.warn(f"No word timestamps: {error.message}")
-    elif segments and params.word_timestamps:
-        run.warn("No word timestamps: a translation cannot be aligned with the audio.")
+        time_segments = partial(attention.time_segments, samples=speech, decoder=plan.decoder)
+        segments = align.align(segments, speech, aligner, plan.decoder.decode_text, time_segments, run)
+    if not _has_words(plan, params):
+        for segment in segments:
+            segment["words"] = []
 
     if params.is_diarize:
         run.enter("diarize", until=1.0)
         # on the original audio, even if the words come from separated vocals
         segments = diarize.diarize(segments, samples, model.hf_tokenizer.decode, run)
     return "json", to_json(sort_and_clamp(segments, seconds))
+
+
+def _has_words(plan: Plan, params: TranscriptionParams) -> bool:
+    """Whether words are spoken in the recording: those of a translation are not."""
+    return params.word_timestamps and not (params.is_translate and plan.language != "en")
+
+
+def _load_aligner(plan: Plan, run: Run[TranscriptionParams]) -> Any:
+    """Load the alignment model before decoding; without one, times come from Whisper."""
+    if plan.decoder is None or not run.params.word_timestamps:
+        return None
+    if not _has_words(plan, run.params):
+        run.warn("No word timestamps: a translation cannot be aligned with the audio.")
+        return None
+    try:
+        return run.models.aligner(str(plan.language))
+    except SpeechError as error:  # the transcript is useful with less exact times
+        run.warn(f"Word times are Whisper's own, and less exact: {error.message}")
+        return None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from copy import copy
 from typing import Any
 
@@ -15,22 +15,24 @@ from workers.device import patches
 from workers.device.run import Run
 from workers.stages.segments import Segment, Word, finite_or
 from workers.stages.sentences import load_splitter
+from workers.stages.tokens import Decode, share_tokens
 
 log = logging.getLogger(__name__)
 
 SHORTEST_SECONDS = 0.05
-Decode = Callable[[list[int]], str]
-
+Otherwise = Callable[[list[Segment]], Iterable[Segment]]
 
 patches.replace_sentence_splitter(load_splitter)
 
 
-def align(segments: list[Segment], samples: Samples, aligner: Any, decode: Decode, run: Run[Params]) -> list[Segment]:
+def align(
+    segments: list[Segment], samples: Samples, aligner: Any, decode: Decode, otherwise: Otherwise, run: Run[Params]
+) -> list[Segment]:
     """Split segments into sentences with word times.
 
     Words get times in seconds and probabilities.
     ``aligner`` is whisperx's (model, metadata), ``samples`` float32 at 16 kHz, ``decode`` turns token ids into text.
-    A segment that cannot be aligned is not changed, and a warning is added.
+    A segment that cannot be aligned becomes what ``otherwise`` makes of it, and a warning is added.
     """
     model, metadata = aligner
     aligned: list[Segment] = []
@@ -43,10 +45,10 @@ def align(segments: list[Segment], samples: Samples, aligner: Any, decode: Decod
         tries = (_align_segment(segment, span, samples, model, metadata, decode, run) for span in spans)
         sentences = next(filter(None, tries), [])
         without += not sentences
-        aligned += sentences or [segment]
+        aligned += sentences or otherwise([segment])
         run.advance(done / len(segments))
     if without:
-        run.warn(f"{without} of {len(segments)} segments could not be aligned; they have no word timestamps")
+        run.warn(f"{without} of {len(segments)} segments could not be aligned; their word times are Whisper's own.")
     return aligned
 
 
@@ -96,25 +98,3 @@ def _make_word(aligned: dict[str, Any], segment: Segment) -> Word:
         probability=float(aligned.get("score", 0.0)),
         speaker=None,
     )
-
-
-def share_tokens(tokens: list[int], texts: list[str], decode: Decode) -> list[list[int]]:
-    """Divide ``tokens`` among ``texts``.
-
-    Together the texts are what the tokens decode to, apart from white space.
-    """
-    shares: list[list[int]] = [[] for _ in texts]
-    ends = [_count_letters(" ".join(texts[: number + 1])) for number in range(len(texts))]
-    text = 0
-    for count, token in enumerate(tokens):
-        # decode the whole prefix: a token may be part of a multi-byte character
-        before = _count_letters(decode(tokens[:count]))
-        while text < len(texts) - 1 and before >= ends[text]:
-            text += 1
-        if texts:
-            shares[text].append(token)
-    return shares
-
-
-def _count_letters(text: str) -> int:
-    return len("".join(text.split()))

@@ -17,8 +17,8 @@ from app.core.params import DiarizationOptions
 from workers.audio.decode import Samples
 from workers.device.run import Run
 from workers.stages import speakers
-from workers.stages.align import Decode
 from workers.stages.segments import Segment, finite_or, to_json
+from workers.stages.tokens import Decode
 
 log = logging.getLogger(__name__)
 

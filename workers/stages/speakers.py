@@ -6,8 +6,8 @@ import itertools
 from copy import copy
 from typing import Any
 
-from workers.stages.align import Decode, share_tokens
 from workers.stages.segments import Segment, Word
+from workers.stages.tokens import Decode, share_tokens
 
 Turn = tuple[float, float, str]
 

@@ -16,7 +16,7 @@ from tests.service import ROOT
 from workers.device.run import Run
 from workers.models.cache import KEPT
 from workers.pipelines import load_pipelines
-from workers.stages import transcribe
+from workers.stages import sequential
 
 ENTERED_ELSEWHERE = {"download"}  # app/core/db/downloads.py
 
@@ -54,6 +54,4 @@ def test_documented_stages_are_those_that_tasks_enter() -> None:
 
 
 def test_options_of_the_decoder_are_parameters() -> None:
-    options = [*transcribe.SHARED_OPTIONS, *transcribe.SEQUENTIAL_OPTIONS]
-    assert len(options) == len(set(options))
-    assert set(options) <= set(TranscriptionParams.__dataclass_fields__)
+    assert set(sequential.OPTIONS) <= set(TranscriptionParams.__dataclass_fields__)

@@ -18,9 +18,10 @@ from app.core.errors import SpeechError
 from tests import recordings
 from tests.recordings import RATE
 from tests.service import SAMPLE
+from workers.audio.windows import Window
 from workers.device.run import Run
-from workers.stages import transcribe
-from workers.stages.transcribe import list_temperatures
+from workers.stages.decoder import list_temperatures
+from workers.stages.language import choose_language
 
 Transcribed = Callable[..., tuple[list[dict[str, Any]], Run]]
 REFERENCE = json.loads(SAMPLE.with_suffix(".json").read_text())
@@ -133,7 +134,7 @@ def test_without_word_timestamps_nothing_is_aligned(transcribed: Transcribed) ->
     assert "align" not in {sent.stage for sent in run.sent}  # type: ignore[attr-defined]
 
 
-def test_missing_aligner_gives_no_word_times_but_a_warning(
+def test_missing_aligner_leaves_whispers_own_word_times_and_a_warning(
     transcribed: Transcribed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def missing(self: Any, language: str) -> Any:
@@ -141,11 +142,12 @@ def test_missing_aligner_gives_no_word_times_but_a_warning(
 
     monkeypatch.setattr("workers.models.cache.WarmModels.aligner", missing)
     segments, run = transcribed(SAMPLE)
-    assert text(segments) and all(segment["words"] == [] for segment in segments)
-    assert run.warnings == ["No word timestamps: There is no alignment model."]
+    assert jiwer.wer(REFERENCE["text"], text(segments)) <= MOST_WRONG
+    assert all(segment["words"] for segment in segments)
+    assert run.warnings == ["Word times are Whisper's own, and less exact: There is no alignment model."]
 
 
-def test_broken_aligner_gives_no_word_times_but_a_warning(
+def test_broken_aligner_leaves_whispers_own_word_times_and_a_warning(
     transcribed: Transcribed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def broken(*_: Any) -> Any:
@@ -153,7 +155,7 @@ def test_broken_aligner_gives_no_word_times_but_a_warning(
 
     monkeypatch.setattr("whisperx.alignment.align", broken)
     segments, run = transcribed(SAMPLE)
-    assert text(segments)
+    assert text(segments) and all(segment["words"] for segment in segments)
     assert "could not be aligned" in run.warnings[0]
 
 
@@ -231,5 +233,5 @@ def test_english_only_model_warns_of_other_languages(
 ) -> None:
     english = SimpleNamespace(model=SimpleNamespace(is_multilingual=False))
     run = make_run(SAMPLE, **params)
-    assert transcribe._choose_language(np.zeros(16_000, np.float32), english, run) == "en"
+    assert choose_language(np.zeros(16_000, np.float32), [Window(0.0, 1.0, True)], english, run) == "en"
     assert run.warnings == [f"{word} has no effect: model mini supports English only"]

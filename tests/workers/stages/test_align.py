@@ -10,8 +10,8 @@ import whisperx.alignment
 import whisperx.utils
 
 from tests.service import SAMPLE
-from workers.stages.align import share_tokens
 from workers.stages.sentences import load_splitter
+from workers.stages.tokens import share_tokens
 
 TEXT = {1: " hello", 2: " world.", 3: " Good", 4: " day", 5: "."}
 

@@ -44,7 +44,7 @@ def errors(make_run: Callable[..., Run], name: str, whole: bool) -> NDArray[np.f
     samples = decode(run)
     said = [truth["words"]] if whole else lines(truth)
     segments = [segment(words, len(samples) / SAMPLE_RATE) for words in said]
-    aligned = align.align(segments, samples, run.models.aligner(truth["language"]), lambda tokens: "", run)
+    aligned = align.align(segments, samples, run.models.aligner(truth["language"]), lambda tokens: "", list, run)
     found = [word for sentence in aligned for word in sentence["words"]]
     assert len(found) == RECORDINGS[name] and run.warnings == []
     assert [word["word"] for word in found] == [word["word"] for word in truth["words"]]

@@ -1,0 +1,87 @@
+"""Decode a recording in order, each window with the text before it as context (faster-whisper's own loop)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict
+from typing import Any
+
+from app.core.params import TranscriptionParams
+from workers.audio.decode import SAMPLE_RATE, Samples
+from workers.audio.windows import Window
+from workers.device.run import Run
+from workers.stages.attention import make_words
+from workers.stages.decoder import Decoder
+from workers.stages.segments import Segment, finite_or
+from workers.stages.sentences import cut_sentences
+
+OPTIONS = (
+    "beam_size",
+    "best_of",
+    "patience",
+    "length_penalty",
+    "repetition_penalty",
+    "no_repeat_ngram_size",
+    "compression_ratio_threshold",
+    "log_prob_threshold",
+    "no_speech_threshold",
+    "condition_on_previous_text",
+    "prompt_reset_on_temperature",
+    "initial_prompt",
+    "prefix",
+    "suppress_blank",
+    "max_initial_timestamp",
+    "max_new_tokens",
+    "hallucination_silence_threshold",
+    "hotwords",
+)
+
+
+def decode_sequential(
+    samples: Samples, windows: list[Window], decoder: Decoder, timed: bool, run: Run[TranscriptionParams]
+) -> Iterator[Segment]:
+    """Decode ``samples`` in the order of time, only the windows if ``vad_filter`` is set.
+
+    Segments have the decoder's own timestamps; if words are wanted and ``timed``, they are sentences with word times.
+    Nothing is beyond the end of the sound.
+    """
+    model, tokenizer, options = decoder
+    params = run.params
+    timed = timed and params.word_timestamps
+    decoded, _ = model.transcribe(
+        samples,
+        language=tokenizer.language_code,
+        task="translate" if params.is_translate else "transcribe",
+        temperature=options.temperatures,
+        # faster-whisper needs word times to find hallucinations
+        word_timestamps=timed or params.hallucination_silence_threshold is not None,
+        clip_timestamps=[time for window in windows for time in window[:2]] if params.vad_filter else "0",
+        chunk_length=params.chunk_length,
+        suppress_tokens=list(params.suppress_tokens),
+        **{name: getattr(options, name) for name in OPTIONS},
+    )
+    seconds = len(samples) / SAMPLE_RATE
+    for found in decoded:
+        if found.start >= seconds:
+            continue
+        segment = _make_segment(found)
+        words = make_words(map(asdict, found.words or ()), segment) if timed else []
+        yield from cut_sentences(segment, words, tokenizer.language_code, decoder.decode_text) if words else [segment]
+        run.advance(found.end / seconds)
+
+
+def _make_segment(decoded: Any) -> Segment:
+    return Segment(
+        id=0,
+        start=finite_or(decoded.start),
+        end=finite_or(decoded.end),
+        text=decoded.text.strip(),
+        speaker=None,
+        words=[],
+        seek=int(decoded.seek),
+        tokens=list(decoded.tokens),
+        temperature=finite_or(decoded.temperature or 0.0),
+        avg_logprob=round(finite_or(decoded.avg_logprob, -100.0), 6),
+        compression_ratio=round(finite_or(decoded.compression_ratio), 4),
+        no_speech_prob=round(finite_or(decoded.no_speech_prob), 6),
+    )
