@@ -14,9 +14,9 @@ from workers.audio.windows import Windows, choose_windows
 from workers.device import patches
 from workers.device.run import Run
 from workers.models.cache import choose_compute_type
+from workers.stages.prompts import fit_prompts
 from workers.stages.segments import Segment, finite_or
 
-SPECIAL_TOKENS = 8  # upper limit for the special tokens of a prompt: language, task, timestamps
 TEMPERATURE_STEP = 0.2
 SHARED_OPTIONS = (
     "beam_size",
@@ -36,7 +36,6 @@ SEQUENTIAL_OPTIONS = (
     "no_speech_threshold",
     "condition_on_previous_text",
     "prompt_reset_on_temperature",
-    "prefix",
     "max_initial_timestamp",
     "chunk_length",
     "hallucination_silence_threshold",
@@ -109,8 +108,9 @@ def _choose_language(samples: Samples, model: Any, run: Run[TranscriptionParams]
 
 
 def _make_options(model: Any, language: str, run: Run[TranscriptionParams]) -> dict[str, Any]:
-    params = run.params
-    _check_token_limits(model, params)
+    params, warnings = fit_prompts(run.params, model.hf_tokenizer, model.max_length)
+    for warning in warnings:
+        run.warn(warning)
     beyond = [token for token in params.suppress_tokens if token >= model.hf_tokenizer.get_vocab_size()]
     if beyond:
         raise ValueError(f"suppress_tokens contains {beyond[0]}, which is not in the vocabulary")
@@ -119,27 +119,8 @@ def _make_options(model: Any, language: str, run: Run[TranscriptionParams]) -> d
         "task": "translate" if params.is_translate else "transcribe",
         **{name: getattr(params, name) for name in SHARED_OPTIONS},
         "suppress_tokens": list(params.suppress_tokens),
+        **({"prefix": params.prefix} if params.batch_size == 1 else {}),
     }
-
-
-def _check_token_limits(model: Any, params: WhisperOptions) -> None:
-    """Check that prompts and max_new_tokens fit the decoder.
-
-    Raises ValueError.
-    """
-    context = model.max_length
-    # faster-whisper silently truncates a longer initial_prompt; the limits leave a quarter of the context for text
-    most = {"initial_prompt": context // 2 - 1, "hotwords": context // 4, "prefix": context // 4}
-    texts = {"initial_prompt": params.initial_prompt, "hotwords": params.hotwords, "prefix": params.prefix}
-    taken = {name: len(model.hf_tokenizer.encode(" " + (text or "").strip()).ids) for name, text in texts.items()}
-    for name, limit in most.items():
-        if texts[name] and taken[name] > limit:
-            raise ValueError(f"{name} has {taken[name]} tokens; the maximum is {limit}")
-    carries_text = params.batch_size == 1 and params.condition_on_previous_text
-    before = most["initial_prompt"] if carries_text else taken["initial_prompt"]
-    room = context - before - max(taken["hotwords"], taken["prefix"]) - SPECIAL_TOKENS
-    if params.max_new_tokens and params.max_new_tokens > room:
-        raise ValueError(f"max_new_tokens is {params.max_new_tokens}; with these prompts, the maximum is {room}")
 
 
 def _decode_batched(
