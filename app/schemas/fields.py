@@ -17,6 +17,7 @@ ZEROS = re.compile(r"\.0*$", re.ASCII)
 BRACKETED = re.compile(r"^\[(.*)\]$", re.DOTALL)
 NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,4})?", re.ASCII)
 LIST = re.compile(r"\s*[\[({]|\s*[0-9.eE+-]+\s*[,;\s]", re.ASCII)
+UNBROKEN = r"^[^\u0000\uFFFD]*$"  # the same in the OpenAPI document
 BROKEN = re.compile("[\0\ud800-\udfff\ufffd]")  # form parsing replaces invalid UTF-8 by U+FFFD
 MOST_TOKENS = 1000
 
@@ -50,6 +51,9 @@ class Number(fields.Float):
     }
 
     def __init__(self, *, endless: bool = False, **kwargs: Any) -> None:
+        bounds = kwargs.get("validate")
+        if isinstance(bounds, validate.Range) and not bounds.min_inclusive:
+            kwargs["metadata"] = {"exclusiveMinimum": True} | kwargs.get("metadata", {})
         super().__init__(**kwargs)
         self.endless = endless
 
@@ -81,7 +85,8 @@ class Text(fields.String):
     default_error_messages = {"control": "Must not contain NUL or broken characters."}
 
     def __init__(self, *, most: int = 10_000, keeps_space: bool = True, **kwargs: Any) -> None:
-        super().__init__(validate=validate.Length(max=most), **kwargs)
+        metadata = {"pattern": UNBROKEN} | kwargs.pop("metadata", {})
+        super().__init__(validate=validate.Length(max=most), metadata=metadata, **kwargs)
         self.keeps_space = keeps_space
 
     def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> Any:

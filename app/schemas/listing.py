@@ -46,7 +46,7 @@ class ListParameters(Schema):
     cursor = Cursor(
         metadata={
             "type": "string",
-            "pattern": f"^{CURSOR.pattern}$",
+            "pattern": "^[0-9a-f]{0,15}$",
             "description": "Where the page begins; taken from `next` of the previous page.",
         },
     )

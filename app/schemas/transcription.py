@@ -11,7 +11,7 @@ from app.core.params import TranscriptionParams
 from app.core.settings import COMPUTE_TYPES, Settings
 from app.current import get_settings
 from app.schemas.bgm_separation import SeparationParameters
-from app.schemas.fields import Number, Text, TokenList, WholeNumber
+from app.schemas.fields import MOST_TOKENS, Number, Text, TokenList, WholeNumber
 from app.schemas.languages import LANGUAGES, Language
 from app.schemas.vad import MOST, VadParameters
 
@@ -42,7 +42,7 @@ class WhisperParameters(Schema):
         metadata=_describe(
             "Language: a code such as `de`, `deu` or `de-AT`, in any case, or an English name. Left out, or `auto`, the "
             "language is detected.",
-            enum=LANGUAGES,
+            enum=("auto", *LANGUAGES, None),
         ),
     )
     is_translate = fields.Boolean(load_default=False, metadata=_describe("Translate to English."))
@@ -112,7 +112,8 @@ class WhisperParameters(Schema):
         metadata=_describe(
             "Token ids to suppress; -1 stands for Whisper's set of non-speech symbols.",
             type="array",
-            items={"type": "integer"},
+            items={"type": "integer", "minimum": -1, "maximum": 2**31 - 1},
+            maxItems=MOST_TOKENS,
             default=[-1],
         ),
     )
@@ -199,6 +200,8 @@ class DiarizationParameters(Schema):
     @validates_schema
     def check_speaker_bounds(self, data: dict[str, Any], **kwargs: Any) -> None:
         least, most = data.get("min_speakers"), data.get("max_speakers")
+        if data.get("num_speakers") is not None:  # then the bounds have no effect, and a warning says so
+            return
         if least is not None and most is not None and least > most:
             raise ValidationError("Must not be above max_speakers.", "min_speakers")
 
