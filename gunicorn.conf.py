@@ -24,7 +24,7 @@ graceful_timeout = _settings.server.graceful_timeout
 if "HONCHO_PROCESS_NAME" in os.environ:
     graceful_timeout = min(graceful_timeout, HONCHO_SECONDS)
 keepalive = 5
-limit_request_line = 8190  # prompts may travel in the query
+limit_request_line = 0  # prompts may travel in the query; app/server/worker.py bounds the whole head
 control_socket_disable = True  # two instances would fight over the one in the home folder
 logger_class = "app.server.logs.EscapingLogger"
 accesslog = "-"

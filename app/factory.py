@@ -15,6 +15,7 @@ from app.core.logs import configure_logging
 from app.core.params import TranscriptionParams
 from app.core.settings import Settings
 from app.current import DEFAULTS, SETTINGS
+from app.schemas.task import Segment, Stems
 from app.schemas.transcription import TranscriptionParameters
 from app.submission.admission import limit_submissions
 from app.submission.uploads import UploadRequest, discard_parts
@@ -50,6 +51,8 @@ def create_app(settings: Settings, patience: float = connection.BUSY_TIMEOUT) ->
 
     openapi.configure_openapi(app)
     api = errors.SpeechApi(app)
+    for schema in (Segment, Stems):  # apispec finds those that are nested, but not these references
+        api.spec.components.schema(schema.__name__, schema=schema)
     submissions = (transcription.blueprint, vad.blueprint, bgm_separation.blueprint)
     reading = (tasks.blueprint, results.blueprint, files.blueprint)
     for blueprint in (*submissions, *reading, models.blueprint, health.blueprint):

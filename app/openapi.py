@@ -13,6 +13,8 @@ from flask import Flask
 from flask_smorest import Blueprint
 from marshmallow import Schema
 
+from app.core.catalog.catalog import separation_models, whisper_models
+from app.core.settings import Settings
 from app.schemas.task import IDENTIFIER, SUBMITTED_EXAMPLE, Submitted
 
 TITLE = "Speech API"
@@ -33,6 +35,7 @@ MESSAGES: dict[int, tuple[str, dict[str, list[str]] | None]] = {
     404: ("There is no task with this identifier.", None),
     409: ("The task is IN_PROGRESS; its result is not available yet.", None),
     410: ("The files of this task were removed at 2026-11-22T13:10:00.000Z; its result is still available.", None),
+    415: ("The body is JSON, not a form.", None),
     413: ("The data value transmitted exceeds the capacity limit.", None),
     416: ("The requested range is outside the file.", None),
     422: (
@@ -44,7 +47,11 @@ MESSAGES: dict[int, tuple[str, dict[str, list[str]] | None]] = {
     503: ("The database is temporarily unavailable; try again.", None),
     507: ("Not enough disk space for this recording; try again later.", None),
 }
-SUBMISSION_ERRORS = (400, 408, 413, 422, 429, 503, 507)
+# The usual form of a recording's address. The server also takes IP addresses and names with other letters.
+LABEL = "[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
+PORT = "[1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5]"
+URL = rf"https?://({LABEL}\.)+[A-Za-z]{{2,24}}(:({PORT}))?([/?#][ -\[\]-~]*)?"
+SUBMISSION_ERRORS = (400, 408, 413, 415, 422, 429, 503, 507)
 
 View = Callable[..., Any]
 
@@ -59,6 +66,23 @@ def configure_openapi(app: Flask) -> None:
         OPENAPI_JSON_PATH="openapi.json",
         API_SPEC_OPTIONS={"info": {"description": DESCRIPTION}},
     )
+
+
+def complete_document(document: dict[str, Any], settings: Settings) -> None:
+    """Add what the schemas do not say about parameters of the query.
+
+    These are the models of this server, and that an empty value means the default.
+    """
+    models = {"model_size": whisper_models(settings), "uvr_model_size": separation_models(settings)}
+    operations = [operation for path in document["paths"].values() for operation in path.values()]
+    for operation in operations:
+        # The parameters of a path, unlike those of its operations, come as a list.
+        for parameter in operation.get("parameters", []) if isinstance(operation, dict) else []:
+            if parameter["in"] != "query":
+                continue
+            parameter["allowEmptyValue"] = True
+            if parameter["name"] in models:
+                parameter["schema"]["enum"] = sorted(models[parameter["name"]])
 
 
 def document_errors(blueprint: Blueprint, *codes: int, **say: str) -> Callable[[View], View]:
@@ -102,21 +126,34 @@ def document_submission(blueprint: Blueprint, parameters: type[Schema]) -> Calla
 
 
 def _describe_body() -> dict[str, Any]:
-    recording = {"type": "string", "format": "binary", "description": "Audio or video, in any common format."}
+    recording = {
+        "type": "string",
+        "format": "binary",
+        "minLength": 1,
+        "description": "Audio or video, in any common format.",
+    }
     link = {
         "type": "string",
-        "format": "uri",
+        "pattern": f"^({URL})?$",
         "example": "",  # without one, Swagger UI invents a URL and sends it along with the file
         "description": (
             "http(s) URL of the recording, instead of `file`; may also be sent in the query. The server downloads it while "
             "the task is QUEUED, with `stage` `download`. `task_params` shows the URL without its query string."
         ),
     }
+    # Clients that send every field of a form send an empty file_url beside the file.
+    empty = {"type": "string", "enum": [""]}
+    exactly_one = (
+        {"properties": {"file": recording, "file_url": empty}, "required": ["file"]},
+        {"properties": {"file_url": link | {"minLength": 1}}, "required": ["file_url"]},
+    )
     schema = {
         "type": "object",
-        "oneOf": [{"required": ["file"]}, {"required": ["file_url"]}],
-        "properties": {"file": recording, "file_url": link},
-        "description": "Any query parameter may be sent as a form field instead, but not both.",
-        "additionalProperties": {"type": "string"},
+        "properties": {"file": recording, "file_url": link},  # Swagger UI makes its form of these
+        "oneOf": [{"type": "object", "additionalProperties": False, **each} for each in exactly_one],
+        "description": (
+            "Exactly one of `file` and `file_url`. A query parameter may be sent as a further field of the form instead, but "
+            "not in both places."
+        ),
     }
     return {"required": True, "content": {"multipart/form-data": {"schema": schema}}}

@@ -8,7 +8,7 @@ from __future__ import annotations
 from importlib.util import find_spec
 from pathlib import Path
 
-from flask import Blueprint, Response, make_response, redirect, render_template, send_from_directory, url_for
+from flask import Blueprint, Response, make_response, redirect, render_template, request, send_from_directory, url_for
 from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import NotFound
 
@@ -56,6 +56,8 @@ def bundles_folder() -> Path:
 
 
 def _render_page(template: str) -> Response:
-    response = make_response(render_template(template))
+    # Relative addresses also hold behind a proxy that removes a prefix without saying so.
+    root = "../" if request.path.endswith("/") else "./"
+    response = make_response(render_template(template, root=root))
     response.headers["Content-Security-Policy"] = POLICY
     return response

@@ -16,7 +16,9 @@ from peewee import DatabaseError, InterfaceError, OperationalError
 from werkzeug.exceptions import HTTPException, ServiceUnavailable
 
 from app.core.db.connection import database
+from app.current import get_settings
 from app.http_errors import InsufficientStorage
+from app.openapi import complete_document
 
 log = logging.getLogger(__name__)
 RETRY_SECONDS = 5
@@ -47,11 +49,14 @@ class SpeechApi(Api):
         return payload, code, headers
 
     def _openapi_json(self) -> Response:
-        """Return the document, with the proxy's prefix.
+        """Return the document, with this server's address and models.
 
-        Addresses in it begin with the prefix under which a proxy serves the API.
+        Without a prefix from a trusted proxy, the address is relative to the document's own: it also holds behind a proxy
+        that removes a prefix.
         """
-        document = self.spec.to_dict() | {"servers": [{"url": request.script_root or "/"}]}
+        here = "../" if request.path.endswith("/") else "./"
+        document = self.spec.to_dict() | {"servers": [{"url": request.script_root or here}]}
+        complete_document(document, get_settings())
         return current_app.response_class(json.dumps(document, indent=2, sort_keys=False), mimetype="application/json")
 
 

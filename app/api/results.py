@@ -33,8 +33,8 @@ def download_result(params: dict[str, Any], identifier: str) -> Response:
     The format is json, txt, srt, vtt or tsv.
     """
     row, chosen = find_task(identifier), params["format"]
-    write = list_writers(row.task_type).get(chosen) or _reject_format(row.task_type)
     require_completed(row)
+    write = list_writers(row.task_type).get(chosen) or _reject_format(row.task_type)
     # JSON is the stored result itself: a rendering would only be a second copy of it.
     content = _write_file(row, write) if chosen == "json" else _render_once(row, chosen, write)
     name = download_name(row.file_name, row.uuid, chosen)

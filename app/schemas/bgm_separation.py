@@ -34,6 +34,7 @@ class SeparationParameters(Parameters):
 
     uvr_model_size = Text(
         most=200,
+        keeps_space=False,
         metadata=_describe(
             "Separation model, see GET /models. A UVR model name is replaced, with a warning. Default: config.yaml."
         ),
@@ -78,6 +79,7 @@ class BgmSeparationParameters(SeparationParameters):
         load_default=None,
         allow_none=True,
         most=200,
+        keeps_space=False,
         metadata=_describe("Accepted for clients of Whisper-WebUI; no effect."),
     )
 

@@ -7,35 +7,53 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Iterable
 from typing import Any
 
 from marshmallow import fields, validate
 
 WHOLE = re.compile(r"[+-]?[0-9]{1,18}", re.ASCII)  # 18 digits always fit into 64 bits
+ZEROS = re.compile(r"\.0*$", re.ASCII)
 BRACKETED = re.compile(r"^\[(.*)\]$", re.DOTALL)
 NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,4})?", re.ASCII)
+LIST = re.compile(r"\s*[\[({]|\s*[0-9.eE+-]+\s*[,;\s]", re.ASCII)
+UNBROKEN = r"^[^\u0000\uFFFD]*$"  # the same in the OpenAPI document
 BROKEN = re.compile("[\0\ud800-\udfff\ufffd]")  # form parsing replaces invalid UTF-8 by U+FFFD
 MOST_TOKENS = 1000
 
 
 class WholeNumber(fields.Integer):
-    """A whole number in digits."""
+    """A whole number in digits.
+
+    ``5.0`` is one, too: JavaScript and pandas write it.
+    """
 
     default_error_messages = {"invalid": "Must be a whole number."}
 
     def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> Any:
         # isinstance() would accept True.
-        if type(value) is not int and not (isinstance(value, str) and WHOLE.fullmatch(value)):
+        if type(value) is float and value.is_integer():
+            value = int(value)
+        text = ZEROS.sub("", value) if isinstance(value, str) else value
+        if type(text) is not int and not (isinstance(text, str) and WHOLE.fullmatch(text)):
             raise self.make_error("invalid")
-        return super()._deserialize(value, attr, data, **kwargs)
+        return super()._deserialize(text, attr, data, **kwargs)
 
 
 class Number(fields.Float):
     """A finite number; ``endless=True`` also takes ``inf``."""
 
-    default_error_messages = {"invalid": "Must be a number.", "special": "Must be a finite number."}
+    default_error_messages = {
+        "invalid": "Must be a number.",
+        "special": "Must be a finite number.",
+        "comma": "Must be one number; write decimals with a point, such as {point}.",
+        "list": "Must be one number, not a list.",
+    }
 
     def __init__(self, *, endless: bool = False, **kwargs: Any) -> None:
+        bounds = kwargs.get("validate")
+        if isinstance(bounds, validate.Range) and not bounds.min_inclusive:
+            kwargs["metadata"] = {"exclusiveMinimum": True} | kwargs.get("metadata", {})
         super().__init__(**kwargs)
         self.endless = endless
 
@@ -47,6 +65,10 @@ class Number(fields.Float):
             number = float(value) if type(value) is not int or abs(value) < 2**1000 else math.inf
         elif isinstance(value, str) and value.strip("+-").lower() in ("nan", "inf", "infinity"):
             raise self.make_error("special")
+        elif isinstance(value, str) and len(value) <= 40 and NUMBER.fullmatch(value.replace(",", ".", 1)):
+            raise self.make_error("comma", point=value.replace(",", ".", 1))
+        elif isinstance(value, str) and LIST.match(value):
+            raise self.make_error("list")
         else:
             raise self.make_error("invalid")
         if not math.isfinite(number):
@@ -55,12 +77,17 @@ class Number(fields.Float):
 
 
 class Text(fields.String):
-    """Valid Unicode without NUL, of bounded length."""
+    """Valid Unicode without NUL, of bounded length.
+
+    White space around it belongs to it, unless ``keeps_space`` is false.
+    """
 
     default_error_messages = {"control": "Must not contain NUL or broken characters."}
 
-    def __init__(self, *, most: int = 10_000, **kwargs: Any) -> None:
-        super().__init__(validate=validate.Length(max=most), **kwargs)
+    def __init__(self, *, most: int = 10_000, keeps_space: bool = True, **kwargs: Any) -> None:
+        metadata = {"pattern": UNBROKEN} | kwargs.pop("metadata", {})
+        super().__init__(validate=validate.Length(max=most), metadata=metadata, **kwargs)
+        self.keeps_space = keeps_space
 
     def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> Any:
         text = super()._deserialize(value, attr, data, **kwargs)
@@ -89,3 +116,15 @@ class TokenList(fields.Field[tuple[int, ...]]):
 
     def _serialize(self, value: Any, attr: Any, obj: Any, **kwargs: Any) -> Any:
         return value
+
+
+def drop_empty(values: Iterable[str], field: fields.Field[Any] | None) -> list[str]:
+    """Return the values that say something, without white space around them.
+
+    An empty value means that the client did not fill in the field. Free text keeps its white space. Without ``field``,
+    the parameter is unknown, and even an empty value is an error.
+    """
+    if field is None:
+        return list(values)
+    keeps_space = isinstance(field, Text) and field.keeps_space
+    return [text for value in values if (text := value if keeps_space else value.strip())]

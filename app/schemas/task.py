@@ -102,6 +102,21 @@ class Segment(Schema):
     no_speech_prob = fields.Float()
 
 
+class StemFile(Schema):
+    name = fields.String()
+    stem = fields.String()
+    size = fields.Integer(metadata={"description": "Bytes."})
+    sha256 = fields.String()
+
+
+class Stems(Schema):
+    """The result of a separation."""
+
+    vocal_hash = fields.String(metadata={"description": "SHA-256."})
+    instrumental_hash = fields.String(metadata={"description": "SHA-256."})
+    files = fields.List(fields.Nested(StemFile))
+
+
 class TaskAnswer(Schema):
     """The body of GET /task/<identifier>.
 
@@ -112,7 +127,16 @@ class TaskAnswer(Schema):
     status = fields.String(metadata={"enum": list(STATUSES)})
     task_type = fields.String(metadata={"enum": list(TASK_TYPES)})
     result_type = fields.String(allow_none=True)
-    result = fields.List(fields.Nested(Segment), allow_none=True, metadata={"description": RESULT})
+    result = fields.Raw(
+        allow_none=True,
+        metadata={
+            "description": RESULT,
+            "anyOf": [
+                {"type": "array", "items": {"$ref": "#/components/schemas/Segment"}},
+                {"$ref": "#/components/schemas/Stems"},
+            ],
+        },
+    )
     task_params = fields.Dict(metadata={"description": "All parameters of the task, with defaults."})
     attempt = fields.Integer(metadata={"description": ATTEMPT, "minimum": 0, "maximum": MAX_ATTEMPTS})
     error = fields.String(allow_none=True, metadata={"description": "The error message, for people."})

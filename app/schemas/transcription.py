@@ -11,12 +11,13 @@ from app.core.params import TranscriptionParams
 from app.core.settings import COMPUTE_TYPES, Settings
 from app.current import get_settings
 from app.schemas.bgm_separation import SeparationParameters
-from app.schemas.fields import Number, Text, TokenList, WholeNumber
+from app.schemas.fields import MOST_TOKENS, Number, Text, TokenList, WholeNumber
 from app.schemas.languages import LANGUAGES, Language
 from app.schemas.vad import MOST, VadParameters
 
 PREPEND_PUNCTUATIONS = "\"'“¿([{-"
 APPEND_PUNCTUATIONS = "\"'.。,，!！?？:：”)]}、"
+FALLBACK = "Must be one number, the first temperature: decoding falls back to higher ones by itself."
 IGNORED = "Accepted for clients of Whisper-WebUI; no effect."
 
 
@@ -25,7 +26,10 @@ def _describe(text: str, **more: Any) -> dict[str, Any]:
 
 
 def _build_count(text: str) -> WholeNumber:
-    return WholeNumber(load_default=None, allow_none=True, validate=validate.Range(1, MOST), metadata=_describe(text))
+    say = "Must be greater than or equal to {min} and less than or equal to {max}; leave it out if you do not know it."
+    return WholeNumber(
+        load_default=None, allow_none=True, validate=validate.Range(1, MOST, error=say), metadata=_describe(text)
+    )
 
 
 class WhisperParameters(Schema):
@@ -35,8 +39,11 @@ class WhisperParameters(Schema):
     lang = Language(
         load_default=None,
         allow_none=True,
-        validate=validate.OneOf(LANGUAGES),
-        metadata=_describe("Language code such as `en`, or its English name; left out, the language is detected."),
+        metadata=_describe(
+            "Language: a code such as `de`, `deu` or `de-AT`, in any case, or an English name. Left out, or `auto`, the "
+            "language is detected.",
+            enum=("auto", *LANGUAGES, None),
+        ),
     )
     is_translate = fields.Boolean(load_default=False, metadata=_describe("Translate to English."))
     beam_size = WholeNumber(load_default=5, validate=validate.Range(1, 100), metadata=_describe("Beams in the search."))
@@ -66,6 +73,7 @@ class WhisperParameters(Schema):
     temperature = Number(
         load_default=0.0,
         validate=validate.Range(0, 10),
+        error_messages={"list": FALLBACK},
         metadata=_describe("First sampling temperature; failed windows are decoded again, in steps of 0.2 up to 1.0."),
     )
     compression_ratio_threshold = Number(
@@ -104,7 +112,8 @@ class WhisperParameters(Schema):
         metadata=_describe(
             "Token ids to suppress; -1 stands for Whisper's set of non-speech symbols.",
             type="array",
-            items={"type": "integer"},
+            items={"type": "integer", "minimum": -1, "maximum": 2**31 - 1},
+            maxItems=MOST_TOKENS,
             default=[-1],
         ),
     )
@@ -191,6 +200,8 @@ class DiarizationParameters(Schema):
     @validates_schema
     def check_speaker_bounds(self, data: dict[str, Any], **kwargs: Any) -> None:
         least, most = data.get("min_speakers"), data.get("max_speakers")
+        if data.get("num_speakers") is not None:  # then the bounds have no effect, and a warning says so
+            return
         if least is not None and most is not None and least > most:
             raise ValidationError("Must not be above max_speakers.", "min_speakers")
 
@@ -198,9 +209,13 @@ class DiarizationParameters(Schema):
 class ClientParameters(Schema):
     """Accepted from clients of Whisper-WebUI, without effect."""
 
-    uvr_device = Text(load_default=None, allow_none=True, most=200, metadata=_describe(IGNORED))
-    diarization_device = Text(load_default=None, allow_none=True, most=200, metadata=_describe(IGNORED))
-    hf_token = Text(load_default=None, allow_none=True, most=1000, metadata=_describe(f"{IGNORED} Never stored."))
+    uvr_device = Text(load_default=None, allow_none=True, most=200, keeps_space=False, metadata=_describe(IGNORED))
+    diarization_device = Text(
+        load_default=None, allow_none=True, most=200, keeps_space=False, metadata=_describe(IGNORED)
+    )
+    hf_token = Text(
+        load_default=None, allow_none=True, most=1000, keeps_space=False, metadata=_describe(f"{IGNORED} Never stored.")
+    )
 
 
 def server_defaults(settings: Settings) -> dict[str, Any]:

@@ -1,12 +1,14 @@
 """gunicorn's threaded worker, hardened against slow clients.
 
-gunicorn's own gthread worker blocks a thread while the head of a request trickles in, blocks its main loop for up to 2
-s when it closes a connection, and sends ``100 Continue`` before the application has seen the request. This module
-overrides these three; tests/app/server/test_worker.py fails when a new gunicorn works differently.
+gunicorn's own gthread worker blocks a thread while the head of a request trickles in, blocks its main loop for up to
+2 s when it closes a connection, sends ``100 Continue`` before the application has seen the request, and answers a
+malformed request with HTML. This module overrides these four; tests/app/server/test_worker.py fails when a new
+gunicorn works differently.
 """
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import selectors
@@ -16,6 +18,7 @@ from concurrent.futures import Future
 from functools import partial
 from typing import Any
 
+from gunicorn import util
 from gunicorn.http.body import ChunkedReader
 from gunicorn.http.message import Request
 from gunicorn.http.parser import RequestParser
@@ -32,14 +35,25 @@ HEAD_BYTES = 32 * 1024
 LINGER_SECONDS = 2.0  # for the client to close its side
 LINGER_BYTES = 64 * 1024  # to discard meanwhile
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
-# Written by hand, because such a request never reaches the application.
-_TOO_LARGE_BODY = (
-    b'{"code": 431, "status": "Request Header Fields Too Large", "message": "The request\'s headers are too long."}\n'
-)
-TOO_LARGE = (
-    b"HTTP/1.1 431 Request Header Fields Too Large\r\nConnection: close\r\nContent-Type: application/json\r\n"
-    b"Content-Length: %d\r\n\r\n%s" % (len(_TOO_LARGE_BODY), _TOO_LARGE_BODY)
-)
+
+
+def write_error(sock: socket.socket, status: int, reason: str, message: str) -> None:
+    """Answer a request that never reaches the application.
+
+    The same shape as the application's errors, instead of gunicorn's HTML.
+    """
+    util.write_nonblock(sock, make_error(status, reason, message))
+
+
+def make_error(status: int, reason: str, message: str) -> bytes:
+    body = json.dumps({"code": status, "status": reason, "message": message or f"{reason}; see the server log."}) + "\n"
+    head = f"HTTP/1.1 {status} {reason}\r\nConnection: close\r\nContent-Type: application/json\r\n"
+    return f"{head}Content-Length: {len(body)}\r\n\r\n{body}".encode()  # json.dumps writes ASCII only
+
+
+# Used by gunicorn's Worker.handle_error, which knows the status of each of the parser's errors.
+util.write_error = write_error
+TOO_LARGE = make_error(431, "Request Header Fields Too Large", "The request's headers are too long.")
 
 
 class PacedUnreader(SocketUnreader):

@@ -8,13 +8,17 @@ from typing import Any, Generic
 from flask import request
 from flask_smorest import Blueprint
 from marshmallow import Schema, ValidationError
+from marshmallow.fields import Boolean
 from webargs.flaskparser import FlaskParser
 
-from app.api.query import parse_query
+from app.api.query import TWICE, describe_errors, parse_query
 from app.core.params import FILE_URL, P, Params
 from app.current import get_settings
 from app.http_errors import reject
-from app.submission import urls
+from app.schemas.fields import Number, drop_empty
+from app.submission import body, urls
+
+OF_RECORDING = ("file", FILE_URL)  # beside the parameters of the schema
 
 
 @dataclass(frozen=True)
@@ -31,25 +35,33 @@ class Submission(Generic[P]):
 class ParametersParser(FlaskParser):
     """Parse query and form into a Submission.
 
-    Each parameter may be given once.
+    Each parameter may be given once. An empty value means the default: HTML forms send every field.
     """
 
     # Empty: the schema rejects unknown parameters. By default, webargs ignores them.
     DEFAULT_UNKNOWN_BY_LOCATION: dict[str, str | None] = {}
 
     def parse(self, *args: Any, **kwargs: Any) -> Submission[Params]:
+        body.require_form(request)
         return Submission(super().parse(*args, **kwargs), urls.read_file_url(request))
 
     def load_querystring(self, req: Any, schema: Schema) -> Any:
+        flags = body.list_names_without_value(req)
         given: dict[str, Any] = {}
         errors: dict[str, list[str]] = {}
         for place in (parse_query(req), req.form):
-            for name, values in place.lists():
+            for written, sent in place.lists():
+                name = written or ""  # a part of a form may lack a name
+                field = schema.fields.get(name)
+                values = [value for value in sent if value] if name in OF_RECORDING else drop_empty(sent, field)
+                if name in flags and isinstance(field, Boolean):
+                    errors[name] = [f"Has no value; write {name}=true or {name}=false."]
                 # Some clients send a list as a repeated parameter.
                 repeatable = name == "suppress_tokens" and name not in given
-                if name in given or (len(values) > 1 and not repeatable):
-                    errors[name] = ["Given more than once."]
-                given[name] = values if repeatable and len(values) > 1 else _read_empty(values[0], schema, name)
+                if values and (name in given or (len(values) > 1 and not repeatable)):
+                    errors[name] = [TWICE, str(field.error_messages["list"])] if isinstance(field, Number) else [TWICE]
+                if values:
+                    given[name] = values if len(values) > 1 else values[0]
         if "file" in given:
             errors["file"] = ["Must be a file, not text: curl -F file=@recording.wav"]
         url = urls.read_file_url(req)
@@ -61,20 +73,10 @@ class ParametersParser(FlaskParser):
         return given
 
     def handle_error(self, error: ValidationError, req: Any, schema: Any, **kwargs: Any) -> Any:
-        messages = error.messages.get("query", error.messages) if isinstance(error.messages, dict) else {}
-        reject(messages)
+        reject(describe_errors(error, schema, [*schema.fields, *OF_RECORDING]))
 
 
 class SubmissionBlueprint(Blueprint):
     """A blueprint whose views get a Submission."""
 
     ARGUMENTS_PARSER = ParametersParser()
-
-
-def _read_empty(value: str, schema: Schema, name: str) -> str | None:
-    """Read empty text as null where null is allowed.
-
-    HTML forms send every field.
-    """
-    field = schema.fields.get(name)
-    return None if value == "" and field is not None and field.allow_none else value

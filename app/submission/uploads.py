@@ -24,6 +24,7 @@ from app.http_errors import InsufficientStorage, reject
 
 LABEL_LENGTH = 1024
 UNKNOWN_FIELD = "Unknown file field; send the recording as 'file'."
+SEVERAL = "Given more than once; send each recording in a request of its own."
 NO_RECORDING = "Send the recording as multipart form field 'file', or its URL as 'file_url'."
 
 
@@ -38,8 +39,8 @@ class ReadableForm(FormDataParser):
         try:
             return super().parse(*args, **kwargs)
         except ValueError as error:
-            say = "The form cannot be parsed: it is truncated or malformed, or a part's header is not UTF-8."
-            raise BadRequest(say) from error
+            say = "it is truncated or malformed, has another boundary than Content-Type says, or a header is not UTF-8."
+            raise BadRequest(f"The form cannot be parsed: {say}") from error
 
 
 class UploadRequest(Request):
@@ -88,7 +89,7 @@ def read_upload(request: Request) -> FileStorage:
     if unknown:
         reject({name: [UNKNOWN_FIELD] for name in unknown})
     if len(fields) != 1:
-        say = "Given more than once." if fields else NO_RECORDING
+        say = SEVERAL if fields else NO_RECORDING
         reject({"file": [say]})
     upload = request.files["file"]
     if upload.stream.seek(0, os.SEEK_END) == 0:

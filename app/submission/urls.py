@@ -100,4 +100,5 @@ def read_file_url(request: Request) -> str | None:
 
     Empty text counts as none, since some clients send every field.
     """
-    return parse_query(request).get(FILE_URL) or request.form.get(FILE_URL) or None
+    sent = (parse_query(request).get(FILE_URL, ""), request.form.get(FILE_URL, ""))
+    return next((url.strip() for url in sent if url.strip()), None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import MISSING, fields
 from typing import Any
@@ -78,7 +79,7 @@ def test_every_error_is_documented_with_an_example(document: dict[str, Any]) -> 
 
 def test_submission_documents_every_code_it_answers(document: dict[str, Any]) -> None:
     answers = set(document["paths"]["/transcription"]["post"]["responses"]) - {"default"}
-    assert answers == {"201", "400", "408", "413", "422", "429", "503", "507"}
+    assert answers == {"201", "400", "408", "413", "415", "422", "429", "503", "507"}
     assert set(document["paths"]["/task/{identifier}"]["get"]["responses"]) - {"default"} == {"200", "404", "503"}
     assert {"404", "422"} < {str(code) for code in MESSAGES}
 
@@ -110,9 +111,19 @@ def test_every_parameter_is_documented_with_its_default(document: dict[str, Any]
 def test_file_or_url_is_documented_as_required(document: dict[str, Any]) -> None:
     body = document["paths"]["/transcription"]["post"]["requestBody"]
     schema = body["content"]["multipart/form-data"]["schema"]
-    assert body["required"] and schema["oneOf"] == [{"required": ["file"]}, {"required": ["file_url"]}]
+    assert body["required"] and [each["required"] for each in schema["oneOf"]] == [["file"], ["file_url"]]
     assert schema["properties"]["file"]["format"] == "binary"
-    assert schema["properties"]["file_url"]["format"] == "uri"
+    assert re.fullmatch(schema["properties"]["file_url"]["pattern"], "https://media.example/interview.mp3?x=1")
+
+
+def test_models_are_those_of_this_server(web: Flask, document: dict[str, Any]) -> None:
+    described = parameters(document)
+    assert described["model_size"]["schema"]["enum"] == described["uvr_model_size"]["schema"]["enum"] == ["mini"]
+
+
+@pytest.mark.parametrize(("path", "root"), [("/openapi.json", "./"), ("/openapi.json/", "../")])
+def test_address_is_relative_to_the_document(web: Flask, path: str, root: str) -> None:
+    assert web.test_client().get(path).get_json()["servers"] == [{"url": root}]
 
 
 @pytest.mark.parametrize("path", ["/openapi.json", "/openapi.json/"])

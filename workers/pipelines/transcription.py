@@ -45,8 +45,10 @@ def run(run: Run[TranscriptionParams]) -> tuple[str, str]:
     run.enter("transcribe", until=TRANSCRIBED * before_speakers)
     model = transcribe.load_model(run)
     plan = transcribe.make_plan(speech, model, run)
-    aligner = _load_aligner(plan, run)
+    aligner, obstacle = _load_aligner(plan, run)
     segments = transcribe.transcribe(speech, plan, aligner is None, run)
+    if segments and obstacle:
+        run.warn(obstacle)
 
     if segments and plan.decoder is not None and aligner is not None:
         run.enter("align", until=before_speakers)
@@ -68,15 +70,16 @@ def _has_words(plan: Plan, params: TranscriptionParams) -> bool:
     return params.word_timestamps and not (params.is_translate and plan.language != "en")
 
 
-def _load_aligner(plan: Plan, run: Run[TranscriptionParams]) -> Any:
-    """Load the alignment model before decoding; without one, times come from Whisper."""
+def _load_aligner(plan: Plan, run: Run[TranscriptionParams]) -> tuple[Any, str | None]:
+    """Load the alignment model before decoding: without one, times come from Whisper.
+
+    Returns the model, or None and a warning.
+    """
     if plan.decoder is None or not run.params.word_timestamps:
-        return None
+        return None, None
     if not _has_words(plan, run.params):
-        run.warn("No word timestamps: a translation cannot be aligned with the audio.")
-        return None
+        return None, "No word timestamps: a translation cannot be aligned with the audio."
     try:
-        return run.models.aligner(str(plan.language))
+        return run.models.aligner(str(plan.language)), None
     except SpeechError as error:  # the transcript is useful with less exact times
-        run.warn(f"Word times are Whisper's own, and less exact: {error.message}")
-        return None
+        return None, f"Word times are Whisper's own, and less exact: {error.message}"

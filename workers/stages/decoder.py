@@ -17,7 +17,6 @@ from workers.audio.windows import Window
 Features = NDArray[np.float32]
 
 FRAMES_PER_SECOND = 100
-SPECIAL_TOKENS = 8  # upper limit for the special tokens of a prompt: language, task, timestamps
 TEMPERATURE_STEP = 0.2
 
 
@@ -42,9 +41,11 @@ class Decoder(NamedTuple):
 def make_decoder(model: Any, language: str, params: WhisperOptions) -> Decoder:
     """Make the decoder of a task.
 
-    Raises ValueError for prompts and tokens that do not fit the model.
+    The prompts of ``params`` fit the model. Raises ValueError for tokens that it does not have.
     """
-    check_limits(model, params)
+    beyond = [token for token in params.suppress_tokens if token >= model.hf_tokenizer.get_vocab_size()]
+    if beyond:
+        raise ValueError(f"suppress_tokens contains {beyond[0]}, which is not in the vocabulary")
     task = "translate" if params.is_translate else "transcribe"
     tokenizer = Tokenizer(model.hf_tokenizer, model.model.is_multilingual, task=task, language=language)
     options = TranscriptionOptions(
@@ -85,26 +86,3 @@ def list_temperatures(first: float) -> list[float]:
     """
     steps = int(round((1.0 - first) / TEMPERATURE_STEP, 6))
     return [first, *(round(first + TEMPERATURE_STEP * step, 6) for step in range(1, steps + 1))]
-
-
-def check_limits(model: Any, params: WhisperOptions) -> None:
-    """Check that prompts, max_new_tokens and suppress_tokens fit the model.
-
-    Raises ValueError.
-    """
-    beyond = [token for token in params.suppress_tokens if token >= model.hf_tokenizer.get_vocab_size()]
-    if beyond:
-        raise ValueError(f"suppress_tokens contains {beyond[0]}, which is not in the vocabulary")
-    context = model.max_length
-    # faster-whisper silently truncates a longer initial_prompt; the limits leave a quarter of the context for text
-    most = {"initial_prompt": context // 2 - 1, "hotwords": context // 4, "prefix": context // 4}
-    texts = {"initial_prompt": params.initial_prompt, "hotwords": params.hotwords, "prefix": params.prefix}
-    taken = {name: len(model.hf_tokenizer.encode(" " + (text or "").strip()).ids) for name, text in texts.items()}
-    for name, limit in most.items():
-        if texts[name] and taken[name] > limit:
-            raise ValueError(f"{name} has {taken[name]} tokens; the maximum is {limit}")
-    carries_text = params.batch_size == 1 and params.condition_on_previous_text
-    before = most["initial_prompt"] if carries_text else taken["initial_prompt"]
-    room = context - before - max(taken["hotwords"], taken["prefix"]) - SPECIAL_TOKENS
-    if params.max_new_tokens and params.max_new_tokens > room:
-        raise ValueError(f"max_new_tokens is {params.max_new_tokens}; with these prompts, the maximum is {room}")

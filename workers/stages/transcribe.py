@@ -13,6 +13,7 @@ from workers.models.cache import choose_compute_type
 from workers.stages.batched import decode_batched
 from workers.stages.decoder import Decoder, make_decoder
 from workers.stages.language import choose_language
+from workers.stages.prompts import fit_prompts
 from workers.stages.segments import Segment
 from workers.stages.sequential import decode_sequential
 
@@ -47,8 +48,11 @@ def make_plan(samples: Samples, model: Any, run: Run[TranscriptionParams]) -> Pl
         return Plan([], run.params.lang, None)
     language = choose_language(samples, windows, model, run)
     run.add_facts(language=language)
+    params, warnings = fit_prompts(run.params, model.hf_tokenizer, model.max_length)
+    for warning in warnings:
+        run.warn(warning)
     try:
-        return Plan(windows, language, make_decoder(model, language, run.params))
+        return Plan(windows, language, make_decoder(model, language, params))
     except ValueError as error:
         raise _explain(error) from error
 

@@ -116,7 +116,6 @@ def test_parameters_of_another_endpoint_are_refused(web: Flask, path: str) -> No
         "[" * 50_000,
         "{}",
         "1_0",
-        "",
         "%D9%A3",
     ],
     ids=lambda value: value[:12],
@@ -125,8 +124,7 @@ def test_numbers_must_be_plain_and_finite(web: Flask, path: str, value: str) -> 
     numbers = [described for described in parameters(web, path) if described["schema"]["type"] in ("number", "integer")]
     assert numbers
     for described in numbers:
-        if value or not described["schema"].get("nullable"):  # an empty value is null where null is allowed
-            refused(post(web, f"?{described['name']}={value}", path=path), 422, described["name"])
+        refused(post(web, f"?{described['name']}={value}", path=path), 422, described["name"])
     assert_nothing_stored(web)
 
 

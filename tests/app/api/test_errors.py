@@ -46,7 +46,7 @@ def database_file(web: Flask) -> Path:
         (405, lambda client: client.put("/transcription")),
         (422, lambda client: client.post("/transcription", data={"file": "text"})),
         (422, lambda client: client.post("/transcription?beam_size=0", data={"file": (io.BytesIO(b"a"), "a")})),
-        (422, lambda client: client.post("/transcription", json={"a": 1})),
+        (415, lambda client: client.post("/transcription", json={"a": 1})),
         (400, lambda client: client.post("/transcription", data=b"x", content_type="multipart/form-data")),
         (
             413,

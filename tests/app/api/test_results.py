@@ -118,13 +118,16 @@ def test_result_of_an_unknown_task_is_404(anywhere: Flask) -> None:
         refused(anywhere.test_client().get(f"/task/{identifier}/result?format=srt"), 404)
 
 
-@pytest.mark.parametrize(
-    "query", ["format=doc", "format=", "format=SRT", "format=%ff", "format=srt&format=vtt", "fmt=srt"]
-)
+@pytest.mark.parametrize("query", ["format=doc", "format=SRT", "format=%ff", "format=srt&format=vtt", "fmt=srt"])
 def test_unknown_format_is_422(web: Flask, query: str) -> None:
     identifier = finished(web)
     field = query.split("=")[0]
     refused(web.test_client().get(f"/task/{identifier}/result?{query}"), 422, field)
+
+
+def test_empty_format_is_json(web: Flask) -> None:
+    answer = web.test_client().get(f"/task/{finished(web)}/result?format=&_=1700000000000")
+    assert (answer.status_code, answer.mimetype) == (200, "application/json")
 
 
 def test_unsuitable_format_is_422_and_names_the_suitable_ones(web: Flask) -> None:

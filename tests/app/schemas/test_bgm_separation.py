@@ -51,7 +51,7 @@ def test_transcription_replaces_a_model_of_uvr_too(web: Flask, name: str) -> Non
 
 
 @pytest.mark.parametrize("path", ["/bgm-separation", "/transcription"])
-@pytest.mark.parametrize("name", ["evil/repo", "/etc/passwd", "../demucs", "htdemucs", "hf://x/y", "UVR", "", "Mini"])
+@pytest.mark.parametrize("name", ["evil/repo", "/etc/passwd", "../demucs", "htdemucs", "hf://x/y", "UVR", "Mini"])
 def test_unknown_separation_models_are_refused_with_a_list(web: Flask, path: str, name: str) -> None:
     body = refused(post(web, f"?uvr_model_size={name}", path=path), 422, "uvr_model_size")
     assert "Available: mini." in body["errors"]["uvr_model_size"][0]
@@ -61,7 +61,7 @@ def test_unknown_separation_models_are_refused_with_a_list(web: Flask, path: str
 @pytest.mark.parametrize(
     ("name", "values"),
     [
-        ("stem_format", ["ogg", "WAV", ""]),
+        ("stem_format", ["ogg", "WAV"]),
         ("segment_size", ["31", "4001", "1.5", "nan", "-64"]),
         ("save_file", ["perhaps"]),
         ("beam_size", ["5"]),

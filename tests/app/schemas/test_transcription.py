@@ -6,7 +6,7 @@ import json
 import math
 from collections.abc import Iterator
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 import pytest
 from flask import Flask
@@ -15,8 +15,8 @@ from marshmallow import ValidationError
 from app.core.params import TranscriptionParams
 from app.current import get_defaults, get_settings
 from app.schemas.languages import LANGUAGES
-from app.schemas.transcription import TranscriptionParameters, server_defaults
-from tests.app.posting import post, refused, rows, submitted
+from app.schemas.transcription import FALLBACK, TranscriptionParameters, server_defaults
+from tests.app.posting import post, post_body, refused, rows, submitted
 
 DEFAULTS: dict[str, Any] = {
     "lang": None,
@@ -181,9 +181,6 @@ def test_values_beyond_the_bounds_are_refused(name: str) -> None:
             "²",
             "½",
             "１",
-            " 5",
-            "5 ",
-            "1\n",
             "five",
             "\ud800",
             "1e",
@@ -203,10 +200,38 @@ def test_only_plain_finite_numbers_are_accepted(value: str) -> None:
         assert "number" in complaint(**{name: value})
 
 
-@pytest.mark.parametrize("value", ["1.9", "1.0", "1e2", "inf", str(2**64), str(2**63), 1.0, True, [1], {"a": 1}])
+@pytest.mark.parametrize("value", ["1.9", "1.01", "1e2", ".0", "inf", str(2**64), str(2**63), 1.5, True, [1], {"a": 1}])
 def test_whole_numbers_refuse_fractions_and_overflow(value: Any) -> None:
     for name in WHOLE:
         assert complaint(**{name: value}) == "Must be a whole number."
+
+
+@pytest.mark.parametrize("value", ["32", "32.0", "32.", "32.000", 32.0])
+def test_whole_numbers_may_end_in_zeros_after_the_point(value: Any) -> None:
+    read = loaded(segment_size=value)["segment_size"]
+    assert (read, type(read)) == (32, int)
+
+
+@pytest.mark.parametrize(
+    ("value", "say"),
+    [
+        ("0,2", "Must be one number; write decimals with a point, such as 0.2."),
+        ("0.0,0.2,0.4", FALLBACK),
+        ("[0, 0.2]", FALLBACK),
+        ("(0.0, 0.2, 0.4)", FALLBACK),
+        ("0.0;0.2", FALLBACK),
+        ("0 0.2", FALLBACK),
+        ("warm", "Must be a number."),
+    ],
+)
+def test_temperature_says_that_it_is_one_number(value: str, say: str) -> None:
+    assert complaint(temperature=value) == say
+    assert "number" in complaint(threshold=value)
+
+
+@pytest.mark.parametrize("name", ["num_speakers", "min_speakers", "max_speakers"])
+def test_zero_speakers_are_refused_with_advice(name: str) -> None:
+    assert complaint(**{name: "0"}).endswith("leave it out if you do not know it.")
 
 
 @pytest.mark.parametrize("value", [True, [1.0], {"a": 1}, math.nan, -math.inf, 10**400], ids=short)
@@ -276,17 +301,12 @@ def test_english_language_names_of_whisper_are_accepted() -> None:
     assert loaded(lang="Automatic Detection")["lang"] is None
 
 
-@pytest.mark.parametrize("value", ["xx", "EN", "englisch", "en ", "e\0n", "\ud800", "0"])
-def test_unknown_language_is_refused(value: str) -> None:
-    assert "Must be one of" in complaint(lang=value)
-
-
 @pytest.mark.parametrize("value", ["float8", "INT8", "", "\0"])
 def test_unknown_compute_type_is_refused(value: str) -> None:
     assert "Must be one of" in complaint(compute_type=value)
 
 
-@pytest.mark.parametrize("value", ["evil/repo", "/etc/passwd", "../x", ".", "", "large-v3", "whisper", "\0", "mini\n"])
+@pytest.mark.parametrize("value", ["evil/repo", "/etc/passwd", "../x", ".", "large-v3", "whisper", "\0", "mi ni"])
 def test_unconfigured_model_is_refused_with_a_list(web: Flask, value: str) -> None:
     body = refused(post(web, f"?model_size={quote(value)}"), 422, "model_size")
     assert body["errors"]["model_size"] == ["Unknown model. Available: mini."]
@@ -347,17 +367,58 @@ def test_form_field_that_is_not_utf8_is_refused_by_name(web: Flask) -> None:
 
 
 @pytest.mark.parametrize("place", ["query", "form"])
-@pytest.mark.parametrize("name", NULLABLE)
-def test_empty_text_is_null_where_null_is_allowed(web: Flask, name: str, place: str) -> None:
+@pytest.mark.parametrize("name", [*DEFAULTS, *sorted(CONFIGURED)])
+def test_empty_parameter_has_its_default(web: Flask, name: str, place: str) -> None:
     submitted(web, f"?{name}=") if place == "query" else submitted(web, **{name: ""})
     (row,) = rows()
-    stored = {"hf_token": None} | json.loads(row.params)  # tokens are never stored
-    assert stored[name] is None
+    assert json.loads(row.params)[name] == get_defaults(web).to_json()[name] if name != "hf_token" else True
+    assert json.loads(row.warnings) == []
 
 
-@pytest.mark.parametrize("name", sorted({*WHOLE, *REAL, *BOOLEANS, *CHOICES} - set(NULLABLE)))
-def test_empty_text_is_refused_where_null_is_not_allowed(web: Flask, name: str) -> None:
-    refused(post(web, f"?{name}="), 422, name)
+@pytest.mark.parametrize("name", sorted({*WHOLE, *REAL, *BOOLEANS, *CHOICES, "suppress_tokens", "uvr_device"}))
+def test_parameter_of_white_space_has_its_default(web: Flask, name: str) -> None:
+    submitted(web, f"?{name}=%20%09%0d%0a")
+    assert json.loads(rows()[0].params)[name] == get_defaults(web).to_json()[name]
+
+
+@pytest.mark.parametrize("place", ["query", "form"])
+def test_white_space_around_values_is_dropped(web: Flask, place: str) -> None:
+    sent = {
+        "lang": "de\r\n",
+        "beam_size": " 3",
+        "vad_filter": "true ",
+        "temperature": "\t0.5",
+        "suppress_tokens": " 7 ",
+    }
+    sent |= {"compute_type": " int8 ", "model_size": "mini\n", "num_speakers": "2 ", "is_diarize": " on"}
+    submitted(web, "?" + urlencode(sent)) if place == "query" else submitted(web, **sent)
+    stored = json.loads(rows()[0].params)
+    assert {name: stored[name] for name in sent} == {
+        **{"lang": "de", "beam_size": 3, "vad_filter": True, "temperature": 0.5, "suppress_tokens": [7]},
+        **{"compute_type": "int8", "model_size": "mini", "num_speakers": 2, "is_diarize": True},
+    }
+
+
+def test_white_space_of_free_text_is_kept(web: Flask) -> None:
+    submitted(web, initial_prompt=" Names: ", prefix=" ")
+    stored = json.loads(rows()[0].params)
+    assert (stored["initial_prompt"], stored["prefix"]) == (" Names: ", " ")
+
+
+def test_filled_in_value_wins_over_an_empty_one(web: Flask) -> None:
+    submitted(web, "?lang=&beam_size=3", lang="de", beam_size="")
+    stored = json.loads(rows()[0].params)
+    assert (stored["lang"], stored["beam_size"]) == ("de", 3)
+
+
+@pytest.mark.parametrize("place", ["query", "form"])
+def test_boolean_without_value_is_refused(web: Flask, place: str) -> None:
+    if place == "query":
+        answer = post(web, "?vad_filter&lang")
+    else:
+        answer = post_body(web, b"vad_filter&lang", "application/x-www-form-urlencoded")
+    body = refused(answer, 422, "vad_filter")
+    assert body["errors"]["vad_filter"] == ["Has no value; write vad_filter=true or vad_filter=false."]
 
 
 def test_config_may_set_other_defaults(web: Flask) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import select
 import signal
@@ -45,6 +46,29 @@ def test_connections_stalled_in_headers_hold_no_thread(web: Service, connect: Co
         connect(web).send(b"GET /health/live HTTP/1.1\r\nHost: local")
         connect(web).send(GET + b"GET /health/live HTTP/1.1\r\n").answer()
     assert is_alive(web)
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"GET /task HTTP/1.1\r\nHost: localhost\r\nX: a\x00b\r\n\r\n",
+        b"get /task HTTP/1.1\r\nHost: localhost\r\n\r\n",
+        b"GET /t\xc3\xa4sk HTTP/1.1\r\nHost: localhost\r\n\r\n",
+        b"GET /task HTTP/3.9\r\nHost: localhost\r\n\r\n",
+        b"GET /task HTTP/1.1\r\nHost: localhost\r\nContent-Length: x\r\n\r\n",
+    ],
+    ids=["nul", "method", "path", "version", "length"],
+)
+def test_malformed_head_is_answered_in_the_error_shape(web: Service, connect: Connect, head: bytes) -> None:
+    answer, body = connect(web).send(head).answer().split(b"\r\n\r\n")
+    assert answer.startswith(b"HTTP/1.1 400 ") and b"Content-Type: application/json" in answer
+    error = json.loads(body)
+    assert (error["code"], error["status"]) == (400, "Bad Request") and error["message"]
+
+
+def test_long_prompts_may_travel_in_the_query(web: Service) -> None:
+    answer = requests.post(f"{web.url}/transcription?initial_prompt={'x' * 10_000}&hotwords={'y' * 10_000}", timeout=20)
+    assert (answer.status_code, list(answer.json()["errors"])) == (422, ["file"])
 
 
 def test_connection_stalled_in_headers_is_closed(impatient: Service, connect: Connect) -> None:

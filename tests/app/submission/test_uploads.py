@@ -71,7 +71,10 @@ def test_upload_is_written_once_and_not_held_in_memory(web: Flask) -> None:
         ([("lang", "de")], uploads.NO_RECORDING),
         ([("file", "text")], "Must be a file, not text: curl -F file=@recording.wav"),
         ([("file", (io.BytesIO(b""), "a.wav"))], "The file is empty."),
-        ([("file", (io.BytesIO(b"a"), "a")), ("file", (io.BytesIO(b"b"), "b"))], "Given more than once."),
+        (
+            [("file", (io.BytesIO(b"a"), "a")), ("file", (io.BytesIO(b"b"), "b"))],
+            uploads.SEVERAL,
+        ),
     ],
 )
 def test_invalid_recording_field_is_refused_with_the_reason(web: Flask, form: list[tuple[str, Any]], says: str) -> None:
@@ -234,10 +237,10 @@ def test_body_that_is_not_multipart_is_not_read_into_memory(web: Flask, content_
     stream = Endless()
     environ = {"wsgi.input": stream, "wsgi.input_terminated": True, "HTTP_TRANSFER_ENCODING": "chunked"}
     answer = post_body(web, b"", content_type, environ_overrides=environ)
-    assert answer.status_code in (413, 422), answer.text
+    assert answer.status_code in (413, 415, 422), answer.text
     assert stream.read_bytes < 4 * MEBIBYTE
     announced = post_body(web, b"a=" + b"x" * 3 * MEBIBYTE, content_type)
-    assert announced.status_code in (413, 422), announced.text
+    assert announced.status_code in (413, 415, 422), announced.text
     assert_nothing_stored(web)
 
 

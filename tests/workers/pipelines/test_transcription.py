@@ -183,21 +183,27 @@ def test_translation_has_no_word_times_but_a_warning(transcribed: Transcribed) -
     assert "translation" in run.warnings[0]
 
 
+def test_token_that_does_not_fit_the_model_is_named(transcribed: Transcribed) -> None:
+    with pytest.raises(SpeechError, match="suppress_tokens") as caught:
+        transcribed(SAMPLE, suppress_tokens="99999999")
+    assert caught.value.code == "invalid_parameters"
+
+
 @pytest.mark.parametrize(
     ("params", "word"),
     [
-        ({"suppress_tokens": "99999999"}, "suppress_tokens"),
         ({"initial_prompt": "hello " * 1000}, "initial_prompt"),
         ({"hotwords": "music " * 200}, "hotwords"),
+        ({"batch_size": "1", "prefix": "music " * 200}, "prefix"),
         ({"batch_size": "1", "max_new_tokens": "440"}, "max_new_tokens"),
     ],
 )
-def test_parameter_that_does_not_fit_the_model_is_named(
+def test_text_that_does_not_fit_the_model_is_shortened_with_a_warning(
     transcribed: Transcribed, params: dict[str, Any], word: str
 ) -> None:
-    with pytest.raises(SpeechError, match=word) as caught:
-        transcribed(SAMPLE, **params)
-    assert caught.value.code == "invalid_parameters"
+    _, run = transcribed(SAMPLE, **params)
+    (warning,) = run.warnings
+    assert warning.startswith(f"{word} ") and "maximum is" in warning
 
 
 @pytest.mark.parametrize("batch_size", [1, 8])

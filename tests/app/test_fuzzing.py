@@ -1,0 +1,123 @@
+"""Schemathesis sends what the OpenAPI document allows and what it forbids: the answers keep to the document.
+
+The requests depend on SEED and on the document only, so that a run repeats. To search further, raise EXAMPLES or change
+SEED.
+"""
+
+from __future__ import annotations
+
+import logging
+import socket
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import schemathesis
+from flask import Flask
+from schemathesis.config import SchemathesisConfig
+from schemathesis.engine import events, from_schema
+from schemathesis.schemas import BaseSchema
+
+from app.core.db import connection, heartbeats
+from app.formats import MIMETYPES
+from tests.app.posting import submitted
+from tests.app.rows import completed
+from tests.app.separating import finished
+
+SEED = 10
+EXAMPLES = 10  # of each operation, in the random phases
+PHASES = {"examples", "coverage", "fuzzing", "stateful"}
+LEAST_REQUESTS = 1000
+CHECKS = {
+    "allow_header_conformance",
+    "content_type_conformance",
+    "negative_data_rejection",
+    "not_a_server_error",
+    "positive_data_acceptance",
+    "response_headers_conformance",
+    "response_schema_conformance",
+    "status_code_conformance",
+    "unsupported_method",
+    "use_after_free",
+}
+# A name service that knows every name: OpenAPI cannot say which hosts exist.
+ADDRESS = (socket.AF_INET, socket.SOCK_STREAM, 6, "", ("93.184.215.14", 443))
+
+
+@pytest.fixture
+def ready(web: Flask, monkeypatch: pytest.MonkeyPatch) -> Iterator[Flask]:
+    """An app with a worker that is alive, as far as the database says."""
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: [ADDRESS])
+    monkeypatch.setattr(heartbeats, "FRESH_SECONDS", 3600.0)
+    with connection.database.connection_context():
+        heartbeats.record_heartbeat("worker", [{"device": "cpu", "state": "idle", "cause": None}])
+    logging.disable(logging.INFO)
+    yield web
+    logging.disable(logging.NOTSET)
+
+
+def load(web: Flask) -> BaseSchema:
+    config = SchemathesisConfig.from_dict(
+        {
+            "seed": SEED,
+            "workers": 1,
+            "cache": {"enabled": False},  # it would make the next run another one
+            "continue-on-failure": True,
+            "generation": {"deterministic": True, "database": "none", "max-examples": EXAMPLES, "no-shrink": True},
+        }
+    )
+    return schemathesis.openapi.from_wsgi("/openapi.json", web, config=config)
+
+
+def has_possible_bounds(context: Any, query: Any) -> bool:
+    """Whether min_speakers is not above max_speakers, which OpenAPI cannot express."""
+    least, most = ((query or {}).get(name) for name in ("min_speakers", "max_speakers"))
+    return not (isinstance(least, int) and isinstance(most, int) and least > most)
+
+
+def describe(recorder: Any, case_id: str, check: Any) -> str:
+    sent = recorder.interactions[case_id]
+    answer = sent.response and f"{sent.response.status_code} {sent.response.content[:300]!r}"
+    failure = check.failure_info.failure
+    return f"{check.name}: {failure.title}: {failure.message}\n{sent.request.method} {sent.request.uri[:500]}\n{answer}"
+
+
+@pytest.mark.slow
+def test_answers_keep_to_the_document_whatever_is_sent(ready: Flask) -> None:
+    schema = load(ready)
+    schema.hook("filter_query")(has_possible_bounds)
+    failures: list[str] = []
+    phases: set[str] = set()
+    checks: set[str] = set()
+    requests = 0
+    for event in from_schema(schema).execute():
+        assert not isinstance(event, (events.NonFatalError, events.FatalError)), event
+        if isinstance(event, events.ScenarioFinished):
+            phases.add(event.phase.value)
+            requests += len(event.recorder.interactions)
+            for case_id, made in event.recorder.checks.items():
+                checks |= {check.name for check in made}
+                failures += [describe(event.recorder, case_id, check) for check in made if check.failure_info]
+    assert failures == []
+    assert phases == PHASES and requests > LEAST_REQUESTS, (phases, requests)
+    assert checks >= CHECKS, CHECKS - checks
+
+
+def test_answers_about_finished_tasks_keep_to_the_document(ready: Flask) -> None:
+    transcribed = submitted(ready)
+    completed('[{"start": 0, "end": 1, "text": "hello", "words": []}]')
+    separated = finished(ready)
+    schema = load(ready)
+    asked: list[tuple[str, dict[str, str], dict[str, str]]] = [
+        ("/task", {}, {"status": "COMPLETED"}),
+        ("/task/{identifier}", {"identifier": transcribed}, {}),
+        ("/task/{identifier}", {"identifier": separated}, {}),
+        *(("/task/{identifier}/result", {"identifier": transcribed}, {"format": name}) for name in MIMETYPES),
+        ("/task/file/{identifier}", {"identifier": separated}, {}),
+        ("/task/{identifier}/file/{name}", {"identifier": separated, "name": "vocals.wav"}, {}),
+    ]
+    for path, names, query in asked:
+        case = schema[path]["GET"].Case(path_parameters=names, query=query)
+        answer = case.call()
+        assert answer.status_code == 200, (path, answer.text)
+        case.validate_response(answer)
