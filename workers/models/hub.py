@@ -5,13 +5,11 @@ Interrupted downloads are resumed; complete ones are verified.
 
 from __future__ import annotations
 
-import contextlib
-import fcntl
 import logging
 import os
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +28,7 @@ from app.core.catalog.catalog import (
 from app.core.errors import SpeechError
 from app.core.settings import Settings
 from app.core.storage.durable import sync_file, sync_folder
+from workers.models.lock import lock_download
 
 log = logging.getLogger(__name__)
 
@@ -47,7 +46,6 @@ WEIGHTS = (("model", ".safetensors"), ("pytorch_model", ".bin"))
 PICKLE = b"\x80\x02"  # the first bytes of a pickle of protocol 2
 # the end record of a zip archive: its signature, and the size of the rest if there is no comment
 END_RECORD, END_RECORD_REST = b"PK\x05\x06", 18
-LOCKS = ".locks"  # the folder that huggingface_hub uses as well
 
 
 def prepare_environment() -> None:
@@ -92,7 +90,7 @@ def _fetch_bundle(name: str, settings: Settings) -> Path:
         if not is_intact(target):
             raise _remove_damaged(target)
         return target
-    with _lock(settings.models.path / LOCKS / f"{name}.lock"):
+    with lock_download(settings.models.path, name):
         if not target.exists():  # another process may have fetched it while this one waited
             _download_bundle(target)
     return target
@@ -107,22 +105,6 @@ def _download_bundle(target: Path) -> None:
         sync_file(file)
     part.rename(target)  # only when verified: a loader must never see a partial file
     sync_folder(target.parent)
-
-
-@contextlib.contextmanager
-def _lock(path: Path) -> Iterator[None]:
-    """Hold the lock file ``path``.
-
-    The kernel releases it when its holder dies.
-    """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            log.info("waiting for another process to download %s", path.stem)
-            fcntl.flock(file, fcntl.LOCK_EX)
-        yield
 
 
 def _fetch_file(url: str, part: Path) -> int | None:

