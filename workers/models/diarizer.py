@@ -11,7 +11,7 @@ from app.core.catalog.catalog import diarization_model, find_folder, find_on_dis
 from app.core.errors import SpeechError
 from app.core.settings import Settings
 from workers.device import cuda_errors, patches
-from workers.models import hub
+from workers.models import fetch
 
 log = logging.getLogger(__name__)
 
@@ -49,7 +49,7 @@ def _find_or_fetch(settings: Settings) -> Path:
     """Return the model's folder, downloading it if missing."""
     model = diarization_model(settings)
     try:
-        return find_on_disk(model, settings) or hub.fetch(model, settings)
+        return find_on_disk(model, settings) or fetch.fetch_for_tasks(model, settings)
     except SpeechError as error:
         log.warning("diarization model %s is not available: %s", model.place, error.message)
         raise SpeechError("model_not_available", _explain_missing(settings, error)) from error
