@@ -9,6 +9,7 @@ import json
 import os
 import re
 import shlex
+import shutil
 import signal
 import subprocess
 import sys
@@ -24,7 +25,7 @@ import yaml
 from flask import Flask
 
 from tests.docs.markdown import blocks, code, pages
-from tests.service import MINI, ROOT, Service, free_port, until
+from tests.service import MINI, ROOT, SAMPLE, Service, free_port, until
 
 HOST = "http://127.0.0.1:8000"
 IDENTIFIER = "86bf091c-17e9-4293-9839-95f53f70653e"
@@ -72,6 +73,18 @@ def test_make_demo(tmp_path: Path) -> None:
     done = subprocess.run(make("demo"), cwd=ROOT, env=environment(tmp_path), capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "Transcript (" in done.stdout and "SPEAKER_00" in done.stdout
+
+
+@pytest.mark.slow
+def test_make_demo_of_a_recording(tmp_path: Path) -> None:
+    own = environment(tmp_path, CONFIG="models/mini/config.yaml")
+    recording = shutil.copy(SAMPLE, tmp_path / "my recording.flac")
+    done = subprocess.run(
+        make("demo", f"FILE={recording}", "MODEL=mini"), cwd=ROOT, env=own, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "Transcript (" in done.stdout and "make serve MODEL=mini" in done.stdout
+    assert "Reference transcript" not in done.stdout
 
 
 @pytest.mark.slow
