@@ -201,7 +201,7 @@ Where to go next:
   http://127.0.0.1:8000/docs              # API documentation, to try in the browser
   curl -F file=@{shlex.quote(str(recording))} http://127.0.0.1:8000/transcription
   curl http://127.0.0.1:8000/task/IDENTIFIER
-  curl http://127.0.0.1:8000/task/IDENTIFIER/result?format=srt"""
+  curl 'http://127.0.0.1:8000/task/IDENTIFIER/result?format=srt'"""
     )
 
 
