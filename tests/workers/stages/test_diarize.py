@@ -248,7 +248,7 @@ def test_refused_token_names_the_pages_to_accept(
         error.response = SimpleNamespace(status_code=403)  # type: ignore[assignment]
         raise error
 
-    monkeypatch.setattr("huggingface_hub.HfApi.model_info", lambda *_: SimpleNamespace(siblings=[]))
+    monkeypatch.setattr("huggingface_hub.HfApi.model_info", lambda *_, **__: SimpleNamespace(siblings=[]))
     monkeypatch.setattr("huggingface_hub.snapshot_download", refuse)
     warning = warning_with(mini, tmp_path, "pyannote/speaker-diarization-3.1", token="hf_secret")
     assert "refused" in warning and "HF_TOKEN" in warning and "hf_secret" not in warning
