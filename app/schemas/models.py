@@ -54,7 +54,7 @@ class NamedModel(Located, Name):
 
 class Language(NamedModel):
     word_times = fields.Boolean(
-        metadata={"description": "Whether an alignment model exists; without one, words have no times."}
+        metadata={"description": "Whether an alignment model exists; without one, times are less exact."}
     )
 
 

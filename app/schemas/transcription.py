@@ -157,7 +157,7 @@ class WhisperParameters(Schema):
         validate=validate.OneOf(COMPUTE_TYPES),
         metadata=_describe("Numeric type of the model's computation. Default: config.yaml."),
     )
-    word_timestamps = fields.Boolean(load_default=True, metadata=_describe("Align every word with the audio."))
+    word_timestamps = fields.Boolean(load_default=True, metadata=_describe("Give every word its times."))
     prepend_punctuations = Text(
         load_default=PREPEND_PUNCTUATIONS, most=200, metadata=_describe("Punctuation that belongs to the next word.")
     )

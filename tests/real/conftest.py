@@ -3,17 +3,31 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import os
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
 
 from app.core.catalog.catalog import PYPI, WHISPER, Model
+from app.core.db import connection
+from app.core.db.states import TRANSCRIPTION
+from app.core.params import TranscriptionParams
 from app.core.settings import Settings, load
+from app.factory import create_app
+from app.schemas.transcription import TranscriptionParameters
 from tests.conftest import unavailable
+from tests.service import MINI
+from tests.workers.conftest import SLOT
+from workers.device.protocol import Job
+from workers.device.run import Run
 from workers.models import fetch
+from workers.models.cache import WarmModels
 from workers.models.errors import DownloadError
+from workers.pipelines import transcription
 
 BASE = Model(WHISPER, "base", "base")
 
@@ -52,3 +66,26 @@ def base_settings(base_config: Path) -> Settings:
     folder = base_config.parent
     environment = {"CONFIG": str(base_config), "CACHE_DIR": str(folder / "cache")}
     return load(environment, root=folder)
+
+
+@pytest.fixture(scope="session")
+def transcribe(base_settings: Settings) -> Callable[..., Any]:
+    """Transcribe a recording with Whisper base; return the segments, or with ``with_run`` also the Run.
+
+    English is aligned by the mini aligner, unless ``aligned`` is false.
+    """
+    aligner = dataclasses.replace(base_settings.align, models={"en": str(MINI / "align")})
+    with_aligner = dataclasses.replace(base_settings, align=aligner)
+    models = {True: WarmModels(SLOT, with_aligner), False: WarmModels(SLOT, base_settings)}
+    app = create_app(base_settings)
+    connection.database.close()
+
+    def transcribe(recording: Path, *, aligned: bool = True, with_run: bool = False, **asked: Any) -> Any:
+        with app.app_context():
+            params: TranscriptionParams = TranscriptionParameters().load(asked)
+        job = Job("test", 1, TRANSCRIPTION, params, [], str(recording))
+        run = Run(job, SLOT, base_settings, models[aligned], lambda report: None)
+        segments = json.loads(transcription.run(run)[1])
+        return (segments, run) if with_run else segments
+
+    return transcribe
