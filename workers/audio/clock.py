@@ -23,24 +23,24 @@ LONGEST_GAP = 3600.0
 class Piece:
     """A part of the recording.
 
-    ``at`` is its timestamp in seconds, None if it has none; ``frame`` is None for silence.
+    ``at`` is its timestamp in seconds, None if it has none. ``frame`` is None for silence; ``gap``: nothing is stored
+    there.
     """
 
     at: float | None
     seconds: float
     frame: AudioFrame | None
+    gap: bool = False
 
 
 class Clock:
     """The position in the recording, in seconds from its start.
 
-    ``silence`` is the length of all gaps that were filled; ``jumps`` are the steps ahead that were too long to be gaps, as
-    (position, seconds).
+    ``jumps`` are the steps ahead that were too long to be gaps, as (position, seconds).
     """
 
     def __init__(self) -> None:
         self.position = 0.0
-        self.silence = 0.0
         self.jumps: list[tuple[float, float]] = []
         self._offset = 0.0
         self._jumped_back = 0.0
@@ -70,7 +70,7 @@ class Clock:
                 if confirmed is None and not final:
                     return
                 if confirmed and self._follow(lead):
-                    yield Piece(None, lead, None)
+                    yield Piece(None, lead, None, gap=True)
             piece = waiting.popleft()
             self.position += piece.seconds
             yield piece
@@ -98,7 +98,6 @@ class Clock:
         """Accept a step of the timestamps; True if it is a gap."""
         if JITTER < lead <= LONGEST_GAP and abs(lead - self._jumped_back) > LONGEST_OVERLAP:
             self.position += lead
-            self.silence += lead
             return True
         if lead > LONGEST_GAP:
             self.jumps.append((self.position, lead))

@@ -94,6 +94,8 @@ def _find_declared(container: Any, track: Any) -> tuple[float | None, bool]:
     """Return the length, and whether it is that of other tracks, too."""
     start = find_start(container)
     if track.duration is not None and track.time_base is not None:
+        if container.format.name == "avi" and len(container.streams) > 1 and container.duration is not None:
+            return container.duration / av.time_base, True  # an AVI track counts frames that were never stored
         begin = start if track.start_time is None else float(track.start_time * track.time_base)
         return max(0.0, begin - start) + float(track.duration * track.time_base), False
     if container.duration is None:

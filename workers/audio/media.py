@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
+from typing import Any
 
 from app.core.errors import SpeechError
 from app.core.params import RecordingOptions
@@ -22,7 +23,7 @@ class Recording:
     """An open recording.
 
     ``declared`` is its stated length in seconds (or None), ``seconds`` the length decoded so far; ``damaged`` is set once
-    a part could not be decoded.
+    a part turns out to be missing.
     """
 
     def __init__(self, run: Run[RecordingOptions]) -> None:
@@ -32,11 +33,10 @@ class Recording:
         self._container = open_container(self._source)
         try:
             self._parts = find_parts(self._source, self._container.format.name)
-            if self._parts[0] is not None:
-                self._open(self._parts[0])
-            self._track = choose_track(
-                self._container, run.params.audio_track, run.warn, lambda: open_container(self._source, self._parts[0])
-            )
+            self._part = self._parts[0]
+            if self._part is not None:
+                self._open(self._part)
+            self._track = choose_track(self._container, run.params.audio_track, run.warn, self._reopen)
             self._length = self._read_length()
         except BaseException:
             self.close()
@@ -44,6 +44,7 @@ class Recording:
         self.declared = self._length.declared if len(self._parts) == 1 else None
         self.seconds = 0.0
         self.damaged = False
+        self._heard = 0.0
 
     @property
     def progress(self) -> float:
@@ -64,25 +65,31 @@ class Recording:
         when a part was missing. Raises SpeechError: too_long, invalid_media.
         """
         clock, converter = Clock(), Converter(rate, channels)
-        cut_short = False
         with translate_errors():
             for reader in self._read_parts():
-                clock.start_part(reader.start)
-                begin, ignored = clock.position, clock.ignored
-                for piece in clock.place(reader.read()):
-                    if clock.position > self._longest:
-                        raise _too_long(self._longest)
-                    sound = converter.convert(piece.frame) if piece.frame else converter.fill(clock.position)
-                    for block in sound:
-                        self.seconds = converter.written / rate
-                        yield block
-                reached = reader.reach if self._length.shared else clock.position - begin + clock.ignored - ignored
-                cut_short = cut_short or is_cut_short(reached, self._length.stated)
-                self.damaged = self.damaged or reader.damaged
+                for block in self._convert(reader, clock, converter):
+                    self.seconds = converter.written / rate
+                    yield block
             for block in converter.flush():
                 self.seconds = converter.written / rate
                 yield block
-        self._report(clock, cut_short)
+        self._report(clock)
+
+    def _convert(self, reader: TrackReader, clock: Clock, converter: Converter) -> Iterator[Sound]:
+        begin, ignored = clock.position, clock.ignored
+        clock.start_part(reader.start)
+        for piece in clock.place(reader.read()):
+            if clock.position > self._longest:
+                raise _too_long(self._longest)
+            if piece.frame is not None:
+                yield from converter.convert(piece.frame)
+                continue
+            if piece.gap:
+                reader.examine_gap(piece.seconds)
+            yield from converter.fill(clock.position)
+        reached = reader.reach if self._length.shared else clock.position - begin + clock.ignored - ignored
+        self.damaged = self.damaged or reader.damaged or is_cut_short(reached, self._length.stated)
+        self._heard += clock.position - begin if not reader.damaged else reader.heard
 
     def _read_parts(self) -> Iterator[TrackReader]:
         yield self._read_track()
@@ -102,18 +109,22 @@ class Recording:
 
     def _open(self, part: Part | None) -> None:
         self._container.close()
-        self._container = open_container(self._source, part)
+        self._part = part
+        self._container = self._reopen()
+
+    def _reopen(self) -> Any:
+        return open_container(self._source, self._part)
 
     def _read_length(self) -> Length:
         length = read_length(self._container, self._container.streams.audio[self._track], self._source)
         if length.declared is None or length.declared <= self._longest:
             return length
-        with open_container(self._source, self._parts[0]) as probe:
+        with self._reopen() as probe:
             if is_continuous(probe, probe.streams.audio[self._track], length.declared):
                 raise _too_long(self._longest)
         return Length(None, None)
 
-    def _report(self, clock: Clock, cut_short: bool) -> None:
+    def _report(self, clock: Clock) -> None:
         if not self.seconds:
             raise SpeechError("invalid_media", "The recording contains no audio that can be decoded.")
         for position, seconds in clock.jumps:
@@ -121,10 +132,9 @@ class Recording:
                 f"clock: the timestamps of the recording jump ahead by {seconds / 3600:.1f} h after {position:.1f} s; the"
                 " jump was left out"
             )
-        if self.damaged or cut_short:
-            decoded = self.seconds - (clock.silence if self.damaged else 0.0)
+        if self.damaged:
             total = f" of {self._length.stated:.1f} s" if self._length.stated and len(self._parts) == 1 else ""
-            self._warn(f"truncated_media: the recording is damaged or cut off; decoded {decoded:.1f} s{total}")
+            self._warn(f"truncated_media: the recording is damaged or cut off; decoded {self._heard:.1f} s{total}")
 
 
 @contextlib.contextmanager

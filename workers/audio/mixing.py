@@ -35,9 +35,10 @@ class Mixer:
         """Mix ``sound`` of shape (channels, samples) to shape (1, samples)."""
         if len(sound) == 1:
             return sound
+        some = sound[:, :: 2 * len(sound)]  # enough to compare the channels
         self._products *= 0.5 ** (sound.shape[1] / HALF_LIFE_SAMPLES)
-        self._products += sound @ sound.T
-        self._used |= sound.any(axis=1)
+        self._products += np.einsum("in,jn->ij", some, some)  # BLAS would start threads
+        self._used |= some.any(axis=1)
         weights = self._used / max(1, self._used.sum())
         power = np.diagonal(self._products)
         unrelated = float((weights**2 * power).sum())
