@@ -96,7 +96,8 @@ class Clock:
 
     def _follow(self, lead: float) -> bool:
         """Accept a step of the timestamps; True if it is a gap."""
-        if JITTER < lead <= LONGEST_GAP and abs(lead - self._jumped_back) > LONGEST_OVERLAP:
+        returns = self._jumped_back > 0 and abs(lead - self._jumped_back) < LONGEST_OVERLAP
+        if JITTER < lead <= LONGEST_GAP and not returns:
             self.position += lead
             return True
         if lead > LONGEST_GAP:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 Sound = NDArray[np.float32]
 
 # How fast the mix follows a change of the recording.
-HALF_LIFE_SAMPLES = 16_000
+HALF_LIFE_SAMPLES = 4000
 # A mix this much weaker than one of unrelated channels has lost what they share: they are in opposite phase.
 CANCELLED = 0.2
 # A recorder's 32-bit floats go some 20 dB beyond full scale; more (36 dB) is damage.
