@@ -15,12 +15,15 @@ from tests.recordings import RATE, Sound
 
 BURST_SECONDS = 0.2
 # Encoders blur the edge of a burst, and codecs without an exact delay shift it by some ms.
-EXACT = 0.05
+EXACT = 0.07
 
 
 @dataclass(frozen=True)
 class Track:
-    """An audio track; ``stamp`` maps the time of a packet to its timestamp, both in seconds."""
+    """An audio track; ``stamp`` maps the time of a packet to its timestamp, both in seconds.
+
+    ``quality`` selects a variable bit rate.
+    """
 
     sound: NDArray[np.int16]
     codec: str = "libopus"
@@ -29,6 +32,7 @@ class Track:
     default: bool | None = None
     metadata: dict[str, str] = field(default_factory=dict)
     layout: str = "mono"
+    quality: int | None = None
 
 
 def bursts(seconds: float, *starts: float, rate: int = RATE) -> Sound:
@@ -74,6 +78,11 @@ def write(
 
 def _add(output: Any, track: Track) -> Any:
     stream = output.add_stream(track.codec, rate=track.rate, layout=track.layout)
+    if track.quality is None:
+        stream.bit_rate = 64_000  # the default of some encoders is too high for one channel
+    else:
+        stream.codec_context.qscale = True
+        stream.codec_context.global_quality = track.quality * 118  # FF_QP2LAMBDA
     stream.metadata.update(track.metadata)
     if track.default is not None:
         stream.disposition = 1 if track.default else 0
@@ -90,7 +99,7 @@ def _encode(track: Track, stream: Any) -> list[tuple[float, Any]]:
     frames = [*resampler.resample(frame), *resampler.resample(None)]
     made = []
     for packet in [packet for piece in [*frames, None] for packet in stream.encode(piece)]:
-        at = track.stamp(float(packet.pts * packet.time_base))
-        packet.pts = packet.dts = round(at / packet.time_base)
+        at = float(packet.pts * packet.time_base)
+        packet.pts = packet.dts = round(track.stamp(at) / packet.time_base)
         made.append((at, packet))
     return made

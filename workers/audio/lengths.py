@@ -32,6 +32,9 @@ BARE = frozenset(
         "truehd",
     }
 )
+RIFF = frozenset({"wav", "avi"})
+# They give every track the length of the whole recording (ASF), or count frames that were never stored (AVI).
+VAGUE = frozenset({"asf", "avi"})
 # Shorter differences are normal: codecs pad, and containers round.
 TRUNCATED_SECONDS = 1.0
 TRUNCATED_SHARE = 0.02
@@ -58,9 +61,7 @@ def read_length(container: Any, track: Any, source: str) -> Length:
     form = container.format.name
     if declared is None or (form in BARE and not _states_more_than_it_has(container, track, declared)):
         return Length(declared, None)
-    if form == "wav":
-        return Length(declared, declared * _measure_missing(source))
-    return Length(declared, declared, shared)
+    return Length(declared, declared * (_measure_missing(source) if form in RIFF else 1.0), shared)
 
 
 def is_cut_short(seconds: float, stated: float | None) -> bool:
@@ -93,18 +94,18 @@ def find_start(container: Any) -> float:
 def _find_declared(container: Any, track: Any) -> tuple[float | None, bool]:
     """Return the length, and whether it is that of other tracks, too."""
     start = find_start(container)
+    whole = None if container.duration is None else container.duration / av.time_base
+    several = len(container.streams) > 1
     if track.duration is not None and track.time_base is not None:
-        if container.format.name == "avi" and len(container.streams) > 1 and container.duration is not None:
-            return container.duration / av.time_base, True  # an AVI track counts frames that were never stored
+        own = float(track.duration * track.time_base)
+        if several and whole is not None and (container.format.name in VAGUE or abs(own - whole) < TRUNCATED_SECONDS):
+            return min(own, whole), True
         begin = start if track.start_time is None else float(track.start_time * track.time_base)
-        return max(0.0, begin - start) + float(track.duration * track.time_base), False
-    if container.duration is None:
-        return None, False
-    whole = container.duration / av.time_base
+        return max(0.0, begin - start) + own, False
     tagged = _read_tag(track)
-    if tagged is not None and tagged - start <= whole + TRUNCATED_SECONDS:
+    if tagged is not None and whole is not None and tagged - start <= whole + TRUNCATED_SECONDS:
         return max(0.0, tagged - start), False
-    return whole, len(container.streams) > 1
+    return whole, several
 
 
 def _read_tag(track: Any) -> float | None:
@@ -125,7 +126,7 @@ def _states_more_than_it_has(container: Any, track: Any, declared: float) -> boo
 
 
 def _measure_missing(source: str) -> float:
-    """Return how many times larger a WAV file was before it was cut off.
+    """Return how many times larger a WAV or AVI file was before it was cut off.
 
     FFmpeg reports only what is left of it; the header still has the original size.
     """

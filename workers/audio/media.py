@@ -8,7 +8,7 @@ from typing import Any
 
 from app.core.errors import SpeechError
 from app.core.params import RecordingOptions
-from workers.audio.clock import Clock
+from workers.audio.clock import LONGEST_PAUSE, Clock
 from workers.audio.convert import Converter
 from workers.audio.formats import open_container, translate_errors
 from workers.audio.lengths import Length, is_continuous, is_cut_short, read_length
@@ -128,10 +128,11 @@ class Recording:
         if not self.seconds:
             raise SpeechError("invalid_media", "The recording contains no audio that can be decoded.")
         for position, seconds in clock.jumps:
-            self._warn(
-                f"clock: the timestamps of the recording jump ahead by {seconds / 3600:.1f} h after {position:.1f} s; the"
-                " jump was left out"
-            )
+            if seconds < LONGEST_PAUSE:
+                self._warn(
+                    f"clock: the timestamps of the recording jump ahead by {seconds / 3600:.1f} h after {position:.1f} s;"
+                    " the jump was left out"
+                )
         if self.damaged:
             total = f" of {self._length.stated:.1f} s" if self._length.stated and len(self._parts) == 1 else ""
             self._warn(f"truncated_media: the recording is damaged or cut off; decoded {self._heard:.1f} s{total}")
