@@ -10,7 +10,7 @@ from typing import Any
 import av
 
 from workers.audio.clock import LONGEST_GAP
-from workers.audio.parts import UNKNOWN_LENGTH_BYTES
+from workers.audio.glued import UNKNOWN_LENGTH_BYTES
 
 # Streams without an index: FFmpeg counts the packets for a clock, and estimates the length from the first bit rate.
 BARE = frozenset(

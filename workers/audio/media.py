@@ -11,9 +11,10 @@ from app.core.params import RecordingOptions
 from workers.audio.clock import LONGEST_PAUSE, Clock
 from workers.audio.convert import Converter
 from workers.audio.formats import open_container, translate_errors
+from workers.audio.glued import find_parts
 from workers.audio.lengths import Length, is_continuous, is_cut_short, read_length
 from workers.audio.mixing import Sound
-from workers.audio.parts import Part, find_parts
+from workers.audio.parts import Part
 from workers.audio.pieces import TrackReader
 from workers.audio.tracks import choose_track, list_tracks, rank_tracks
 from workers.device.run import Run

@@ -30,15 +30,19 @@ class Mixer:
     def __init__(self, channels: int) -> None:
         self._products = np.zeros((channels, channels))
         self._used = np.zeros(channels, bool)
+        self._random = np.random.default_rng(0)
 
     def mix(self, sound: Sound) -> Sound:
         """Mix ``sound`` of shape (channels, samples) to shape (1, samples)."""
-        if len(sound) == 1:
-            return sound
-        some = sound[:, :: 2 * len(sound)]  # enough to compare the channels
-        self._products *= 0.5 ** (sound.shape[1] / HALF_LIFE_SAMPLES)
+        if len(sound) == 1 or not sound.size:
+            return sound[:1]
+        samples = sound.shape[1]
+        some = sound[
+            :, self._random.integers(0, samples, samples // (2 * len(sound)) + 1)
+        ]  # enough to compare channels
+        self._products *= 0.5 ** (samples / HALF_LIFE_SAMPLES)
         self._products += np.einsum("in,jn->ij", some, some)  # BLAS would start threads
-        self._used |= some.any(axis=1)
+        self._used |= sound.any(axis=1)
         weights = self._used / max(1, self._used.sum())
         power = np.diagonal(self._products)
         unrelated = float((weights**2 * power).sum())

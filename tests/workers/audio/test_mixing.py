@@ -33,6 +33,11 @@ def test_channels_in_opposite_phase_keep_their_level(gain: float) -> None:
     np.testing.assert_allclose(mixed, left * (1 - gain) / 2, atol=1e-6)
 
 
+def test_opposite_phase_of_a_pure_tone_is_found() -> None:
+    tone = np.sin(2 * np.pi * 4000 * np.arange(RATE) / RATE).astype(np.float32)
+    assert power(mix(np.stack([tone, -tone]))) == pytest.approx(power(tone), rel=0.1)
+
+
 def test_opposite_phase_is_found_beside_unrelated_noise() -> None:
     speech = noise(level=0.2)
     mixed = mix(np.stack([speech + noise(level=0.02, seed=1), -speech + noise(level=0.02, seed=2)]))
