@@ -19,7 +19,7 @@ WAVE = (b"RIFF", b"RF64")
 FEW_BYTES = 4096  # left over by some programs
 # Programs that write a WAV before they know its length put a value near 2**31 or 2**32 in the header.
 UNKNOWN_LENGTH_BYTES = 0x7FFF_0000
-FLAC = b"fLaC\0\0\0\x22"
+MARKS = {"flac": b"fLaC\0\0\0\x22", "amr": b"#!AMR"}
 EBML, SEGMENT = b"\x1a\x45\xdf\xa3", b"\x18\x53\x80\x67"
 OGG_FIRST_PAGE = b"OggS\0\x02"
 OGG_HEAD = 27
@@ -43,10 +43,10 @@ def _find_starts(file: BinaryIO, form: str) -> list[int]:
         return list(_find_movies(file))
     if "matroska" in form:
         return list(_find_segments(file))
-    if form not in ("flac", "ogg"):
+    if form not in (*MARKS, "ogg"):
         return []
     with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
-        return list(_find_marks(data, FLAC) if form == "flac" else _find_links(data))
+        return list(_find_links(data) if form == "ogg" else _find_marks(data, MARKS[form]))
 
 
 def _find_movies(file: BinaryIO) -> Iterator[int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import struct
 from collections.abc import Callable
 from pathlib import Path
@@ -80,6 +81,17 @@ def test_wav_files_with_something_between_them_are_found(make_run: MakeRun, tmp_
     run = make_run(glue(tmp_path / "a.wav", first, junk, second))
     assert heard(decode(run)) == pytest.approx([1.0, 2.0, 4.0], abs=0.02)
     assert run.warnings == []
+
+
+def test_glued_amr_files_are_decoded_to_the_end(make_run: MakeRun, tmp_path: Path) -> None:
+    noise = random.Random(0)
+    first, second = (b"#!AMR\n" + b"".join(b"\x3c" + noise.randbytes(31) for _ in range(100)) for _ in range(2))
+    run = make_run(glue(tmp_path / "a", first, second))
+    samples = decode(run)
+    assert run.warnings == []
+    alone = decode(make_run(glue(tmp_path / "b", second)))
+    assert np.corrcoef(samples[-len(alone) :], alone)[0, 1] > 0.9  # the first part may have turned it down
+    assert len(samples) == pytest.approx(4 * SAMPLE_RATE, abs=50)
 
 
 def test_glued_wav_that_was_cut_off_is_reported(make_run: MakeRun, tmp_path: Path) -> None:
