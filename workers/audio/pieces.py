@@ -34,9 +34,12 @@ class TrackReader:
         self.start = find_start(container)
         self._container = container
         self._track = track
+        self._index = track.index
         self._whole = whole
         self._bytes = 0.0  # decoded so far
         self._expected: tuple[float, int] | None = None  # time and byte where the next packet begins
+        # Floats, as arithmetic with fractions is slow for every packet.
+        self._ticks = [float(stream.time_base or 0) for stream in container.streams]
         alone = len(container.streams) == 1
         self._timed = container.format.name not in BARE
         self._watched = alone and self._timed
@@ -45,9 +48,9 @@ class TrackReader:
 
     def read(self) -> Iterator[Piece]:
         for packet in self._read_packets():
-            if packet.pts is not None:
+            if packet.pts is not None and (self._whole or self._watched):
                 self._follow(packet)
-            if packet.stream.index == self._track.index:
+            if packet.stream_index == self._index:
                 yield from self._decode(packet)
 
     def _read_packets(self) -> Iterator[Any]:
@@ -59,8 +62,8 @@ class TrackReader:
 
     def _follow(self, packet: Any) -> None:
         """Note where the packet ends, and whether sound is missing before it: time passed, and bytes were skipped."""
-        begin = float(packet.pts * packet.time_base)
-        end = begin + float((packet.duration or 0) * packet.time_base)
+        tick = self._ticks[packet.stream_index]
+        begin, end = packet.pts * tick, (packet.pts + (packet.duration or 0)) * tick
         self.reach = max(self.reach, end - self.start)
         if not self._watched or packet.pos is None:
             return
@@ -82,7 +85,7 @@ class TrackReader:
 
     def _decode(self, packet: Any) -> Iterator[Piece]:
         if self._is_silence(packet):
-            yield Piece(self._locate(packet), float(packet.duration * packet.time_base), None)
+            yield Piece(self._locate(packet), packet.duration * self._ticks[self._index], None)
             return
         try:
             frames = packet.decode()
@@ -106,9 +109,9 @@ class TrackReader:
             yield Piece(None, min(LONGEST_GAP, packet.size * self.heard / self._bytes), None)
 
     def _locate(self, timed: Any) -> float | None:
-        if not self._timed or timed.pts is None or timed.time_base is None:
+        if not self._timed or timed.pts is None:
             return None
-        return float(timed.pts * timed.time_base)
+        return float(timed.pts * self._ticks[self._index])
 
     def _is_silence(self, packet: Any) -> bool:
         first = AMR_SILENCE.get(self._track.codec_context.name)
