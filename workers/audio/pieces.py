@@ -50,7 +50,7 @@ class TrackReader:
         for packet in self._read_packets():
             if packet.pts is not None and (self._whole or self._watched):
                 self._follow(packet)
-            if packet.stream_index == self._index:
+            if packet.stream.index == self._index:  # stream_index is 0 in the empty packets at the end
                 yield from self._decode(packet)
 
     def _read_packets(self) -> Iterator[Any]:
@@ -62,7 +62,7 @@ class TrackReader:
 
     def _follow(self, packet: Any) -> None:
         """Note where the packet ends, and whether sound is missing before it: time passed, and bytes were skipped."""
-        tick = self._ticks[packet.stream_index]
+        tick = self._ticks[packet.stream.index]
         begin, end = packet.pts * tick, (packet.pts + (packet.duration or 0)) * tick
         self.reach = max(self.reach, end - self.start)
         if not self._watched or packet.pos is None:
