@@ -47,6 +47,16 @@ class Params:
 
 
 @dataclass(frozen=True, kw_only=True)
+class RecordingOptions(Params):
+    """What is decoded of the recording.
+
+    ``audio_track`` counts from 0; None takes the track that players take.
+    """
+
+    audio_track: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class VadOptions(Params):
     """What counts as speech.
 
@@ -61,7 +71,7 @@ class VadOptions(Params):
 
 
 @dataclass(frozen=True, kw_only=True)
-class SeparationOptions(Params):
+class SeparationOptions(RecordingOptions):
     """Which model separates, and how stems are stored.
 
     ``segment_size`` counts frames of 1024 samples at 44.1 kHz; None leaves it to the model.
@@ -159,7 +169,7 @@ class TranscriptionParams(ClientOptions, DiarizationOptions, VocalsOptions, VadF
 
 
 @dataclass(frozen=True, kw_only=True)
-class VadParams(VadOptions):
+class VadParams(VadOptions, RecordingOptions):
     """The parameters of a voice activity detection."""
 
     vad_filter: bool = True  # without effect

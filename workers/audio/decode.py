@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from app.core.params import Params
+from app.core.params import RecordingOptions
 from workers.audio import media
 from workers.device.run import Run
 
@@ -13,11 +13,11 @@ SAMPLE_RATE = 16_000
 Samples = NDArray[np.float32]
 
 
-def decode(run: Run[Params]) -> Samples:
+def decode(run: Run[RecordingOptions]) -> Samples:
     """Decode the whole recording.
 
     Returns samples of shape (samples,), float32 in [-1, 1] at 16 kHz, finite. Raises SpeechError: invalid_media,
-    unsupported_media, no_audio, too_long.
+    unsupported_media, no_audio, too_long, invalid_parameters.
     """
     with media.open_recording(run) as recording:
         gathered = SampleBuffer(recording.declared)

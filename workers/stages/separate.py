@@ -14,7 +14,6 @@ from typing import Any
 import numpy as np
 import torch
 from av.audio.frame import AudioFrame
-from av.audio.resampler import AudioResampler
 from numpy.typing import NDArray
 
 from app.core.errors import SpeechError
@@ -23,6 +22,7 @@ from app.core.storage.paths import stems_folder
 from app.core.storage.removal import remove_stems
 from app.core.storage.space import MEBIBYTE, has_space
 from workers.audio import media
+from workers.audio.convert import LAYOUTS, Converter
 from workers.audio.decode import SAMPLE_RATE, SampleBuffer, Samples
 from workers.audio.overlap import join_windows, split_windows
 from workers.audio.stems import StemFile, StemWriter, describe_stems, open_stems
@@ -164,18 +164,18 @@ class _SpeechBuffer:
     def __init__(self, separator: Any, seconds: float | None) -> None:
         self._gathered = SampleBuffer(seconds)
         self._rate = separator.samplerate
-        self._layout = media.LAYOUTS[separator.audio_channels]
-        self._resampler = AudioResampler(format="s32p", layout="mono", rate=SAMPLE_RATE)
+        self._layout = LAYOUTS[separator.audio_channels]
+        self._converter = Converter(SAMPLE_RATE, channels=1)
 
     def add(self, sound: Sound) -> None:
         frame = AudioFrame.from_ndarray(np.ascontiguousarray(sound), format="fltp", layout=self._layout)
         frame.rate = self._rate
-        self._take(frame)
+        self._gather(self._converter.convert(frame))
 
     def samples(self) -> Samples:
-        self._take(None)
+        self._gather(self._converter.flush())
         return self._gathered.samples()
 
-    def _take(self, frame: AudioFrame | None) -> None:
-        for block in self._resampler.resample(frame):
-            self._gathered.add(block.to_ndarray()[0].astype(np.float32) / media.FULL_SCALE)
+    def _gather(self, blocks: Iterator[Sound]) -> None:
+        for block in blocks:
+            self._gathered.add(block[0])

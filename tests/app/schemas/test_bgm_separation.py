@@ -22,6 +22,7 @@ def stored(web: Flask, query: str = "", path: str = "/bgm-separation") -> tuple[
 def test_defaults_are_the_servers_own(web: Flask) -> None:
     params, warnings = stored(web)
     assert params == {
+        "audio_track": None,
         "uvr_model_size": "mini",
         "segment_size": None,
         "stem_format": "wav",
@@ -61,6 +62,7 @@ def test_unknown_separation_models_are_refused_with_a_list(web: Flask, path: str
 @pytest.mark.parametrize(
     ("name", "values"),
     [
+        ("audio_track", ["-1", "1000", "1.5", "first"]),
         ("stem_format", ["ogg", "WAV"]),
         ("segment_size", ["31", "4001", "1.5", "nan", "-64"]),
         ("save_file", ["perhaps"]),

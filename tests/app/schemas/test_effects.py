@@ -53,6 +53,7 @@ OTHER = {
     "min_silence_duration_ms": 10,
     "speech_pad_ms": 10,
     "is_separate_bgm": True,
+    "audio_track": 1,
     "uvr_model_size": "UVR-MDX-NET-Inst_3",
     "segment_size": 512,
     "stem_format": "flac",
@@ -78,7 +79,7 @@ CHANGE_EVERY_RUN = {
     ),
     *("patience", "log_prob_threshold", "no_speech_threshold", "initial_prompt", "hotwords", "suppress_blank"),
     *("suppress_tokens", "max_new_tokens", "chunk_length", "language_detection_segments", "batch_size", "compute_type"),
-    *("word_timestamps", "enable_offload", "vad_filter", "is_separate_bgm", "is_diarize"),
+    *("word_timestamps", "enable_offload", "vad_filter", "is_separate_bgm", "is_diarize", "audio_track"),
 }
 CHANGE_SEQUENTIAL_RUNS = {
     *("temperature", "best_of", "compression_ratio_threshold", "condition_on_previous_text", "prefix"),

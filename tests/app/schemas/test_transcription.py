@@ -53,6 +53,7 @@ DEFAULTS: dict[str, Any] = {
     "max_speech_duration_s": math.inf,
     "min_silence_duration_ms": 2000,
     "speech_pad_ms": 400,
+    "audio_track": None,
     "is_separate_bgm": False,
     "segment_size": None,
     "stem_format": "wav",
@@ -68,7 +69,7 @@ DEFAULTS: dict[str, Any] = {
 }
 CONFIGURED = {"model_size", "compute_type", "batch_size", "enable_offload", "uvr_model_size"}
 WHOLE = [name for name, value in DEFAULTS.items() if type(value) is int]
-WHOLE += ["batch_size", "segment_size", "max_new_tokens", "num_speakers", "min_speakers", "max_speakers"]
+WHOLE += ["batch_size", "segment_size", "max_new_tokens", "num_speakers", "min_speakers", "max_speakers", "audio_track"]
 REAL = [name for name, value in DEFAULTS.items() if type(value) is float] + ["hallucination_silence_threshold"]
 TEXT = ["initial_prompt", "prefix", "hotwords", "prepend_punctuations", "append_punctuations"]
 TEXT += ["uvr_device", "diarization_device", "hf_token"]
@@ -100,6 +101,7 @@ IN_RANGE = {
     "max_speech_duration_s": ("1e-9", "1e300"),
     "min_silence_duration_ms": ("0", "2147483647"),
     "speech_pad_ms": ("0", "2147483647"),
+    "audio_track": ("0", "999"),
     "segment_size": ("32", "4000"),
     "num_speakers": ("1", "2147483647"),
     "min_speakers": ("1", "2147483647"),

@@ -25,6 +25,7 @@ from app.factory import create_app
 from app.schemas.effects import describe_ignored
 from app.schemas.transcription import TranscriptionParameters
 from tests import recordings
+from tests.containers import Track, write
 from tests.service import MINI, SAMPLES
 from tests.workers.conftest import SLOT
 from tests.workers.separators import saved
@@ -315,6 +316,14 @@ def test_models_are_freed_after_the_task_on_request(lab: Lab, noisy: Path) -> No
         run = Run(job, SLOT, lab.settings, lab.models, lambda report: None)
         assert isinstance(execute(run, transcription), Outcome)
         assert bool(lab.models._kept["whisper"]) is not offload
+
+
+@shows("audio_track")
+def test_requested_track_is_decoded(lab: Lab, clip: Path, tmp_path: Path) -> None:
+    tracks = [Track(recordings.silence(6)), Track(recordings.speech(clip))]
+    path = write(tmp_path / "tracks.mkv", "matroska", *tracks)
+    assert lab.segments(path, audio_track=0, **PLAIN) == []
+    assert lab.segments(path, audio_track=1, **PLAIN) == lab.segments(path, **PLAIN) != []
 
 
 @shows("save_file")

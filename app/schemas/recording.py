@@ -1,0 +1,24 @@
+"""The parameters of every kind of task: what is decoded of the recording."""
+
+from __future__ import annotations
+
+from marshmallow import validate
+
+from app.schemas.fields import WholeNumber
+from app.schemas.parameters import Parameters
+
+MOST_TRACKS = 1000
+
+
+class RecordingParameters(Parameters):
+    """What is decoded of the recording."""
+
+    audio_track = WholeNumber(
+        load_default=None,
+        allow_none=True,
+        validate=validate.Range(0, MOST_TRACKS - 1),
+        metadata={
+            "description": "Audio track to decode, counted from 0. Default: the track marked as the default, or the first,"
+            " that can be decoded and is not silent."
+        },
+    )
