@@ -13,12 +13,14 @@ from urllib.parse import urlsplit
 from peewee import DatabaseError, InterfaceError
 
 from app.core.catalog.catalog import (
+    AUTO,
     DIARIZE,
     SEPARATE,
     WHISPER,
     Model,
     bundle_file,
     find_on_disk,
+    is_open_diarizer,
     list_consent_pages,
     list_models,
 )
@@ -102,7 +104,7 @@ def _check_torch() -> Finding:
 
 def _check_models(settings: Settings) -> Iterator[Finding]:
     wanted = [model for model in list_models(settings) if _is_configured(model, settings)]
-    missing = [model for model in wanted if find_on_disk(model, settings) is None]
+    missing = [m for m in wanted if not is_open_diarizer(m) and find_on_disk(m, settings) is None]
     obstacle = _find_hub_problem() if missing else None
     for model in wanted:
         yield _check_model(model, obstacle, settings)
@@ -122,6 +124,8 @@ def _check_model(model: Model, obstacle: str | None, settings: Settings) -> Find
         return Finding(FAIL, "model", f"{model.name}: {found} is damaged; remove it, then pull {model.name} again")
     if found is not None:
         return Finding(OK, "model", f"{model.name}: {format_size(disk_size(found))} in {found}")
+    if is_open_diarizer(model):
+        return Finding(NOTE, "model", f"{model.name}: not on disk; would be downloaded from PyPI on first use")
     if model.kind == DIARIZE:
         return _explain_gated(model, obstacle, settings)
     if obstacle is None:
@@ -133,12 +137,13 @@ def _check_model(model: Model, obstacle: str | None, settings: Settings) -> Find
 def _explain_gated(model: Model, obstacle: str | None, settings: Settings) -> Finding:
     """Say how to get the diarization model.
 
-    Without it, transcripts have no speakers.
+    Without it, transcripts have no speakers, or those of the open model.
     """
     accept = f"accept the conditions on {' and '.join(list_consent_pages(model))}"
     needs = f"the account of HF_TOKEN must {accept}" if settings.hf_token else f"{accept} and set HF_TOKEN"
     reached = f", and {obstacle}" if obstacle else ""
-    return Finding(NOTE, "model", f"{model.name}: not on disk{reached}; for diarization, {needs}")
+    purpose = "better speakers" if settings.diarization.model == AUTO else "diarization"
+    return Finding(NOTE, "model", f"{model.name}: not on disk{reached}; for {purpose}, {needs}")
 
 
 def _find_hub_problem() -> str | None:

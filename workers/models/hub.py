@@ -23,11 +23,13 @@ from app.core.catalog.catalog import (
     Model,
     bundle_file,
     hub_repository,
+    is_open_diarizer,
     list_parts,
 )
 from app.core.errors import SpeechError
 from app.core.settings import Settings
 from app.core.storage.durable import sync_file, sync_folder
+from workers.models import open_diarization
 from workers.models.lock import lock_download
 
 log = logging.getLogger(__name__)
@@ -62,6 +64,8 @@ def fetch(model: Model, settings: Settings) -> Path:
 
     Files on disk are only verified. Raises SpeechError model_not_available, with advice.
     """
+    if is_open_diarizer(model):
+        return open_diarization.fetch(settings)
     bundle, repo = bundle_file(model), hub_repository(model)
     if bundle is not None:
         return _retry_and_explain(model, settings, lambda: _fetch_bundle(bundle, settings))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from app.core.catalog.catalog import DIARIZE, SEPARATE, Model, find_on_disk, list_models
+from app.core.catalog.catalog import SEPARATE, Model, diarization_model, find_on_disk, list_models
 from app.core.settings import Settings
 
 HEADER = ("name", "on disk", "place")
@@ -23,8 +23,12 @@ def format_table(settings: Settings) -> tuple[list[str], int]:
 
 def _format_row(model: Model, settings: Settings) -> tuple[str, str, str]:
     found = find_on_disk(model, settings)
-    names = (settings.whisper.model_size, f"{SEPARATE}:{settings.bgm_separation.model_size}")
-    default = model.kind == DIARIZE or model.name in names
+    names = (
+        settings.whisper.model_size,
+        f"{SEPARATE}:{settings.bgm_separation.model_size}",
+        diarization_model(settings).name,
+    )
+    default = model.name in names
     return f"{model.name}{' *' if default else ''}", format_size(disk_size(found)) if found else "-", model.place
 
 
