@@ -6,7 +6,7 @@ from typing import Any
 
 from flask_smorest import Blueprint
 
-from app.core.catalog.catalog import Model, diarization_model, find_on_disk, list_models
+from app.core.catalog.catalog import Model, diarization_model, find, list_models
 from app.core.params import TranscriptionParams
 from app.core.settings import COMPUTE_TYPES, Settings
 from app.current import get_defaults, get_settings
@@ -41,7 +41,7 @@ def list_choices(settings: Settings, defaults: TranscriptionParams) -> dict[str,
         "lang": {
             "default": defaults.lang,
             "choices": [
-                {"name": name, "word_times": name in aligners, "on_disk": _is_on_disk(aligners.get(name), settings)}
+                {"name": name, "word_times": name in aligners, **_locate(aligners.get(name), settings)}
                 for name in LANGUAGES
             ],
         },
@@ -50,8 +50,9 @@ def list_choices(settings: Settings, defaults: TranscriptionParams) -> dict[str,
 
 
 def _describe(model: Model, settings: Settings) -> dict[str, Any]:
-    return {"name": model.name.rpartition(":")[2], "on_disk": _is_on_disk(model, settings)}
+    return {"name": model.name.rpartition(":")[2], **_locate(model, settings)}
 
 
-def _is_on_disk(model: Model | None, settings: Settings) -> bool:
-    return model is not None and find_on_disk(model, settings) is not None
+def _locate(model: Model | None, settings: Settings) -> dict[str, Any]:
+    found = find(model, settings) if model is not None else None
+    return {"on_disk": found is not None, "source": found.source if found else None}

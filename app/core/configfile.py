@@ -32,6 +32,16 @@ def locate_key(section: Mapping[str, Any], key: str) -> str:
     return section.places.get(key, "config") if isinstance(section, _Section) else "config"
 
 
+def drop_key(section: Mapping[str, Any], key: str) -> Mapping[str, Any]:
+    """The section without ``key``; the other keys keep their places."""
+    if not isinstance(section, _Section):
+        return {name: value for name, value in section.items() if name != key}
+    kept = _Section()
+    kept.update({name: value for name, value in section.items() if name != key})
+    kept.places = section.places
+    return kept
+
+
 def read_sections(path: Path, sections: list[str]) -> dict[str, Any]:
     """Read the sections of a file.
 

@@ -13,7 +13,7 @@ import os
 import re
 import sys
 import typing
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from typing import Any
 from dotenv.parser import parse_stream
 
 from app.core import configfile
+from app.core.catalog import hub_names, places
 from app.core.errors import SettingsError
 from app.core.net import addresses
 
@@ -173,9 +174,13 @@ class Settings:
     # Both may hold a secret, and a logged Settings object must not show it.
     db_url: str = field(default="", repr=False)
     hf_token: str = field(default="", repr=False)
+    # of the configuration file; the folders of models may be relative to it
+    folder: Path | None = field(default=None, compare=False)
 
 
-SECTIONS = [f.name for f in dataclasses.fields(Settings) if f.name not in ("transcription", "db_url", "hf_token")]
+SECTIONS = [
+    f.name for f in dataclasses.fields(Settings) if f.name not in ("transcription", "db_url", "hf_token", "folder")
+]
 
 
 def load(environ: Mapping[str, str] | None = None, root: Path = ROOT) -> Settings:
@@ -198,8 +203,11 @@ def load(environ: Mapping[str, str] | None = None, root: Path = ROOT) -> Setting
         transcription=values.get("transcription", {}),
         db_url=env.get("DB_URL") or f"sqlite:///{config.parent / 'records.db'}",
         hf_token=env.get("HF_TOKEN", ""),
+        folder=config.parent,
     )
-    return _apply_environment(settings, env, config.parent)
+    settings = _apply_environment(settings, env, config.parent)
+    _check_models(settings, values, env)
+    return settings
 
 
 def _read_dotenv(path: Path) -> dict[str, str]:
@@ -216,11 +224,14 @@ def _read_dotenv(path: Path) -> dict[str, str]:
 
 
 def _apply_environment(settings: Settings, env: Mapping[str, str], beside: Path) -> Settings:
-    """Apply HOST, PORT and CACHE_DIR; make paths absolute.
+    """Apply HOST, PORT, CACHE_DIR and MODEL; make paths absolute.
 
     Paths in the config file are relative to its folder, ``beside``.
     """
-    server, cache = settings.server, settings.cache
+    server, cache, whisper, transcription = settings.server, settings.cache, settings.whisper, settings.transcription
+    if env.get("MODEL"):
+        whisper = dataclasses.replace(whisper, model_size=env["MODEL"])
+        transcription = configfile.drop_key(transcription, "model_size")  # it would override the default
     if env.get("HOST"):
         server = dataclasses.replace(server, host=env["HOST"])
     if env.get("PORT"):
@@ -234,7 +245,52 @@ def _apply_environment(settings: Settings, env: Mapping[str, str], beside: Path)
         server=server,
         cache=dataclasses.replace(cache, path=cache_path),
         models=Models(path=(beside / settings.models.path).resolve()),
+        whisper=whisper,
+        transcription=transcription,
     )
+
+
+def _check_models(settings: Settings, values: Mapping[str, Any], env: Mapping[str, str]) -> None:
+    """Raise SettingsError for a path to a model that does not exist, with the line that names it.
+
+    Other names are looked up when the model is needed: their models may still have to be downloaded.
+    """
+    for section, key, name, place in _list_places(settings):
+        if env.get("MODEL") and (section, key) == ("whisper", "model_size"):
+            where = "environment: MODEL"
+            _check_model_variable(place, settings)
+        else:
+            read = values.get(section, {})
+            line = configfile.locate_key(read.get(key, {}), name) if name else configfile.locate_key(read, key)
+            where = f"{line}: {section}.{key}{'.' * bool(name)}{name}"
+        try:
+            places.check_place(place, settings.models.path, settings.folder)
+        except ValueError as error:
+            raise SettingsError(f"{where}: {error}") from error
+
+
+def _list_places(settings: Settings) -> Iterator[tuple[str, str, str, str]]:
+    """List the configured models as section, key, name in a mapping (or empty), and place."""
+    for section in ("whisper", "align", "bgm_separation"):
+        models: Mapping[str, str] = getattr(settings, section).models
+        yield from ((section, "models", name, place) for name, place in models.items())
+    for section in ("whisper", "bgm_separation"):
+        chosen = getattr(settings, section)
+        if chosen.model_size not in chosen.models:
+            yield section, "model_size", "", chosen.model_size
+    yield "diarization", "model", "", settings.diarization.model
+
+
+def _check_model_variable(name: str, settings: Settings) -> None:
+    """Raise SettingsError for a MODEL that cannot be found at all.
+
+    config.yaml may name a folder that is still to be copied; who starts the service with MODEL wants to use it now.
+    """
+    folders = places.list_folders(name, settings.models.path, settings.folder)
+    if "/" in name or name in hub_names.WHISPER or any(folder.is_dir() for folder in folders):
+        return
+    known = ", ".join(dict.fromkeys([*settings.whisper.models, *hub_names.WHISPER]))
+    raise SettingsError(f"environment: MODEL must be one of {known}, a folder or a hub repository, not {name!r:.60}")
 
 
 def main(arguments: list[str]) -> None:

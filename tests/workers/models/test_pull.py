@@ -29,7 +29,7 @@ WHISPER, ALIGN = "lab/mini-whisper", "lab/mini-align"
 COMMUNITY, OLDER = "pyannote/speaker-diarization-community-1", "pyannote/speaker-diarization-3.1"
 CONFIG = f"""
 models: {{path: models}}
-whisper: {{model_size: mini, models: {{mini: {WHISPER}, nowhere: lab/nowhere, unknown: nothing-by-this-name}}}}
+whisper: {{model_size: mini, models: {{mini: {WHISPER}, nowhere: lab/nowhere, unknown: nothing-by-this-name, base: base}}}}
 align: {{models: {{en: {ALIGN}}}}}
 diarization: {{model: {COMMUNITY}}}
 """
@@ -156,6 +156,13 @@ def test_gated_pipeline_names_the_page_to_accept(hub: Hub, tmp_path: Path, repo:
 def test_progress_bar_is_shown(hub: Hub, tmp_path: Path) -> None:
     done = pull(tmp_path, hub, "mini", TQDM_POSITION="-1")  # makes huggingface_hub show bars without a terminal
     assert "model.bin: 100%" in done.stderr
+
+
+def test_base_is_pulled_from_the_hub_where_it_answers(hub: Hub, tmp_path: Path) -> None:
+    hub.repositories["Systran/faster-whisper-base"] = hub.repositories[WHISPER]
+    done = pull(tmp_path, hub, "base", PIP_NO_INDEX="1", PIP_FIND_LINKS="")
+    assert done.returncode == 0, done.stderr
+    assert f"base: complete in {tmp_path / 'models' / 'models--Systran--faster-whisper-base'}" in done.stdout
 
 
 def test_second_pull_downloads_nothing(hub: Hub, tmp_path: Path) -> None:
