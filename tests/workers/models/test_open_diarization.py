@@ -171,6 +171,7 @@ def published(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monk
     content = io.BytesIO()
     torch.save({"step": 1, "model_state": trained, "optimizer_state": {}}, content)
     index = replace_pypi(tmp_path_factory.mktemp("pypi") / "index", monkeypatch)
+    monkeypatch.setattr(open_diarization, "LICENSE", "resemblyzer/LICENSE")
     files = {open_diarization.WEIGHTS: content.getvalue(), open_diarization.LICENSE: b"the licence"}
     monkeypatch.setattr(open_diarization, "RESEMBLYZER", index.add("Resemblyzer", files))
     return index
