@@ -78,13 +78,18 @@ def _build(wheels: list[Path], folder: Path) -> None:
 
 def write_pipeline(encoder: Any, folder: Path) -> None:
     """Write a pipeline with a VoiceEncoder into ``folder``."""
-    import yaml
-
     for name in (*NETWORKS, "plda"):
         (folder / name).mkdir()
     _save_network(_load_segmentation(), folder / "segmentation")
     _save_network(encoder, folder / "embedding")
     _save_plda(folder / "plda")
+    write_config(folder)
+
+
+def write_config(folder: Path) -> None:
+    """Write config.yaml, with the thresholds."""
+    import yaml
+
     config = {
         "dependencies": {"pyannote.audio": "4.0.0"},
         "pipeline": {"name": "pyannote.audio.pipelines.SpeakerDiarization", "params": PIPELINE},
