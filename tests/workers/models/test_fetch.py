@@ -10,7 +10,7 @@ import pytest
 
 from app.core.catalog.catalog import FOLDER, HUB, PYPI, WHISPER, Model, find
 from app.core.errors import SpeechError
-from app.core.settings import Align, BgmSeparation, Models, Settings, Whisper
+from app.core.settings import Align, BgmSeparation, Diarization, Models, Settings, Whisper
 from tests.service import MINI
 from tests.wheels import Wheels, replace_pypi
 from tests.workers.conftest import SLOT, forbid_network
@@ -180,12 +180,16 @@ def test_model_copied_after_a_failed_download_is_used(
 def test_error_says_what_is_configured_and_what_was_tried(settings: Settings) -> None:
     (settings.models.path).mkdir()
     named = dataclasses.replace(
-        settings, whisper=Whisper("mine", {"mine": "lab/mine"}), align=Align({"en": "nowhere", "de": "lab/nowhere"})
+        settings,
+        diarization=Diarization("lab/speakers"),
+        whisper=Whisper("mine", {"mine": "lab/mine"}),
+        align=Align({"en": "nowhere", "de": "lab/nowhere"}),
     )
     models = WarmModels(SLOT, named)
     folders = [str(settings.models.path), str(MINI)]
     for load, said in (
         (lambda: models.whisper("mine", "int8"), "whisper.models.mine is 'lab/mine'"),
+        (models.diarizer, "diarization.model is 'lab/speakers'"),
         (lambda: models.aligner("de"), "align.models.de is 'lab/nowhere'"),
         (lambda: models.aligner("fr"), "whisperx's choice is 'VOXPOPULI_ASR_BASE_10K_FR'"),
     ):
