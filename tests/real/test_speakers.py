@@ -24,8 +24,6 @@ from workers.models import fetch, open_diarization
 from workers.models.cache import WarmModels
 from workers.models.errors import DownloadError
 
-pytestmark = pytest.mark.slow
-
 PEOPLE = Path(*importlib.util.find_spec("pyannote.audio").submodule_search_locations) / "sample"  # type: ignore[union-attr]
 MOST_WRONG = 0.10
 # the largest values of the embedding that Resemblyzer 0.1.4 with librosa 0.11 computes for LOUDNESS times the sound from

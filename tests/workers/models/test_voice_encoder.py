@@ -118,6 +118,11 @@ def test_every_length_has_an_embedding_of_length_1(encoder: VoiceEncoder, sample
     assert torch.allclose(encoder(noise(samples) + 0.01).norm(dim=1), torch.ones(1))
 
 
+def test_sound_shorter_than_a_window_is_repeated(encoder: VoiceEncoder) -> None:
+    short = noise(9000)
+    assert torch.allclose(encoder(short), encoder(short.repeat(1, 1, 3)[:, :, :25_599]), atol=1e-6)
+
+
 def test_silence_has_no_embedding(encoder: VoiceEncoder) -> None:
     silence = torch.zeros(2, 1, CHUNK)
     assert encoder(silence).isnan().all()
