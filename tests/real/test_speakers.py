@@ -65,14 +65,6 @@ def test_two_people_on_the_telephone_are_told_apart(diarizer: Any) -> None:
     assert DiarizationErrorRate()(truth, found) <= MOST_WRONG  # overlap counted, no collar
 
 
-def test_one_person_is_one_speaker(diarizer: Any) -> None:
-    (truth,) = load_rttm(PEOPLE / "sample.rttm").values()
-    first = truth.labels()[0]
-    spoken = [speech()[int(turn.start * 16_000) : int(turn.end * 16_000)] for turn in truth.label_timeline(first)]
-    turns, _ = diarizer(np.concatenate(spoken), return_embeddings=True)
-    assert len({row.speaker for row in turns.itertuples()}) == 1
-
-
 def test_embedding_is_that_of_the_published_package(diarizer: Any) -> None:
     sound = torch.from_numpy(speech()[START : START + SAMPLES] * LOUDNESS)
     embedding = diarizer.model._embedding(sound[None, None])[0]
