@@ -108,7 +108,7 @@ class BgmSeparation:
 
 @dataclass(frozen=True)
 class Diarization:
-    model: str = "pyannote/speaker-diarization-community-1"
+    model: str = "auto"
     device: str = _limit("auto", choices=("auto", "cpu"))
     enable_offload: bool = False
 

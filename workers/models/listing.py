@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from app.core.catalog.catalog import DIARIZE, FOLDER, HUB, PYPI, SEPARATE, Model, find, list_models
+from app.core.catalog.catalog import FOLDER, HUB, PYPI, SEPARATE, Model, diarization_model, find, list_models
 from app.core.settings import Settings
 
 HEADER = ("name", "on disk", "source", "place")
@@ -27,10 +27,13 @@ def format_table(settings: Settings) -> tuple[list[str], int]:
 
 def _format_row(model: Model, settings: Settings) -> tuple[str, str, str, str]:
     found = find(model, settings)
-    names = (settings.whisper.model_size, f"{SEPARATE}:{settings.bgm_separation.model_size}")
-    default = model.kind == DIARIZE or model.name in names
+    defaults = (
+        settings.whisper.model_size,
+        f"{SEPARATE}:{settings.bgm_separation.model_size}",
+        diarization_model(settings).name,
+    )
     size, source = (format_size(disk_size(found.path)), SOURCES[found.source]) if found else ("-", "-")
-    return f"{model.name}{' *' if default else ''}", size, source, model.place
+    return f"{model.name}{' *' if model.name in defaults else ''}", size, source, model.place
 
 
 def disk_size(place: Path) -> int:

