@@ -15,6 +15,7 @@ from app.formats.turns import Piece, split_turns, to_milliseconds
 LINES, COLUMNS = 2, 42
 PAUSE_MILLISECONDS = 1000
 LONGEST_MILLISECONDS = 7000
+STRETCHED_MILLISECONDS = 1000  # a piece that lasts longer includes a pause, or has no times of its own
 # Cost of ending a line or cue after a character; an empty cue costs 1, a full one 0 (see ``divided``).
 ENDINGS = dict.fromkeys(".!?…。！？", 0.0) | dict.fromkeys(",;:–—、，；：", 0.15)
 ANYWHERE = 0.3
@@ -111,8 +112,8 @@ def _possible_ends(pieces: list[Piece], start: int, taken: int) -> Iterator[tupl
             lines, column = lines + 1, piece.width
         else:
             column += space + piece.width
-        lasts = piece.end - pieces[start].start > LONGEST_MILLISECONDS
-        if lines > LINES or (lasts and number > start):
+        over = min(piece.end, piece.start + STRETCHED_MILLISECONDS)
+        if lines > LINES or (number > start and over - pieces[start].start > LONGEST_MILLISECONDS):
             return
         yield number + 1, width
 

@@ -262,12 +262,12 @@ def test_line_is_at_most_42_columns() -> None:
 def test_cues_begin_and_end_with_their_words() -> None:
     text = " ".join(["word"] * 40)
     words = timed(text, 5.0)
-    cues = list(srt.parse(written("srt", [said(text, 4.0, 30.0, words)])))
+    cues = list(srt.parse(written("srt", [said(text, 4.0, 30.0, words)])))  # the last cue stays for seven seconds
     assert len(cues) == 3
     counts = [len(cue.content.split()) for cue in cues]
     ends = [words[sum(counts[: n + 1]) - 1]["end"] for n in range(3)]
     starts = [words[sum(counts[:n])]["start"] for n in range(3)]
-    assert [round(cue.end.total_seconds(), 3) for cue in cues] == [*(round(end, 3) for end in ends[:2]), 30.0]
+    assert [round(cue.end.total_seconds(), 3) for cue in cues] == [*(round(end, 3) for end in ends[:2]), 22.8]
     assert [round(cue.start.total_seconds(), 3) for cue in cues] == [4.0, *(round(start, 3) for start in starts[1:])]
 
 
@@ -334,9 +334,16 @@ def test_text_without_spaces_breaks_between_characters_only(alphabet: str) -> No
 
 
 def test_cues_of_overlapping_segments_are_ordered_by_start() -> None:
-    long, short = said("word " * 60, 0, 60), said("meanwhile", 10, 11)
+    long, short = said("word " * 60, 0, 30), said("meanwhile", 10, 11)
     starts = [cue.start for cue in srt.parse(written("srt", [long, short]))]
-    assert starts == sorted(starts) and len(starts) == 5
+    assert starts == sorted(starts) and len(starts) == 6
+
+
+def test_no_cue_stays_longer_than_seven_seconds() -> None:
+    for words in ([], timed("word " * 60, 0.0)):
+        cues = list(srt.parse(written("srt", [said("word " * 60, 0, 120, words)])))
+        assert max((cue.end - cue.start).total_seconds() for cue in cues) <= 7.0
+        assert sum(len(cue.content.split()) for cue in cues) == 60
 
 
 def test_silence_is_an_empty_file() -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from app.formats import VERSION, WRITERS
 
-DIGEST = {1: "255c567c75650818"}
+DIGEST = {2: "3ec7f87b164ad98e"}
 
 
 def segment(start: float, text: str, speaker: str | None = None, timed: bool = True) -> dict[str, Any]:
@@ -29,6 +29,7 @@ SPEECH = [
     segment(119.0, "謝謝大家今天來到這裡聽我們說話。" * 4, "B", timed=False),
     segment(3700.0, ""),
     segment(3701.0, "later words", None, timed=False),
+    {**segment(4000.0, "spoken very slowly, and long before it is over", timed=False), "end": 4030.0},
 ]
 
 

@@ -79,10 +79,11 @@ CHANGE_EVERY_RUN = {
     ),
     *("patience", "log_prob_threshold", "no_speech_threshold", "initial_prompt", "hotwords", "suppress_blank"),
     *("suppress_tokens", "max_new_tokens", "chunk_length", "language_detection_segments", "batch_size", "compute_type"),
+    *("temperature", "best_of", "compression_ratio_threshold"),
     *("word_timestamps", "enable_offload", "vad_filter", "is_separate_bgm", "is_diarize", "audio_track"),
 }
 CHANGE_SEQUENTIAL_RUNS = {
-    *("temperature", "best_of", "compression_ratio_threshold", "condition_on_previous_text", "prefix"),
+    *("condition_on_previous_text", "prefix"),
     *("prompt_reset_on_temperature", "max_initial_timestamp", "hallucination_silence_threshold"),
 }
 CHANGE_FILTERED_RUNS = {
@@ -171,7 +172,7 @@ def test_configured_value_yields_no_warning(defaults: TranscriptionParams) -> No
         ({"language_detection_threshold": 0.9, "language_detection_segments": 3}, []),
         ({"language_detection_threshold": 0.9}, ["language_detection_threshold"]),
         ({"batch_size": 1, "temperature": 0.4, "beam_size": 4, "patience": 2.0}, ["beam_size", "patience"]),
-        ({"batch_size": 8, "temperature": 0.4, "beam_size": 4, "patience": 2.0}, ["temperature"]),
+        ({"batch_size": 8, "temperature": 0.4, "beam_size": 4, "patience": 2.0}, ["beam_size", "patience"]),
         ({"beam_size": 1, "patience": 2.0}, ["patience"]),
         ({"is_diarize": True, "min_speakers": 2, "max_speakers": 3, "speaker_embeddings": True}, []),
         ({"is_diarize": True, "num_speakers": 2}, []),
