@@ -10,7 +10,8 @@ import jiwer
 import numpy as np
 
 from tests import recordings
-from tests.real.speech import TELEPHONE, normalize, telephone_sentences
+from tests.real.speech import READ, TELEPHONE, normalize, read_sentences, telephone_sentences
+from tests.recordings import RATE
 from tests.service import SAMPLES
 
 Transcribe = Callable[..., Any]
@@ -41,3 +42,16 @@ def test_telephone_is_understood_and_nothing_is_heard_after_its_end(transcribe: 
         text = normalize(" ".join(segment["text"] for segment in segments))
         assert jiwer.wer(truth, text) <= 0.3, text
         assert len(text.split()) <= 1.05 * len(truth.split())
+
+
+def test_quiet_voice_beside_a_loud_one_is_heard(transcribe: Transcribe, tmp_path: Path) -> None:
+    """The second speaker is 34 dB quieter, far from the microphone."""
+    first, second = read_sentences(30.0)[:2], read_sentences(60.0)[5:7]
+    sound = recordings.speech(READ.with_suffix(".opus"))
+    loud, quiet = (sound[int(one[0].start * RATE) : int(one[-1].end * RATE)] for one in (first, second))
+    pause = recordings.silence(4)
+    whole = np.concatenate([loud, pause, (quiet * 0.02).astype(np.int16), pause])
+    segments = transcribe(recordings.wav(tmp_path / "quiet.wav", whole), lang="en", word_timestamps=False)
+    text = normalize(" ".join(segment["text"] for segment in segments))
+    truth = normalize(" ".join(sentence.text for sentence in (*first, *second)))
+    assert jiwer.process_words(truth, text).deletions <= 3, text

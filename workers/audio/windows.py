@@ -21,6 +21,8 @@ SHORTEST_SECONDS = 0.1
 FAINTEST = 10 ** (-70 / 20)  # peak, of full scale: far below the noise of any microphone
 # Short pauses matter here: they are where a window can end.
 PAUSES = VadOptions(min_speech_duration_ms=0, min_silence_duration_ms=160, speech_pad_ms=0)
+LEVEL_RATIO = 10.0  # 20 dB
+VOICE_SECONDS = 1.0  # shorter sounds of another level are breaths and beginnings, not another voice
 MARGIN_SECONDS = 0.4  # kept before and after speech: Silero misses soft beginnings and endings
 
 
@@ -59,7 +61,7 @@ def follow_speech(samples: Samples, longest: float) -> list[Window]:
     """
     end = len(samples) / SAMPLE_RATE
     margin = min(MARGIN_SECONDS, longest / 8)
-    groups = _group(detect_speech(samples, PAUSES, longest - 2 * margin), longest - 2 * margin)
+    groups = _group(samples, detect_speech(samples, PAUSES, longest - 2 * margin), longest - 2 * margin)
     windows: list[Window] = []
     for number, (first, last) in enumerate(groups):
         before = (first - groups[number - 1][1]) / 2 if number else first
@@ -77,18 +79,29 @@ def _fill(samples: Samples, start: float, end: float, longest: float) -> list[Wi
     return [Window(start + first, start + last, False) for first, last in cut_at_quiet(pause, longest)]
 
 
-def _group(speech: Intervals, longest: float) -> Intervals:
+def _group(samples: Samples, speech: Intervals, longest: float) -> Intervals:
     """Join speech to stretches that are as long as possible, and not longer than ``longest`` seconds.
 
-    The more context a window has, the better it is understood.
+    The more context a window has, the better it is understood. A much quieter voice has a window of its own, since
+    beside a loud one Whisper does not hear it.
     """
     groups: Intervals = []
+    loudest = 0.0
     for start, end in speech:
-        if groups and end - groups[-1][0] <= longest:
+        level = _measure_level(samples[int(start * SAMPLE_RATE) : int(end * SAMPLE_RATE)])
+        alike = loudest / LEVEL_RATIO <= level <= loudest * LEVEL_RATIO or end - start < VOICE_SECONDS
+        if groups and end - groups[-1][0] <= longest and alike:
             groups[-1] = (groups[-1][0], end)
+            loudest = max(loudest, level)
         else:
             groups.append((start, end))
+            loudest = level
     return groups
+
+
+def _measure_level(piece: Samples) -> float:
+    """Effective value, of full scale."""
+    return float(np.sqrt(np.mean(np.square(piece)))) if len(piece) else 0.0
 
 
 def cut_at_quiet(samples: Samples, longest: float) -> Intervals:
@@ -112,7 +125,7 @@ def group_speech(samples: Samples, options: VadOptions, longest: float) -> Inter
 
     Silero VAD finds the speech; times are those of the recording.
     """
-    return _group(detect_speech(samples, options, longest), longest)
+    return _group(samples, detect_speech(samples, options, longest), longest)
 
 
 def _is_audible(piece: Samples) -> bool:

@@ -14,7 +14,7 @@ from app.core.params import TranscriptionParams
 from workers.audio.decode import SAMPLE_RATE, decode
 from workers.device.run import Run
 from workers.stages import align, attention, diarize, separate, transcribe
-from workers.stages.segments import sort_and_clamp, to_json
+from workers.stages.segments import Segment, sort_and_clamp, to_json
 from workers.stages.transcribe import Plan
 
 MODEL_KINDS: tuple[str, ...] = (WHISPER, ALIGN, SEPARATE, DIARIZE)
@@ -54,14 +54,12 @@ def run(run: Run[TranscriptionParams]) -> tuple[str, str]:
         run.enter("align", until=before_speakers)
         time_segments = partial(attention.time_segments, samples=speech, decoder=plan.decoder)
         segments = align.align(segments, speech, aligner, plan.decoder.decode_text, time_segments, run)
-    if not _has_words(plan, params):
-        for segment in segments:
-            segment["words"] = []
-
     if params.is_diarize:
         run.enter("diarize", until=1.0)
         # on the original audio, even if the words come from separated vocals
         segments = diarize.diarize(segments, samples, model.hf_tokenizer.decode, run)
+    if not _has_words(plan, params):  # only now, as they say where the speaker changes
+        segments = [Segment(**{**segment, "words": []}) for segment in segments]
     return "json", to_json(sort_and_clamp(segments, seconds))
 
 
