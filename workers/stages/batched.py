@@ -21,9 +21,7 @@ from workers.stages.attention import time_batch
 from workers.stages.decoder import FRAMES_PER_SECOND, Decoder, Features
 from workers.stages.segments import Segment, finite_or
 
-UNHEARD = (
-    0.5  # where Silero hears no speech, Whisper must be surer of its words: thresholds are this part as far from 0
-)
+UNHEARD = 0.5  # where Silero hears no speech, this part of log_prob_threshold must be reached
 
 
 class Text(NamedTuple):
@@ -132,7 +130,7 @@ def _is_silent(text: Text, window: Window, decoder: Decoder) -> bool:
     most = _number(options.no_speech_threshold)
     if window.speech:
         return text.no_speech_prob > most and _is_unlikely(text, options)
-    return text.no_speech_prob > UNHEARD * most or _is_unlikely(text, options, UNHEARD)
+    return text.no_speech_prob > most * most or _is_unlikely(text, options, UNHEARD)
 
 
 def _is_unlikely(text: Text, options: TranscriptionOptions, share: float = 1.0) -> bool:

@@ -196,10 +196,9 @@ def test_suppress_blank_prevents_an_empty_window(lab: Lab, tmp_path: Path) -> No
     first_special = vocabulary.token_to_id("<|endoftext|>")
     unheard = [token for token in range(first_special) if token != vocabulary.token_to_id("Ġfriday")]
     asked = {
+        **PLAIN,
         "model_size": "strict",
         "no_speech_threshold": 1.0,
-        "log_prob_threshold": -1000.0,
-        "compression_ratio_threshold": 1000.0,
         "suppress_tokens": ",".join(map(str, unheard)),
     }
     assert lab.segments(path, suppress_blank=False, **asked) == []

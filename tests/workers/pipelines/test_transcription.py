@@ -202,7 +202,7 @@ def test_text_that_does_not_fit_the_model_is_shortened_with_a_warning(
     transcribed: Transcribed, params: dict[str, Any], word: str
 ) -> None:
     _, run = transcribed(SAMPLE, **params)
-    (warning,) = run.warnings
+    warning, *_ = run.warnings  # such a prompt can make the decoder repeat itself, which is another one
     assert warning.startswith(f"{word} ") and "maximum is" in warning
 
 
