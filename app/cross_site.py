@@ -6,6 +6,7 @@ The service has no passwords, so any page that a user visits could send it reque
 from __future__ import annotations
 
 import ipaddress
+import re
 import socket
 from urllib.parse import urlsplit
 
@@ -19,6 +20,7 @@ from app.current import get_settings
 READING = ("GET", "HEAD", "OPTIONS")
 EXPOSED = "Content-Disposition, Content-Range, Location, Retry-After"
 PREFLIGHT_SECONDS = "600"
+LOCAL_HOST = re.compile(r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?\.?(?::\d+)?", re.IGNORECASE)  # a name without a dot
 
 
 def protect(app: Flask) -> None:
@@ -46,11 +48,12 @@ def list_own_names(server: Server) -> frozenset[str]:
 def is_own_host(host: str, names: frozenset[str]) -> bool:
     """Whether a request's ``Host`` names this server.
 
-    Every IP address passes: DNS rebinding needs a name whose address the attacker changes. Flask's TRUSTED_HOSTS
-    compares with a list and cannot express that.
+    Every IP address passes, and every name without a dot, such as that of a container: DNS rebinding needs a name whose
+    address the attacker changes, which is one below a domain. Flask's TRUSTED_HOSTS compares with a list and cannot
+    express that.
     """
     name = (urlsplit(f"//{host}").hostname or "").rstrip(".")
-    if "*" in names or name in names or _is_address(name):
+    if "*" in names or name in names or _is_address(name) or LOCAL_HOST.fullmatch(host):
         return True
     return any(entry.startswith(".") and name.endswith(entry) for entry in names)
 

@@ -20,9 +20,19 @@ def get(web: Flask, host: str, path: str = "/health/live") -> TestResponse:
 
 @pytest.mark.parametrize(
     "host",
-    ["localhost", "LOCALHOST:8000", "speech.localhost", "127.0.0.1:8000", "[::1]:8000", "192.168.7.9", "10.0.0.1:80"],
+    [
+        "localhost",
+        "LOCALHOST:8000",
+        "speech.localhost",
+        "127.0.0.1:8000",
+        "[::1]:8000",
+        "192.168.7.9",
+        "10.0.0.1:80",
+        "web:8000",
+        "gpu_box-2",
+    ],
 )
-def test_localhost_and_every_address_are_served(web: Flask, host: str) -> None:
+def test_names_without_a_dot_and_every_address_are_served(web: Flask, host: str) -> None:
     assert get(web, host).status_code == 200
 
 

@@ -71,9 +71,9 @@ def test_parameters_reach_the_run(service: Service) -> None:
 
 
 def test_parameters_without_effect_are_reported(service: Service) -> None:
-    done = service.finished(service.submit(num_speakers="2", best_of="3", hf_token="hf_secret"))
+    done = service.finished(service.submit(num_speakers="2", max_initial_timestamp="0.5", hf_token="hf_secret"))
     warnings = " ".join(done["warnings"])
-    assert all(name in warnings for name in ("num_speakers", "best_of", "hf_token"))
+    assert all(name in warnings for name in ("num_speakers", "max_initial_timestamp", "hf_token"))
     assert "hf_secret" not in json.dumps(done)
     assert "hf_secret" not in service.log("web.log") + service.log("worker.log")
 
