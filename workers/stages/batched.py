@@ -18,7 +18,7 @@ from workers.audio.decode import Samples
 from workers.audio.windows import Window
 from workers.device.run import Run
 from workers.stages.attention import time_batch
-from workers.stages.decoder import FRAMES_PER_SECOND, Decoder, Features
+from workers.stages.decoder import FRAMES_PER_SECOND, Decoder, Features, describe_failed
 from workers.stages.segments import Segment, finite_or
 
 UNHEARD = 0.5  # where Silero hears no speech, this part of log_prob_threshold must be reached
@@ -62,10 +62,7 @@ def decode_batched(
         yield from time_batch(segments, encoded, decoder) if timed else segments
         run.advance((done + len(batch)) / len(windows))
     if failed:
-        times = ", ".join(f"{window.start:.1f}–{window.end:.1f} s" for window in failed)
-        run.warn(
-            f"No text for {times}: it failed compression_ratio_threshold or log_prob_threshold at every temperature."
-        )
+        run.warn(describe_failed([window[:2] for window in failed]))
 
 
 def _decode_batch(encoded: Any, count: int, decoder: Decoder) -> list[Text]:

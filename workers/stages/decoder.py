@@ -86,3 +86,9 @@ def list_temperatures(first: float) -> list[float]:
     """
     steps = int(round((1.0 - first) / TEMPERATURE_STEP, 6))
     return [first, *(round(first + TEMPERATURE_STEP * step, 6) for step in range(1, steps + 1))]
+
+
+def describe_failed(times: list[tuple[float, float]]) -> str:
+    """Make the warning for text that was left out, which had these times in seconds."""
+    stretches = ", ".join(f"{start:.1f}–{end:.1f} s" for start, end in times)
+    return f"No text for {stretches}: it failed compression_ratio_threshold or log_prob_threshold at every temperature."

@@ -11,7 +11,7 @@ from workers.audio.decode import SAMPLE_RATE, Samples
 from workers.audio.windows import Window
 from workers.device.run import Run
 from workers.stages.attention import make_words
-from workers.stages.decoder import Decoder
+from workers.stages.decoder import Decoder, describe_failed
 from workers.stages.segments import Segment, finite_or
 from workers.stages.sentences import cut_sentences
 
@@ -43,7 +43,7 @@ def decode_sequential(
     """Decode ``samples`` in the order of time, only the windows if ``vad_filter`` is set.
 
     Segments have the decoder's own timestamps; if words are wanted and ``timed``, they are sentences with word times.
-    Nothing is beyond the end of the sound.
+    Nothing is beyond the end of the sound. Warns of text that is left out, as it repeats itself at every temperature.
     """
     model, tokenizer, options = decoder
     params = run.params
@@ -61,13 +61,19 @@ def decode_sequential(
         **{name: getattr(options, name) for name in OPTIONS},
     )
     seconds = len(samples) / SAMPLE_RATE
+    repeated: list[tuple[float, float]] = []
     for found in decoded:
         if found.start >= seconds:
+            continue
+        if found.compression_ratio > params.compression_ratio_threshold:
+            repeated.append((found.start, min(found.end, seconds)))
             continue
         segment = _make_segment(found)
         words = make_words(map(asdict, found.words or ()), segment) if timed else []
         yield from cut_sentences(segment, words, tokenizer.language_code, decoder.decode_text) if words else [segment]
         run.advance(found.end / seconds)
+    if repeated:
+        run.warn(describe_failed(repeated))
 
 
 def _make_segment(decoded: Any) -> Segment:

@@ -213,6 +213,13 @@ def test_silence_is_left_out_without_further_tries(lab: Lab, noisy: Path) -> Non
         assert segments == [] and any("No text for" in warning for warning in run.warnings) == warned
 
 
+@pytest.mark.parametrize("batch_size", [1, 8])
+def test_text_that_repeats_itself_is_left_out_with_a_warning(lab: Lab, noisy: Path, batch_size: int) -> None:
+    asked = {**PLAIN, "compression_ratio_threshold": 0.05, "max_new_tokens": 4, "no_speech_threshold": 1.0}
+    segments, run = lab.run(noisy, batch_size=batch_size, **asked)
+    assert segments == [] and any("No text for" in warning for warning in run.warnings)
+
+
 @shows("best_of")
 def test_best_of_many_samples_is_likelier_than_one(lab: Lab, noisy: Path) -> None:
     one, many = (lab.segments(noisy, best_of=count, **{**SEQUENTIAL, "temperature": 1.0}) for count in (1, 20))
