@@ -40,7 +40,7 @@ OPTIONS = (
 def decode_sequential(
     samples: Samples, windows: list[Window], decoder: Decoder, timed: bool, run: Run[TranscriptionParams]
 ) -> Iterator[Segment]:
-    """Decode ``samples`` in the order of time, only the windows if ``vad_filter`` is set.
+    """Decode ``windows`` of ``samples`` in the order of time.
 
     Segments have the decoder's own timestamps; if words are wanted and ``timed``, they are sentences with word times.
     Nothing is beyond the end of the sound. Warns of text that is left out, as it repeats itself at every temperature.
@@ -55,7 +55,8 @@ def decode_sequential(
         temperature=options.temperatures,
         # faster-whisper needs word times to find hallucinations
         word_timestamps=timed or params.hallucination_silence_threshold is not None,
-        clip_timestamps=[time for window in windows for time in window[:2]] if params.vad_filter else "0",
+        # from where speech begins: the decoder's timestamps are wrong by a silence before it, and then it hears words twice
+        clip_timestamps=[time for window in windows for time in window[:2]],
         chunk_length=params.chunk_length,
         suppress_tokens=list(params.suppress_tokens),
         **{name: getattr(options, name) for name in OPTIONS},
