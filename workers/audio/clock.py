@@ -17,9 +17,8 @@ JITTER = 0.1
 CONFIRMED_AFTER = 0.25
 LONGEST_OVERLAP = 1.0
 LONGEST_GAP = 3600.0
-LONGEST_PAUSE = (
-    12 * 3600.0
-)  # a longer step is a fault of the clock: that of MPEG, for example, starts again after 26.5 h
+# A longer step is a fault of the clock: that of MPEG, for example, starts again after 26.5 h.
+LONGEST_PAUSE = 12 * 3600.0
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Convert decoded frames to one sample rate and channel count, whatever changes on the way."""
+"""Convert decoded frames to one sample rate and channel count, which may both change within a recording."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from workers.audio.mixing import Level, Mixer, Sound, to_floats
 LAYOUTS = {1: "mono", 2: "stereo"}
 MOST_NAMED_CHANNELS = 8
 LONGEST_SILENCE_SECONDS = 60
-# swresample scales a downmix of floats against overflow only when it is told to.
+# By default, swresample does not scale a downmix of floats against overflow.
 OPTIONS = {"rematrix_maxval": "1.0"}
 
 

@@ -37,9 +37,8 @@ class Mixer:
         if len(sound) == 1 or not sound.size:
             return sound[:1]
         samples = sound.shape[1]
-        some = sound[
-            :, self._random.integers(0, samples, samples // (2 * len(sound)) + 1)
-        ]  # enough to compare channels
+        chosen = self._random.integers(0, samples, samples // (2 * len(sound)) + 1)
+        some = sound[:, chosen]  # enough to compare channels
         self._products *= 0.5 ** (samples / HALF_LIFE_SAMPLES)
         self._products += np.einsum("in,jn->ij", some, some)  # BLAS would start threads
         self._used |= sound.any(axis=1)
@@ -91,7 +90,6 @@ def to_floats(frame: AudioFrame) -> Sound:
         return np.where(abs(samples) <= LOUDEST, samples, 0).astype(np.float32)
     span = np.iinfo(samples.dtype)
     centre = (int(span.max) + int(span.min) + 1) // 2  # 128 for unsigned bytes
-    floats: Sound = ((samples.astype(np.float64) - centre) / ((int(span.max) - int(span.min) + 1) // 2)).astype(
-        np.float32
-    )
+    full_scale = (int(span.max) - int(span.min) + 1) // 2
+    floats: Sound = ((samples.astype(np.float64) - centre) / full_scale).astype(np.float32)
     return floats

@@ -1,4 +1,4 @@
-"""Read one audio track packet by packet, whatever is damaged."""
+"""Read one audio track packet by packet, past damaged parts."""
 
 from __future__ import annotations
 

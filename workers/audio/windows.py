@@ -1,6 +1,6 @@
 """Choose the windows to transcribe.
 
-They follow speech, as Silero VAD finds it, so that no sentence is cut in two. Unless only speech is asked for, what lies
+They end in the pauses of speech, as Silero VAD finds it. Unless only speech is asked for, what lies
 between is decoded as well: a voice that Silero does not hear is not lost.
 """
 

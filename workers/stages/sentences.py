@@ -19,6 +19,8 @@ from workers.stages.tokens import Decode, share_tokens
 PAUSE_SECONDS = 1.0  # a longer pause ends a segment
 CLAUSE_SECONDS = 7.0  # a longer sentence is cut where a clause ends, as a subtitle would be
 CLAUSE_ENDS = re.compile(r"[,;:–—、，；：]$")
+# Sentences of languages without spaces end here, where Punkt sees none; so do those of Hindi and Urdu.
+FULL_STOPS = re.compile(r"[。！？।۔]+[」』”’)）]*")
 
 # lower case and without the final full stop, as Punkt expects
 ABBREVIATIONS = {
@@ -44,10 +46,6 @@ def load_splitter(resource: str) -> PunktSentenceTokenizer:
     parameters = PunktParameters()
     parameters.abbrev_types = set(ABBREVIATIONS.get(language, ABBREVIATIONS["english"]).split())
     return PunktSentenceTokenizer(parameters)
-
-
-# Sentences of languages without spaces end here, where Punkt sees none; so do those of Hindi and Urdu.
-FULL_STOPS = re.compile(r"[。！？।۔]+[」』”’)）]*")
 
 
 def find_sentence_ends(text: str, language: str) -> set[int]:

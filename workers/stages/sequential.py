@@ -11,7 +11,7 @@ from workers.audio.decode import SAMPLE_RATE, Samples
 from workers.audio.windows import Window
 from workers.device.run import Run
 from workers.stages.attention import make_words
-from workers.stages.decoder import Decoder, describe_failed
+from workers.stages.decoder import FRAMES_PER_SECOND, Decoder, describe_failed
 from workers.stages.segments import Segment, finite_or
 from workers.stages.sentences import cut_sentences
 
@@ -48,15 +48,17 @@ def decode_sequential(
     model, tokenizer, options = decoder
     params = run.params
     timed = timed and params.word_timestamps
+    # From where speech begins: after a silence, the decoder's timestamps are wrong, and it hears words twice. Without
+    # what is before, because faster-whisper gives the prefix only to a window at 0.
+    origin = windows[0].start
     decoded, _ = model.transcribe(
-        samples,
+        samples[int(origin * SAMPLE_RATE) :],
         language=tokenizer.language_code,
         task="translate" if params.is_translate else "transcribe",
         temperature=options.temperatures,
         # faster-whisper needs word times to find hallucinations
         word_timestamps=timed or params.hallucination_silence_threshold is not None,
-        # from where speech begins: the decoder's timestamps are wrong by a silence before it, and then it hears words twice
-        clip_timestamps=[time for window in windows for time in window[:2]],
+        clip_timestamps=[time - origin for window in windows for time in window[:2]],
         chunk_length=params.chunk_length,
         suppress_tokens=list(params.suppress_tokens),
         **{name: getattr(options, name) for name in OPTIONS},
@@ -64,6 +66,7 @@ def decode_sequential(
     seconds = len(samples) / SAMPLE_RATE
     repeated: list[tuple[float, float]] = []
     for found in decoded:
+        _shift(found, origin)
         if found.start >= seconds:
             continue
         if found.compression_ratio > params.compression_ratio_threshold:
@@ -77,11 +80,18 @@ def decode_sequential(
         run.warn(describe_failed(repeated))
 
 
+def _shift(found: Any, seconds: float) -> None:
+    """Move faster-whisper's segment and its words to later times."""
+    found.seek += round(seconds * FRAMES_PER_SECOND)
+    for timed in (found, *(found.words or ())):
+        timed.start, timed.end = timed.start + seconds, timed.end + seconds
+
+
 def _make_segment(decoded: Any) -> Segment:
     return Segment(
         id=0,
-        start=finite_or(decoded.start),
-        end=finite_or(decoded.end),
+        start=round(finite_or(decoded.start), 3),
+        end=round(finite_or(decoded.end), 3),
         text=decoded.text.strip(),
         speaker=None,
         words=[],

@@ -261,7 +261,7 @@ def test_config_of_the_mini_models_names_existing_folders(tmp_path: Path) -> Non
         ("whisper:\n  models: {a: here/own}", 2, "whisper.models.a", "here/own"),
         ("align:\n  models:\n\n    en: models/mini/align", 4, "align.models.en", "models/mini/align"),
         ("align:\n  models: {en: /no/such/folder}", 2, "align.models.en", "/no/such/folder"),
-        ("align:\n  models: {en: ~nobody-here/own}", 2, "align.models.en", "~nobody-here/own"),
+        ("align:\n  models: {en: ~absent-user/own}", 2, "align.models.en", "~absent-user/own"),
         ("diarization:\n  model: models/mini/diarization", 2, "diarization.model", "models/mini/diarization"),
         ("diarization:\n  model: ../diarization", 2, "diarization.model", "../diarization"),
         ("bgm_separation:\n  model_size: ~/demucs", 2, "bgm_separation.model_size", "~/demucs"),

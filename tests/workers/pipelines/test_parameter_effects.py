@@ -287,6 +287,14 @@ def test_a_failed_decoding_is_tried_again_at_higher_temperatures(
     assert max(temperatures) == 1.0
 
 
+def test_prefix_begins_the_first_window_after_a_silence(lab: Lab, tmp_path: Path) -> None:
+    sound = recordings.speech(SAMPLES / "short.flac")[: 6 * recordings.RATE]
+    path = recordings.wav(tmp_path / "late.wav", np.concatenate([recordings.silence(2), sound]))
+    plain, begun = (lab.segments(path, prefix=prefix, **SEQUENTIAL) for prefix in (None, "tomorrow"))
+    assert plain != begun
+    assert min(segment["start"] for segment in plain) >= 1.5
+
+
 @shows("max_initial_timestamp")
 @pytest.mark.parametrize(("most", "steps"), [(0.0, 0), (1.0, 50)])
 def test_first_timestamp_is_bounded(
