@@ -46,7 +46,7 @@ def decode_sequential(
     Nothing is beyond the end of the sound. Warns of text that is left out, as it repeats itself at every temperature.
     """
     model, tokenizer, options = decoder
-    params = run.params
+    params, seconds = run.params, len(samples) / SAMPLE_RATE
     timed = timed and params.word_timestamps
     # From where speech begins: after a silence, the decoder's timestamps are wrong, and it hears words twice. Without
     # what is before, because faster-whisper gives the prefix only to a window at 0.
@@ -58,12 +58,11 @@ def decode_sequential(
         temperature=options.temperatures,
         # faster-whisper needs word times to find hallucinations
         word_timestamps=timed or params.hallucination_silence_threshold is not None,
-        clip_timestamps=[time - origin for window in windows for time in window[:2]],
+        clip_timestamps=[time - origin for time in _list_clips(windows, seconds, params.vad_filter)],
         chunk_length=params.chunk_length,
         suppress_tokens=list(params.suppress_tokens),
         **{name: getattr(options, name) for name in OPTIONS},
     )
-    seconds = len(samples) / SAMPLE_RATE
     repeated: list[tuple[float, float]] = []
     for found in decoded:
         _shift(found, origin)
@@ -78,6 +77,19 @@ def decode_sequential(
         run.advance(found.end / seconds)
     if repeated:
         run.warn(describe_failed(repeated))
+
+
+def _list_clips(windows: list[Window], seconds: float, only_speech: bool) -> list[float]:
+    """List start and end of each stretch to decode.
+
+    That is every window if ``only_speech`` is asked for. Otherwise the decoder goes on without a cut from the first speech
+    to the end of the sound (``seconds``): at each end of a stretch, it may say its last words again.
+    """
+    if only_speech:
+        return [time for window in windows for time in window[:2]]
+    first = next((window for window in windows if window.speech), windows[0])
+    before = [windows[0].start, first.start] if first is not windows[0] else []
+    return [*before, first.start, seconds]
 
 
 def _shift(found: Any, seconds: float) -> None:
