@@ -26,7 +26,7 @@ def test_missing_model_fails_with_advice_and_others_keep_serving(tmp_path: Path)
         assert "'large-v3'" in failed["error"] and str(tmp_path / "models" / "large-v3") in failed["error"]
         done = service.finished(service.submit(model_size="mini"))
         assert done["status"] == "COMPLETED" and done["result"]
-        # whisperx's English aligner is missing, too: the transcript has no word times
-        assert all(segment["words"] == [] for segment in done["result"])
+        # whisperx's English aligner is missing, too: the times are Whisper's own
+        assert all(segment["words"] for segment in done["result"])
         assert any("No alignment model for language 'en'" in warning for warning in done["warnings"])
         assert service.log("worker.log").count("died") == 0

@@ -37,6 +37,7 @@ def test_speech_of_a_recording_is_found(service: Service) -> None:
         "min_silence_duration_ms": 500,
         "speech_pad_ms": 0,
         "vad_filter": True,
+        "audio_track": None,
     }
 
 

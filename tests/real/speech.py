@@ -8,11 +8,11 @@ recording is of two people on the telephone, from pyannote's wheel.
 from __future__ import annotations
 
 import csv
-import re
 from pathlib import Path
 from typing import NamedTuple
 
 import pyannote.audio
+from transformers.models.whisper.english_normalizer import EnglishTextNormalizer
 
 from tests import recordings
 
@@ -49,6 +49,5 @@ def telephone_sentences() -> list[Sentence]:
 
 
 def normalize(text: str) -> str:
-    """Lower case, no punctuation, and no numerals: one transcript writes them in digits, another in words."""
-    words = re.findall(r"[a-z']+", text.lower().replace("-", " "))
-    return " ".join(words)
+    """Whisper's own normalization (Radford et al. 2022, appendix C): eleven and 11 are the same word."""
+    return str(EnglishTextNormalizer({})(text))
