@@ -7,7 +7,7 @@ from marshmallow import ValidationError
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from app import cross_site, openapi
-from app.api import bgm_separation, docs, errors, files, health, models, results, tasks, transcription, vad
+from app.api import bgm_separation, docs, errors, events, files, health, models, results, tasks, transcription, vad
 from app.core.configfile import locate_key
 from app.core.db import connection
 from app.core.errors import SettingsError
@@ -19,6 +19,7 @@ from app.schemas.task import Segment, Stems
 from app.schemas.transcription import TranscriptionParameters
 from app.submission.admission import limit_submissions
 from app.submission.uploads import UploadRequest, discard_parts
+from app.waiting import configure_waiting
 
 MEBIBYTE = 1024 * 1024
 FORM_FIELDS_BYTES = MEBIBYTE
@@ -54,7 +55,7 @@ def create_app(settings: Settings, patience: float = connection.BUSY_TIMEOUT) ->
     for schema in (Segment, Stems):  # apispec finds those that are nested, but not these references
         api.spec.components.schema(schema.__name__, schema=schema)
     submissions = (transcription.blueprint, vad.blueprint, bgm_separation.blueprint)
-    reading = (tasks.blueprint, results.blueprint, files.blueprint)
+    reading = (tasks.blueprint, events.blueprint, results.blueprint, files.blueprint)
     for blueprint in (*submissions, *reading, models.blueprint, health.blueprint):
         api.register_blueprint(blueprint)
     app.register_blueprint(docs.blueprint)
@@ -63,6 +64,7 @@ def create_app(settings: Settings, patience: float = connection.BUSY_TIMEOUT) ->
     cross_site.protect(app)
     _prepare_requests(app)
     limit_submissions(app, {blueprint.name for blueprint in submissions})
+    configure_waiting(app)
     _trust_proxies(app, settings.server.trusted_proxies)
     return app
 

@@ -6,6 +6,8 @@ It adds the version, the upload body and an example of every error.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
+from functools import wraps
 from http import HTTPStatus
 from typing import Any
 
@@ -15,6 +17,7 @@ from marshmallow import Schema
 
 from app.core.catalog.catalog import separation_models, whisper_models
 from app.core.settings import Settings
+from app.schemas.options import SubmissionOptions, SubmissionOptionsSchema
 from app.schemas.task import IDENTIFIER, SUBMITTED_EXAMPLE, Submitted
 
 TITLE = "Speech API"
@@ -32,6 +35,7 @@ Send parameters in the query or as form fields. Instead of `file`, send `file_ur
 
 MESSAGES: dict[int, tuple[str, dict[str, list[str]] | None]] = {
     400: ("The browser (or proxy) sent a request that this server could not understand.", None),
+    401: ("A valid API key is needed.", None),
     404: ("There is no task with this identifier.", None),
     409: ("The task is IN_PROGRESS; its result is not available yet.", None),
     410: ("The files of this task were removed at 2026-11-22T13:10:00.000Z; its result is still available.", None),
@@ -114,7 +118,9 @@ def document_submission(blueprint: Blueprint, parameters: type[Schema]) -> Calla
     """
 
     def decorate(view: View) -> View:
+        view = _join_arguments(view)
         view = blueprint.arguments(parameters, location="query")(view)
+        view = blueprint.arguments(SubmissionOptionsSchema, location="query")(view)
         headers = {"Location": {"description": f"/task/{IDENTIFIER}", "schema": {"type": "string"}}}
         example = SUBMITTED_EXAMPLE | {"message": f"{blueprint.name} task has queued"}
         view = blueprint.response(201, Submitted, example=example, headers=headers)(view)
@@ -123,6 +129,16 @@ def document_submission(blueprint: Blueprint, parameters: type[Schema]) -> Calla
         return described
 
     return decorate
+
+
+def _join_arguments(view: View) -> View:
+    """Give the view one Submission, with its options."""
+
+    @wraps(view)
+    def joined(options: SubmissionOptions, submission: Any, **names: str) -> Any:
+        return view(replace(submission, options=options), **names)
+
+    return joined
 
 
 def _describe_body() -> dict[str, Any]:

@@ -17,6 +17,7 @@ from werkzeug.exceptions import HTTPException, ServiceUnavailable
 
 from app.core.db.connection import database
 from app.current import get_settings
+from app.facade import HttpError, find_facade
 from app.http_errors import InsufficientStorage
 from app.openapi import complete_document
 
@@ -35,6 +36,7 @@ class SpeechApi(Api):
     def handle_http_exception(self, error: HTTPException) -> Any:
         data: dict[str, Any] = getattr(error, "data", None) or {}
         code = error.code or 500
+        facade = find_facade()
         # The text of an unexpected exception is for the log only: it may show internals.
         message = INTERNAL if code == HTTPStatus.INTERNAL_SERVER_ERROR else data.get("message") or error.description
         payload = {
@@ -46,6 +48,9 @@ class SpeechApi(Api):
             payload["errors"] = data["errors"]
         # Keeps Retry-After and Content-Range; only the body has become JSON.
         headers = {name: value for name, value in error.get_headers() if name != "Content-Type"}
+        if facade is not None:
+            failed = HttpError(code, str(payload["message"]), data.get("errors") or {}, headers)
+            return facade.render_error(failed)
         return payload, code, headers
 
     def _openapi_json(self) -> Response:

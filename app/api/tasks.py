@@ -6,19 +6,23 @@ import json
 import logging
 from typing import Any
 
-from flask import Response, current_app, url_for
+from flask import Response, current_app, request, url_for
 from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import Conflict
 
-from app.api.lookup import abort_not_found, estimate_retry_seconds, find_task, format_time
+from app.api.answers import describe_task, write_body, write_partial_body
+from app.api.lookup import abort_not_found, estimate_retry_seconds, find_task
+from app.api.preferences import choose_wait
 from app.api.query import QueryBlueprint
 from app.core.db import queries, results, tasks
 from app.core.db.states import CANCELLED, COMPLETED, TERMINAL
 from app.core.storage.removal import remove_folder
 from app.current import get_settings
 from app.openapi import document_errors
+from app.schemas.follow import FollowParameters
 from app.schemas.listing import LIST_EXAMPLE, ListParameters, TaskList, encode_cursor
 from app.schemas.task import CANCELLED_EXAMPLE, TASK_EXAMPLE, Cancelled, TaskAnswer
+from app.waiting import apply_preference, may_wait, wait_until_ended
 
 blueprint = QueryBlueprint("Task", __name__, description="Following and managing tasks.")
 log = logging.getLogger(__name__)
@@ -45,17 +49,25 @@ def list_tasks(params: dict[str, Any]) -> Response:
 
 
 @blueprint.route("/task/<identifier>", methods=["GET"])
+@blueprint.arguments(FollowParameters, location="query")
 @blueprint.response(200, TaskAnswer, example=TASK_EXAMPLE)
-@document_errors(blueprint, 404, 503)
-def get_task(identifier: str) -> Response:
+@document_errors(blueprint, 404, 422, 503)
+def get_task(params: dict[str, Any], identifier: str) -> Response:
     """Follow a task until it has a result."""
     row = find_task(identifier)
+    if row.waited_at is not None:
+        tasks.keep_without_waiter(identifier)  # from now on, its client follows it here
+    asked = choose_wait(request, params["wait"])
+    wait = asked if asked is not None and (row.status in TERMINAL or may_wait()) else None
+    if wait and row.status not in TERMINAL:
+        row = wait_until_ended(identifier, wait) or abort_not_found()
     # A completed task without a result has just been deleted.
     result = (results.get(row.uuid) or abort_not_found()) if row.status == COMPLETED else None
-    response = current_app.response_class(write_body(row, result), mimetype="application/json")
+    body = write_partial_body(row) if result is None and params["partial"] else write_body(row, result)
+    response = current_app.response_class(body, mimetype="application/json")
     if row.status not in TERMINAL:
         response.headers["Retry-After"] = str(estimate_retry_seconds(row))
-    return response
+    return apply_preference(response, wait)
 
 
 @blueprint.route("/task/<identifier>", methods=["DELETE"])
@@ -86,44 +98,6 @@ def cancel_task(identifier: str) -> ResponseReturnValue:
         raise Conflict(f"The task has already ended: {find_task(identifier).status}.")
     log.info("task %s cancelled while %s", row.uuid, row.status)
     return {"identifier": row.uuid, "status": CANCELLED, "message": "The task is cancelled"}, 202
-
-
-def write_body(row: tasks.Task, result: results.Result | None) -> str:
-    """Write the answer as JSON text.
-
-    The result may be megabytes: it is inserted as stored, without parsing.
-    """
-    known = json.dumps(describe_task(row, queries.queue_position(row)), allow_nan=False)
-    # ``known`` ends with "}": cut it off and append the large fields.
-    embeddings = (result and result.speaker_embeddings) or "null"
-    return f'{known[:-1]}, "speaker_embeddings": {embeddings}, "result": {result.result if result else "null"}}}\n'
-
-
-def describe_task(row: tasks.Task, queue_position: int | None) -> dict[str, Any]:
-    """Collect a task's fields for clients.
-
-    Its result and speaker embeddings are not included.
-    """
-    return {
-        "identifier": row.uuid,
-        "status": row.status,
-        "task_type": row.task_type,
-        "result_type": row.result_type,
-        "task_params": json.loads(row.params),
-        "attempt": row.attempts,
-        "error": row.error,
-        "error_code": row.error_code,
-        "warnings": json.loads(row.warnings),
-        "stage": row.stage,
-        "progress": row.progress,
-        "duration": row.duration,
-        "audio_duration": row.audio_duration,
-        "language": row.language,
-        "queue_position": queue_position,
-        "created_at": format_time(row.created_at),
-        "started_at": format_time(row.started_at),
-        "finished_at": format_time(row.finished_at),
-    }
 
 
 def _build_url(parameters: dict[str, Any]) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from flask.typing import ResponseReturnValue
 
 from app.core.db.states import TRANSCRIPTION
@@ -11,7 +13,7 @@ from app.openapi import document_submission
 from app.schemas.bgm_separation import replace_uvr_model
 from app.schemas.effects import describe_ignored
 from app.schemas.transcription import TranscriptionParameters
-from app.submission.accept import submit
+from app.submission.native import submit
 from app.submission.parser import Submission, SubmissionBlueprint
 
 blueprint = SubmissionBlueprint("Transcription", __name__, description="Speech to timed text.")
@@ -25,4 +27,4 @@ def transcribe(submission: Submission[TranscriptionParams]) -> ResponseReturnVal
     params, replaced = replace_uvr_model(submission.params, get_settings())
     if params.is_separate_bgm:
         warnings += replaced
-    return submit(TRANSCRIPTION, params, submission.file_url, warnings)
+    return submit(TRANSCRIPTION, replace(submission, params=params), warnings)

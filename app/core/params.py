@@ -20,6 +20,7 @@ NEVER_STORED = ("hf_token",)  # a secret, which GET /task would show
 _UNLIMITED = {"null": math.inf}  # JSON has no infinity
 
 P = TypeVar("P", bound="Params")
+P_co = TypeVar("P_co", bound="Params", covariant=True)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -136,6 +136,7 @@ class Cache:
 @dataclass(frozen=True)
 class Tasks:
     ttl: int = _limit(0, least=0)
+    reuse_ttl: int = _limit(600, least=0)
 
 
 @dataclass(frozen=True)

@@ -2,46 +2,136 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from flask import request, url_for
-from flask.typing import ResponseReturnValue
 from werkzeug.datastructures import FileStorage
 
-from app.core.db import tasks
-from app.core.net.addresses import parse_url
+from app.auth import current_owner
+from app.core.db import reuse, tasks
+from app.core.db.connection import begin_write, now
+from app.core.db.reuse import KeyScope
+from app.core.net.addresses import Target
 from app.core.params import FILE_URL, Params
 from app.core.storage.paths import task_folder
 from app.current import get_settings
+from app.http_errors import reject
 from app.submission import uploads, urls
+from app.submission.fingerprint import make_fingerprint
 
 
-def submit(task_type: str, params: Params, file_url: str | None, warnings: Sequence[str] = ()) -> ResponseReturnValue:
-    """Queue a task and answer 201.
+@dataclass(frozen=True)
+class Order:
+    """What a client asks for, beside the recording.
 
-    The recording is the request's upload, or is downloaded from ``file_url`` later. Answers 422 without exactly one
-    non-empty file or a usable URL, 507 when the disk is full.
+    ``reuse``: share the task of an equal order. ``key``: the Idempotency-Key of the request. ``waited``: cancel the task
+    when its client has gone. ``webhook``: where its end is announced, as stored in the row. ``facade``: whose contract
+    the client speaks.
     """
-    settings = get_settings()
-    link = parse_url(file_url) if file_url else None
-    upload = None if link else uploads.read_upload(request)
-    stored = params.to_json()
-    identifier = str(uuid.uuid4())
-    if upload is not None:
-        _store_upload(upload, task_folder(settings.cache.path, identifier))
-        # Keep the folder if the commit fails: it may have succeeded all the same. The purge removes folders without a row.
-        tasks.submit(identifier, task_type, stored, uploads.file_label(upload), list(warnings))
-    elif link is not None:
-        uploads.check_space(settings.cache.path, settings.limits.min_free_mb)
-        urls.check_host(link, settings.fetch)
-        stored[FILE_URL] = link.shown  # without the query string, which may hold a token
-        tasks.submit(identifier, task_type, stored, link.label, list(warnings), source_url=link.url)
-    name = task_type.replace("-", " ").capitalize()
-    answer = {"identifier": identifier, "status": "QUEUED", "message": f"{name} task has queued"}
-    return answer, 201, {"Location": url_for("Task.get_task", identifier=identifier)}
+
+    task_type: str
+    params: Params
+    warnings: tuple[str, ...] = ()
+    facade: str | None = None
+    reuse: bool = False
+    key: KeyScope | None = None
+    waited: bool = False
+    webhook: Mapping[str, Any] | None = None
+    batch: str | None = None
+    lane: int = tasks.USUAL_LANE
+
+
+@dataclass(frozen=True)
+class Accepted:
+    """The task of an order; ``is_new`` unless it existed before."""
+
+    identifier: str
+    is_new: bool
+
+
+def create_task(order: Order, recording: FileStorage | Target) -> Accepted:
+    """Commit a QUEUED task for an upload or a URL, or find the one that exists.
+
+    When this returns, the recording is durable. Answers 422 for a URL that cannot be used, or an idempotency key that was
+    sent with another order, and 507 when the disk is full.
+    """
+    return _create_from_upload(order, recording) if isinstance(recording, FileStorage) else _create(order, recording)
+
+
+def _create_from_upload(order: Order, upload: FileStorage) -> Accepted:
+    cache, identifier = get_settings().cache.path, str(uuid.uuid4())
+    fingerprint = make_fingerprint(current_owner(), order.task_type, order.params, uploads.read_digest(upload))
+    known = _find_known(order, fingerprint)  # a copy that is not needed is not stored
+    if known is not None:
+        return known
+    folder = task_folder(cache, identifier)
+    _store_upload(upload, folder)
+    # Keep the folder if the commit fails: it may have succeeded all the same. The purge removes folders without a row.
+    accepted = _commit(order, identifier, fingerprint, uploads.file_label(upload), order.params.to_json())
+    if not accepted.is_new:
+        shutil.rmtree(folder, ignore_errors=True)
+    return accepted
+
+
+def _create(order: Order, link: Target) -> Accepted:
+    settings, identifier = get_settings(), str(uuid.uuid4())
+    fingerprint = make_fingerprint(current_owner(), order.task_type, order.params, link.url)
+    known = _find_known(order, fingerprint)
+    if known is not None:
+        return known
+    uploads.check_space(settings.cache.path, settings.limits.min_free_mb)
+    urls.check_host(link, settings.fetch)
+    stored = order.params.to_json() | {FILE_URL: link.shown}  # without the query string, which may hold a token
+    return _commit(order, identifier, fingerprint, link.label, stored, source_url=link.url)
+
+
+def _commit(
+    order: Order, identifier: str, fingerprint: str, label: str, stored: dict[str, Any], **columns: Any
+) -> Accepted:
+    """Insert the row, unless an equal order was committed since it was looked for."""
+    with begin_write():
+        if order.key or order.reuse:
+            reuse.lock(fingerprint, *([f"{order.key}"] if order.key else []))
+            known = _find_known(order, fingerprint)
+            if known is not None:
+                return known
+        tasks.submit(
+            identifier,
+            order.task_type,
+            stored,
+            label,
+            list(order.warnings),
+            fingerprint=fingerprint,
+            owner=current_owner(),
+            facade=order.facade,
+            lane=order.lane,
+            batch=order.batch,
+            webhook=json.dumps(order.webhook) if order.webhook else None,
+            **({"waited_at": now()} if order.waited else {}),
+            **columns,
+        )
+        if order.key:
+            reuse.remember_key(order.key, fingerprint, identifier)
+    return Accepted(identifier, is_new=True)
+
+
+def _find_known(order: Order, fingerprint: str) -> Accepted | None:
+    """Find the task that an equal order has made."""
+    sent = reuse.find_key(order.key) if order.key else None
+    if sent is not None and sent.fingerprint != fingerprint:
+        reject({"Idempotency-Key": ["Was sent with another recording or other parameters; use a new key."]})
+    shared = reuse.find_task(fingerprint, get_settings().tasks.reuse_ttl) if order.reuse else None
+    known = sent.task if sent is not None else shared
+    if known is None:
+        return None
+    # A client that does not wait must get its result, even if those who do have gone.
+    tasks.renew_waiter(known) if order.waited else tasks.keep_without_waiter(known)
+    return Accepted(known, is_new=False)
 
 
 def _store_upload(upload: FileStorage, folder: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from flask import Flask, request
+from flask import Flask, current_app, request
 from werkzeug.exceptions import TooManyRequests
 
 from app.budget import ThreadBudget
@@ -15,6 +15,7 @@ UPLOAD_SHARE = 0.5  # of the threads; the others stay free for polls and downloa
 QUEUE_RETRY_SECONDS = 30
 UPLOAD_RETRY_SECONDS = 5
 _HELD = "speech.upload_thread"
+_BUDGET = "speech.uploads"
 
 
 def limit_submissions(app: Flask, blueprints: Collection[str]) -> None:
@@ -36,7 +37,14 @@ def limit_submissions(app: Flask, blueprints: Collection[str]) -> None:
         if tasks.count_queued() >= get_settings().limits.max_queued:
             raise TooManyRequests("The queue is full; try again later.", retry_after=QUEUE_RETRY_SECONDS)
 
+    app.extensions[_BUDGET] = budget
+
     @app.teardown_request
     def release_thread(error: BaseException | None) -> None:
-        if request.environ.pop(_HELD, False):
-            budget.give_back()
+        release_upload_thread()
+
+
+def release_upload_thread() -> None:
+    """Let another upload begin: this request has received its body, and now waits."""
+    if request.environ.pop(_HELD, False):
+        current_app.extensions[_BUDGET].give_back()

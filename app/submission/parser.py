@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Generic
 
 from flask import request
@@ -12,24 +12,27 @@ from marshmallow.fields import Boolean
 from webargs.flaskparser import FlaskParser
 
 from app.api.query import TWICE, describe_errors, parse_query
-from app.core.params import FILE_URL, P, Params
+from app.core.params import FILE_URL, P_co, Params
 from app.current import get_settings
 from app.http_errors import reject
 from app.schemas.fields import Number, drop_empty
+from app.schemas.options import SubmissionOptions, SubmissionOptionsSchema
 from app.submission import body, urls
 
 OF_RECORDING = ("file", FILE_URL)  # beside the parameters of the schema
+OPTIONS = frozenset(SubmissionOptionsSchema().fields)
 
 
 @dataclass(frozen=True)
-class Submission(Generic[P]):
+class Submission(Generic[P_co]):
     """The parsed request for a task.
 
     Without ``file_url``, the recording is the request's upload.
     """
 
-    params: P
+    params: P_co
     file_url: str | None
+    options: SubmissionOptions = field(default_factory=SubmissionOptions)
 
 
 class ParametersParser(FlaskParser):
@@ -41,17 +44,21 @@ class ParametersParser(FlaskParser):
     # Empty: the schema rejects unknown parameters. By default, webargs ignores them.
     DEFAULT_UNKNOWN_BY_LOCATION: dict[str, str | None] = {}
 
-    def parse(self, *args: Any, **kwargs: Any) -> Submission[Params]:
+    def parse(self, *args: Any, **kwargs: Any) -> Submission[Params] | SubmissionOptions:
         body.require_form(request)
-        return Submission(super().parse(*args, **kwargs), urls.read_file_url(request))
+        parsed = super().parse(*args, **kwargs)
+        return parsed if isinstance(parsed, SubmissionOptions) else Submission(parsed, urls.read_file_url(request))
 
     def load_querystring(self, req: Any, schema: Schema) -> Any:
+        is_options = isinstance(schema, SubmissionOptionsSchema)
         flags = body.list_names_without_value(req)
         given: dict[str, Any] = {}
         errors: dict[str, list[str]] = {}
         for place in (parse_query(req), req.form):
             for written, sent in place.lists():
                 name = written or ""  # a part of a form may lack a name
+                if (name in OPTIONS) != is_options:
+                    continue
                 field = schema.fields.get(name)
                 values = [value for value in sent if value] if name in OF_RECORDING else drop_empty(sent, field)
                 if name in flags and isinstance(field, Boolean):
@@ -62,6 +69,8 @@ class ParametersParser(FlaskParser):
                     errors[name] = [TWICE, str(field.error_messages["list"])] if isinstance(field, Number) else [TWICE]
                 if values:
                     given[name] = values if len(values) > 1 else values[0]
+        if is_options and not errors:
+            return given
         if "file" in given:
             errors["file"] = ["Must be a file, not text: curl -F file=@recording.wav"]
         url = urls.read_file_url(req)
@@ -73,7 +82,7 @@ class ParametersParser(FlaskParser):
         return given
 
     def handle_error(self, error: ValidationError, req: Any, schema: Any, **kwargs: Any) -> Any:
-        reject(describe_errors(error, schema, [*schema.fields, *OF_RECORDING]))
+        reject(describe_errors(error, schema, [*schema.fields, *OF_RECORDING, *OPTIONS]))
 
 
 class SubmissionBlueprint(Blueprint):

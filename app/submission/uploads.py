@@ -6,10 +6,11 @@ An upload is written once, in bounded memory, and is durable before the request 
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
 import tempfile
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, cast
 
 from flask import Request
 from werkzeug.datastructures import FileStorage
@@ -61,13 +62,31 @@ class UploadRequest(Request):
     ) -> IO[bytes]:
         settings = get_settings()
         check_space(settings.cache.path, settings.limits.min_free_mb, total_content_length or 0)
-        folder = settings.cache.path / INCOMING
-        folder.mkdir(parents=True, exist_ok=True)
-        # The name is random: nothing a client sends becomes part of a path.
-        part = tempfile.NamedTemporaryFile(dir=folder, suffix=".part", delete=False)
+        part = Part(settings.cache.path / INCOMING)
         # discard_parts removes it, even if parsing the form fails.
         self.environ.setdefault("speech.parts", []).append(part)
-        return part
+        return cast(IO[bytes], part)
+
+
+class Part:
+    """A file in cache/incoming/ that is being received, and the SHA-256 of what was written."""
+
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        # The name is random: nothing a client sends becomes part of a path.
+        self._file = tempfile.NamedTemporaryFile(dir=folder, suffix=".part", delete=False)
+        self._hash = hashlib.sha256()
+
+    def write(self, data: bytes) -> int:
+        self._hash.update(data)
+        return self._file.write(data)
+
+    def read_digest(self) -> str:
+        """Return the SHA-256 in hexadecimal."""
+        return self._hash.hexdigest()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._file, name)
 
 
 def check_space(folder: Path, floor_mb: int, incoming: int = 0) -> None:
@@ -109,6 +128,13 @@ def store_upload(upload: FileStorage, folder: Path) -> None:
     Path(part.name).rename(folder / SOURCE)
     for directory in (folder, folder.parent):
         sync_folder(directory)
+
+
+def read_digest(upload: FileStorage) -> str:
+    """Return the SHA-256 of an upload, in hexadecimal."""
+    part: Any = upload.stream
+    digest: str = part.read_digest()
+    return digest
 
 
 def file_label(upload: FileStorage) -> str:

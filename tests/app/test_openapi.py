@@ -14,6 +14,7 @@ from openapi_spec_validator import validate
 
 from app.core.params import TranscriptionParams
 from app.openapi import MESSAGES, VERSION
+from app.schemas.options import SubmissionOptionsSchema
 from app.schemas.transcription import TranscriptionParameters
 from tests.app.posting import post, refused, submitted
 
@@ -80,7 +81,12 @@ def test_every_error_is_documented_with_an_example(document: dict[str, Any]) -> 
 def test_submission_documents_every_code_it_answers(document: dict[str, Any]) -> None:
     answers = set(document["paths"]["/transcription"]["post"]["responses"]) - {"default"}
     assert answers == {"201", "400", "408", "413", "415", "422", "429", "503", "507"}
-    assert set(document["paths"]["/task/{identifier}"]["get"]["responses"]) - {"default"} == {"200", "404", "503"}
+    assert set(document["paths"]["/task/{identifier}"]["get"]["responses"]) - {"default"} == {
+        "200",
+        "404",
+        "422",
+        "503",
+    }
     assert {"404", "422"} < {str(code) for code in MESSAGES}
 
 
@@ -97,7 +103,7 @@ def test_documented_examples_are_what_the_server_answers(web: Flask, document: d
 
 def test_every_parameter_is_documented_with_its_default(document: dict[str, Any]) -> None:
     described = parameters(document)
-    assert list(described) == list(TranscriptionParameters().fields)
+    assert list(described) == [*TranscriptionParameters().fields, *SubmissionOptionsSchema().fields]
     defaults = {f.name: f.default for f in fields(TranscriptionParams) if f.default is not MISSING}
     for name, parameter in described.items():
         assert parameter["description"].endswith("."), name

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic
 
-from app.core.params import Params
-
-P_co = TypeVar("P_co", bound=Params, covariant=True)
+from app.core.params import P_co
 
 
 @dataclass(frozen=True)
@@ -51,12 +49,15 @@ class Loading:
 class Progress:
     """Progress of a running task.
 
-    ``progress`` is 0–1 over the whole task; ``facts`` are the columns of the row known so far.
+    ``progress`` is 0–1 over the whole task; ``facts`` are the columns of the row known so far. ``segments`` are new ones
+    as JSON text, the first of which has the number ``first``.
     """
 
     stage: str
     progress: float
     facts: dict[str, Any] = field(default_factory=dict)
+    first: int = 0
+    segments: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

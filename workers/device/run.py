@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, Generic
 
 from app.core.db.states import Stage
-from app.core.params import P
+from app.core.params import P, P_co
 from app.core.settings import Settings
 from workers.device import cuda_errors
-from workers.device.protocol import Job, P_co, Progress, Slot
+from workers.device.protocol import Job, Progress, Slot
 from workers.models.cache import WarmModels
 
 REPORT_SECONDS = 0.2
+SEGMENT_SECONDS = 1.0
 
 
 class Run(Generic[P_co]):
@@ -46,6 +47,9 @@ class Run(Generic[P_co]):
         self._stage = ""
         self._from = self._until = 0.0
         self._reported = float("-inf")  # the first report is never held back
+        self._shown = 0
+        self._unsent: list[str] = []  # segments as JSON text
+        self._sent_segments = float("-inf")
 
     @property
     def params(self) -> P_co:
@@ -78,6 +82,13 @@ class Run(Generic[P_co]):
         if self._clock() - self._reported >= REPORT_SECONDS:
             self._report(self._from + (self._until - self._from) * min(1.0, max(0.0, fraction)))
 
+    def show(self, segments: Iterable[str]) -> None:
+        """Show segments (JSON text) before the result is complete.
+
+        They are sent with a report, at most once per ``SEGMENT_SECONDS``.
+        """
+        self._unsent.extend(segments)
+
     def add_facts(self, **facts: Any) -> None:
         """Set columns of the row, such as ``language``.
 
@@ -92,4 +103,8 @@ class Run(Generic[P_co]):
 
     def _report(self, progress: float) -> None:
         self._reported = self._clock()
-        self._send(Progress(self._stage, round(progress, 4), dict(self.facts)))
+        segments: tuple[str, ...] = ()
+        if self._unsent and self._reported - self._sent_segments >= SEGMENT_SECONDS:
+            segments, self._unsent, self._sent_segments = tuple(self._unsent), [], self._reported
+        self._send(Progress(self._stage, round(progress, 4), dict(self.facts), self._shown, segments))
+        self._shown += len(segments)

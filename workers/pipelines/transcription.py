@@ -58,14 +58,9 @@ def run(run: Run[TranscriptionParams]) -> tuple[str, str]:
         run.enter("diarize", until=1.0)
         # on the original audio, even if the words come from separated vocals
         segments = diarize.diarize(segments, samples, model.hf_tokenizer.decode, run)
-    if not _has_words(plan, params):  # only now, as they say where the speaker changes
+    if not transcribe.has_words(plan, params):  # only now, as they say where the speaker changes
         segments = [Segment(**{**segment, "words": []}) for segment in segments]
     return "json", to_json(sort_and_clamp(segments, seconds))
-
-
-def _has_words(plan: Plan, params: TranscriptionParams) -> bool:
-    """Whether words are spoken in the recording: those of a translation are not."""
-    return params.word_timestamps and not (params.is_translate and plan.language != "en")
 
 
 def _load_aligner(plan: Plan, run: Run[TranscriptionParams]) -> tuple[Any, str | None]:
@@ -75,7 +70,7 @@ def _load_aligner(plan: Plan, run: Run[TranscriptionParams]) -> tuple[Any, str |
     """
     if plan.decoder is None or not run.params.word_timestamps:
         return None, None
-    if not _has_words(plan, run.params):
+    if not transcribe.has_words(plan, run.params):
         return None, "No word timestamps: a translation cannot be aligned with the audio."
     try:
         return run.models.aligner(str(plan.language)), None

@@ -51,14 +51,19 @@ def sort_and_clamp(segments: list[Segment], audio_seconds: float) -> list[Segmen
     ordered = sorted(segments, key=lambda segment: segment["start"])
     for number, segment in enumerate(ordered):
         segment["id"] = number
-        segment["start"] = _clamp(segment["start"], 0.0, audio_seconds)
-        segment["end"] = _clamp(segment["end"], segment["start"], audio_seconds)
-        earliest = segment["start"]
-        for word in segment["words"]:
-            word["start"] = earliest = _clamp(word["start"], earliest, segment["end"])
-            word["end"] = _clamp(word["end"], earliest, segment["end"])
-            word["probability"] = _clamp(word["probability"], 0.0, 1.0)
+        clamp(segment, audio_seconds)
     return ordered
+
+
+def clamp(segment: Segment, audio_seconds: float) -> None:
+    """Clamp the times of a segment and its words."""
+    segment["start"] = _clamp(segment["start"], 0.0, audio_seconds)
+    segment["end"] = _clamp(segment["end"], segment["start"], audio_seconds)
+    earliest = segment["start"]
+    for word in segment["words"]:
+        word["start"] = earliest = _clamp(word["start"], earliest, segment["end"])
+        word["end"] = _clamp(word["end"], earliest, segment["end"])
+        word["probability"] = _clamp(word["probability"], 0.0, 1.0)
 
 
 def to_json(value: Any) -> str:

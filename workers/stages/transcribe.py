@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from app.core.errors import SpeechError
 from app.core.params import TranscriptionParams
-from workers.audio.decode import Samples
+from workers.audio.decode import SAMPLE_RATE, Samples
 from workers.audio.windows import Window, choose_windows
 from workers.device.run import Run
 from workers.models.cache import choose_compute_type
@@ -14,7 +15,7 @@ from workers.stages.batched import decode_batched
 from workers.stages.decoder import Decoder, make_decoder
 from workers.stages.language import choose_language
 from workers.stages.prompts import fit_prompts
-from workers.stages.segments import Segment
+from workers.stages.segments import Segment, Word, clamp, to_json
 from workers.stages.sequential import decode_sequential
 
 
@@ -66,11 +67,31 @@ def transcribe(samples: Samples, plan: Plan, timed: bool, run: Run[Transcription
         return []
     decode = decode_sequential if run.params.batch_size == 1 else decode_batched
     try:
-        segments = list(decode(samples, plan.windows, plan.decoder, timed, run))
+        segments = list(_show(decode(samples, plan.windows, plan.decoder, timed, run), plan, samples, run))
     except ValueError as error:  # faster-whisper raises it for prompts and tokens that do not fit the model
         raise _explain(error) from error
     # a window without recognized words yields a segment with an empty text
     return [segment for segment in segments if segment["text"]]
+
+
+def has_words(plan: Plan, params: TranscriptionParams) -> bool:
+    """Whether the result has words: those of a translation are not spoken in the recording."""
+    return params.word_timestamps and not (params.is_translate and plan.language != "en")
+
+
+def _show(
+    segments: Iterator[Segment], plan: Plan, samples: Samples, run: Run[TranscriptionParams]
+) -> Iterator[Segment]:
+    """Let the client see segments while the next ones are decoded."""
+    number = 0
+    for segment in segments:
+        if segment["text"]:
+            words = [Word(**word) for word in segment["words"]] if has_words(plan, run.params) else []
+            shown = Segment(**{**segment, "id": number, "words": words})
+            clamp(shown, len(samples) / SAMPLE_RATE)
+            run.show([to_json(shown)])
+            number += 1
+        yield segment
 
 
 def _explain(error: ValueError) -> SpeechError:

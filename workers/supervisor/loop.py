@@ -144,7 +144,14 @@ class Supervisor:
         if self._clock() >= self._database_again:  # during an outage progress may be lost, a result may not
             with self._survive_outage():
                 try:
-                    tasks.report(process.claim, message.stage, message.progress, **message.facts)
+                    tasks.report(
+                        process.claim,
+                        message.stage,
+                        message.progress,
+                        message.first,
+                        message.segments,
+                        **message.facts,
+                    )
                 except Exception as error:
                     if _is_outage(error):
                         raise

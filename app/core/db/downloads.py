@@ -15,7 +15,7 @@ from peewee import Case
 
 from app.core.db.connection import begin_write, now
 from app.core.db.states import FAILED, QUEUED
-from app.core.db.tasks import Task, lock_first, notify_listeners, select_oldest
+from app.core.db.tasks import Task, ended_values, lock_first, notify_listeners, select_oldest
 
 LEASE_SECONDS = 15.0
 STAGE = "download"
@@ -45,7 +45,8 @@ def claim(holder: str) -> tuple[DownloadClaim, str] | None:
         if task_id is None:
             return None
         lease = now() + LEASE_SECONDS
-        Task.update(holder=holder, lease_expires=lease, stage=STAGE).where((Task.id == task_id) & pending).execute()
+        held = Task.update(holder=holder, lease_expires=lease, stage=STAGE, changes=Task.changes + 1)
+        held.where((Task.id == task_id) & pending).execute()
         row = Task.get_by_id(task_id)
     return DownloadClaim(row.uuid, holder), str(row.source_url)
 
@@ -55,7 +56,8 @@ def report(held: DownloadClaim, fraction: float) -> bool:
 
     Returns False when ``held`` no longer holds the download.
     """
-    return _update_one(Task.update(progress=_raise_progress(fraction)).where(_is_held_by(held)))
+    changed = Task.update(progress=_raise_progress(fraction), changes=Task.changes + 1)
+    return _update_one(changed.where(_is_held_by(held)))
 
 
 def mark_downloaded(held: DownloadClaim) -> bool:
@@ -71,7 +73,7 @@ def mark_downloaded(held: DownloadClaim) -> bool:
 
 def fail(held: DownloadClaim, code: str, message: str) -> bool:
     """QUEUED → FAILED: the recording cannot be downloaded."""
-    failed = Task.update(**_ended_values(), status=FAILED, error_code=code, error=message, finished_at=now())
+    failed = Task.update(**ended_values(), source_url=None, status=FAILED, error_code=code, error=message)
     return _update_one(failed.where(_is_held_by(held)))
 
 
@@ -121,7 +123,7 @@ def _is_held_by(held: DownloadClaim) -> Any:
 
 
 def _ended_values() -> dict[str, Any]:
-    return {"source_url": None, "holder": None, "lease_expires": None, "stage": None}
+    return {"source_url": None, "holder": None, "lease_expires": None, "stage": None, "changes": Task.changes + 1}
 
 
 def _raise_progress(fraction: float) -> Any:

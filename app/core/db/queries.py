@@ -33,11 +33,12 @@ def queue_positions(tasks: list[Task]) -> dict[int, int]:
 
     The keys are row ids. Tasks that are not waiting are left out.
     """
-    waiting = [task.id for task in tasks if task.status == QUEUED]
+    waiting = [(task.lane, task.id) for task in tasks if task.status == QUEUED]
     if not waiting:
         return {}
     # One query for all of them: a page shows up to 200 tasks.
-    up_to = Task.select(Task.id).where((Task.status == QUEUED) & (Task.id <= max(waiting))).order_by(Task.id)
-    queue = [row.id for row in up_to]
+    ahead = (Task.id <= max(waiting)[1]) | (Task.lane < max(waiting)[0])
+    up_to = Task.select(Task.lane, Task.id).where((Task.status == QUEUED) & ahead).order_by(Task.lane, Task.id)
+    queue: list[tuple[int, int]] = [(row.lane, row.id) for row in up_to]
     # A task that was claimed after its row was read is no longer in ``queue``; it was next at that time.
-    return {row_id: max(1, bisect.bisect_right(queue, row_id)) for row_id in waiting}
+    return {row_id: max(1, bisect.bisect_right(queue, (lane, row_id))) for lane, row_id in waiting}

@@ -6,18 +6,20 @@ Each change is one conditional UPDATE whose row count is checked: of several pro
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from peewee import AutoField, Case, CharField, DoubleField, IntegerField, Model, TextField
 
-from app.core.db import results
+from app.core.db import partial, results
 from app.core.db.connection import begin_write, database, is_postgres, now
 from app.core.db.states import CANCELLED, COMPLETED, FAILED, IN_PROGRESS, MAX_ATTEMPTS, QUEUED
 
 LEASE_SECONDS = 30.0
 LONGEST_PAUSE_SECONDS = 3600.0  # no pause is longer: workers.retry_pause is at most 900 s, and doubled
 CHANNEL = "task_changed"  # of PostgreSQL's NOTIFY
+FAST_LANE, USUAL_LANE = 0, 1  # short tasks, for which a client waits, pass the others
 
 
 class Task(Model):
@@ -51,6 +53,14 @@ class Task(Model):
     files_purged_at = DoubleField(null=True)
     not_before = DoubleField(null=True)  # end of the pause after a crash
     source_url = TextField(null=True)  # set only while the recording is still to be downloaded (downloads.py)
+    owner = IntegerField(null=True)  # the API key that submitted it; null without keys
+    facade = CharField(max_length=16, null=True)  # whose contract the client spoke; null for the native one
+    lane = IntegerField(default=USUAL_LANE)
+    batch = CharField(max_length=36, null=True)
+    fingerprint = CharField(max_length=64, null=True)  # of recording and parameters (submission/fingerprint.py)
+    waited_at = DoubleField(null=True)  # set only while the task is to end with its client (waiting.py)
+    webhook = TextField(null=True)  # where the end of the task is announced
+    changes = IntegerField(default=0)  # grows with each change that a client can see
 
     class Meta:
         database = database
@@ -83,11 +93,11 @@ def submit(
     params: dict[str, Any],
     file_name: str,
     warnings: list[str],
-    source_url: str | None = None,
+    **columns: Any,
 ) -> None:
     """Insert a QUEUED task and wake a supervisor.
 
-    With ``source_url``, the recording is downloaded from there first.
+    ``columns``: further ones of the row. With ``source_url``, the recording is downloaded from there first.
     """
     with begin_write():
         Task.insert(
@@ -98,7 +108,7 @@ def submit(
             params=json.dumps(params),
             warnings=json.dumps(warnings),
             created_at=now(),
-            **({"source_url": source_url} if source_url else {}),
+            **columns,
         ).execute()
         notify_listeners()
 
@@ -144,6 +154,7 @@ def claim(holder: str) -> Task | None:
             started_at=now(),
             not_before=None,
             stage=None,
+            changes=Task.changes + 1,
         ).where((Task.id == task_id) & ready).execute()
         return Task.get_by_id(task_id)
 
@@ -153,7 +164,7 @@ def select_oldest(condition: Any) -> Any:
 
     It selects the id of the first task in queue order that meets ``condition``.
     """
-    return Task.select(Task.id).where(condition).order_by(Task.id).limit(1)
+    return Task.select(Task.id).where(condition).order_by(Task.lane, Task.id).limit(1)
 
 
 def lock_first(query: Any) -> int | None:
@@ -165,14 +176,23 @@ def lock_first(query: Any) -> int | None:
     return found
 
 
-def report(claim: Claim, stage: str, progress: float, **facts: Any) -> bool:
-    """Write stage, progress and known facts.
+def report(
+    claim: Claim, stage: str, progress: float, first: int = 0, segments: Sequence[str] = (), **facts: Any
+) -> bool:
+    """Write stage, progress, known facts and new segments.
 
     ``facts``: ``language`` and ``audio_duration``, once known. Progress never falls, even when a second attempt starts
-    over.
+    over. ``segments`` are JSON text; ``first`` is the number of the first one.
     """
     highest = Case(None, [(Task.progress < progress, progress)], Task.progress)
-    return update_one(Task.update(stage=stage, progress=highest, **facts).where(is_held_by(claim)))
+    changed = Task.update(stage=stage, progress=highest, changes=Task.changes + 1, **facts)
+    if not segments:
+        return update_one(changed.where(is_held_by(claim)))
+    with begin_write():
+        ours = update_one(changed.where(is_held_by(claim)))
+        if ours:
+            partial.store(claim.uuid, claim.claim_no, first, segments)
+    return ours
 
 
 def complete(
@@ -201,6 +221,7 @@ def complete(
         )
         if ours:
             results.store(claim.uuid, result, speaker_embeddings)
+            partial.remove(claim.uuid)
     return ours
 
 
@@ -246,6 +267,16 @@ def delete(uuid: str) -> bool:
     return _change_and_notify(Task.delete().where(Task.uuid == uuid))
 
 
+def renew_waiter(uuid: str) -> bool:
+    """Note that the client of a task still waits for it."""
+    return update_one(Task.update(waited_at=now()).where((Task.uuid == uuid) & Task.waited_at.is_null(False)))
+
+
+def keep_without_waiter(uuid: str) -> bool:
+    """Let a task go on, even if its client has gone."""
+    return update_one(Task.update(waited_at=None).where((Task.uuid == uuid) & Task.waited_at.is_null(False)))
+
+
 def list_held(holder: str) -> set[tuple[str, int]]:
     """Return (uuid, claim_no) of each task that ``holder`` runs."""
     rows = Task.select(Task.uuid, Task.claim_no).where((Task.status == IN_PROGRESS) & (Task.holder == holder))
@@ -260,6 +291,7 @@ def queued_values() -> dict[Any, Any]:
         Task.lease_expires: None,
         Task.stage: None,
         Task.started_at: None,
+        Task.changes: Task.changes + 1,
     }
 
 
@@ -284,7 +316,14 @@ def _finish(claim: Claim, **values: Any) -> bool:
 
 def ended_values() -> dict[str, Any]:
     """Return the columns to set when a task ends."""
-    return {"finished_at": now(), "stage": None, "holder": None, "lease_expires": None}
+    return {
+        "finished_at": now(),
+        "stage": None,
+        "holder": None,
+        "lease_expires": None,
+        "waited_at": None,
+        "changes": Task.changes + 1,
+    }
 
 
 def update_one(update: Any) -> bool:

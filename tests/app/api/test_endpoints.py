@@ -18,6 +18,7 @@ from app.core.db import connection
 from app.core.db.states import TASK_TYPES
 from app.current import get_settings
 from app.factory import create_app
+from app.submission.parser import OPTIONS
 from tests.app.conftest import MakeWeb
 from tests.app.posting import CRLF, ENDPOINTS, RECORDING, assert_nothing_stored, kept, post, refused, rows
 from tests.service import ROOT
@@ -81,7 +82,7 @@ def test_upload_is_stored_and_answered_with_its_task(web: Flask, path: str, slas
 def test_row_holds_the_endpoints_own_parameters_and_no_others(web: Flask, path: str) -> None:
     assert post(web, path=path).status_code == 201
     names = {described["name"] for described in parameters(web, path)}
-    assert set(json.loads(rows()[0].params)) == names - {"hf_token"}
+    assert set(json.loads(rows()[0].params)) == names - {"hf_token"} - OPTIONS
     assert json.loads(rows()[0].warnings) == []
 
 

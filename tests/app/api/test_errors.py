@@ -73,7 +73,7 @@ def test_errors_have_one_shape_for_any_accept_header(
 def test_failing_database_is_503_and_the_next_request_succeeds(
     web: Flask, monkeypatch: pytest.MonkeyPatch, call: str, error: type[Exception]
 ) -> None:
-    def failing(*arguments: Any) -> Any:
+    def failing(*arguments: Any, **columns: Any) -> Any:
         raise error("password=secret: database is locked")
 
     identifier = submitted(web)
@@ -92,7 +92,7 @@ def test_failing_database_is_503_and_the_next_request_succeeds(
 def test_rejected_statement_is_500_and_logs_its_traceback(
     web: Flask, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, error: type[Exception]
 ) -> None:
-    def failing(*arguments: Any) -> Any:
+    def failing(*arguments: Any, **columns: Any) -> Any:
         raise error("UNIQUE constraint failed: a secret")
 
     web.testing = False

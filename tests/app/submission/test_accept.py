@@ -46,12 +46,12 @@ def test_file_is_durable_before_the_task_exists(web: Flask, monkeypatch: pytest.
         synced.append((Path(os.readlink(f"/proc/self/fd/{descriptor}")), os.fstat(descriptor).st_size))
         fsync(descriptor)
 
-    def committing(identifier: str, *arguments: Any) -> None:
+    def committing(identifier: str, *arguments: Any, **columns: Any) -> None:
         recording, folder, parent = synced
         assert recording[0].parent == cache / "incoming" and recording[1] == len(RECORDING)
         assert (folder[0], parent[0]) == (cache / identifier, cache)
         assert (cache / identifier / "source").exists()
-        submit(identifier, *arguments)
+        submit(identifier, *arguments, **columns)
 
     monkeypatch.setattr(os, "fsync", noting)
     monkeypatch.setattr(tasks, "submit", committing)
@@ -64,7 +64,7 @@ def test_refused_parameters_leave_no_upload(web: Flask) -> None:
 
 
 def test_failed_commit_is_503_and_keeps_the_upload(web: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
-    def failing(*arguments: Any) -> None:
+    def failing(*arguments: Any, **columns: Any) -> None:
         raise OperationalError("disk I/O error")
 
     with monkeypatch.context() as faulty:

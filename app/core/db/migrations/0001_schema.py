@@ -1,4 +1,4 @@
-"""The initial schema: tasks, results, renderings, heartbeats."""
+"""The initial schema."""
 
 from peewee import (
     AutoField,
@@ -39,15 +39,27 @@ class Task(Model):
     files_purged_at = DoubleField(null=True)
     not_before = DoubleField(null=True)
     source_url = TextField(null=True)
+    owner = IntegerField(null=True)
+    facade = CharField(max_length=16, null=True)
+    lane = IntegerField(default=1)
+    batch = CharField(max_length=36, null=True)
+    fingerprint = CharField(max_length=64, null=True)
+    waited_at = DoubleField(null=True)
+    webhook = TextField(null=True)
+    changes = IntegerField(default=0)
 
     class Meta:
         table_name = "task"
         indexes = (
-            (("status", "id"), False),  # the queue, and GET /task?status=
+            (("status", "lane", "id"), False),  # the queue
+            (("status", "id"), False),  # GET /task?status=
             (("task_type", "id"), False),  # GET /task?task_type=
             (("task_type", "status", "id"), False),  # GET /task with both filters
             (("finished_at",), False),  # rows older than tasks.ttl
             (("files_purged_at", "finished_at"), False),  # files older than cache.ttl
+            (("owner", "id"), False),  # GET /task with an API key
+            (("batch", "id"), False),  # GET /batch/<identifier>
+            (("fingerprint", "id"), False),  # an earlier task with the same recording and parameters
         )
 
 
@@ -72,6 +84,30 @@ class Rendering(Model):
         primary_key = CompositeKey("task", "format", "version")
 
 
+class PartialSegment(Model):
+    task = ForeignKeyField(Task, field="uuid", column_name="task", index=False, on_delete="CASCADE")
+    claim_no = IntegerField()
+    number = IntegerField()
+    segment = TextField()
+
+    class Meta:
+        table_name = "partial_segment"
+        primary_key = CompositeKey("task", "claim_no", "number")
+
+
+class IdempotencyKey(Model):
+    owner = IntegerField()
+    path = CharField(max_length=64)
+    key = CharField(max_length=255)
+    fingerprint = CharField(max_length=64)
+    task = ForeignKeyField(Task, field="uuid", column_name="task", on_delete="CASCADE")
+    created_at = DoubleField(index=True)
+
+    class Meta:
+        table_name = "idempotency_key"
+        primary_key = CompositeKey("owner", "path", "key")
+
+
 class Worker(Model):
     name = CharField(max_length=128, primary_key=True)
     devices = TextField(default="[]")
@@ -83,8 +119,10 @@ class Worker(Model):
 
 
 def up(migrator, db):
-    models = [Task, Result, Rendering, Worker]
+    models = [Task, Result, Rendering, PartialSegment, IdempotencyKey, Worker]
     with db.bind_ctx(models):
         db.create_tables(models)
     # Only the few tasks whose recording is still to be downloaded.
     db.execute_sql("CREATE INDEX task_source_url ON task (id) WHERE source_url IS NOT NULL")
+    # Only the tasks of clients that wait for the answer.
+    db.execute_sql("CREATE INDEX task_waited_at ON task (id) WHERE waited_at IS NOT NULL")

@@ -14,8 +14,10 @@ import pytest
 
 from app.core.db import connection, tasks
 from app.core.db.heartbeats import Worker
+from app.core.db.partial import PartialSegment
 from app.core.db.renderings import Rendering
 from app.core.db.results import Result
+from app.core.db.reuse import IdempotencyKey
 from app.core.db.tasks import Task
 from app.core.errors import SettingsError
 from tests.app.processes import in_processes
@@ -82,7 +84,7 @@ def test_lists_are_read_in_index_order(tmp_path: Path, query: str, index: str) -
 
 def test_migrations_create_the_columns_of_the_models(database_url: str) -> None:
     connection.connect(database_url)
-    models = (Task, Result, Rendering, Worker)
+    models = (Task, Result, Rendering, PartialSegment, IdempotencyKey, Worker)
     assert columns() == {model._meta.table_name: set(model._meta.sorted_field_names) for model in models}
 
 

@@ -1,0 +1,55 @@
+"""What clients see of a task."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from app.api.lookup import format_time
+from app.core.db import partial, queries
+from app.core.db.results import Result
+from app.core.db.tasks import Task
+
+
+def write_body(row: Task, result: Result | None, **more: Any) -> str:
+    """Write the answer as JSON text.
+
+    The result may be megabytes: it is inserted as stored, without parsing. ``more``: further fields.
+    """
+    known = json.dumps(more | describe_task(row, queries.queue_position(row)), allow_nan=False)
+    # ``known`` ends with "}": cut it off and append the large fields.
+    embeddings = (result and result.speaker_embeddings) or "null"
+    return f'{known[:-1]}, "speaker_embeddings": {embeddings}, "result": {result.result if result else "null"}}}\n'
+
+
+def describe_task(row: Task, queue_position: int | None) -> dict[str, Any]:
+    """Collect a task's fields for clients.
+
+    Its result and speaker embeddings are not included.
+    """
+    return {
+        "identifier": row.uuid,
+        "status": row.status,
+        "task_type": row.task_type,
+        "result_type": row.result_type,
+        "task_params": json.loads(row.params),
+        "attempt": row.attempts,
+        "error": row.error,
+        "error_code": row.error_code,
+        "warnings": json.loads(row.warnings),
+        "stage": row.stage,
+        "progress": row.progress,
+        "duration": row.duration,
+        "audio_duration": row.audio_duration,
+        "language": row.language,
+        "queue_position": queue_position,
+        "created_at": format_time(row.created_at),
+        "started_at": format_time(row.started_at),
+        "finished_at": format_time(row.finished_at),
+    }
+
+
+def write_partial_body(row: Task) -> str:
+    """Write the answer with the segments that are known so far in place of the result."""
+    segments = partial.read(row.uuid, row.claim_no)
+    return write_body(row, Result(task=row.uuid, result=f"[{', '.join(segments)}]", speaker_embeddings=None))

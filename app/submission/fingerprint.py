@@ -1,0 +1,17 @@
+"""Tell whether two submissions ask for the same."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+
+from app.core.params import Params
+
+
+def make_fingerprint(owner: int | None, task_type: str, params: Params, recording: str) -> str:
+    """Return the SHA-256 of what a task is made from, in hexadecimal.
+
+    ``recording`` is the SHA-256 of the upload, or its URL. The names of files do not count.
+    """
+    parts = [owner, task_type, params.to_json(), recording]
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()

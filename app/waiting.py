@@ -1,0 +1,105 @@
+"""Wait for a task on behalf of a client.
+
+A waiting client holds a thread, so only a share of them may wait at once.
+
+The task of a client that waits for its answer is cancelled when the client has gone: the row then has ``waited_at``,
+which the waiting thread renews. The supervisor cancels tasks that are no longer renewed (workers/supervisor/waiters.py),
+unless a client has come back or follows the task in another way meanwhile.
+"""
+
+from __future__ import annotations
+
+import socket
+import time
+from collections.abc import Callable
+from typing import Any
+
+from flask import Flask, Response, current_app, request
+from werkzeug.exceptions import TooManyRequests
+
+from app.budget import ThreadBudget
+from app.core.db import tasks
+from app.core.db.states import TERMINAL
+from app.core.db.tasks import Task
+from app.current import get_settings
+
+SHARE = 0.25  # of the threads
+RETRY_SECONDS = 5
+LOOK_SECONDS = 0.1
+CALM_LOOK_SECONDS = 0.3  # after CALM_SECONDS
+CALM_SECONDS = 3.0
+RENEW_SECONDS = 10.0
+_BUDGET = "speech.waiters"
+_HELD = "speech.waiter"
+
+
+def configure_waiting(app: Flask) -> None:
+    """Limit the threads of waiting clients."""
+    app.extensions[_BUDGET] = ThreadBudget(get_settings(app).server.threads, SHARE)
+
+    @app.teardown_request
+    def give_back(error: BaseException | None) -> None:
+        if request.environ.pop(_HELD, False):
+            app.extensions[_BUDGET].give_back()
+
+
+def may_wait() -> bool:
+    """Take a thread for waiting until the request ends, if one is free."""
+    if not request.environ.get(_HELD):
+        request.environ[_HELD] = current_app.extensions[_BUDGET].take()
+    return bool(request.environ[_HELD])
+
+
+def require_waiter() -> None:
+    """Answer 429 unless the client may wait.
+
+    Call it before the body is read.
+    """
+    if not may_wait():
+        raise TooManyRequests("Too many clients are waiting; try again later.", retry_after=RETRY_SECONDS)
+
+
+def wait_until(uuid: str, seconds: float, is_enough: Callable[[Task], bool]) -> Task | None:
+    """Read the task's row until ``is_enough``, for at most ``seconds``.
+
+    Returns the row as it was last; None when the task does not exist. Ends early when the client has gone.
+    """
+    begun = time.monotonic()
+    renewed = begun
+    while (row := tasks.get(uuid)) is not None and not is_enough(row):
+        waited = time.monotonic() - begun
+        if waited >= seconds or is_client_gone(request.environ):
+            break
+        if row.waited_at is not None and time.monotonic() - renewed >= RENEW_SECONDS:
+            tasks.renew_waiter(uuid)
+            renewed = time.monotonic()
+        pause = LOOK_SECONDS if waited < CALM_SECONDS else CALM_LOOK_SECONDS
+        time.sleep(max(0.0, min(pause, seconds - waited)))
+    return row
+
+
+def wait_until_ended(uuid: str, seconds: float) -> Task | None:
+    """Wait for a terminal status."""
+    return wait_until(uuid, seconds, lambda row: row.status in TERMINAL)
+
+
+def is_client_gone(environ: dict[str, Any]) -> bool:
+    """Whether the client has closed its connection, by gunicorn's socket."""
+    sock = environ.get("gunicorn.socket")
+    if not isinstance(sock, socket.socket):
+        return False
+    try:
+        return sock.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT) == b""
+    except (BlockingIOError, ValueError):  # ValueError: a TLS socket takes no flags
+        return False
+    except OSError:
+        return True
+
+
+def apply_preference(response: Response, seconds: int | None) -> Response:
+    """Say that ``Prefer: wait`` was honoured (RFC 7240, section 3)."""
+    if request.method == "GET":
+        response.vary.add("Prefer")
+    if seconds is not None:
+        response.headers["Preference-Applied"] = f"wait={seconds}"
+    return response
