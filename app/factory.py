@@ -15,6 +15,7 @@ from app.core.logs import configure_logging
 from app.core.params import TranscriptionParams
 from app.core.settings import Settings
 from app.current import DEFAULTS, SETTINGS
+from app.facade import Facade, register_facade
 from app.schemas.task import Segment, Stems
 from app.schemas.transcription import TranscriptionParameters
 from app.submission.admission import limit_submissions
@@ -23,6 +24,7 @@ from app.waiting import configure_waiting
 
 MEBIBYTE = 1024 * 1024
 FORM_FIELDS_BYTES = MEBIBYTE
+FACADES: tuple[Facade, ...] = ()
 FORM_FIELD_BYTES = 256 * 1024
 
 
@@ -63,7 +65,9 @@ def create_app(settings: Settings, patience: float = connection.BUSY_TIMEOUT) ->
     app.extensions[DEFAULTS] = _load_defaults(app, settings)
     cross_site.protect(app)
     _prepare_requests(app)
-    limit_submissions(app, {blueprint.name for blueprint in submissions})
+    for facade in FACADES:
+        register_facade(app, facade)
+    limit_submissions(app, {each.name for each in submissions} | {facade.blueprint.name for facade in FACADES})
     configure_waiting(app)
     _trust_proxies(app, settings.server.trusted_proxies)
     return app

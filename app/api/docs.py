@@ -5,12 +5,25 @@ Their bundles come from the offapi package.
 
 from __future__ import annotations
 
+import json
 from importlib.util import find_spec
 from pathlib import Path
 
-from flask import Blueprint, Response, make_response, redirect, render_template, request, send_from_directory, url_for
+from flask import (
+    Blueprint,
+    Response,
+    current_app,
+    make_response,
+    redirect,
+    render_template,
+    request,
+    send_from_directory,
+    url_for,
+)
 from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import NotFound
+
+from app.facade import list_facades
 
 blueprint = Blueprint("docs", __name__, template_folder="../templates")
 
@@ -37,6 +50,15 @@ def redoc() -> Response:
     return _render_page("redoc.html")
 
 
+@blueprint.get("/openapi/<name>.json")
+def describe_facade(name: str) -> Response:
+    """The OpenAPI document of another service's contract."""
+    facade = next((facade for facade in list_facades() if facade.name == name), None)
+    if facade is None:
+        raise NotFound(f"There is no document {name!r:.40}.")
+    return current_app.response_class(json.dumps(facade.document(), indent=2), mimetype="application/json")
+
+
 @blueprint.get("/docs/assets/<name>")
 def asset(name: str) -> Response:
     if not name.endswith((".js", ".css")):  # the folder also holds the package's Python code
@@ -58,6 +80,6 @@ def bundles_folder() -> Path:
 def _render_page(template: str) -> Response:
     # Relative addresses also hold behind a proxy that removes a prefix without saying so.
     root = "../" if request.path.endswith("/") else "./"
-    response = make_response(render_template(template, root=root))
+    response = make_response(render_template(template, root=root, facades=[facade.name for facade in list_facades()]))
     response.headers["Content-Security-Policy"] = POLICY
     return response

@@ -72,7 +72,7 @@ class Server:
     host: str = "127.0.0.1"
     port: int = _limit(8000, least=1, most=65535)
     processes: int = _limit(2, least=1, most=64)
-    threads: int = _limit(16, least=2, most=512)
+    threads: int = _limit(32, least=2, most=512)
     graceful_timeout: int = _limit(60, least=1, most=3600)
     allowed_hosts: tuple[str, ...] = _limit((), each=_check_host)
     cors_origins: tuple[str, ...] = _limit((), each=_check_origin)
@@ -146,6 +146,7 @@ class Limits:
     max_queued: int = _limit(1000, least=1)
     min_free_mb: int = _limit(500, least=0)
     min_upload_kb_per_second: float = _limit(1.0, least=0.0, most=1e6)
+    max_wait: float = _limit(3600.0, least=1.0, most=86400.0)
 
 
 @dataclass(frozen=True)
