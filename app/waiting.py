@@ -59,6 +59,13 @@ def require_waiter() -> None:
         raise TooManyRequests("Too many clients are waiting; try again later.", retry_after=RETRY_SECONDS)
 
 
+def hold_until_closed(response: Response) -> Response:
+    """Give the thread back when the whole ``response`` is sent or the client leaves, instead of when the view ends."""
+    if request.environ.pop(_HELD, False):
+        response.call_on_close(current_app.extensions[_BUDGET].give_back)
+    return response
+
+
 def wait_until(uuid: str, seconds: float, is_enough: Callable[[Task], bool]) -> Task | None:
     """Read the task's row until ``is_enough``, for at most ``seconds``.
 

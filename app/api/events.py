@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
-from flask import Response, current_app, request, stream_with_context
+from flask import Response, current_app, request
 from marshmallow import RAISE, Schema
 
 from app.api.answers import describe_task
@@ -18,7 +18,7 @@ from app.core.db.states import TERMINAL
 from app.core.db.tasks import Task
 from app.openapi import document_errors
 from app.schemas.fields import Text
-from app.waiting import LOOK_SECONDS, require_waiter
+from app.waiting import LOOK_SECONDS, hold_until_closed, require_waiter
 
 blueprint = QueryBlueprint("Events", __name__, description="Progress as server-sent events.")
 
@@ -80,10 +80,10 @@ def follow_task(params: dict[str, Any], identifier: str) -> Response:
     if row.status in TERMINAL and seen.changes >= row.changes:
         return current_app.response_class(status=204)
     require_waiter()
-    response = current_app.response_class(stream_with_context(stream(row, seen)), mimetype="text/event-stream")
+    response = current_app.response_class(stream(row, seen), mimetype="text/event-stream")
     response.headers["Cache-Control"] = "no-cache"
     response.headers["X-Accel-Buffering"] = "no"  # nginx must not collect the events
-    return response
+    return hold_until_closed(response)
 
 
 def stream(row: Task, seen: Position) -> Iterator[str]:

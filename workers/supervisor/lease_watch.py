@@ -12,8 +12,7 @@ from collections.abc import Callable, Iterable
 from app.core.db.leases import Lease
 from app.core.db.tasks import LEASE_SECONDS
 from workers.supervisor.identity import is_provably_dead
-
-BLINK_SECONDS = 15.0  # after a longer gap between two calls, start to watch again
+from workers.supervisor.unchanged import UnchangedWatch
 
 
 class LeaseWatch:
@@ -26,22 +25,14 @@ class LeaseWatch:
         self, is_only_supervisor: bool, clock: Callable[[], float] = time.monotonic, seconds: float = LEASE_SECONDS
     ) -> None:
         self._is_only_supervisor = is_only_supervisor
-        self._seconds = seconds
-        self._clock = clock
-        self._since: dict[Lease, float] = {}
-        self._last_look = clock()
+        self._watch: UnchangedWatch[Lease] = UnchangedWatch(seconds, clock)
 
     def find_lost(self, held: Iterable[Lease]) -> list[Lease]:
         """Return the leases in ``held`` that are lost.
 
         ``held`` must contain all leases of other supervisors.
         """
-        now = self._clock()
-        if now - self._last_look > BLINK_SECONDS:
-            self._since.clear()  # this process was stopped, or the database unavailable: renewals may have been missed
-        self._last_look = now
-        self._since = {lease: self._since.get(lease, now) for lease in held}
-        return [lease for lease, since in self._since.items() if now - since > self._seconds or self._is_dead(lease)]
+        return self._watch.find_stale(held, self._is_dead)
 
     def _is_dead(self, lease: Lease) -> bool:
         return self._is_only_supervisor or is_provably_dead(lease.claim.holder)

@@ -34,6 +34,7 @@ from workers.supervisor.lease_watch import LeaseWatch
 from workers.supervisor.pool import Pool
 from workers.supervisor.process import DeviceProcess
 from workers.supervisor.settlement import Verdict, clean_up_run, requeue_unknown, settle, take_over_lost
+from workers.supervisor.waiters import WaiterWatch
 
 log = logging.getLogger(__name__)
 
@@ -69,6 +70,7 @@ class Supervisor:
         self._clock = clock
         self._watch = Watch()
         self._leases = LeaseWatch(is_only_supervisor, clock, lease_seconds)
+        self._waiters = WaiterWatch(clock)
         self._pool = Pool(settings, slots, clock, serve)
         self._unsettled: list[tuple[Claim, Verdict]] = []
         self._stop_by: float | None = None  # when draining ends; None while running
@@ -231,7 +233,7 @@ class Supervisor:
             del self._unsettled[0]  # only after the commit: an outage must not lose the verdict
 
     def _beat(self) -> None:
-        """Record the heartbeat, renew leases, take over lost tasks."""
+        """Record the heartbeat, renew leases, take over lost tasks, cancel those without a client."""
         self._next_beat = self._clock() + BEAT_SECONDS
         heartbeats.record_heartbeat(self.name, self._pool.describe_devices())
         running = [process.claim for process in self._pool.processes if process.claim is not None]
@@ -240,6 +242,7 @@ class Supervisor:
         if leases.renew(self.name) > len(known):  # the answer to a claim was lost: no process runs that task
             requeue_unknown(self._settings, self.name, known)
         take_over_lost(self._settings, self._leases.find_lost(leases.list_other_leases(self.name)))
+        self._waiters.cancel_abandoned()
 
     def _kill_unheld(self) -> None:
         """Kill processes whose task is no longer held.

@@ -87,6 +87,14 @@ class Claim:
     holder: str
 
 
+@dataclass(frozen=True)
+class Waiter:
+    """A task whose client waits; ``waited_at`` is when it was last seen."""
+
+    uuid: str
+    waited_at: float
+
+
 def submit(
     uuid: str,
     task_type: str,
@@ -249,14 +257,17 @@ def requeue(claim: Claim) -> bool:
     return update_one(Task.update(queued_values()).where(is_held_by(claim)))
 
 
-def cancel(uuid: str) -> bool:
+def cancel(uuid: str, unless_waited_since: float | None = None) -> bool:
     """QUEUED or IN_PROGRESS → CANCELLED.
 
-    Returns False when the task has ended or does not exist. Its supervisor no longer finds it in ``list_held`` and
-    kills the process that runs it.
+    Returns False when the task has ended or does not exist, or if a client waits since ``unless_waited_since``. Its
+    supervisor no longer finds it in ``list_held`` and kills the process that runs it.
     """
     cancelled = Task.update(status=CANCELLED, duration=now() - Task.started_at, **ended_values())
-    return _change_and_notify(cancelled.where((Task.uuid == uuid) & Task.status.in_([QUEUED, IN_PROGRESS])))
+    unended = (Task.uuid == uuid) & Task.status.in_([QUEUED, IN_PROGRESS])
+    if unless_waited_since is not None:
+        unended &= Task.waited_at == unless_waited_since
+    return _change_and_notify(cancelled.where(unended))
 
 
 def delete(uuid: str) -> bool:
@@ -265,6 +276,14 @@ def delete(uuid: str) -> bool:
     The database deletes its result and renderings, too. Returns False when there is no such task.
     """
     return _change_and_notify(Task.delete().where(Task.uuid == uuid))
+
+
+def list_waiters() -> list[Waiter]:
+    """List the tasks that are to end with their clients."""
+    waited = Task.waited_at.is_null(False) & Task.status.in_([QUEUED, IN_PROGRESS])
+    return [
+        Waiter(row.uuid, float(row.waited_at or 0.0)) for row in Task.select(Task.uuid, Task.waited_at).where(waited)
+    ]
 
 
 def renew_waiter(uuid: str) -> bool:

@@ -10,7 +10,8 @@ from app.core.db.leases import Lease
 from app.core.db.tasks import LEASE_SECONDS, Claim
 from tests.workers.clock import Clock
 from workers.supervisor.identity import make_name
-from workers.supervisor.lease_watch import BLINK_SECONDS, LeaseWatch
+from workers.supervisor.lease_watch import LeaseWatch
+from workers.supervisor.unchanged import BLINK_SECONDS
 
 
 def lease(expires: float = 50.0, uuid: str = "x", claim_no: int = 1, holder: str = "elsewhere") -> Lease:
