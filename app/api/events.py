@@ -14,7 +14,7 @@ from app.api.answers import describe_task
 from app.api.lookup import find_task
 from app.api.query import QueryBlueprint
 from app.core.db import partial, queries, tasks
-from app.core.db.states import TERMINAL
+from app.core.db.states import COMPLETED, TERMINAL
 from app.core.db.tasks import Task
 from app.openapi import document_errors
 from app.schemas.fields import Text
@@ -63,7 +63,8 @@ class Position:
         "200": {
             "description": (
                 "Events `progress` and `stage` with the task as GET /task shows it, but without its result, `segment` with a "
-                "segment of the running transcription, and at the end `completed`, `failed` or `cancelled`."
+                "segment of the running transcription, and at the end `completed`, `failed` or `cancelled`. "
+                "`segments_changed` of `completed` is true if the result has other segments than were sent."
             ),
             "content": {"text/event-stream": {"schema": {"type": "string"}, "example": EXAMPLE}},
         },
@@ -118,7 +119,10 @@ def list_events(row: Task, seen: Position) -> Iterator[str]:
         yield write_event("segment", segment, seen)
     name = row.status.lower() if row.status in TERMINAL else "stage" if row.stage != seen.stage else "progress"
     seen.changes, seen.stage = row.changes, row.stage
-    yield write_event(name, json.dumps(describe_task(row, queries.queue_position(row)), allow_nan=False), seen)
+    state = describe_task(row, queries.queue_position(row))
+    if row.status == COMPLETED:
+        state["segments_changed"] = row.segments_changed
+    yield write_event(name, json.dumps(state, allow_nan=False), seen)
 
 
 def write_event(name: str, data: str, seen: Position) -> str:

@@ -150,20 +150,24 @@ class Curl:
 
     method: str
     path: str
-    form: dict[str, str]
+    form: list[tuple[str, str]]
+    headers: dict[str, str]
 
 
 def curl(line: str) -> Curl:
     parser = argparse.ArgumentParser(exit_on_error=False)
     parser.add_argument("-F", action="append", default=[])
+    parser.add_argument("-H", action="append", default=[])
+    parser.add_argument("-N", action="store_true")
     parser.add_argument("-X")
     parser.add_argument("-O", action="store_true")
     parser.add_argument("-J", action="store_true")
     parser.add_argument("url")
     asked = parser.parse_args(shlex.split(line.removeprefix("$ "), comments=True)[1:])
     assert asked.url.startswith(f"{HOST}/"), line
-    form = dict(field.split("=", 1) for field in asked.F)
-    return Curl(asked.X or ("POST" if form else "GET"), asked.url.removeprefix(HOST), form)
+    form = [(name, value) for name, _, value in (field.partition("=") for field in asked.F)]
+    headers = {name: value.strip() for name, _, value in (header.partition(":") for header in asked.H)}
+    return Curl(asked.X or ("POST" if form else "GET"), asked.url.removeprefix(HOST), form, headers)
 
 
 def shown_requests(page: str) -> list[str]:
@@ -185,13 +189,16 @@ def test_every_documented_request_is_accepted(web: Flask, line: str) -> None:
     """409 is the right answer to a request for the result of a waiting task."""
     asked, client = curl(line), web.test_client()
     known = client.post("/transcription", data={"file": (io.BytesIO(b"RIFF"), "a.wav")}).get_json()["identifier"]
-    form = {
-        name: (io.BytesIO(b"RIFF"), value[1:])
-        if value.startswith("@")
-        else value.replace("media.example", PUBLIC_ADDRESS)
-        for name, value in asked.form.items()
-    }
-    answer = client.open(asked.path.replace(IDENTIFIER, known), method=asked.method, data=form or None)
+    form: dict[str, list[Any]] = {}
+    for name, value in asked.form:
+        sent = (
+            (io.BytesIO(b"RIFF"), value[1:])
+            if value.startswith("@")
+            else value.replace("media.example", PUBLIC_ADDRESS)
+        )
+        form.setdefault(name, []).append(sent)
+    path = re.sub("wait=[0-9]+", "wait=0", asked.path.replace(IDENTIFIER, known))
+    answer = client.open(path, method=asked.method, data=form or None, headers=asked.headers)
     assert answer.status_code in (200, 201, 202, 204, 409), answer.text
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import time
 from collections.abc import Callable, Iterable
 from typing import Any, Generic
@@ -47,8 +48,9 @@ class Run(Generic[P_co]):
         self._stage = ""
         self._from = self._until = 0.0
         self._reported = float("-inf")  # the first report is never held back
-        self._shown = 0
+        self._sent = 0
         self._unsent: list[str] = []  # segments as JSON text
+        self._shown = hashlib.sha256()
         self._sent_segments = float("-inf")
 
     @property
@@ -87,7 +89,14 @@ class Run(Generic[P_co]):
 
         They are sent with a report, at most once per ``SEGMENT_SECONDS``.
         """
-        self._unsent.extend(segments)
+        for segment in segments:
+            self._unsent.append(segment)
+            self._shown.update(segment.encode())
+
+    def compare_with_shown(self, segments: Iterable[str]) -> None:
+        """Note whether the result has other segments (JSON text) than were shown."""
+        final = hashlib.sha256("".join(segments).encode())
+        self.add_facts(segments_changed=final.digest() != self._shown.digest())
 
     def add_facts(self, **facts: Any) -> None:
         """Set columns of the row, such as ``language``.
@@ -106,5 +115,5 @@ class Run(Generic[P_co]):
         segments: tuple[str, ...] = ()
         if self._unsent and self._reported - self._sent_segments >= SEGMENT_SECONDS:
             segments, self._unsent, self._sent_segments = tuple(self._unsent), [], self._reported
-        self._send(Progress(self._stage, round(progress, 4), dict(self.facts), self._shown, segments))
-        self._shown += len(segments)
+        self._send(Progress(self._stage, round(progress, 4), dict(self.facts), self._sent, segments))
+        self._sent += len(segments)

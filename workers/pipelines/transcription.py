@@ -60,7 +60,9 @@ def run(run: Run[TranscriptionParams]) -> tuple[str, str]:
         segments = diarize.diarize(segments, samples, model.hf_tokenizer.decode, run)
     if not transcribe.has_words(plan, params):  # only now, as they say where the speaker changes
         segments = [Segment(**{**segment, "words": []}) for segment in segments]
-    return "json", to_json(sort_and_clamp(segments, seconds))
+    segments = sort_and_clamp(segments, seconds)
+    run.compare_with_shown(map(to_json, segments))
+    return "json", to_json(segments)
 
 
 def _load_aligner(plan: Plan, run: Run[TranscriptionParams]) -> tuple[Any, str | None]:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from peewee import AutoField, Case, CharField, DoubleField, IntegerField, Model, TextField
+from peewee import AutoField, BooleanField, Case, CharField, DoubleField, IntegerField, Model, TextField
 
 from app.core.db import partial, results
 from app.core.db.connection import begin_write, database, is_postgres, now
@@ -60,6 +60,7 @@ class Task(Model):
     fingerprint = CharField(max_length=64, null=True)  # of recording and parameters (submission/fingerprint.py)
     waited_at = DoubleField(null=True)  # set only while the task is to end with its client (waiting.py)
     webhook = TextField(null=True)  # where the end of the task is announced
+    segments_changed = BooleanField(null=True)  # whether the result differs from the partial segments
     changes = IntegerField(default=0)  # grows with each change that a client can see
 
     class Meta:

@@ -3,6 +3,7 @@
 from peewee import (
     AutoField,
     BlobField,
+    BooleanField,
     CharField,
     CompositeKey,
     DoubleField,
@@ -46,6 +47,7 @@ class Task(Model):
     fingerprint = CharField(max_length=64, null=True)
     waited_at = DoubleField(null=True)
     webhook = TextField(null=True)
+    segments_changed = BooleanField(null=True)
     changes = IntegerField(default=0)
 
     class Meta:
