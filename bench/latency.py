@@ -54,8 +54,8 @@ def polling(service: Service, seconds: float) -> Iterator[Figure]:
     """Poll tasks on a fixed schedule while the device is busy."""
     done = service.submit(SAMPLE)
     service.finished(done)
-    waiting = _keep_busy(service, seconds)
-    delays, errors = _send_on_schedule([f"{service.url}/task/{identifier}" for identifier in [done, *waiting]], seconds)
+    waiting = keep_busy(service, seconds)
+    delays, errors = send_on_schedule([f"{service.url}/task/{identifier}" for identifier in [done, *waiting]], seconds)
     assert service.task(waiting[-1])["status"] not in TERMINAL, "the device ran out of work"
     yield Figure(f"busy: GET /task at {RATE}/s, p50", 1000 * percentile(delays, 50), "ms")
     yield Figure(f"busy: GET /task at {RATE}/s, p99", 1000 * percentile(delays, 99), "ms", P99_MILLISECONDS)
@@ -63,14 +63,14 @@ def polling(service: Service, seconds: float) -> Iterator[Figure]:
     yield Figure(f"busy: GET /task, errors of {len(delays)}", errors, "", 0)
 
 
-def _keep_busy(service: Service, seconds: float) -> list[str]:
+def keep_busy(service: Service, seconds: float) -> list[str]:
     """Queue twice the work that the device can do in ``seconds``."""
     path = recordings.write(service.folder / "long.wav", recordings.speech(), LONG_SECONDS)
     duration: float = service.finished(service.submit(path))["duration"]
     return [service.submit(path) for _ in range(2 + int(2 * seconds / duration))]
 
 
-def _send_on_schedule(urls: list[str], seconds: float) -> tuple[list[float], int]:
+def send_on_schedule(urls: list[str], seconds: float) -> tuple[list[float], int]:
     """Send ``RATE`` requests per second.
 
     Each delay counts from when its request was due.

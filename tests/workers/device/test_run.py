@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 from app.core.params import VadParams
@@ -74,3 +75,30 @@ def test_a_warning_is_given_once_and_earlier_ones_stay() -> None:
     assert run.warnings == ["said before", "new"]
     job_warnings: list[Any] = run.job.warnings
     assert job_warnings == ["said before"]
+
+
+def test_segments_are_sent_at_most_once_a_second_and_counted_on() -> None:
+    sent: list[Progress] = []
+    clock = Clock()
+    run = started(sent, clock)
+    run.enter("transcribe", until=1.0)
+    for step in range(40):  # ten seconds
+        run.show([str(step)])
+        clock.now = (step + 1) / 4
+        run.advance(step / 40)
+    with_segments = [report for report in sent if report.segments]
+    assert 9 <= len(with_segments) <= 11
+    assert [report.first for report in with_segments] == list(
+        itertools.accumulate((len(report.segments) for report in with_segments[:-1]), initial=0)
+    )
+    shown = [segment for report in with_segments for segment in report.segments]
+    assert shown == [str(step) for step in range(len(shown))] and len(shown) > 35
+
+
+def test_result_is_compared_with_what_was_shown() -> None:
+    run = started([], Clock())
+    run.show(["a", "b"])
+    run.compare_with_shown(iter(["a", "b"]))
+    assert run.facts["segments_changed"] is False
+    run.compare_with_shown(iter(["a", "c"]))
+    assert run.facts["segments_changed"] is True
