@@ -22,7 +22,7 @@ def follow(service: Service, identifier: str) -> list[tuple[str, dict[str, Any]]
 
 
 def repeated(folder: Path) -> Path:
-    return recordings.wav(folder / "long.wav", np.tile(recordings.speech(SAMPLE), 2))
+    return recordings.wav(folder / "long.wav", np.tile(recordings.speech(SAMPLE), 3))
 
 
 def test_first_segments_are_those_of_the_result(service: Service, tmp_path: Path) -> None:
@@ -36,7 +36,7 @@ def test_first_segments_are_those_of_the_result(service: Service, tmp_path: Path
     assert (name, last["status"], last["segments_changed"]) == ("completed", "COMPLETED", False)
     progress = [data["progress"] for name, data in events if name != "segment"]
     assert progress == sorted(progress)
-    assert {data["stage"] for name, data in events if name == "stage"} >= {"decode", "transcribe"}
+    assert "transcribe" in {data["stage"] for name, data in events if name == "stage"}
 
 
 def test_alignment_changes_the_first_segments(service: Service, tmp_path: Path) -> None:
