@@ -100,14 +100,11 @@ class Snapshots:
         return Touch(function.__name__, (*arguments, *named.values()), now, frozen(answer), changed, renewed)
 
     def _values(self, number: int, row: Row) -> dict[str, Any]:
-        values = dict.fromkeys(self._columns) | {
+        values = {field.column_name: field.default for field in Task._meta.sorted_fields} | {
             "id": number + 1,
             "uuid": self.identifiers[number],
             "task_type": "bgm-separation",
             "file_name": "a.wav",
-            "params": "{}",
-            "warnings": "[]",
-            "progress": 0.0,
             "created_at": 1.0,
         }
         values |= {name: getattr(row, name) for name in ("status", "claim_no", "crashes", "holder", "error_code")}
