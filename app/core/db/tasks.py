@@ -12,7 +12,7 @@ from typing import Any
 
 from peewee import AutoField, Case, CharField, DoubleField, IntegerField, Model, TextField
 
-from app.core.db import partial, results
+from app.core.db import partial, results, webhooks
 from app.core.db.connection import begin_write, database, is_postgres, now
 from app.core.db.states import CANCELLED, COMPLETED, FAILED, IN_PROGRESS, MAX_ATTEMPTS, QUEUED
 
@@ -59,7 +59,7 @@ class Task(Model):
     batch = CharField(max_length=36, null=True)
     fingerprint = CharField(max_length=64, null=True)  # of recording and parameters (submission/fingerprint.py)
     waited_at = DoubleField(null=True)  # set only while the task is to end with its client (waiting.py)
-    webhook = TextField(null=True)  # where the end of the task is announced
+    webhook = TextField(null=True)  # who is informed of its end (core/webhooks.py), or webhooks.ANNOUNCED
     changes = IntegerField(default=0)  # grows with each change that a client can see
 
     class Meta:
@@ -256,15 +256,21 @@ def cancel(uuid: str) -> bool:
     kills the process that runs it.
     """
     cancelled = Task.update(status=CANCELLED, duration=now() - Task.started_at, **ended_values())
-    return _change_and_notify(cancelled.where((Task.uuid == uuid) & Task.status.in_([QUEUED, IN_PROGRESS])))
+    with begin_write():
+        notify_listeners()
+        return end(uuid, cancelled.where((Task.uuid == uuid) & Task.status.in_([QUEUED, IN_PROGRESS])))
 
 
 def delete(uuid: str) -> bool:
     """Delete a task in any state.
 
-    The database deletes its result and renderings, too. Returns False when there is no such task.
+    The database deletes its result and renderings, too. A message about its end is no longer sent. Returns False when
+    there is no such task.
     """
-    return _change_and_notify(Task.delete().where(Task.uuid == uuid))
+    with begin_write():
+        notify_listeners()
+        webhooks.remove(uuid)
+        return update_one(Task.delete().where(Task.uuid == uuid))
 
 
 def renew_waiter(uuid: str) -> bool:
@@ -311,11 +317,27 @@ def is_held_by(claim: Claim) -> Any:
 
 
 def _finish(claim: Claim, **values: Any) -> bool:
-    return update_one(Task.update(**values, **ended_values()).where(is_held_by(claim)))
+    return end(claim.uuid, Task.update(**values, **ended_values()).where(is_held_by(claim)))
+
+
+def end(uuid: str, update: Any) -> bool:
+    """Run ``update``, which ends a task; put the message about it into the outbox.
+
+    Both happen in one transaction, or neither does. Returns False when another process was first.
+    """
+    with begin_write():
+        if not update_one(update):
+            return False
+        row = Task.get(Task.uuid == uuid)
+        if row.webhook is not None:
+            webhooks.add(row)
+            Task.update(webhook=webhooks.ANNOUNCED).where(Task.uuid == uuid).execute()
+            notify_listeners()
+    return True
 
 
 def ended_values() -> dict[str, Any]:
-    """Return the columns to set when a task ends."""
+    """Return the columns to set when a task ends. Run the update by ``end``."""
     return {
         "finished_at": now(),
         "stage": None,
@@ -332,9 +354,3 @@ def update_one(update: Any) -> bool:
     If not, another process was first.
     """
     return bool(update.execute() == 1)
-
-
-def _change_and_notify(change: Any) -> bool:
-    with begin_write():
-        notify_listeners()
-        return update_one(change)
