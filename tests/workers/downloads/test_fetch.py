@@ -341,7 +341,7 @@ def test_abort_takes_effect_between_two_chunks(folder: Path, monkeypatch: pytest
     def gone(*arguments: Any) -> None:
         raise OSError(errno.ENOTCONN, "Transport endpoint is not connected")
 
-    monkeypatch.setattr("workers.downloads.fetch.socket.socket.shutdown", gone)
+    monkeypatch.setattr("workers.connection.socket.socket.shutdown", gone)
     with source(lambda path: dripping(answered(b"", length=None))) as server:
         began = time.monotonic()
         assert "bytes in" in failure(server.url, folder, window=0.4, seconds=10)
