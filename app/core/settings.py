@@ -131,6 +131,7 @@ class Workers:
 class Cache:
     path: Path = Path("cache")
     ttl: int = _limit(600, least=0)
+    upload_ttl: int = _limit(3600, least=60)
     frequency: int = _limit(60, least=1)
 
 

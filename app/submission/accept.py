@@ -22,6 +22,9 @@ from app.current import get_settings
 from app.http_errors import reject
 from app.submission import uploads, urls
 from app.submission.fingerprint import make_fingerprint
+from app.submission.kept_uploads import KeptUpload, link_upload
+
+KEPT_LABEL = "recording"  # the name of a file that was uploaded without one
 
 
 @dataclass(frozen=True)
@@ -53,7 +56,7 @@ class Accepted:
     is_new: bool
 
 
-def create_task(order: Order, recording: FileStorage | Target) -> Accepted:
+def create_task(order: Order, recording: FileStorage | KeptUpload | Target) -> Accepted:
     """Commit a QUEUED task for an upload or a URL, or find the one that exists.
 
     When this returns, the recording is durable. Answers 422 for a URL that cannot be used, or an idempotency key that was
@@ -61,6 +64,8 @@ def create_task(order: Order, recording: FileStorage | Target) -> Accepted:
     """
     if order.webhook is not None:
         urls.check_host(parse_url(order.webhook.url), get_settings().fetch, "webhook_url")
+    if isinstance(recording, KeptUpload):
+        return _create_from_kept(order, recording)
     return _create_from_upload(order, recording) if isinstance(recording, FileStorage) else _create(order, recording)
 
 
@@ -74,6 +79,25 @@ def _create_from_upload(order: Order, upload: FileStorage) -> Accepted:
     _store_upload(upload, folder)
     # Keep the folder if the commit fails: it may have succeeded all the same. The purge removes folders without a row.
     accepted = _commit(order, identifier, fingerprint, uploads.file_label(upload), order.params.to_json())
+    if not accepted.is_new:
+        shutil.rmtree(folder, ignore_errors=True)
+    return accepted
+
+
+def _create_from_kept(order: Order, kept: KeptUpload) -> Accepted:
+    cache, identifier = get_settings().cache.path, str(uuid.uuid4())
+    fingerprint = _make_fingerprint(order, kept.digest)
+    known = _find_known(order, fingerprint)
+    if known is not None:
+        return known
+    folder = task_folder(cache, identifier)
+    try:
+        link_upload(kept, folder)
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+    stored = order.params.to_json() | {FILE_URL: kept.shown}
+    accepted = _commit(order, identifier, fingerprint, KEPT_LABEL, stored)
     if not accepted.is_new:
         shutil.rmtree(folder, ignore_errors=True)
     return accepted

@@ -127,6 +127,16 @@ class Webhook(Model):
         table_name = "webhook"
 
 
+class Upload(Model):
+    token = CharField(max_length=64, primary_key=True)
+    owner = IntegerField(null=True)
+    digest = CharField(max_length=64)
+    created_at = DoubleField(index=True)
+
+    class Meta:
+        table_name = "upload"
+
+
 class Worker(Model):
     name = CharField(max_length=128, primary_key=True)
     devices = TextField(default="[]")
@@ -138,7 +148,7 @@ class Worker(Model):
 
 
 def up(migrator, db):
-    models = [Task, Result, Rendering, PartialSegment, IdempotencyKey, Webhook, Worker]
+    models = [Task, Result, Rendering, PartialSegment, IdempotencyKey, Webhook, Upload, Worker]
     with db.bind_ctx(models):
         db.create_tables(models)
     # Only the few tasks whose recording is still to be downloaded.
