@@ -17,6 +17,7 @@ from marshmallow import Schema
 
 from app.core.catalog.catalog import separation_models, whisper_models
 from app.core.settings import Settings
+from app.schemas.link import LINK
 from app.schemas.options import SubmissionOptions, SubmissionOptionsSchema
 from app.schemas.task import IDENTIFIER, SUBMITTED_EXAMPLE, Submitted
 
@@ -51,10 +52,6 @@ MESSAGES: dict[int, tuple[str, dict[str, list[str]] | None]] = {
     503: ("The database is temporarily unavailable; try again.", None),
     507: ("Not enough disk space for this recording; try again later.", None),
 }
-# The usual form of a recording's address. The server also takes IP addresses and names with other letters.
-LABEL = "[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
-PORT = "[1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5]"
-URL = rf"https?://({LABEL}\.)+[A-Za-z]{{2,24}}(:({PORT}))?([/?#][ -\[\]-~]*)?"
 SUBMISSION_ERRORS = (400, 408, 413, 415, 422, 429, 503, 507)
 
 View = Callable[..., Any]
@@ -150,7 +147,7 @@ def _describe_body() -> dict[str, Any]:
     }
     link = {
         "type": "string",
-        "pattern": f"^({URL})?$",
+        "pattern": LINK,
         "example": "",  # without one, Swagger UI invents a URL and sends it along with the file
         "description": (
             "http(s) URL of the recording, instead of `file`; may also be sent in the query. The server downloads it while "

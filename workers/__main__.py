@@ -8,7 +8,7 @@ from collections.abc import Callable
 from peewee import Database, DatabaseError
 
 from app.core import settings
-from app.core.db import connection, downloads
+from app.core.db import connection, deliveries, downloads
 from app.core.db.tasks import LEASE_SECONDS
 from app.core.errors import SettingsError
 from app.core.logs import configure_logging
@@ -17,6 +17,7 @@ from workers.device.main import serve as serve_device
 from workers.downloads.downloader import Downloader
 from workers.supervisor import lock, purge
 from workers.supervisor.loop import Supervisor
+from workers.webhooks.deliverer import Deliverer
 
 DATABASE_PATIENCE = 2.0  # shorter than for a web request: the loop cannot notice a crash while it waits
 
@@ -26,7 +27,7 @@ def main(
     lease_seconds: float = LEASE_SECONDS,
     prepare: Callable[[Database], None] | None = None,
 ) -> None:
-    """Run supervisor, downloads and purge until a signal.
+    """Run supervisor, downloads, webhooks and purge until a signal.
 
     The parameters are for tests.
     """
@@ -38,15 +39,21 @@ def main(
         slots.choose_separation_device(loaded.bgm_separation, slot)
     connection.connect(loaded.db_url, DATABASE_PATIENCE, prepare)
     held = lock.acquire_lock()
-    if held is not None:  # no other process can be downloading: free the claims of a crashed one
+    if held is not None:  # no other process can be downloading or sending: free the claims of a crashed one
         downloads.release_all()
+        deliveries.release_all()
     scheduler = purge.start_purge(loaded.cache, loaded.tasks)
     fetching = Downloader(loaded)
+    delivering = Deliverer(loaded)
     fetching.start()
+    if loaded.webhooks.enabled:
+        delivering.start()
     try:
         Supervisor(loaded, served, is_only_supervisor=held is not None, serve=serve, lease_seconds=lease_seconds).run()
     finally:
         fetching.stop()
+        if loaded.webhooks.enabled:
+            delivering.stop()
         scheduler.shutdown(wait=False)
 
 

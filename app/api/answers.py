@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 from app.api.lookup import format_time
-from app.core.db import partial, queries
+from app.core.db import partial, queries, webhooks
 from app.core.db.results import Result
 from app.core.db.tasks import Task
 
@@ -22,10 +23,18 @@ def write_body(row: Task, result: Result | None, **more: Any) -> str:
     return f'{known[:-1]}, "speaker_embeddings": {embeddings}, "result": {result.result if result else "null"}}}\n'
 
 
-def describe_task(row: Task, queue_position: int | None) -> dict[str, Any]:
+def describe_tasks(rows: list[Task]) -> list[dict[str, Any]]:
+    """Collect the fields of several tasks for clients."""
+    places, messages = queries.queue_positions(rows), webhooks.describe(rows)
+    return [describe_task(row, places.get(row.id), messages) for row in rows]
+
+
+def describe_task(
+    row: Task, queue_position: int | None, messages: Mapping[str, dict[str, Any]] | None = None
+) -> dict[str, Any]:
     """Collect a task's fields for clients.
 
-    Its result and speaker embeddings are not included.
+    Its result and speaker embeddings are not included. ``messages``: the webhooks of several tasks, by uuid; read if None.
     """
     return {
         "identifier": row.uuid,
@@ -43,6 +52,7 @@ def describe_task(row: Task, queue_position: int | None) -> dict[str, Any]:
         "audio_duration": row.audio_duration,
         "language": row.language,
         "queue_position": queue_position,
+        "webhook": (webhooks.describe([row]) if messages is None else messages).get(row.uuid),
         "created_at": format_time(row.created_at),
         "started_at": format_time(row.started_at),
         "finished_at": format_time(row.finished_at),

@@ -5,7 +5,6 @@ Answers 404 when there is none, 409 while it is unfinished, and 410 once its fil
 
 from __future__ import annotations
 
-from datetime import datetime, timezone
 from typing import Any, NoReturn
 
 from werkzeug.exceptions import Conflict, Gone, NotFound
@@ -14,6 +13,7 @@ from app.auth import may_see
 from app.core.db import queries, tasks
 from app.core.db.states import CANCELLED, COMPLETED, FAILED
 from app.core.db.tasks import Task
+from app.core.times import format_utc
 
 SLOWEST_POLL = 10  # seconds
 
@@ -68,10 +68,5 @@ def estimate_retry_seconds(row: Task) -> int:
 
 
 def format_time(seconds: float | None) -> str | None:
-    """Format seconds since 1970 as ISO 8601.
-
-    In UTC, with milliseconds.
-    """
-    if seconds is None:
-        return None
-    return datetime.fromtimestamp(seconds, timezone.utc).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    """Format seconds since 1970 as ISO 8601; None stays None."""
+    return None if seconds is None else format_utc(seconds)

@@ -10,7 +10,7 @@ from flask import Response, current_app, request, url_for
 from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import Conflict
 
-from app.api.answers import describe_task, write_body, write_partial_body
+from app.api.answers import describe_tasks, write_body, write_partial_body
 from app.api.lookup import abort_not_found, estimate_retry_seconds, find_task
 from app.api.preferences import choose_wait
 from app.api.query import QueryBlueprint
@@ -38,9 +38,8 @@ def list_tasks(params: dict[str, Any]) -> Response:
     # One row more than the page shows: it tells whether there is a next page.
     rows = queries.list_tasks(params["limit"] + 1, params.get("cursor"), **filters)
     shown, more = rows[: params["limit"]], rows[params["limit"] :]
-    places = queries.queue_positions(shown)
     answer = {
-        "tasks": [describe_task(row, places.get(row.id)) for row in shown],
+        "tasks": describe_tasks(shown),
         "next": _build_url({"limit": params["limit"], **filters, "cursor": encode_cursor(shown[-1].id)})
         if more
         else None,

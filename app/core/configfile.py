@@ -101,8 +101,8 @@ def build_section(kind: Any, name: str, values: Any) -> Any:
     """Build the dataclass ``kind`` from ``values``.
 
     Missing keys keep their defaults.
-    A field's metadata may set ``choices``, ``least`` and ``most``, and ``each``: a function that raises ValueError for a
-    bad entry of a list. Raises SettingsError.
+    A field's metadata may set ``choices``, ``least`` and ``most``, and ``check`` or ``each``: a function that raises
+    ValueError for a bad value, or a bad entry of a list. Raises SettingsError.
     """
     hints = typing.get_type_hints(kind)
     fields = {f.name: f for f in dataclasses.fields(kind)}
@@ -123,9 +123,11 @@ def _check_value(value: Any, kind: Any, limits: Mapping[str, Any], where: str) -
         raise SettingsError(f"{where} must be at least {limits['least']}, not {value!r:.60}")
     if "most" in limits and value > limits["most"]:
         raise SettingsError(f"{where} must be at most {limits['most']}, not {value!r:.60}")
-    for entry in value if "each" in limits else ():
+    checks = [(limits["check"], value)] if "check" in limits else []
+    checks += [(limits["each"], entry) for entry in value] if "each" in limits else []
+    for check, entry in checks:
         try:
-            limits["each"](entry)
+            check(entry)
         except ValueError as error:
             raise SettingsError(f"{where}: {error}") from error
     return value

@@ -24,6 +24,7 @@ from app.core import configfile
 from app.core.catalog import hub_names, places
 from app.core.errors import SettingsError
 from app.core.net import addresses
+from app.core.webhooks import check_receiver, read_secrets
 
 ROOT = Path(__file__).resolve().parents[2]
 COMPUTE_TYPES = (
@@ -43,7 +44,7 @@ COMPUTE_TYPES = (
 def _limit(default: Any, **limits: Any) -> Any:
     """Declare a dataclass field with limits.
 
-    ``limits``: ``choices``, ``least``, ``most`` or ``each``; the loader (configfile.py) enforces them.
+    ``limits``: ``choices``, ``least``, ``most``, ``check`` or ``each``; the loader (configfile.py) enforces them.
     """
     if isinstance(default, dict):  # dataclasses reject a mutable default
         return field(default_factory=lambda: dict(default), metadata=limits)
@@ -130,6 +131,7 @@ class Workers:
 class Cache:
     path: Path = Path("cache")
     ttl: int = _limit(600, least=0)
+    upload_ttl: int = _limit(3600, least=60)
     frequency: int = _limit(60, least=1)
 
 
@@ -160,6 +162,15 @@ class Fetch:
 
 
 @dataclass(frozen=True)
+class Webhooks:
+    enabled: bool = True
+    # may hold a secret
+    url: str = field(default="", repr=False, metadata={"check": check_receiver})
+    timeout: float = _limit(20.0, least=1.0, most=120.0)
+    parallel: int = _limit(4, least=1, most=64)
+
+
+@dataclass(frozen=True)
 class Settings:
     server: Server = field(default_factory=Server)
     models: Models = field(default_factory=Models)
@@ -172,17 +183,18 @@ class Settings:
     tasks: Tasks = field(default_factory=Tasks)
     limits: Limits = field(default_factory=Limits)
     fetch: Fetch = field(default_factory=Fetch)
+    webhooks: Webhooks = field(default_factory=Webhooks)
     transcription: Mapping[str, Any] = _limit({})
-    # Both may hold a secret, and a logged Settings object must not show it.
+    # These may hold a secret, and a logged Settings object must not show it.
     db_url: str = field(default="", repr=False)
     hf_token: str = field(default="", repr=False)
+    webhook_secrets: tuple[str, ...] = field(default=(), repr=False)
     # of the configuration file; the folders of models may be relative to it
     folder: Path | None = field(default=None, compare=False)
 
 
-SECTIONS = [
-    f.name for f in dataclasses.fields(Settings) if f.name not in ("transcription", "db_url", "hf_token", "folder")
-]
+NO_SECTIONS = ("transcription", "db_url", "hf_token", "webhook_secrets", "folder")
+SECTIONS = [f.name for f in dataclasses.fields(Settings) if f.name not in NO_SECTIONS]
 
 
 def load(environ: Mapping[str, str] | None = None, root: Path = ROOT) -> Settings:
@@ -205,6 +217,7 @@ def load(environ: Mapping[str, str] | None = None, root: Path = ROOT) -> Setting
         transcription=values.get("transcription", {}),
         db_url=env.get("DB_URL") or f"sqlite:///{config.parent / 'records.db'}",
         hf_token=env.get("HF_TOKEN", ""),
+        webhook_secrets=_read_webhook_secrets(env),
         folder=config.parent,
     )
     settings = _apply_environment(settings, env, config.parent)
@@ -223,6 +236,13 @@ def _read_dotenv(path: Path) -> dict[str, str]:
             if line.key is not None:
                 values[line.key] = line.value or ""
     return values
+
+
+def _read_webhook_secrets(env: Mapping[str, str]) -> tuple[str, ...]:
+    try:
+        return read_secrets(env.get("WEBHOOK_SECRET", ""))
+    except ValueError as error:
+        raise SettingsError(f"environment: WEBHOOK_SECRET: {error}") from error
 
 
 def _apply_environment(settings: Settings, env: Mapping[str, str], beside: Path) -> Settings:

@@ -35,5 +35,9 @@ def format_time(milliseconds: int) -> str:
 
 
 def _text(cue: Cue) -> str:
-    text = speaker_prefix(cue.speaker) + "\n".join(join_pieces(pieces) for pieces in cue.lines)
+    return escape(speaker_prefix(cue.speaker) + "\n".join(join_pieces(pieces) for pieces in cue.lines))
+
+
+def escape(text: str) -> str:
+    """Break up what players would read as markup."""
     return MARKUP.sub(rf"\1{ZERO_WIDTH_SPACE}", text).translate(WIDE_BRACES)

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
-from marshmallow import RAISE, Schema, post_load, validate
+from marshmallow import RAISE, Schema, ValidationError, post_load, validate, validates
 from marshmallow.fields import Boolean
 
-from app.schemas.fields import WholeNumber
+from app.core.net.addresses import MOST_CHARACTERS
+from app.core.webhooks import check_receiver
+from app.current import get_settings
+from app.schemas.fields import Text, WholeNumber
+from app.schemas.link import LINK
 
 LONGEST_WAIT = 60
 LONGEST_NUMBER = 10**6
@@ -19,10 +23,12 @@ class SubmissionOptions:
     """How a client wants to be answered.
 
     ``wait``: seconds to wait for the result, None not to wait. ``reuse``: share the task of an equal submission.
+    ``webhook_url``: who is informed of the end of the task; empty for none. It may hold a secret.
     """
 
     wait: int | None = None
     reuse: bool = False
+    webhook_url: str = field(default="", repr=False)
 
 
 def make_wait_field() -> WholeNumber:
@@ -51,6 +57,26 @@ class SubmissionOptionsSchema(Schema):
             " returned instead of a new one."
         },
     )
+
+    webhook_url = Text(
+        load_default="",
+        most=MOST_CHARACTERS,
+        keeps_space=False,
+        metadata={
+            "description": "http(s) URL that gets a signed POST when the task has ended. It is not shown again.",
+            "pattern": LINK,
+            "example": "",
+        },
+    )
+
+    @validates("webhook_url")
+    def check_webhook_url(self, url: str, **kwargs: Any) -> None:
+        if url and not get_settings().webhooks.enabled:
+            raise ValidationError("Webhooks are disabled on this server.")
+        try:
+            check_receiver(url)
+        except ValueError as error:
+            raise ValidationError(str(error)) from error
 
     @post_load
     def make_options(self, data: dict[str, Any], **kwargs: Any) -> SubmissionOptions:

@@ -10,6 +10,7 @@ from typing import Any
 from marshmallow import Schema, fields
 
 from app.core.db.states import MAX_ATTEMPTS, STAGES, STATUSES, TASK_TYPES
+from app.core.db.webhooks import STATUSES as WEBHOOK_STATUSES
 
 RESULT = (
     "null until COMPLETED. For /vad: speech segments with start and end only; for /bgm-separation: hashes and files."
@@ -57,6 +58,7 @@ TASK_EXAMPLE: dict[str, Any] = {
     "language": "en",
     "speaker_embeddings": None,
     "queue_position": None,
+    "webhook": None,
     "created_at": "2026-11-22T13:00:00.000Z",
     "started_at": "2026-11-22T13:00:00.041Z",
     "finished_at": "2026-11-22T13:00:00.893Z",
@@ -117,6 +119,14 @@ class Stems(Schema):
     files = fields.List(fields.Nested(StemFile))
 
 
+class WebhookState(Schema):
+    """The message about the end of the task."""
+
+    status = fields.String(metadata={"enum": list(WEBHOOK_STATUSES)})
+    attempts = fields.Integer(metadata={"description": "How often the message was sent.", "minimum": 0})
+    last_error = fields.String(allow_none=True, metadata={"description": "Why the last attempt failed."})
+
+
 class TaskAnswer(Schema):
     """The body of GET /task/<identifier>.
 
@@ -158,6 +168,9 @@ class TaskAnswer(Schema):
         },
     )
     queue_position = fields.Integer(allow_none=True, metadata={"description": "1 runs next; null when not waiting."})
+    webhook = fields.Nested(
+        WebhookState, allow_none=True, metadata={"description": "The message to `webhook_url`; null without one."}
+    )
     created_at = fields.DateTime()
     started_at = fields.DateTime(allow_none=True)
     finished_at = fields.DateTime(allow_none=True)

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 import uuid
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,13 +14,17 @@ from app.auth import current_owner
 from app.core.db import reuse, tasks
 from app.core.db.connection import begin_write, now
 from app.core.db.reuse import KeyScope
-from app.core.net.addresses import Target
+from app.core.net.addresses import Target, parse_url
 from app.core.params import FILE_URL, Params
 from app.core.storage.paths import task_folder
+from app.core.webhooks import Receiver
 from app.current import get_settings
 from app.http_errors import reject
 from app.submission import uploads, urls
 from app.submission.fingerprint import make_fingerprint
+from app.submission.kept_uploads import KeptUpload, link_upload
+
+KEPT_LABEL = "recording"  # the name of a file that was uploaded without one
 
 
 @dataclass(frozen=True)
@@ -30,8 +32,8 @@ class Order:
     """What a client asks for, beside the recording.
 
     ``reuse``: share the task of an equal order. ``key``: the Idempotency-Key of the request. ``waited``: cancel the task
-    when its client has gone. ``webhook``: where its end is announced, as stored in the row. ``facade``: whose contract
-    the client speaks.
+    when its client has gone. ``webhook``: who is informed of its end; None for the receiver of config.yaml, if any.
+    ``facade``: whose contract the client speaks.
     """
 
     task_type: str
@@ -41,7 +43,7 @@ class Order:
     reuse: bool = False
     key: KeyScope | None = None
     waited: bool = False
-    webhook: Mapping[str, Any] | None = None
+    webhook: Receiver | None = None
     batch: str | None = None
     lane: int = tasks.USUAL_LANE
 
@@ -54,18 +56,22 @@ class Accepted:
     is_new: bool
 
 
-def create_task(order: Order, recording: FileStorage | Target) -> Accepted:
+def create_task(order: Order, recording: FileStorage | KeptUpload | Target) -> Accepted:
     """Commit a QUEUED task for an upload or a URL, or find the one that exists.
 
     When this returns, the recording is durable. Answers 422 for a URL that cannot be used, or an idempotency key that was
     sent with another order, and 507 when the disk is full.
     """
+    if order.webhook is not None:
+        urls.check_host(parse_url(order.webhook.url), get_settings().fetch, "webhook_url")
+    if isinstance(recording, KeptUpload):
+        return _create_from_kept(order, recording)
     return _create_from_upload(order, recording) if isinstance(recording, FileStorage) else _create(order, recording)
 
 
 def _create_from_upload(order: Order, upload: FileStorage) -> Accepted:
     cache, identifier = get_settings().cache.path, str(uuid.uuid4())
-    fingerprint = make_fingerprint(current_owner(), order.task_type, order.params, uploads.read_digest(upload))
+    fingerprint = _make_fingerprint(order, uploads.read_digest(upload))
     known = _find_known(order, fingerprint)  # a copy that is not needed is not stored
     if known is not None:
         return known
@@ -78,9 +84,28 @@ def _create_from_upload(order: Order, upload: FileStorage) -> Accepted:
     return accepted
 
 
+def _create_from_kept(order: Order, kept: KeptUpload) -> Accepted:
+    cache, identifier = get_settings().cache.path, str(uuid.uuid4())
+    fingerprint = _make_fingerprint(order, kept.digest)
+    known = _find_known(order, fingerprint)
+    if known is not None:
+        return known
+    folder = task_folder(cache, identifier)
+    try:
+        link_upload(kept, folder)
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+    stored = order.params.to_json() | {FILE_URL: kept.shown}
+    accepted = _commit(order, identifier, fingerprint, KEPT_LABEL, stored)
+    if not accepted.is_new:
+        shutil.rmtree(folder, ignore_errors=True)
+    return accepted
+
+
 def _create(order: Order, link: Target) -> Accepted:
     settings, identifier = get_settings(), str(uuid.uuid4())
-    fingerprint = make_fingerprint(current_owner(), order.task_type, order.params, link.url)
+    fingerprint = _make_fingerprint(order, link.url)
     known = _find_known(order, fingerprint)
     if known is not None:
         return known
@@ -111,7 +136,7 @@ def _commit(
             facade=order.facade,
             lane=order.lane,
             batch=order.batch,
-            webhook=json.dumps(order.webhook) if order.webhook else None,
+            webhook=_choose_receiver(order),
             **({"waited_at": now()} if order.waited else {}),
             **columns,
         )
@@ -120,12 +145,25 @@ def _commit(
     return Accepted(identifier, is_new=True)
 
 
+def _make_fingerprint(order: Order, recording: str) -> str:
+    return make_fingerprint(current_owner(), order.task_type, order.params, recording, order.webhook)
+
+
+def _choose_receiver(order: Order) -> str | None:
+    settings = get_settings().webhooks
+    default = Receiver(settings.url) if settings.enabled and settings.url else None
+    receiver = order.webhook or default
+    return receiver.to_json() if receiver is not None else None
+
+
 def _find_known(order: Order, fingerprint: str) -> Accepted | None:
     """Find the task that an equal order has made."""
     sent = reuse.find_key(order.key) if order.key else None
     if sent is not None and sent.fingerprint != fingerprint:
         reject({"Idempotency-Key": ["Was sent with another recording or other parameters; use a new key."]})
-    shared = reuse.find_task(fingerprint, get_settings().tasks.reuse_ttl) if order.reuse else None
+    # With a receiver, no task is shared: that of an ended one was informed already.
+    may_share = order.reuse and order.webhook is None
+    shared = reuse.find_task(fingerprint, get_settings().tasks.reuse_ttl) if may_share else None
     known = sent.task if sent is not None else shared
     if known is None:
         return None

@@ -18,6 +18,7 @@ from app.core.db.states import COMPLETED
 from app.core.db.tasks import Task
 from app.core.net.addresses import parse_url
 from app.core.params import Params
+from app.core.webhooks import Receiver
 from app.http_errors import reject
 from app.submission import uploads
 from app.submission.accept import Order, create_task
@@ -35,12 +36,15 @@ def submit(task_type: str, submission: Submission[Params], warnings: list[str], 
     result. Answers 422 without exactly one non-empty file or a usable URL, 507 when the disk is full.
     """
     options = submission.options
+    if options.reuse and options.webhook_url:
+        warnings = [*warnings, "reuse has no effect: with webhook_url, each submission makes a task of its own."]
     placed = Order(
         task_type,
         submission.params,
         tuple(warnings),
         reuse=options.reuse,
         key=read_idempotency_key(),
+        webhook=Receiver(options.webhook_url) if options.webhook_url else None,
         **order,
     )
     recording = parse_url(submission.file_url) if submission.file_url else uploads.read_upload(request)

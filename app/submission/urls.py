@@ -1,6 +1,6 @@
-"""Check a recording's URL before accepting the task.
+"""Check the URL of a recording or a webhook before accepting the task.
 
-The download itself happens later, in workers/downloads.
+The connection itself is made later, in workers/downloads and workers/webhooks.
 """
 
 from __future__ import annotations
@@ -41,20 +41,20 @@ def validate_url(url: str, files: Collection[str], fetch: Fetch) -> dict[str, li
     return unknown
 
 
-def check_host(target: Target, fetch: Fetch) -> None:
-    """Answer 422 for an unknown or blocked host.
+def check_host(target: Target, fetch: Fetch, field: str = FILE_URL) -> None:
+    """Answer 422 for an unknown or blocked host, naming the parameter ``field``.
 
     If the lookup takes longer than LOOKUP_SECONDS, the URL is accepted: a web thread must not wait longer, and the
-    download checks the addresses that it connects to anyway.
+    addresses are checked again before the connection.
     """
     gate = Gate(fetch.allow)
     # An IP address needs no lookup, and so no thread.
     verdict = _find_objection(gate, target) if is_literal(target.host) else _check_name(gate, target)
-    # The name server gave no answer; the download will ask it again.
+    # The name server gave no answer; it will be asked again before the connection.
     if isinstance(verdict, UnresolvedError) and not verdict.surely:
         return
     if isinstance(verdict, SpeechError):
-        reject({"file_url": [_describe(verdict)]})
+        reject({field: [_describe(verdict)]})
     if verdict is not None:
         raise verdict
 

@@ -3,18 +3,11 @@
 Downloads run in threads of the supervisor (workers/downloads/downloader.py). In the web process, they would block a thread
 for minutes and be lost with the process; in a device process, they would block the device. After a crash, the task's row
 says what still has to be downloaded.
-
-Single urllib3 connections are used instead of its pools, for three reasons. They connect to the address that was checked,
-while Host, SNI and the certificate check use the name. They ignore proxies. Their socket is accessible, so ``abort`` works
-even on a server that sends its headers one byte at a time.
 """
 
 from __future__ import annotations
 
 import contextlib
-import socket
-import ssl
-import threading
 import time
 import uuid
 from collections.abc import Callable
@@ -22,8 +15,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from urllib3.connection import HTTPConnection, HTTPSConnection
-from urllib3.exceptions import HTTPError
 from urllib3.response import BaseHTTPResponse
 
 from app.core.errors import SpeechError
@@ -31,6 +22,7 @@ from app.core.net.addresses import Gate, Target, parse_url
 from app.core.storage.durable import sync_file, sync_folder
 from app.core.storage.paths import SOURCE
 from app.core.storage.space import MEBIBYTE, has_space
+from workers.connection import CheckedConnection
 from workers.downloads import http_response
 
 CHUNK = 256 * 1024
@@ -73,9 +65,7 @@ class Fetch:
         self._gate = gate
         self._clock = clock
         self._aborted: SpeechError | None = None
-        self._lock = threading.Lock()
-        self._connection: HTTPConnection | None = None
-        self._socket: socket.socket | None = None
+        self._connection = CheckedConnection(min(CONNECT_SECONDS, bounds.window), bounds.window)
         self._began = self._window_began = clock()
         self._window_received = 0
 
@@ -136,13 +126,8 @@ class Fetch:
 
         Only a connection attempt may last its CONNECT_SECONDS.
         """
-        with self._lock:
-            self._aborted = self._aborted or error
-            connected = self._connection.sock if self._connection else None
-            for waiting in {self._socket, connected} - {None}:
-                with contextlib.suppress(OSError):  # wrapped in TLS meanwhile, or closed already
-                    # The base class's shutdown: SSLSocket's own drops the TLS state that the reading thread still uses.
-                    socket.socket.shutdown(waiting, socket.SHUT_RDWR)  # type: ignore[arg-type]
+        self._aborted = self._aborted or error
+        self._connection.abort()
 
     def _raise_if_aborted(self) -> None:
         if self._aborted is not None:
@@ -152,13 +137,15 @@ class Fetch:
         target = parse_url(self._url)
         for hop in range(MOST_REDIRECTS + 1):
             try:
-                with contextlib.closing(self._request(target, self._check_target(target, hop))) as response:
+                addresses = self._check_target(target, hop)
+                answer = self._connection.send(target, addresses, HEADERS, check=self._raise_if_aborted)
+                with contextlib.closing(answer) as response:
                     if response.status not in http_response.REDIRECTS:
                         self._store(response, file)
                         return
                     target = http_response.parse_redirect(target, response)
             finally:
-                self._close()
+                self._connection.close()
         raise http_response.download_error(f"The URL redirects more than {MOST_REDIRECTS} times.")
 
     def _check_target(self, target: Target, hop: int) -> list[str]:
@@ -168,55 +155,6 @@ class Fetch:
             if hop == 0:
                 raise
             raise http_response.redirect_error(error) from error
-
-    def _request(self, target: Target, addresses: list[str]) -> BaseHTTPResponse:
-        """Send the request to the first address that accepts a connection.
-
-        Return the response.
-        """
-        for number, address in enumerate(addresses):
-            try:
-                connection = self._connect(target, address)
-                break
-            except OSError as error:  # urllib3 raises HTTPError, caught below
-                # a TLS error is final: another address of the host would not be more trustworthy
-                if number == len(addresses) - 1 or isinstance(error, ssl.SSLError):
-                    raise
-            except HTTPError:
-                if number == len(addresses) - 1:
-                    raise
-            finally:
-                self._raise_if_aborted()
-        headers = {"Host": target.authority, **HEADERS}
-        connection.request("GET", target.path, headers=headers, preload_content=False, decode_content=False)
-        return connection.getresponse()
-
-    def _connect(self, target: Target, address: str) -> HTTPConnection:
-        timeout = min(CONNECT_SECONDS, self._bounds.window)
-        connection: HTTPConnection
-        if target.scheme == "https":
-            connection = HTTPSConnection(
-                address,
-                target.port,
-                timeout=timeout,
-                server_hostname=target.host,
-                ssl_context=http_response.create_ssl_context(),
-            )
-        else:
-            connection = HTTPConnection(address, target.port, timeout=timeout)
-        with self._lock:
-            self._connection = connection
-        connection.connect()
-        connection.timeout = self._bounds.window  # urllib3 applies it to the request and the response
-        with self._lock:
-            self._socket = connection.sock
-        return connection
-
-    def _close(self) -> None:
-        with self._lock:
-            if self._connection is not None:
-                self._connection.close()
-            self._connection = self._socket = None
 
     def _store(self, response: BaseHTTPResponse, file: BinaryIO) -> None:
         self.total = http_response.read_length(response)

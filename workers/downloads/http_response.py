@@ -7,7 +7,6 @@ import ssl
 from http import HTTPStatus
 from urllib.parse import quote, urljoin
 
-import certifi
 from urllib3.exceptions import HTTPError, ProtocolError
 from urllib3.exceptions import TimeoutError as HTTPTimeoutError
 from urllib3.response import BaseHTTPResponse
@@ -19,13 +18,6 @@ REDIRECTS = (301, 302, 303, 307, 308)
 PAGES = ("text/html", "application/xhtml+xml")
 # Kept as they are in a Location header, which is encoded already; only other characters are quoted.
 VISIBLE = "".join(map(chr, range(0x21, 0x7F)))
-
-
-def create_ssl_context() -> ssl.SSLContext:
-    """Trust the system's certificates (or SSL_CERT_FILE) and certifi's, as slim containers have none."""
-    context = ssl.create_default_context()
-    context.load_verify_locations(certifi.where())
-    return context
 
 
 def parse_redirect(target: Target, response: BaseHTTPResponse) -> Target:

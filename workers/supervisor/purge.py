@@ -1,4 +1,4 @@
-"""Remove expired files and tasks, and abandoned uploads."""
+"""Remove expired files, tasks and uploads, and abandoned ones."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from pathlib import Path
 
 from apscheduler.schedulers.background import BackgroundScheduler
 
-from app.core.db import retention
+from app.core.db import retention, uploads
 from app.core.db.connection import database, read_clock
 from app.core.settings import Cache, Tasks
-from app.core.storage.paths import INCOMING
+from app.core.storage.paths import INCOMING, UPLOADS, upload_path
 from app.core.storage.removal import TRASH, remove_folder
 from workers.supervisor.clock_jumps import ClockWatch
 
@@ -50,6 +50,8 @@ def _run(cache: Cache, tasks: Tasks, watch: ClockWatch) -> None:
         finished = purge_finished(cache, at) if watch.is_trusted(cache.ttl) else 0
         old = watch.is_trusted(max(cache.ttl, ABANDONED_SECONDS))
         abandoned = purge_abandoned(cache, now=lambda: files_at) if old else 0
+        if watch.is_trusted(max(cache.upload_ttl, ABANDONED_SECONDS)):
+            abandoned += purge_uploads(cache, at, files_at)
         deleted = delete_expired(cache, tasks, at) if watch.is_trusted(tasks.ttl) else 0
     if finished or abandoned or deleted:
         say = "purged the files of %d finished tasks and %d abandoned uploads; deleted %d expired tasks"
@@ -99,6 +101,20 @@ def purge_abandoned(cache: Cache, now: Callable[[], float] = time.time) -> int:
     for folder in orphans:
         remove_folder(cache.path, folder.name)
     return len(old) + len(orphans)
+
+
+def purge_uploads(cache: Cache, at: float, files_at: float) -> int:
+    """Remove uploads that were made ``cache.upload_ttl`` seconds ago, and files that a crash left without a row.
+
+    ``at`` is the time by the database's clock, ``files_at`` that of the machine. Returns the number removed.
+    """
+    due = [token for token in uploads.list_expired(cache.upload_ttl, BATCH, at) if uploads.remove(token)]
+    before = files_at - max(cache.upload_ttl, ABANDONED_SECONDS)
+    files = [path for path in (cache.path / UPLOADS).glob("*") if _is_older(path, before)]
+    orphans = [path.name for path in files if uploads.get(path.name) is None]
+    for token in {*due, *orphans}:
+        upload_path(cache.path, token).unlink(missing_ok=True)
+    return len({*due, *orphans})
 
 
 def _is_older(path: Path, moment: float) -> bool:

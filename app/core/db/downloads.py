@@ -15,7 +15,7 @@ from peewee import Case
 
 from app.core.db.connection import begin_write, now
 from app.core.db.states import FAILED, QUEUED
-from app.core.db.tasks import Task, ended_values, lock_first, notify_listeners, select_oldest
+from app.core.db.tasks import Task, end, ended_values, lock_first, notify_listeners, select_oldest
 
 LEASE_SECONDS = 15.0
 STAGE = "download"
@@ -74,7 +74,7 @@ def mark_downloaded(held: DownloadClaim) -> bool:
 def fail(held: DownloadClaim, code: str, message: str) -> bool:
     """QUEUED → FAILED: the recording cannot be downloaded."""
     failed = Task.update(**ended_values(), source_url=None, status=FAILED, error_code=code, error=message)
-    return _update_one(failed.where(_is_held_by(held)))
+    return end(held.uuid, failed.where(_is_held_by(held)))
 
 
 def release(holder: str) -> int:

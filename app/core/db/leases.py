@@ -16,7 +16,7 @@ from peewee import Case
 
 from app.core.db.connection import begin_write, now
 from app.core.db.states import FAILED, IN_PROGRESS, MAX_ATTEMPTS
-from app.core.db.tasks import LEASE_SECONDS, Claim, Task, ended_values, is_held_by, queued_values, update_one
+from app.core.db.tasks import LEASE_SECONDS, Claim, Task, end, ended_values, is_held_by, queued_values, update_one
 
 REQUEUED = "requeued"
 GIVEN_UP = "failed"
@@ -57,7 +57,7 @@ def retry_or_fail(claim: Claim, code: str, message: str, pause: float, **facts: 
 
     Returns REQUEUED or GIVEN_UP, or None when ``claim`` no longer holds the task.
     """
-    return _requeue_or_fail(is_held_by(claim), code, message, pause, **facts)
+    return _requeue_or_fail(claim.uuid, is_held_by(claim), code, message, pause, **facts)
 
 
 def take_over(lease: Lease, message: str, pause: float) -> str | None:
@@ -65,19 +65,18 @@ def take_over(lease: Lease, message: str, pause: float) -> str | None:
 
     Returns None when the holder has renewed its lease or ended the task; otherwise like ``retry_or_fail``.
     """
-    return _requeue_or_fail(
-        is_held_by(lease.claim) & (Task.lease_expires == lease.expires), "worker_crashed", message, pause
-    )
+    lost = is_held_by(lease.claim) & (Task.lease_expires == lease.expires)
+    return _requeue_or_fail(lease.claim.uuid, lost, "worker_crashed", message, pause)
 
 
-def _requeue_or_fail(lost: Any, code: str, message: str, pause: float, **facts: Any) -> str | None:
+def _requeue_or_fail(uuid: str, lost: Any, code: str, message: str, pause: float, **facts: Any) -> str | None:
     with begin_write():
         # Each UPDATE tests ``lost`` again: the row may have changed since the caller read it.
         say = f"{message} Giving up after {MAX_ATTEMPTS} attempts."
         over = Task.update(
             status=FAILED, error_code=code, error=say, **facts, crashes=Task.crashes + 1, **ended_values()
         )
-        if update_one(over.where(lost, Task.crashes >= MAX_ATTEMPTS - 1)):
+        if end(uuid, over.where(lost, Task.crashes >= MAX_ATTEMPTS - 1)):
             return GIVEN_UP
         # The database computes the pause from the row's own count, which is not known here.
         longer = Case(Task.crashes, [(number, now() + pause * 2**number) for number in range(MAX_ATTEMPTS)])

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from app.core.db.connection import now
+from app.core.db import webhooks
+from app.core.db.connection import begin_write, now
 from app.core.db.states import TERMINAL
 from app.core.db.tasks import Task, get
 
@@ -41,9 +42,13 @@ def mark_purged(uuid: str) -> bool:
 def delete_ended(uuid: str) -> bool:
     """Delete an ended task, its result and its renderings.
 
-    Returns False when there is no such task.
+    A message about its end stays until it is delivered. Returns False when there is no such task.
     """
-    return bool(Task.delete().where((Task.uuid == uuid) & Task.status.in_(TERMINAL)).execute())
+    with begin_write():
+        deleted = Task.delete().where((Task.uuid == uuid) & Task.status.in_(TERMINAL)).execute()
+        if deleted:
+            webhooks.remove_ended(uuid)
+    return bool(deleted)
 
 
 def keeps_files(uuid: str) -> bool:

@@ -12,7 +12,7 @@ from typing import Any
 
 from peewee import AutoField, BooleanField, Case, CharField, DoubleField, IntegerField, Model, TextField
 
-from app.core.db import partial, results
+from app.core.db import partial, results, webhooks
 from app.core.db.connection import begin_write, database, is_postgres, now
 from app.core.db.states import CANCELLED, COMPLETED, FAILED, IN_PROGRESS, MAX_ATTEMPTS, QUEUED
 
@@ -59,7 +59,7 @@ class Task(Model):
     batch = CharField(max_length=36, null=True)
     fingerprint = CharField(max_length=64, null=True)  # of recording and parameters (submission/fingerprint.py)
     waited_at = DoubleField(null=True)  # set only while the task is to end with its client (waiting.py)
-    webhook = TextField(null=True)  # where the end of the task is announced
+    webhook = TextField(null=True)  # who is informed of its end (core/webhooks.py), or webhooks.ANNOUNCED
     segments_changed = BooleanField(null=True)  # whether the result differs from the partial segments
     changes = IntegerField(default=0)  # grows with each change that a client can see
 
@@ -268,15 +268,21 @@ def cancel(uuid: str, unless_waited_since: float | None = None) -> bool:
     unended = (Task.uuid == uuid) & Task.status.in_([QUEUED, IN_PROGRESS])
     if unless_waited_since is not None:
         unended &= Task.waited_at == unless_waited_since
-    return _change_and_notify(cancelled.where(unended))
+    with begin_write():
+        notify_listeners()
+        return end(uuid, cancelled.where(unended))
 
 
 def delete(uuid: str) -> bool:
     """Delete a task in any state.
 
-    The database deletes its result and renderings, too. Returns False when there is no such task.
+    The database deletes its result and renderings, too. A message about its end is no longer sent. Returns False when
+    there is no such task.
     """
-    return _change_and_notify(Task.delete().where(Task.uuid == uuid))
+    with begin_write():
+        notify_listeners()
+        webhooks.remove(uuid)
+        return update_one(Task.delete().where(Task.uuid == uuid))
 
 
 def list_waiters() -> list[Waiter]:
@@ -331,11 +337,27 @@ def is_held_by(claim: Claim) -> Any:
 
 
 def _finish(claim: Claim, **values: Any) -> bool:
-    return update_one(Task.update(**values, **ended_values()).where(is_held_by(claim)))
+    return end(claim.uuid, Task.update(**values, **ended_values()).where(is_held_by(claim)))
+
+
+def end(uuid: str, update: Any) -> bool:
+    """Run ``update``, which ends a task; put the message about it into the outbox.
+
+    Both happen in one transaction, or neither does. Returns False when another process was first.
+    """
+    with begin_write():
+        if not update_one(update):
+            return False
+        row = Task.get(Task.uuid == uuid)
+        if row.webhook is not None:
+            webhooks.add(row)
+            Task.update(webhook=webhooks.ANNOUNCED).where(Task.uuid == uuid).execute()
+            notify_listeners()
+    return True
 
 
 def ended_values() -> dict[str, Any]:
-    """Return the columns to set when a task ends."""
+    """Return the columns to set when a task ends. Run the update by ``end``."""
     return {
         "finished_at": now(),
         "stage": None,
@@ -352,9 +374,3 @@ def update_one(update: Any) -> bool:
     If not, another process was first.
     """
     return bool(update.execute() == 1)
-
-
-def _change_and_notify(change: Any) -> bool:
-    with begin_write():
-        notify_listeners()
-        return update_one(change)

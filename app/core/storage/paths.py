@@ -8,6 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 
 INCOMING = "incoming"
+UPLOADS = "uploads"
 SOURCE = "source"
 STEMS = "stems"
 PARTIAL = ".partial"
@@ -21,6 +22,11 @@ def task_folder(cache: Path, identifier: str) -> Path:
 def source_path(cache: Path, identifier: str) -> Path:
     """The recording of a task."""
     return task_folder(cache, identifier) / SOURCE
+
+
+def upload_path(cache: Path, token: str) -> Path:
+    """A recording that was uploaded before its task."""
+    return cache / UPLOADS / token
 
 
 def stems_folder(cache: Path, identifier: str, claim_no: int) -> Path:

@@ -325,3 +325,25 @@ def test_unknown_model_in_the_environment_stops_the_start(tmp_path: Path, model:
     config = "whisper: {models: {large-v3-turbo: large-v3-turbo}}"
     answer = refusal(tmp_path, config, MODEL=model)
     assert answer.startswith("environment: MODEL") and said in answer
+
+
+def test_secrets_of_webhooks_come_from_the_environment_and_are_not_shown(tmp_path: Path) -> None:
+    secrets = ("whsec_" + "A" * 32, "whsec_" + "Bb+/" * 11)
+    chosen = loaded(tmp_path, "", WEBHOOK_SECRET="  ".join(secrets))
+    assert chosen.webhook_secrets == secrets
+    assert loaded(tmp_path, "", WEBHOOK_SECRET="").webhook_secrets == ()
+    assert "whsec_" not in repr(chosen)
+
+
+@pytest.mark.parametrize("secret", ["B" * 32, "whsec_", "whsec_QUJD", "whsec_" + "!" * 32, "whsec_" + "A" * 90])
+def test_bad_secret_of_webhooks_stops_the_start_without_being_repeated(tmp_path: Path, secret: str) -> None:
+    said = refusal(tmp_path, "", WEBHOOK_SECRET=f"whsec_{'A' * 32} {secret}")
+    assert said.startswith("environment: WEBHOOK_SECRET: secret 2 is not whsec_") and said.count("A" * 20) == 0
+
+
+@pytest.mark.parametrize("url", ["ftp://a/", "https://user:hunter2@a.example/", "hook"])
+def test_receiver_that_cannot_be_used_stops_the_start_without_being_repeated(tmp_path: Path, url: str) -> None:
+    said = refusal(tmp_path, f"webhooks: {{url: '{url}'}}")
+    assert said.startswith(f"{tmp_path / 'config.yaml'}, line 1: webhooks.url: ") and "hunter2" not in said
+    chosen = loaded(tmp_path, "webhooks: {url: 'https://a.example/?secret'}")
+    assert chosen.webhooks.url == "https://a.example/?secret" and "secret" not in repr(chosen)

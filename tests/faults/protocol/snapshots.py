@@ -106,6 +106,8 @@ class Snapshots:
             "task_type": "bgm-separation",
             "file_name": "a.wav",
             "created_at": 1.0,
+            "lane": 1,
+            "changes": 0,
         }
         values |= {name: getattr(row, name) for name in ("status", "claim_no", "crashes", "holder", "error_code")}
         values["lease_expires"] = SEEN_LEASE if row.leased else None

@@ -22,7 +22,7 @@ from app.core.net.addresses import Gate
 from app.core.storage.space import MEBIBYTE
 from tests.service import promptly
 from tests.sources import answered, dripping, redirect, source
-from workers.downloads import http_response
+from workers import connection
 from workers.downloads.fetch import Fetch, Limits
 
 SOUND = os.urandom(700_000)
@@ -341,7 +341,7 @@ def test_abort_takes_effect_between_two_chunks(folder: Path, monkeypatch: pytest
     def gone(*arguments: Any) -> None:
         raise OSError(errno.ENOTCONN, "Transport endpoint is not connected")
 
-    monkeypatch.setattr("workers.downloads.fetch.socket.socket.shutdown", gone)
+    monkeypatch.setattr("workers.connection.socket.socket.shutdown", gone)
     with source(lambda path: dripping(answered(b"", length=None))) as server:
         began = time.monotonic()
         assert "bytes in" in failure(server.url, folder, window=0.4, seconds=10)
@@ -454,4 +454,4 @@ def test_public_authorities_are_trusted_where_the_system_has_none(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("SSL_CERT_DIR", str(tmp_path))
-    assert len(http_response.create_ssl_context().get_ca_certs()) > 50
+    assert len(connection.create_ssl_context().get_ca_certs()) > 50

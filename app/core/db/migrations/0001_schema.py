@@ -110,6 +110,35 @@ class IdempotencyKey(Model):
         primary_key = CompositeKey("owner", "path", "key")
 
 
+class Webhook(Model):
+    # No foreign key: a message that is still to be delivered outlives a task that the purge deletes.
+    id = AutoField()
+    task = CharField(max_length=36, unique=True)
+    receiver = TextField(null=True)
+    host = CharField(max_length=255)
+    body = TextField()
+    status = CharField(max_length=16, default="PENDING")
+    attempts = IntegerField(default=0)
+    last_error = TextField(null=True)
+    planned_at = DoubleField()
+    due_at = DoubleField()
+    holder = CharField(max_length=128, null=True)
+    lease_expires = DoubleField(null=True)
+
+    class Meta:
+        table_name = "webhook"
+
+
+class Upload(Model):
+    token = CharField(max_length=64, primary_key=True)
+    owner = IntegerField(null=True)
+    digest = CharField(max_length=64)
+    created_at = DoubleField(index=True)
+
+    class Meta:
+        table_name = "upload"
+
+
 class Worker(Model):
     name = CharField(max_length=128, primary_key=True)
     devices = TextField(default="[]")
@@ -121,10 +150,12 @@ class Worker(Model):
 
 
 def up(migrator, db):
-    models = [Task, Result, Rendering, PartialSegment, IdempotencyKey, Worker]
+    models = [Task, Result, Rendering, PartialSegment, IdempotencyKey, Webhook, Upload, Worker]
     with db.bind_ctx(models):
         db.create_tables(models)
     # Only the few tasks whose recording is still to be downloaded.
     db.execute_sql("CREATE INDEX task_source_url ON task (id) WHERE source_url IS NOT NULL")
     # Only the tasks of clients that wait for the answer.
     db.execute_sql("CREATE INDEX task_waited_at ON task (id) WHERE waited_at IS NOT NULL")
+    # Only the messages that are still to be delivered.
+    db.execute_sql("CREATE INDEX webhook_due_at ON webhook (due_at) WHERE receiver IS NOT NULL")

@@ -19,6 +19,8 @@ from app.core.db.renderings import Rendering
 from app.core.db.results import Result
 from app.core.db.reuse import IdempotencyKey
 from app.core.db.tasks import Task
+from app.core.db.uploads import Upload
+from app.core.db.webhooks import Webhook
 from app.core.errors import SettingsError
 from tests.app.processes import in_processes
 from tests.postgres import Postgres
@@ -84,7 +86,7 @@ def test_lists_are_read_in_index_order(tmp_path: Path, query: str, index: str) -
 
 def test_migrations_create_the_columns_of_the_models(database_url: str) -> None:
     connection.connect(database_url)
-    models = (Task, Result, Rendering, PartialSegment, IdempotencyKey, Worker)
+    models = (Task, Result, Rendering, PartialSegment, IdempotencyKey, Webhook, Upload, Worker)
     assert columns() == {model._meta.table_name: set(model._meta.sorted_field_names) for model in models}
 
 

@@ -1,0 +1,1 @@
+"""The contract of AssemblyAI v2: upload, transcribe, poll."""

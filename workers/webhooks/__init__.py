@@ -1,0 +1,1 @@
+"""Send the messages about ended tasks."""
