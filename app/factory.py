@@ -8,6 +8,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from app import cross_site, openapi
 from app.api import bgm_separation, docs, errors, events, files, health, models, results, tasks, transcription, vad
+from app.auth import require_keys
 from app.core.configfile import locate_key
 from app.core.db import connection
 from app.core.errors import SettingsError
@@ -65,6 +66,7 @@ def create_app(settings: Settings, patience: float = connection.BUSY_TIMEOUT) ->
     app.extensions[DEFAULTS] = _load_defaults(app, settings)
     cross_site.protect(app)
     _prepare_requests(app)
+    require_keys(app)
     for facade in FACADES:
         register_facade(app, facade)
     limit_submissions(app, {each.name for each in submissions} | {facade.blueprint.name for facade in FACADES})

@@ -160,6 +160,11 @@ class Fetch:
 
 
 @dataclass(frozen=True)
+class Metrics:
+    open: bool = False
+
+
+@dataclass(frozen=True)
 class Settings:
     server: Server = field(default_factory=Server)
     models: Models = field(default_factory=Models)
@@ -172,6 +177,7 @@ class Settings:
     tasks: Tasks = field(default_factory=Tasks)
     limits: Limits = field(default_factory=Limits)
     fetch: Fetch = field(default_factory=Fetch)
+    metrics: Metrics = field(default_factory=Metrics)
     transcription: Mapping[str, Any] = _limit({})
     # Both may hold a secret, and a logged Settings object must not show it.
     db_url: str = field(default="", repr=False)

@@ -25,6 +25,7 @@ from gunicorn.http.parser import RequestParser
 from gunicorn.http.unreader import SocketUnreader
 from gunicorn.workers.gthread import ThreadWorker
 
+from app.auth import warn_if_open
 from app.current import get_settings
 from app.server import pace
 
@@ -143,6 +144,8 @@ class PatientWorker(ThreadWorker):
 
     def load_wsgi(self) -> None:
         super().load_wsgi()
+        if self.age == 1:  # the first of the web processes
+            warn_if_open()
         self.least_kb = get_settings(self.wsgi).limits.min_upload_kb_per_second
 
     def enqueue_req(self, conn: Any) -> None:
