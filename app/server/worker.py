@@ -27,6 +27,7 @@ from gunicorn.workers.gthread import ThreadWorker
 
 from app.auth import warn_if_open
 from app.current import get_settings
+from app.metrics.requests import get_counter
 from app.server import pace
 
 log = logging.getLogger(__name__)
@@ -147,6 +148,14 @@ class PatientWorker(ThreadWorker):
         if self.age == 1:  # the first of the web processes
             warn_if_open()
         self.least_kb = get_settings(self.wsgi).limits.min_upload_kb_per_second
+
+    def run(self) -> None:
+        counter = get_counter(self.wsgi)
+        counter.start()
+        try:
+            super().run()
+        finally:
+            counter.stop()
 
     def enqueue_req(self, conn: Any) -> None:
         """Give ``conn`` a thread once its head is complete."""
