@@ -28,4 +28,4 @@ limit_request_line = 0  # prompts may travel in the query; app/server/worker.py 
 control_socket_disable = True  # two instances would fight over the one in the home folder
 logger_class = "app.server.logs.EscapingLogger"
 accesslog = "-"
-access_log_format = '%(h)s "%(m)s %(U)s" %(s)s %(b)s bytes %(M)s ms'
+access_log_format = '%(h)s "%(m)s %(U)s" %(s)s %(b)s bytes %(M)s ms%(K)s'

@@ -1,6 +1,6 @@
 """Refuse requests from web pages of other sites.
 
-The service has no passwords, so any page that a user visits could send it requests.
+Without API keys, any page that a user visits could send the service requests.
 """
 
 from __future__ import annotations

@@ -7,8 +7,22 @@ from marshmallow import ValidationError
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from app import cross_site, openapi
-from app.api import bgm_separation, docs, errors, events, files, health, models, results, tasks, transcription, vad
+from app.api import (
+    bgm_separation,
+    docs,
+    errors,
+    events,
+    files,
+    health,
+    metrics,
+    models,
+    results,
+    tasks,
+    transcription,
+    vad,
+)
 from app.api.assemblyai import facade as assemblyai
+from app.auth import require_keys
 from app.core.configfile import locate_key
 from app.core.db import connection
 from app.core.errors import SettingsError
@@ -17,6 +31,7 @@ from app.core.params import TranscriptionParams
 from app.core.settings import Settings
 from app.current import DEFAULTS, SETTINGS
 from app.facade import Facade, register_facade
+from app.metrics.requests import count_requests
 from app.schemas.task import Segment, Stems
 from app.schemas.transcription import TranscriptionParameters
 from app.submission.admission import limit_submissions
@@ -59,13 +74,15 @@ def create_app(settings: Settings, patience: float = connection.BUSY_TIMEOUT) ->
         api.spec.components.schema(schema.__name__, schema=schema)
     submissions = (transcription.blueprint, vad.blueprint, bgm_separation.blueprint)
     reading = (tasks.blueprint, events.blueprint, results.blueprint, files.blueprint)
-    for blueprint in (*submissions, *reading, models.blueprint, health.blueprint):
+    for blueprint in (*submissions, *reading, models.blueprint, health.blueprint, metrics.blueprint):
         api.register_blueprint(blueprint)
     app.register_blueprint(docs.blueprint)
     errors.register_error_handlers(app, api)
     app.extensions[DEFAULTS] = _load_defaults(app, settings)
+    count_requests(app)
     cross_site.protect(app)
     _prepare_requests(app)
+    require_keys(app)
     for facade in FACADES:
         register_facade(app, facade)
     limit_submissions(app, {each.name for each in submissions} | {facade.blueprint.name for facade in FACADES})

@@ -37,6 +37,7 @@ Send parameters in the query or as form fields. Instead of `file`, send `file_ur
 MESSAGES: dict[int, tuple[str, dict[str, list[str]] | None]] = {
     400: ("The browser (or proxy) sent a request that this server could not understand.", None),
     401: ("A valid API key is needed.", None),
+    403: ("This needs an admin key.", None),
     404: ("There is no task with this identifier.", None),
     409: ("The task is IN_PROGRESS; its result is not available yet.", None),
     410: ("The files of this task were removed at 2026-11-22T13:10:00.000Z; its result is still available.", None),

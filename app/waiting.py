@@ -17,6 +17,7 @@ from typing import Any
 from flask import Flask, Response, current_app, request
 from werkzeug.exceptions import TooManyRequests
 
+from app.auth import has_valid_key, make_unauthorized
 from app.budget import ThreadBudget
 from app.core.db import tasks
 from app.core.db.states import TERMINAL
@@ -29,6 +30,7 @@ LOOK_SECONDS = 0.1
 CALM_LOOK_SECONDS = 0.3  # after CALM_SECONDS
 CALM_SECONDS = 3.0
 RENEW_SECONDS = 10.0
+CONFIRM_SECONDS = 1.0  # between two looks at whether the API key is still valid
 _BUDGET = "speech.waiters"
 _HELD = "speech.waiter"
 
@@ -69,10 +71,11 @@ def hold_until_closed(response: Response) -> Response:
 def wait_until(uuid: str, seconds: float, is_enough: Callable[[Task], bool]) -> Task | None:
     """Read the task's row until ``is_enough``, for at most ``seconds``.
 
-    Returns the row as it was last; None when the task does not exist. Ends early when the client has gone.
+    Returns the row as it was last; None when the task does not exist. Ends early when the client has gone. Answers 401 when
+    the client's API key is revoked meanwhile.
     """
     begun = time.monotonic()
-    renewed = begun
+    renewed = confirmed = begun
     while (row := tasks.get(uuid)) is not None and not is_enough(row):
         waited = time.monotonic() - begun
         if waited >= seconds or is_client_gone(request.environ):
@@ -80,6 +83,11 @@ def wait_until(uuid: str, seconds: float, is_enough: Callable[[Task], bool]) -> 
         if row.waited_at is not None and time.monotonic() - renewed >= RENEW_SECONDS:
             tasks.renew_waiter(uuid)
             renewed = time.monotonic()
+        if time.monotonic() - confirmed >= CONFIRM_SECONDS:
+            if not has_valid_key():
+                tasks.keep_without_waiter(uuid)  # the task itself goes on
+                raise make_unauthorized()
+            confirmed = time.monotonic()
         pause = LOOK_SECONDS if waited < CALM_SECONDS else CALM_LOOK_SECONDS
         time.sleep(max(0.0, min(pause, seconds - waited)))
     return row

@@ -23,7 +23,9 @@ from flask import (
 from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import NotFound
 
+from app.core.db import api_keys
 from app.facade import list_facades
+from app.security_schemes import add_security
 
 blueprint = Blueprint("docs", __name__, template_folder="../templates")
 
@@ -56,7 +58,8 @@ def describe_facade(name: str) -> Response:
     facade = next((facade for facade in list_facades() if facade.name == name), None)
     if facade is None:
         raise NotFound(f"There is no document {name!r:.40}.")
-    return current_app.response_class(json.dumps(facade.document(), indent=2), mimetype="application/json")
+    document = add_security(facade.document(), api_keys.are_needed())
+    return current_app.response_class(json.dumps(document, indent=2), mimetype="application/json")
 
 
 @blueprint.get("/docs/assets/<name>")

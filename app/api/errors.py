@@ -15,11 +15,13 @@ from flask_smorest import Api
 from peewee import DatabaseError, InterfaceError, OperationalError
 from werkzeug.exceptions import HTTPException, ServiceUnavailable
 
+from app.core.db import api_keys
 from app.core.db.connection import database
 from app.current import get_settings
 from app.facade import HttpError, find_facade
 from app.http_errors import InsufficientStorage
 from app.openapi import complete_document
+from app.security_schemes import add_key_errors, add_security
 
 log = logging.getLogger(__name__)
 RETRY_SECONDS = 5
@@ -62,6 +64,8 @@ class SpeechApi(Api):
         here = "../" if request.path.endswith("/") else "./"
         document = self.spec.to_dict() | {"servers": [{"url": request.script_root or here}]}
         complete_document(document, get_settings())
+        add_key_errors(document)
+        document = add_security(document, api_keys.are_needed())
         return current_app.response_class(json.dumps(document, indent=2, sort_keys=False), mimetype="application/json")
 
 

@@ -13,12 +13,14 @@ from marshmallow import RAISE, Schema
 from app.api.answers import describe_task
 from app.api.lookup import find_task
 from app.api.query import QueryBlueprint
-from app.core.db import partial, queries, tasks
+from app.auth import current_key
+from app.core.db import api_keys, partial, queries, tasks
+from app.core.db.api_keys import ApiKey
 from app.core.db.states import COMPLETED, TERMINAL
 from app.core.db.tasks import Task
 from app.openapi import document_errors
 from app.schemas.fields import Text
-from app.waiting import LOOK_SECONDS, hold_until_closed, require_waiter
+from app.waiting import CONFIRM_SECONDS, LOOK_SECONDS, hold_until_closed, require_waiter
 
 blueprint = QueryBlueprint("Events", __name__, description="Progress as server-sent events.")
 
@@ -81,16 +83,16 @@ def follow_task(params: dict[str, Any], identifier: str) -> Response:
     if row.status in TERMINAL and seen.changes >= row.changes:
         return current_app.response_class(status=204)
     require_waiter()
-    response = current_app.response_class(stream(row, seen), mimetype="text/event-stream")
+    response = current_app.response_class(stream(row, seen, current_key()), mimetype="text/event-stream")
     response.headers["Cache-Control"] = "no-cache"
     response.headers["X-Accel-Buffering"] = "no"  # nginx must not collect the events
     return hold_until_closed(response)
 
 
-def stream(row: Task, seen: Position) -> Iterator[str]:
-    """Write the events of a task until it ends or is deleted."""
+def stream(row: Task, seen: Position, key: ApiKey | None) -> Iterator[str]:
+    """Write the events of a task until it ends or is deleted, or the API key is revoked."""
     yield f"retry: {RECONNECT_MS}\n\n"
-    quiet_since = time.monotonic()
+    quiet_since = confirmed = time.monotonic()
     while True:
         events = "".join(list_events(row, seen))
         if events:
@@ -105,6 +107,10 @@ def stream(row: Task, seen: Position) -> Iterator[str]:
         changed = tasks.get(row.uuid)
         if changed is None:
             return
+        if time.monotonic() - confirmed >= CONFIRM_SECONDS:
+            if key is not None and not api_keys.is_valid(key):
+                return
+            confirmed = time.monotonic()
         row = changed
 
 

@@ -9,7 +9,7 @@ from typing import Any, NoReturn
 
 from werkzeug.exceptions import Conflict, Gone, NotFound
 
-from app.auth import may_see
+from app.auth import visible_owner
 from app.core.db import queries, tasks
 from app.core.db.states import CANCELLED, COMPLETED, FAILED
 from app.core.db.tasks import Task
@@ -30,9 +30,11 @@ class Unfinished(Conflict):
 
 
 def find_task(identifier: str) -> Task:
-    """Find the row of the task, or answer 404."""
-    row = tasks.get(identifier)
-    return row if row is not None and may_see(row.owner) else abort_not_found()
+    """Find the row of the task, or answer 404.
+
+    A task of another API key is answered like an unknown one.
+    """
+    return tasks.get(identifier, visible_owner()) or abort_not_found()
 
 
 def abort_not_found() -> NoReturn:

@@ -14,6 +14,7 @@ from app.api.answers import describe_tasks, write_body, write_partial_body
 from app.api.lookup import abort_not_found, estimate_retry_seconds, find_task
 from app.api.preferences import choose_wait
 from app.api.query import QueryBlueprint
+from app.auth import visible_owner
 from app.core.db import queries, results, tasks
 from app.core.db.states import CANCELLED, COMPLETED, TERMINAL
 from app.core.storage.removal import remove_folder
@@ -35,8 +36,10 @@ log = logging.getLogger(__name__)
 def list_tasks(params: dict[str, Any]) -> Response:
     """List tasks, newest first, without their results."""
     filters: dict[str, Any] = {name: params[name] for name in ("status", "task_type") if name in params}
+    owner = visible_owner()
+    own = {} if owner is None else {"owner": owner}
     # One row more than the page shows: it tells whether there is a next page.
-    rows = queries.list_tasks(params["limit"] + 1, params.get("cursor"), **filters)
+    rows = queries.list_tasks(params["limit"] + 1, params.get("cursor"), **filters, **own)
     shown, more = rows[: params["limit"]], rows[params["limit"] :]
     answer = {
         "tasks": describe_tasks(shown),

@@ -171,6 +171,11 @@ class Webhooks:
 
 
 @dataclass(frozen=True)
+class Metrics:
+    open: bool = False
+
+
+@dataclass(frozen=True)
 class Settings:
     server: Server = field(default_factory=Server)
     models: Models = field(default_factory=Models)
@@ -184,6 +189,7 @@ class Settings:
     limits: Limits = field(default_factory=Limits)
     fetch: Fetch = field(default_factory=Fetch)
     webhooks: Webhooks = field(default_factory=Webhooks)
+    metrics: Metrics = field(default_factory=Metrics)
     transcription: Mapping[str, Any] = _limit({})
     # These may hold a secret, and a logged Settings object must not show it.
     db_url: str = field(default="", repr=False)

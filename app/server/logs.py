@@ -7,6 +7,7 @@ from typing import Any
 
 from gunicorn.glogging import Logger
 
+from app.auth import LOGGED_NAME
 from app.core.logs import OneLine
 
 
@@ -24,9 +25,10 @@ class EscapingLogger(Logger):
                     handler.setFormatter(OneLine(handler.formatter._fmt, handler.formatter.datefmt))
 
     def atoms(self, resp: Any, req: Any, environ: dict[str, Any], request_time: timedelta) -> dict[str, Any]:
-        """Return gunicorn's atoms with the path as sent.
+        """Return gunicorn's atoms with the path as sent, and the name of the API key.
 
-        It is still percent-encoded. The query is left out: it may hold a token.
+        The path is still percent-encoded. The query is left out: it may hold a token.
         """
         atoms: dict[str, Any] = super().atoms(resp, req, environ, request_time)
-        return atoms | {"U": environ["RAW_URI"].partition("?")[0]}
+        name = environ.get(LOGGED_NAME)
+        return atoms | {"U": environ["RAW_URI"].partition("?")[0], "K": f" key {name}" if name else ""}

@@ -25,7 +25,9 @@ from gunicorn.http.parser import RequestParser
 from gunicorn.http.unreader import SocketUnreader
 from gunicorn.workers.gthread import ThreadWorker
 
+from app.auth import warn_if_open
 from app.current import get_settings
+from app.metrics.requests import get_counter
 from app.server import pace
 
 log = logging.getLogger(__name__)
@@ -143,7 +145,17 @@ class PatientWorker(ThreadWorker):
 
     def load_wsgi(self) -> None:
         super().load_wsgi()
+        if self.age == 1:  # the first of the web processes
+            warn_if_open()
         self.least_kb = get_settings(self.wsgi).limits.min_upload_kb_per_second
+
+    def run(self) -> None:
+        counter = get_counter(self.wsgi)
+        counter.start()
+        try:
+            super().run()
+        finally:
+            counter.stop()
 
     def enqueue_req(self, conn: Any) -> None:
         """Give ``conn`` a thread once its head is complete."""

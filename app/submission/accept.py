@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from werkzeug.datastructures import FileStorage
+from werkzeug.exceptions import HTTPException
 
-from app.auth import current_owner
+from app.auth import confirm_key, current_owner
 from app.core.db import reuse, tasks
 from app.core.db.connection import begin_write, now
 from app.core.db.reuse import KeyScope
@@ -23,6 +24,7 @@ from app.http_errors import reject
 from app.submission import uploads, urls
 from app.submission.fingerprint import make_fingerprint
 from app.submission.kept_uploads import KeptUpload, link_upload
+from app.submission.key_limits import check_key_queue
 
 KEPT_LABEL = "recording"  # the name of a file that was uploaded without one
 
@@ -60,8 +62,10 @@ def create_task(order: Order, recording: FileStorage | KeptUpload | Target) -> A
     """Commit a QUEUED task for an upload or a URL, or find the one that exists.
 
     When this returns, the recording is durable. Answers 422 for a URL that cannot be used, or an idempotency key that was
-    sent with another order, and 507 when the disk is full.
+    sent with another order, 401 when the API key was revoked meanwhile, 429 when it has too many waiting tasks, and 507 when
+    the disk is full.
     """
+    confirm_key()  # receiving the recording may have taken hours
     if order.webhook is not None:
         urls.check_host(parse_url(order.webhook.url), get_settings().fetch, "webhook_url")
     if isinstance(recording, KeptUpload):
@@ -78,7 +82,11 @@ def _create_from_upload(order: Order, upload: FileStorage) -> Accepted:
     folder = task_folder(cache, identifier)
     _store_upload(upload, folder)
     # Keep the folder if the commit fails: it may have succeeded all the same. The purge removes folders without a row.
-    accepted = _commit(order, identifier, fingerprint, uploads.file_label(upload), order.params.to_json())
+    try:
+        accepted = _commit(order, identifier, fingerprint, uploads.file_label(upload), order.params.to_json())
+    except HTTPException:  # refused: nothing was committed
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
     if not accepted.is_new:
         shutil.rmtree(folder, ignore_errors=True)
     return accepted
@@ -120,11 +128,13 @@ def _commit(
 ) -> Accepted:
     """Insert the row, unless an equal order was committed since it was looked for."""
     with begin_write():
+        confirm_key()
         if order.key or order.reuse:
             reuse.lock(fingerprint, *([f"{order.key}"] if order.key else []))
             known = _find_known(order, fingerprint)
             if known is not None:
                 return known
+        check_key_queue()
         tasks.submit(
             identifier,
             order.task_type,

@@ -10,6 +10,7 @@ from werkzeug.exceptions import TooManyRequests
 from app.budget import ThreadBudget
 from app.core.db import tasks
 from app.current import get_settings
+from app.submission.key_limits import check_key_limits
 
 UPLOAD_SHARE = 0.5  # of the threads; the others stay free for polls and downloads
 QUEUE_RETRY_SECONDS = 30
@@ -21,7 +22,8 @@ _BUDGET = "speech.uploads"
 def limit_submissions(app: Flask, blueprints: Collection[str]) -> None:
     """Answer 429 while no more tasks can be accepted.
 
-    That is while the queue is full, or too many threads are busy with POSTs to ``blueprints``.
+    That is while the queue is full, the API key has reached its limits, or too many threads are busy with POSTs to
+    ``blueprints``.
     """
     budget = ThreadBudget(get_settings(app).server.threads, UPLOAD_SHARE)
 
@@ -36,6 +38,7 @@ def limit_submissions(app: Flask, blueprints: Collection[str]) -> None:
         request.environ[_HELD] = True  # teardown also runs for requests that took no thread
         if tasks.count_queued() >= get_settings().limits.max_queued:
             raise TooManyRequests("The queue is full; try again later.", retry_after=QUEUE_RETRY_SECONDS)
+        check_key_limits()
 
     app.extensions[_BUDGET] = budget
 

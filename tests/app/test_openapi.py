@@ -80,11 +80,13 @@ def test_every_error_is_documented_with_an_example(document: dict[str, Any]) -> 
 
 def test_submission_documents_every_code_it_answers(document: dict[str, Any]) -> None:
     answers = set(document["paths"]["/transcription"]["post"]["responses"]) - {"default"}
-    assert answers == {"201", "400", "408", "413", "415", "422", "429", "503", "507"}
+    assert answers == {"201", "400", "401", "408", "413", "415", "422", "429", "503", "507"}
     assert set(document["paths"]["/task/{identifier}"]["get"]["responses"]) - {"default"} == {
         "200",
+        "401",
         "404",
         "422",
+        "429",
         "503",
     }
     assert {"404", "422"} < {str(code) for code in MESSAGES}

@@ -148,6 +148,22 @@ def limit_wait(seconds: float) -> Iterator[None]:
 
 
 @contextmanager
+def skip_sync() -> Iterator[None]:
+    """Let SQLite commit without waiting for the disk, on this thread's connection.
+
+    Only for what may be lost in a power cut, and outside a transaction. The database stays intact.
+    """
+    if is_postgres(database):
+        yield
+        return
+    database.execute_sql("PRAGMA synchronous = normal")
+    try:
+        yield
+    finally:
+        database.execute_sql("PRAGMA synchronous = full")
+
+
+@contextmanager
 def _lock_migrations(opened: Database) -> Iterator[None]:
     if is_postgres(opened):
         opened.connect(reuse_if_open=True)

@@ -8,7 +8,7 @@ from app.core.db.states import QUEUED
 from app.core.db.tasks import Task
 
 
-def list_tasks(most: int, before: int | None = None, **equal: str) -> list[Task]:
+def list_tasks(most: int, before: int | None = None, **equal: str | int) -> list[Task]:
     """List up to ``most`` tasks, newest first.
 
     ``before``: only rows older than this row id. ``equal``: columns and the values that they must have.

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from peewee import AutoField, BooleanField, Case, CharField, DoubleField, IntegerField, Model, TextField
+from peewee import SQL, AutoField, BooleanField, Case, CharField, DoubleField, IntegerField, Model, TextField
 
 from app.core.db import partial, results, webhooks
 from app.core.db.connection import begin_write, database, is_postgres, now
@@ -131,15 +131,24 @@ def notify_listeners() -> None:
         database.execute_sql(f"NOTIFY {CHANNEL}")
 
 
-def get(uuid: str) -> Task | None:
-    """Read a task's row; None if there is none."""
-    # PostgreSQL rejects NUL, even in a comparison.
-    return None if "\0" in uuid else Task.get_or_none(Task.uuid == uuid)
+def get(uuid: str, owner: int | None = None) -> Task | None:
+    """Read a task's row; None if there is none.
+
+    ``owner``: only a task of this API key.
+    """
+    if "\0" in uuid:  # PostgreSQL rejects NUL, even in a comparison
+        return None
+    # One query for both: a task of another key takes as long as an unknown one.
+    return Task.get_or_none((Task.uuid == uuid) & _is_owned(owner))
 
 
-def count_queued() -> int:
-    """Count the waiting tasks."""
-    return Task.select().where(Task.status == QUEUED).count()
+def count_queued(owner: int | None = None) -> int:
+    """Count the waiting tasks, of one API key or of all."""
+    return Task.select().where((Task.status == QUEUED) & _is_owned(owner)).count()
+
+
+def _is_owned(owner: int | None) -> Any:
+    return SQL("1 = 1") if owner is None else Task.owner == owner
 
 
 def claim(holder: str) -> Task | None:

@@ -10,6 +10,7 @@ from peewee import (
     ForeignKeyField,
     IntegerField,
     Model,
+    PostgresqlDatabase,
     TextField,
 )
 
@@ -59,7 +60,6 @@ class Task(Model):
             (("task_type", "status", "id"), False),  # GET /task with both filters
             (("finished_at",), False),  # rows older than tasks.ttl
             (("files_purged_at", "finished_at"), False),  # files older than cache.ttl
-            (("owner", "id"), False),  # GET /task with an API key
             (("batch", "id"), False),  # GET /batch/<identifier>
             (("fingerprint", "id"), False),  # an earlier task with the same recording and parameters
         )
@@ -149,8 +149,137 @@ class Worker(Model):
         table_name = "worker"
 
 
+class ApiKey(Model):
+    id = AutoField()
+    name = CharField(max_length=64, unique=True)
+    digest = CharField(max_length=64, unique=True)
+    is_admin = BooleanField(default=False)
+    max_queued = IntegerField(null=True)
+    max_audio_hours_per_day = DoubleField(null=True)
+    requests_per_minute = IntegerField(null=True)
+    created_at = DoubleField()
+    revoked_at = DoubleField(null=True)
+    next_request_at = DoubleField(null=True)
+
+    class Meta:
+        table_name = "api_key"
+
+
+class AudioUsage(Model):
+    owner = IntegerField()
+    hour = IntegerField()
+    seconds = DoubleField()
+
+    class Meta:
+        table_name = "audio_usage"
+        primary_key = CompositeKey("owner", "hour")
+
+
+class TaskTotal(Model):
+    task_type = CharField(max_length=32)
+    status = CharField(max_length=16)
+    error_code = CharField(max_length=64)
+    wait_le = DoubleField()
+    run_le = DoubleField()
+    tasks = IntegerField()
+    wait_seconds = DoubleField()
+    run_seconds = DoubleField()
+    audio_seconds = DoubleField()
+
+    class Meta:
+        table_name = "task_total"
+        primary_key = CompositeKey("task_type", "status", "error_code", "wait_le", "run_le")
+
+
+class RequestTotal(Model):
+    facade = CharField(max_length=16)
+    method = CharField(max_length=8)
+    status = IntegerField()
+    le = DoubleField()
+    requests = IntegerField()
+    seconds = DoubleField()
+
+    class Meta:
+        table_name = "request_total"
+        primary_key = CompositeKey("facade", "method", "status", "le")
+
+
+# --- Triggers that count each ended task, in the transaction that ends or deletes it ---
+
+ENDS = "NEW.status IN ('COMPLETED', 'FAILED', 'CANCELLED') AND OLD.status IN ('QUEUED', 'IN_PROGRESS')"
+IS_DELETED_EARLY = "OLD.status IN ('QUEUED', 'IN_PROGRESS')"  # its deletion cancels the task
+BOUNDS = (0.1, 0.5, 1, 2, 5, 10, 30, 60, 120, 300, 600, 1200, 1800, 3600, 7200, 14400)  # of the histograms, in seconds
+DAY_HOURS = 24
+
+
+def round_up(seconds, infinity):
+    """SQL for the bound of a histogram's bucket; 0 without a value."""
+    cases = " ".join(f"WHEN {seconds} <= {bound} THEN {bound}" for bound in BOUNDS)
+    return f"CASE WHEN {seconds} IS NULL THEN 0 {cases} ELSE {infinity} END"
+
+
+def count_ended(row, status, ended, infinity, to_hour):
+    """SQL statements that add the task ``row`` (NEW or OLD) to the totals.
+
+    ``status`` and ``ended`` are SQL expressions. ``to_hour`` writes the expression for the hour of a time.
+    """
+    wait = f"({row}.started_at - {row}.created_at)"
+    run = f"coalesce({row}.duration, {ended} - {row}.started_at)"
+    seconds = {"wait_seconds": wait, "run_seconds": run, "audio_seconds": f"{row}.audio_duration"}
+    sums = ", ".join(f"CASE WHEN {value} > 0 THEN {value} ELSE 0 END" for value in seconds.values())
+    added = ", ".join(f"{name} = task_total.{name} + excluded.{name}" for name in seconds)
+    hour = to_hour(ended)
+    return f"""
+        INSERT INTO task_total (task_type, status, error_code, wait_le, run_le, tasks, {", ".join(seconds)})
+        VALUES ({row}.task_type, {status}, coalesce({row}.error_code, ''),
+            {round_up(wait, infinity)}, {round_up(run, infinity)}, 1, {sums})
+        ON CONFLICT (task_type, status, error_code, wait_le, run_le)
+        DO UPDATE SET tasks = task_total.tasks + 1, {added};
+        DELETE FROM audio_usage WHERE owner = {row}.owner AND hour < {hour} - {DAY_HOURS};
+        INSERT INTO audio_usage (owner, hour, seconds)
+        SELECT {row}.owner, {hour}, {row}.audio_duration
+        WHERE {row}.owner IS NOT NULL AND {row}.audio_duration > 0
+        ON CONFLICT (owner, hour) DO UPDATE SET seconds = audio_usage.seconds + excluded.seconds;
+    """
+
+
+def count_on_sqlite(db):
+    def to_hour(moment):
+        return f"CAST({moment} / 3600 AS INTEGER)"
+
+    clock = "((julianday('now') - 2440587.5) * 86400.0)"
+    ended = count_ended("NEW", "NEW.status", "NEW.finished_at", "9e999", to_hour)
+    deleted = count_ended("OLD", "'CANCELLED'", clock, "9e999", to_hour)
+    db.execute_sql(f"CREATE TRIGGER task_ended AFTER UPDATE OF status ON task WHEN {ENDS} BEGIN {ended} END")
+    db.execute_sql(f"CREATE TRIGGER task_deleted AFTER DELETE ON task WHEN {IS_DELETED_EARLY} BEGIN {deleted} END")
+
+
+def count_on_postgres(db):
+    def to_hour(moment):
+        return f"floor({moment} / 3600)::integer"
+
+    clock = "EXTRACT(EPOCH FROM clock_timestamp())::float8"
+    infinity = "'Infinity'::float8"
+    ended = count_ended("NEW", "NEW.status", "NEW.finished_at", infinity, to_hour)
+    deleted = count_ended("OLD", "'CANCELLED'", clock, infinity, to_hour)
+    for name, statements in (("count_ended_task", ended), ("count_deleted_task", deleted)):
+        # Transactions take turns here, at their commit (DEFERRED below), and hold all other locks already: no deadlock.
+        body = f"BEGIN PERFORM pg_advisory_xact_lock(7316203); {statements} RETURN NULL; END"
+        db.execute_sql(f"CREATE FUNCTION {name}() RETURNS trigger LANGUAGE plpgsql AS $${body}$$")
+    deferred = "DEFERRABLE INITIALLY DEFERRED FOR EACH ROW"
+    db.execute_sql(
+        f"CREATE CONSTRAINT TRIGGER task_ended AFTER UPDATE OF status ON task {deferred} WHEN ({ENDS}) "
+        "EXECUTE FUNCTION count_ended_task()"
+    )
+    db.execute_sql(
+        f"CREATE CONSTRAINT TRIGGER task_deleted AFTER DELETE ON task {deferred} WHEN ({IS_DELETED_EARLY}) "
+        "EXECUTE FUNCTION count_deleted_task()"
+    )
+
+
 def up(migrator, db):
     models = [Task, Result, Rendering, PartialSegment, IdempotencyKey, Webhook, Upload, Worker]
+    models += [ApiKey, AudioUsage, TaskTotal, RequestTotal]
     with db.bind_ctx(models):
         db.create_tables(models)
     # Only the few tasks whose recording is still to be downloaded.
@@ -159,3 +288,7 @@ def up(migrator, db):
     db.execute_sql("CREATE INDEX task_waited_at ON task (id) WHERE waited_at IS NOT NULL")
     # Only the messages that are still to be delivered.
     db.execute_sql("CREATE INDEX webhook_due_at ON webhook (due_at) WHERE receiver IS NOT NULL")
+    # Only the tasks of API keys: GET /task of one key, and how many of its tasks wait.
+    db.execute_sql("CREATE INDEX task_owner_id ON task (owner, id) WHERE owner IS NOT NULL")
+    db.execute_sql("CREATE INDEX task_owner_status ON task (owner, status, id) WHERE owner IS NOT NULL")
+    (count_on_postgres if isinstance(db, PostgresqlDatabase) else count_on_sqlite)(db)

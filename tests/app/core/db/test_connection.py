@@ -13,11 +13,15 @@ import peewee
 import pytest
 
 from app.core.db import connection, tasks
+from app.core.db.api_keys import ApiKey
+from app.core.db.audio_usage import AudioUsage
 from app.core.db.heartbeats import Worker
 from app.core.db.partial import PartialSegment
 from app.core.db.renderings import Rendering
+from app.core.db.request_totals import RequestTotal
 from app.core.db.results import Result
 from app.core.db.reuse import IdempotencyKey
+from app.core.db.task_totals import TaskTotal
 from app.core.db.tasks import Task
 from app.core.db.uploads import Upload
 from app.core.db.webhooks import Webhook
@@ -86,7 +90,8 @@ def test_lists_are_read_in_index_order(tmp_path: Path, query: str, index: str) -
 
 def test_migrations_create_the_columns_of_the_models(database_url: str) -> None:
     connection.connect(database_url)
-    models = (Task, Result, Rendering, PartialSegment, IdempotencyKey, Webhook, Upload, Worker)
+    models: tuple[Any, ...] = (Task, Result, Rendering, PartialSegment, IdempotencyKey, Webhook, Upload, Worker)
+    models += (ApiKey, AudioUsage, TaskTotal, RequestTotal)
     assert columns() == {model._meta.table_name: set(model._meta.sorted_field_names) for model in models}
 
 

@@ -1,0 +1,1 @@
+"""python -m app.keys: create, list and revoke API keys."""
