@@ -7,7 +7,20 @@ from marshmallow import ValidationError
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from app import cross_site, openapi
-from app.api import bgm_separation, docs, errors, events, files, health, models, results, tasks, transcription, vad
+from app.api import (
+    bgm_separation,
+    detect_language,
+    docs,
+    errors,
+    events,
+    files,
+    health,
+    models,
+    results,
+    tasks,
+    transcription,
+    vad,
+)
 from app.core.configfile import locate_key
 from app.core.db import connection
 from app.core.errors import SettingsError
@@ -16,6 +29,7 @@ from app.core.params import TranscriptionParams
 from app.core.settings import Settings
 from app.current import DEFAULTS, SETTINGS
 from app.facade import Facade, register_facade
+from app.schemas.detect_language import DetectedLanguage
 from app.schemas.task import Segment, Stems
 from app.schemas.transcription import TranscriptionParameters
 from app.submission.admission import limit_submissions
@@ -54,9 +68,9 @@ def create_app(settings: Settings, patience: float = connection.BUSY_TIMEOUT) ->
 
     openapi.configure_openapi(app)
     api = errors.SpeechApi(app)
-    for schema in (Segment, Stems):  # apispec finds those that are nested, but not these references
+    for schema in (Segment, Stems, DetectedLanguage):  # apispec finds those that are nested, but not these references
         api.spec.components.schema(schema.__name__, schema=schema)
-    submissions = (transcription.blueprint, vad.blueprint, bgm_separation.blueprint)
+    submissions = tuple(each.blueprint for each in (transcription, vad, bgm_separation, detect_language))
     reading = (tasks.blueprint, events.blueprint, results.blueprint, files.blueprint)
     for blueprint in (*submissions, *reading, models.blueprint, health.blueprint):
         api.register_blueprint(blueprint)

@@ -1,7 +1,8 @@
-"""Plain text: one line per speaker turn of each segment."""
+"""Plain text: one line per speaker turn of each segment, or a language."""
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Iterator
 
@@ -13,3 +14,9 @@ def write(result: str) -> Iterator[str]:
     for segment in iter_items(result):
         for turn in split_turns(segment, sys.maxsize):
             yield f"{speaker_prefix(turn[0].speaker)}{join_pieces(turn)}\n"
+
+
+def write_language(result: str) -> Iterator[str]:
+    """Write the code and the name of a detected language, such as ``de german``."""
+    found = json.loads(result)
+    yield f"{found['language_code']} {found['language']}\n"
