@@ -21,6 +21,7 @@ from app.api import (
     transcription,
     vad,
 )
+from app.api.asr.contract import ASR
 from app.core.configfile import locate_key
 from app.core.db import connection
 from app.core.errors import SettingsError
@@ -38,7 +39,7 @@ from app.waiting import configure_waiting
 
 MEBIBYTE = 1024 * 1024
 FORM_FIELDS_BYTES = MEBIBYTE
-FACADES: tuple[Facade, ...] = ()
+FACADES: tuple[Facade, ...] = (ASR,)
 FORM_FIELD_BYTES = 256 * 1024
 
 
