@@ -7,12 +7,12 @@ servers.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, Generic
 
 from flask import Request
-from marshmallow import ValidationError
+from marshmallow import ValidationError, validate
 from marshmallow.fields import Boolean
 
 from app.api.asr.recording import FIELDS, list_other_files
@@ -45,9 +45,13 @@ TRANSCRIPTION_NAMES = {
     "return_speaker_embeddings": "speaker_embeddings",
     "model": "model_size",
     "encode": "raw_pcm",
+    # Home Assistant sends OpenAI's names here, with the field "file".
+    "prompt": "initial_prompt",
+    "temperature": "temperature",
 }
 DETECTION_NAMES = {"model": "model_size", "encode": "raw_pcm", "detect_lang_length": "language_detection_segments"}
-ANSWER_NAMES = ("output", "output_format", "word_timestamps")  # they change the answer, not the task
+OUTPUT_NAMES = ("output", "output_format", "response_format")
+OTHER_OUTPUTS = {"text": "txt", "verbose_json": "json"}
 WINDOW_SECONDS = 30
 MOST_NAMED = 20
 NAME_LENGTH = 60
@@ -71,10 +75,8 @@ def read_transcription(request: Request, is_raw: bool) -> Asked[TranscriptionPar
 
     Answers 422 with the errors by their names here.
     """
-    given = _read_given(request)
-    output, warnings = _choose_output(given, request)
-    known = {*TRANSCRIPTION_NAMES, *ANSWER_NAMES}
-    warnings += _describe_unknown([name for name in given if name not in known], request)
+    given, warnings = _read_given(request, {*TRANSCRIPTION_NAMES, *OUTPUT_NAMES, "word_timestamps"})
+    output = _choose_output(given, request, warnings)
     native = _translate(given, TRANSCRIPTION_NAMES, is_raw, warnings)
     # Words are always timed: cues of subtitles begin and end with them.
     params: TranscriptionParams = _load(
@@ -89,8 +91,7 @@ def read_transcription(request: Request, is_raw: bool) -> Asked[TranscriptionPar
 
 def read_detection(request: Request, is_raw: bool) -> Asked[DetectLanguageParams]:
     """Read the parameters of /detect-language."""
-    given = _read_given(request)
-    warnings = _describe_unknown([name for name in given if name not in DETECTION_NAMES], request)
+    given, warnings = _read_given(request, DETECTION_NAMES)
     native = _translate(given, DETECTION_NAMES, is_raw, warnings)
     params: DetectLanguageParams = _load(DetectLanguageParameters(), native, DETECTION_NAMES)
     return Asked(params, (*warnings, *detect_language.describe_ignored(params)))
@@ -102,22 +103,31 @@ def prefers_json(request: Request) -> bool:
     return bool(accepted.quality("application/json") > accepted.quality("text/plain"))
 
 
-def _read_given(request: Request) -> dict[str, str]:
-    """Return each parameter's last value; the query goes before the form."""
+def _read_given(request: Request, known: Collection[str]) -> tuple[dict[str, str], list[str]]:
+    """Return the parameters that have a value, and a warning for each of the others.
+
+    The query goes before the form, the last value before others.
+    """
     sent = {
         name or "": values[-1].strip()
         for place in (request.form, parse_query(request))
         for name, values in place.lists()
+        if name not in FIELDS
     }
-    return {name: value for name, value in sent.items() if name not in FIELDS and value.lower() not in NOT_GIVEN}
+    given = {name: value for name, value in sent.items() if name in known and value.lower() not in NOT_GIVEN}
+    # A name without a value may be the end of a text in which "&" was not escaped.
+    return given, _describe_unknown([name for name in sent if name not in known], request)
 
 
-def _choose_output(given: Mapping[str, str], request: Request) -> tuple[str, list[str]]:
-    asked = given.get("output", given.get("output_format"))
+def _choose_output(given: Mapping[str, str], request: Request, warnings: list[str]) -> str:
+    asked = next((given[name].lower() for name in OUTPUT_NAMES if name in given), None)
     if asked is None:
-        return "json" if prefers_json(request) else "txt", []
-    output = "txt" if asked.lower() == "text" else asked.lower()
-    return (output, []) if output in OUTPUTS else ("txt", ["output: this format is unknown; txt was used."])
+        return "json" if prefers_json(request) else "txt"
+    output = OTHER_OUTPUTS.get(asked, asked)
+    if output not in OUTPUTS:
+        warnings.append(f"output {_show(asked)} is unknown: txt was used instead.")
+        return "txt"
+    return output
 
 
 def _translate(given: Mapping[str, str], names: Mapping[str, str], is_raw: bool, warnings: list[str]) -> dict[str, Any]:
@@ -164,9 +174,9 @@ def _read_choice(name: str, value: str, choices: Mapping[str, bool]) -> bool:
 
 def _count_windows(name: str, value: str) -> int:
     try:
-        seconds = float(Number().deserialize(value))
+        seconds = float(Number(validate=validate.Range(0)).deserialize(value))
     except ValidationError:
-        reject({name: ["Must be a number of seconds."]})
+        reject({name: ["Must be a number of seconds, at least 0."]})
     return min(MOST_WINDOWS, max(1, math.ceil(seconds / WINDOW_SECONDS)))
 
 

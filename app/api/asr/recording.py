@@ -12,7 +12,7 @@ from app.http_errors import reject
 FIELD = "audio_file"
 FIELDS = (FIELD, "file")
 MISSING = "Send the recording as a file part of multipart/form-data: curl -F audio_file=@recording.wav"
-NO_FILE_NAME = "Must be a file part, with a file name that is not empty: curl -F audio_file=@recording.wav"
+NO_FILE_NAME = "Must be a file part, that is, one with a file name: curl -F audio_file=@recording.wav"
 SEVERAL = "Given more than once; send one recording per request."
 EMPTY = "The file is empty."
 
@@ -26,7 +26,7 @@ def read_recording(request: Request) -> FileStorage:
     if len(found) > 1:
         reject({FIELD: [SEVERAL]})
     if not found:
-        # Without a file name, a part is a field of the form; with an empty one, it is dropped.
+        # Without a file name, a part is a field of the form.
         reject({FIELD: [NO_FILE_NAME if set(FIELDS) & set(request.form) else MISSING]})
     if found[0].stream.seek(0, os.SEEK_END) == 0:
         reject({FIELD: [EMPTY]})
