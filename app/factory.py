@@ -9,6 +9,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from app import cross_site, openapi
 from app.api import (
     bgm_separation,
+    detect_language,
     docs,
     errors,
     events,
@@ -21,6 +22,7 @@ from app.api import (
     transcription,
     vad,
 )
+from app.api.asr.contract import ASR
 from app.api.assemblyai import facade as assemblyai
 from app.auth import require_keys
 from app.core.configfile import locate_key
@@ -32,6 +34,7 @@ from app.core.settings import Settings
 from app.current import DEFAULTS, SETTINGS
 from app.facade import Facade, register_facade
 from app.metrics.requests import count_requests
+from app.schemas.detect_language import DetectedLanguage
 from app.schemas.task import Segment, Stems
 from app.schemas.transcription import TranscriptionParameters
 from app.submission.admission import limit_submissions
@@ -40,7 +43,7 @@ from app.waiting import configure_waiting
 
 MEBIBYTE = 1024 * 1024
 FORM_FIELDS_BYTES = MEBIBYTE
-FACADES: tuple[Facade, ...] = (assemblyai.FACADE,)
+FACADES: tuple[Facade, ...] = (ASR, assemblyai.FACADE)
 FORM_FIELD_BYTES = 256 * 1024
 
 
@@ -70,9 +73,9 @@ def create_app(settings: Settings, patience: float = connection.BUSY_TIMEOUT) ->
 
     openapi.configure_openapi(app)
     api = errors.SpeechApi(app)
-    for schema in (Segment, Stems):  # apispec finds those that are nested, but not these references
+    for schema in (Segment, Stems, DetectedLanguage):  # apispec finds those that are nested, but not these references
         api.spec.components.schema(schema.__name__, schema=schema)
-    submissions = (transcription.blueprint, vad.blueprint, bgm_separation.blueprint)
+    submissions = tuple(each.blueprint for each in (transcription, vad, bgm_separation, detect_language))
     reading = (tasks.blueprint, events.blueprint, results.blueprint, files.blueprint)
     for blueprint in (*submissions, *reading, models.blueprint, health.blueprint, metrics.blueprint):
         api.register_blueprint(blueprint)

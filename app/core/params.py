@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, TypeVar
 
-from app.core.db.states import BGM_SEPARATION, TRANSCRIPTION, VAD
+from app.core.db.states import BGM_SEPARATION, DETECT_LANGUAGE, TRANSCRIPTION, VAD
 
 FILE_URL = "file_url"  # stored beside the parameters: the recording's URL without its query string
 NEVER_STORED = ("hf_token",)  # a secret, which GET /task would show
@@ -51,10 +51,12 @@ class Params:
 class RecordingOptions(Params):
     """What is decoded of the recording.
 
-    ``audio_track`` counts from 0; None takes the track that players take.
+    ``audio_track`` counts from 0; None takes the track that players take. ``raw_pcm``: the recording may be samples
+    without a header, 16 bit little endian, 16 kHz, mono.
     """
 
     audio_track: int | None = None
+    raw_pcm: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,14 +86,33 @@ class SeparationOptions(RecordingOptions):
 
 
 @dataclass(frozen=True, kw_only=True)
-class WhisperOptions(Params):
+class ModelOptions(Params):
+    """Which Whisper model runs, and how."""
+
+    model_size: str
+    compute_type: str
+    enable_offload: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class DetectionOptions(Params):
+    """How much speech decides the language.
+
+    ``language_detection_segments`` counts windows of 30 s.
+    """
+
+    language_detection_threshold: float = 0.5
+    language_detection_segments: int = 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class WhisperOptions(DetectionOptions, ModelOptions):
     """How speech is decoded.
 
     ``chunk_length``, ``max_initial_timestamp`` and ``hallucination_silence_threshold`` are seconds. Thresholds and
     penalties are Whisper's own. ``lang`` is a language code, None to detect it.
     """
 
-    model_size: str
     lang: str | None = None
     is_translate: bool = False
     beam_size: int = 5
@@ -115,14 +136,10 @@ class WhisperOptions(Params):
     max_new_tokens: int | None = None
     chunk_length: int = 30
     hallucination_silence_threshold: float | None = None
-    language_detection_threshold: float = 0.5
-    language_detection_segments: int = 1
     batch_size: int
-    compute_type: str
     word_timestamps: bool = True
     prepend_punctuations: str = "\"'“¿([{-"
     append_punctuations: str = "\"'.。,，!！?？:：”)]}、"
-    enable_offload: bool
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -189,10 +206,16 @@ class BgmSeparationParams(SeparationOptions):
     uvr_device: str | None = None
 
 
+@dataclass(frozen=True, kw_only=True)
+class DetectLanguageParams(DetectionOptions, ModelOptions, RecordingOptions):
+    """The parameters of a language detection."""
+
+
 PARAMS: dict[str, type[Params]] = {
     TRANSCRIPTION: TranscriptionParams,
     VAD: VadParams,
     BGM_SEPARATION: BgmSeparationParams,
+    DETECT_LANGUAGE: DetectLanguageParams,
 }
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 
-from app.core.db.states import TRANSCRIPTION, VAD
+from app.core.db.states import DETECT_LANGUAGE, TRANSCRIPTION, VAD
 from app.formats import json, srt, tsv, txt, vtt
 
 Writer = Callable[[str], Iterator[str]]
@@ -27,7 +27,11 @@ TRANSCRIPT: Mapping[str, Writer] = {
     "vtt": vtt.write,
     "tsv": tsv.write,
 }
-WRITERS = {TRANSCRIPTION: TRANSCRIPT, VAD: {**ANY, "tsv": tsv.write_speech}}
+WRITERS = {
+    TRANSCRIPTION: TRANSCRIPT,
+    VAD: {**ANY, "tsv": tsv.write_speech},
+    DETECT_LANGUAGE: {**ANY, "txt": txt.write_language},
+}
 
 
 def list_writers(task_type: str) -> Mapping[str, Writer]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from app.formats.cues import Cue, make_cues
+from app.formats.cues import Cue, Lead, make_cues
 from app.formats.turns import iter_items, join_pieces
 
 # Players read <i>, {\an8} and \N as markup, and an arrow as a time line. A zero-width space breaks these up invisibly.
@@ -18,14 +18,15 @@ WIDE_BRACES = str.maketrans("{}", "｛｝")
 ZERO_WIDTH_SPACE = "\u200b"
 
 
-def write(result: str) -> Iterator[str]:
-    for number, cue in enumerate(make_cues(iter_items(result), speaker_prefix), 1):
-        yield f"{number}\n{format_time(cue.start)} --> {format_time(cue.end)}\n{_text(cue)}\n\n"
-
-
 def speaker_prefix(speaker: str | None) -> str:
     """The prefix of a speaker's first line."""
     return f"{speaker}: " if speaker else ""
+
+
+def write(result: str, lead: Lead = speaker_prefix) -> Iterator[str]:
+    """Write the cues of a transcript; ``lead`` returns the prefix of a speaker's first line."""
+    for number, cue in enumerate(make_cues(iter_items(result), lead), 1):
+        yield f"{number}\n{format_time(cue.start)} --> {format_time(cue.end)}\n{_text(cue, lead)}\n\n"
 
 
 def format_time(milliseconds: int) -> str:
@@ -34,8 +35,8 @@ def format_time(milliseconds: int) -> str:
     return f"{seconds // 3600:02}:{seconds // 60 % 60:02}:{seconds % 60:02},{rest:03}"
 
 
-def _text(cue: Cue) -> str:
-    return escape(speaker_prefix(cue.speaker) + "\n".join(join_pieces(pieces) for pieces in cue.lines))
+def _text(cue: Cue, lead: Lead) -> str:
+    return escape(lead(cue.speaker) + "\n".join(join_pieces(pieces) for pieces in cue.lines))
 
 
 def escape(text: str) -> str:

@@ -4,17 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from app.formats.cues import Cue, make_cues
+from app.formats.cues import Cue, Lead, make_cues, no_lead
 from app.formats.turns import iter_items
 
 ESCAPES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
 
 
-def write(result: str) -> Iterator[str]:
+def write(result: str, lead: Lead | None = None, word_times: bool = True) -> Iterator[str]:
+    """Write the cues of a transcript.
+
+    ``lead`` returns the prefix of a speaker's first line; without it, voice tags name speakers. ``word_times``: mark the
+    start of words.
+    """
     yield "WEBVTT\n\n"
-    for cue in make_cues(iter_items(result)):
-        voice = f"<v {cue.speaker.translate(ESCAPES)}>" if cue.speaker else ""
-        yield f"{format_time(cue.start)} --> {format_time(cue.end)}\n{voice}{_text(cue)}\n\n"
+    for cue in make_cues(iter_items(result), lead or no_lead):
+        voice = lead(cue.speaker).translate(ESCAPES) if lead else _tag_voice(cue.speaker)
+        yield f"{format_time(cue.start)} --> {format_time(cue.end)}\n{voice}{_text(cue, word_times)}\n\n"
+
+
+def _tag_voice(speaker: str | None) -> str:
+    return f"<v {speaker.translate(ESCAPES)}>" if speaker else ""
 
 
 def format_time(milliseconds: int) -> str:
@@ -23,8 +32,8 @@ def format_time(milliseconds: int) -> str:
     return f"{seconds // 3600:02}:{seconds // 60 % 60:02}:{seconds % 60:02}.{rest:03}"
 
 
-def _text(cue: Cue) -> str:
-    """Format a cue's lines with word timestamps.
+def _text(cue: Cue, word_times: bool) -> str:
+    """Format a cue's lines, on request with word timestamps.
 
     WebVTT requires them to ascend, strictly inside the cue.
     """
@@ -34,7 +43,7 @@ def _text(cue: Cue) -> str:
         written = ""
         for number, piece in enumerate(pieces):
             written += " " * (piece.spaced and number > 0)
-            if piece.timed and latest < piece.start < cue.end:
+            if word_times and piece.timed and latest < piece.start < cue.end:
                 written += f"<{format_time(piece.start)}>"
                 latest = piece.start
             written += piece.text.translate(ESCAPES)

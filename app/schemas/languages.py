@@ -1,7 +1,7 @@
 """Whisper's languages, and how clients write them.
 
-Codes (ISO 639) and English names are those of its multilingual tokenizer. langcodes reads all other codes: tags of BCP
-47, and ISO 639-2 and 639-3 with their bibliographic and withdrawn codes.
+langcodes reads the codes that are not Whisper's: tags of BCP 47, and ISO 639-2 and 639-3 with their bibliographic and
+withdrawn codes.
 """
 
 from __future__ import annotations
@@ -13,24 +13,9 @@ from typing import Any
 import langcodes
 from marshmallow import ValidationError, fields
 
-NAMES = dict(
-    pair.split(" ", 1)
-    for pair in (
-        "af afrikaans, am amharic, ar arabic, as assamese, az azerbaijani, ba bashkir, be belarusian, bg bulgarian, bn "
-        "bengali, bo tibetan, br breton, bs bosnian, ca catalan, cs czech, cy welsh, da danish, de german, el greek, en "
-        "english, es spanish, et estonian, eu basque, fa persian, fi finnish, fo faroese, fr french, gl galician, gu "
-        "gujarati, ha hausa, haw hawaiian, he hebrew, hi hindi, hr croatian, ht haitian creole, hu hungarian, hy "
-        "armenian, id indonesian, is icelandic, it italian, ja japanese, jw javanese, ka georgian, kk kazakh, km khmer, "
-        "kn kannada, ko korean, la latin, lb luxembourgish, ln lingala, lo lao, lt lithuanian, lv latvian, mg malagasy, "
-        "mi maori, mk macedonian, ml malayalam, mn mongolian, mr marathi, ms malay, mt maltese, my myanmar, ne nepali, "
-        "nl dutch, nn nynorsk, no norwegian, oc occitan, pa punjabi, pl polish, ps pashto, pt portuguese, ro romanian, "
-        "ru russian, sa sanskrit, sd sindhi, si sinhala, sk slovak, sl slovenian, sn shona, so somali, sq albanian, sr "
-        "serbian, su sundanese, sv swedish, sw swahili, ta tamil, te telugu, tg tajik, th thai, tk turkmen, tl tagalog, "
-        "tr turkish, tt tatar, uk ukrainian, ur urdu, uz uzbek, vi vietnamese, yi yiddish, yo yoruba, yue cantonese, zh "
-        "chinese"
-    ).split(", ")
-)
-LANGUAGES = tuple(NAMES)
+from app.core.languages import LANGUAGES as LANGUAGES
+from app.core.languages import NAMES as NAMES
+
 # Other English names, and what the languages with the most speakers call themselves.
 OTHER_NAMES = dict(
     pair.split(" ", 1)[::-1]

@@ -1,8 +1,9 @@
-"""The parameters of every kind of task: what is decoded of the recording."""
+"""The parameters of every kind of task: what is decoded of the recording, and how."""
 
 from __future__ import annotations
 
 from marshmallow import validate
+from marshmallow.fields import Boolean
 
 from app.schemas.fields import WholeNumber
 from app.schemas.parameters import Parameters
@@ -20,5 +21,12 @@ class RecordingParameters(Parameters):
         metadata={
             "description": "Audio track to decode, counted from 0. Default: the track marked as the default, or the first,"
             " that can be decoded and is not silent."
+        },
+    )
+    raw_pcm = Boolean(
+        load_default=False,
+        metadata={
+            "description": "true: a recording that is in no known format consists of samples without a header: 16 bit, little"
+            " endian, 16 kHz, mono."
         },
     )

@@ -13,7 +13,8 @@ from app.core.db.states import MAX_ATTEMPTS, STAGES, STATUSES, TASK_TYPES
 from app.core.db.webhooks import STATUSES as WEBHOOK_STATUSES
 
 RESULT = (
-    "null until COMPLETED. For /vad: speech segments with start and end only; for /bgm-separation: hashes and files."
+    "null until COMPLETED. For /vad: speech segments with start and end only; for /bgm-separation: hashes and files; for "
+    "/detect-language: the language and how sure the model is."
 )
 IDENTIFIER = "0b7c3d1e-6a52-4f0e-9d3c-2f6f0c6a4b11"
 
@@ -144,6 +145,7 @@ class TaskAnswer(Schema):
             "anyOf": [
                 {"type": "array", "items": {"$ref": "#/components/schemas/Segment"}},
                 {"$ref": "#/components/schemas/Stems"},
+                {"$ref": "#/components/schemas/DetectedLanguage"},
             ],
         },
     )
@@ -157,7 +159,10 @@ class TaskAnswer(Schema):
     duration = fields.Float(
         allow_none=True, metadata={"description": "Run time in seconds, without the time in the queue."}
     )
-    audio_duration = fields.Float(allow_none=True, metadata={"description": "Length of the recording in seconds."})
+    audio_duration = fields.Float(
+        allow_none=True,
+        metadata={"description": "Length of the recording in seconds; null if only its beginning is decoded."},
+    )
     language = fields.String(allow_none=True)
     speaker_embeddings = fields.Dict(
         keys=fields.String(),

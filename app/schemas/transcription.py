@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from marshmallow import Schema, ValidationError, fields, validate, validates, validates_schema
+from marshmallow import Schema, ValidationError, fields, validate, validates_schema
 
-from app.core.catalog.catalog import whisper_models
 from app.core.params import TranscriptionParams
-from app.core.settings import COMPUTE_TYPES, Settings
-from app.current import get_settings
+from app.core.settings import Settings
 from app.schemas.bgm_separation import SeparationParameters
+from app.schemas.detect_language import DetectionParameters, ModelParameters, configured_model
 from app.schemas.fields import MOST_TOKENS, Number, Text, TokenList, WholeNumber
 from app.schemas.languages import LANGUAGES, Language
 from app.schemas.vad import MOST, VadParameters
@@ -32,10 +31,9 @@ def _build_count(text: str) -> WholeNumber:
     )
 
 
-class WhisperParameters(Schema):
+class WhisperParameters(DetectionParameters, ModelParameters):
     """How the speech is decoded."""
 
-    model_size = fields.String(metadata=_describe("Whisper model, see GET /models. Default: config.yaml."))
     lang = Language(
         load_default=None,
         allow_none=True,
@@ -139,23 +137,9 @@ class WhisperParameters(Schema):
             "Skip silence longer than this many seconds around suspected hallucinations (batch_size 1)."
         ),
     )
-    language_detection_threshold = Number(
-        load_default=0.5,
-        validate=validate.Range(0, 1),
-        metadata=_describe("Stop detecting once a language is this probable."),
-    )
-    language_detection_segments = WholeNumber(
-        load_default=1,
-        validate=validate.Range(1, 10_000),
-        metadata=_describe("Number of 30 s windows used to detect the language."),
-    )
     batch_size = WholeNumber(
         validate=validate.Range(1, 256),
         metadata=_describe("Number of windows to decode at once; 1 decodes sequentially. Default: config.yaml."),
-    )
-    compute_type = fields.String(
-        validate=validate.OneOf(COMPUTE_TYPES),
-        metadata=_describe("Numeric type of the model's computation. Default: config.yaml."),
     )
     word_timestamps = fields.Boolean(load_default=True, metadata=_describe("Give every word its times."))
     prepend_punctuations = Text(
@@ -164,13 +148,6 @@ class WhisperParameters(Schema):
     append_punctuations = Text(
         load_default=APPEND_PUNCTUATIONS, most=200, metadata=_describe("Punctuation that belongs to the previous word.")
     )
-    enable_offload = fields.Boolean(metadata=_describe("Free the models after the task. Default: config.yaml."))
-
-    @validates("model_size")
-    def check_whisper_model(self, value: str, data_key: str) -> None:
-        names = whisper_models(get_settings())
-        if value not in names:
-            raise ValidationError(f"Unknown model. Available: {', '.join(sorted(names))}.")
 
 
 class VadFilterParameters(VadParameters):
@@ -221,10 +198,8 @@ class ClientParameters(Schema):
 def server_defaults(settings: Settings) -> dict[str, Any]:
     """Return config.yaml's values for missing parameters."""
     return {
-        "model_size": settings.whisper.model_size,
-        "compute_type": settings.whisper.compute_type,
+        **configured_model(settings),
         "batch_size": settings.whisper.batch_size,
-        "enable_offload": settings.whisper.enable_offload,
         "uvr_model_size": settings.bgm_separation.model_size,
         **settings.transcription,
     }

@@ -12,7 +12,7 @@ from app.core.db import connection
 from app.core.db.tasks import Task
 from app.current import get_settings
 
-ENDPOINTS = ("/transcription", "/vad", "/bgm-separation")  # that take recordings
+ENDPOINTS = ("/transcription", "/vad", "/bgm-separation", "/detect-language")  # that take recordings
 RECORDING = b"RIFF" + bytes(range(256)) * 40
 CRLF = b"\r\n"
 

@@ -267,7 +267,7 @@ def test_wrong_examples_are_found() -> None:
     assert list(differences(elided('{"result": [{"begin": 1, ...}, ...], ...}'), real)) != []
 
 
-SUBMISSIONS = ("/transcription", "/vad", "/bgm-separation")
+SUBMISSIONS = ("/transcription", "/vad", "/bgm-separation", "/detect-language")
 REFERENCE = (ROOT / "docs/api.md").read_text()
 
 

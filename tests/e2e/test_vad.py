@@ -38,6 +38,7 @@ def test_speech_of_a_recording_is_found(service: Service) -> None:
         "speech_pad_ms": 0,
         "vad_filter": True,
         "audio_track": None,
+        "raw_pcm": False,
     }
 
 

@@ -1,6 +1,8 @@
-"""Decode a whole recording for the speech models: 16 kHz mono float32."""
+"""Decode a recording, or its beginning, for the speech models: 16 kHz mono float32."""
 
 from __future__ import annotations
+
+from collections.abc import Generator
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +29,21 @@ def decode(run: Run[RecordingOptions]) -> Samples:
         return gathered.samples()
 
 
+def decode_beginning(run: Run[RecordingOptions], seconds: float) -> Generator[Samples, None, None]:
+    """Decode in steps: yield the first ``seconds`` of the recording, then twice as much each time, at last the whole.
+
+    What follows the last step is not read if the iterator is closed. Samples and errors are those of ``decode``.
+    """
+    with media.open_recording(run) as recording:
+        gathered = SampleBuffer(seconds)
+        for block in recording.blocks(SAMPLE_RATE, channels=1):
+            gathered.add(block[0])
+            if gathered.seconds >= seconds:
+                yield gathered.copy()
+                seconds = 2 * gathered.seconds
+        yield gathered.samples()
+
+
 class SampleBuffer:
     """A sample buffer that grows in place.
 
@@ -43,6 +60,14 @@ class SampleBuffer:
             self._buffer.resize(max(2 * len(self._buffer), needed), refcheck=False)
         self._buffer[self._filled : needed] = block
         self._filled = needed
+
+    @property
+    def seconds(self) -> float:
+        return self._filled / SAMPLE_RATE
+
+    def copy(self) -> Samples:
+        """Return a copy of all samples so far; the buffer may move in memory later."""
+        return np.array(self._buffer[: self._filled])
 
     def samples(self) -> Samples:
         """Return all samples; nothing can be added afterwards."""

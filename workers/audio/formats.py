@@ -10,6 +10,7 @@ from typing import Any
 import av
 
 from app.core.errors import SpeechError
+from workers.audio import pcm
 from workers.audio.parts import Part, PartFile
 
 # An allow-list, as playlist formats (hls, concat, sdp, dash) make FFmpeg open other files and network addresses.
@@ -46,6 +47,12 @@ def _open(path: str, part: Part | None, options: dict[str, str]) -> Any:
 def _knows_tracks(container: Any) -> bool:
     contexts = [stream.codec_context for stream in container.streams.audio]
     return bool(contexts) and all(context is None or context.sample_rate for context in contexts)
+
+
+def open_samples(path: str, part: Part) -> Any:
+    """Open samples without a header (pcm.py). Raises SpeechError: invalid_media, upload_missing."""
+    with translate_errors():
+        return av.open(PartFile(path, part), mode="r", format="s16le", options=pcm.OPTIONS)
 
 
 @contextlib.contextmanager

@@ -10,11 +10,12 @@ from app.core.errors import SpeechError
 from app.core.params import RecordingOptions
 from workers.audio.clock import LONGEST_PAUSE, Clock
 from workers.audio.convert import Converter
-from workers.audio.formats import open_container, translate_errors
+from workers.audio.formats import open_container, open_samples, translate_errors
 from workers.audio.glued import find_parts
 from workers.audio.lengths import Length, is_continuous, is_cut_short, read_length
 from workers.audio.mixing import Sound
 from workers.audio.parts import Part
+from workers.audio.pcm import find_samples
 from workers.audio.pieces import TrackReader
 from workers.audio.tracks import choose_track, list_tracks, rank_tracks
 from workers.device.run import Run
@@ -29,10 +30,14 @@ class Recording:
 
     def __init__(self, run: Run[RecordingOptions]) -> None:
         self._source = run.job.source
+        self._part: Part | None = None
         self._longest = run.settings.limits.max_audio_hours * 3600
         self._warn = run.warn
-        self._container = open_container(self._source)
+        self._samples = find_samples(self._source) if run.params.raw_pcm else None
+        self._container = self._reopen()
         try:
+            if run.params.raw_pcm and self._samples is None:
+                run.warn(f"raw_pcm has no effect: the recording has a format of its own, {self._container.format.name}")
             self._parts = find_parts(self._source, self._container.format.name)
             self._part = self._parts[0]
             if self._part is not None:
@@ -114,7 +119,8 @@ class Recording:
         self._container = self._reopen()
 
     def _reopen(self) -> Any:
-        return open_container(self._source, self._part)
+        samples = self._samples
+        return open_container(self._source, self._part) if samples is None else open_samples(self._source, samples)
 
     def _read_length(self) -> Length:
         length = read_length(self._container, self._container.streams.audio[self._track], self._source)

@@ -51,6 +51,10 @@ def choose_windows(samples: Samples, params: TranscriptionParams) -> list[Window
         windows = [Window(start, end, True) for start, end in group_speech(samples, params, longest)]
     else:
         windows = follow_speech(samples, longest)
+    return drop_silent(windows, samples)
+
+
+def drop_silent(windows: list[Window], samples: Samples) -> list[Window]:
     return [window for window in windows if _is_audible(window.cut(samples))]
 
 

@@ -19,7 +19,7 @@ from typing import Any
 
 from app.core.errors import SpeechError
 from app.core.logs import configure_logging
-from app.core.params import BgmSeparationParams, Params, TranscriptionParams
+from app.core.params import BgmSeparationParams, ModelOptions, Params, TranscriptionParams
 from app.core.settings import Settings
 from workers.device import cuda_errors, patches
 from workers.device.environment import prepare_environment
@@ -115,7 +115,7 @@ def _attempt(run: Run[Params], pipeline: Pipeline[Any]) -> Outcome | Failure:
 
 
 def _is_offloaded(params: Params) -> bool:
-    return isinstance(params, TranscriptionParams | BgmSeparationParams) and params.enable_offload
+    return isinstance(params, ModelOptions | BgmSeparationParams) and params.enable_offload
 
 
 def _halve_batch(run: Run[Params]) -> Run[Params]:

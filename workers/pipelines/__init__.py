@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Protocol, TypeVar
 
-from app.core.db.states import BGM_SEPARATION, TRANSCRIPTION, VAD
+from app.core.db.states import BGM_SEPARATION, DETECT_LANGUAGE, TRANSCRIPTION, VAD
 from app.core.params import Params
 from workers.device.run import Run
 
@@ -31,6 +31,11 @@ def load_pipelines() -> dict[str, Pipeline[Any]]:
 
     This also imports the speech libraries, which takes seconds.
     """
-    from workers.pipelines import bgm_separation, transcription, vad
+    from workers.pipelines import bgm_separation, detect_language, transcription, vad
 
-    return {TRANSCRIPTION: transcription, VAD: vad, BGM_SEPARATION: bgm_separation}
+    return {
+        TRANSCRIPTION: transcription,
+        VAD: vad,
+        BGM_SEPARATION: bgm_separation,
+        DETECT_LANGUAGE: detect_language,
+    }

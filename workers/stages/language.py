@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any
 
 import numpy as np
 
 from app.core.errors import SpeechError
-from app.core.params import TranscriptionParams
-from workers.audio.decode import Samples
-from workers.audio.windows import Window
+from app.core.params import DetectionOptions, DetectLanguageParams, TranscriptionParams
+from workers.audio.decode import SAMPLE_RATE, Samples, decode_beginning
+from workers.audio.windows import Window, drop_silent, follow_speech
 from workers.device import patches
 from workers.device.run import Run
+
+WINDOW_SECONDS = 30.0  # what Whisper hears at once
+LONGEST_SEARCH_SECONDS = 600.0  # for speech, before the model has to guess
 
 
 def choose_language(samples: Samples, windows: list[Window], model: Any, run: Run[TranscriptionParams]) -> str:
@@ -28,26 +32,50 @@ def choose_language(samples: Samples, windows: list[Window], model: Any, run: Ru
             run.warn(f"is_translate has no effect: model {params.model_size} supports English only")
         return "en"
     if asked is None:
-        return _detect(samples, windows, model, params)
+        return detect_language(samples, windows, model, params)[0]
     if model.hf_tokenizer.token_to_id(f"<|{asked}|>") is None:
         say = f"Model {params.model_size!r} does not support language {asked!r}."
         raise SpeechError("unsupported_language", say)
     return asked
 
 
-def _detect(samples: Samples, windows: list[Window], model: Any, params: TranscriptionParams) -> str:
-    """Detect the language where speech is heard: noise before it is not a language."""
+def detect_language(
+    samples: Samples, windows: list[Window], model: Any, options: DetectionOptions
+) -> tuple[str, float]:
+    """Detect the language where speech is heard: noise before it is not a language.
+
+    Returns its code and its probability.
+    """
     patches.restore_feature_window(model.feature_extractor)
-    most = params.language_detection_segments * model.feature_extractor.n_samples
+    most = options.language_detection_segments * model.feature_extractor.n_samples
     heard = [window for window in windows if window.speech] or windows
     pieces: list[Samples] = []
     for window in heard:
         pieces.append(window.cut(samples))
         if sum(map(len, pieces)) >= most:
             break
-    detected: str = model.detect_language(
+    code, probability, _ = model.detect_language(
         np.concatenate(pieces)[:most],
-        language_detection_segments=params.language_detection_segments,
-        language_detection_threshold=params.language_detection_threshold,
-    )[0]
-    return detected
+        language_detection_segments=options.language_detection_segments,
+        language_detection_threshold=options.language_detection_threshold,
+    )
+    return code, probability
+
+
+def decode_speech(run: Run[DetectLanguageParams]) -> tuple[Samples, list[Window]]:
+    """Decode the beginning of the recording, as much as is needed to detect the language.
+
+    Returns its samples, and windows of which at least one is audible if any is. Of a film, that is usually the first
+    minute. Raises SpeechError: invalid_media, unsupported_media, no_audio, too_long, invalid_parameters.
+    """
+    wanted = run.params.language_detection_segments * WINDOW_SECONDS
+    with contextlib.closing(decode_beginning(run, wanted)) as beginnings:
+        for samples in beginnings:
+            windows = drop_silent(follow_speech(samples, WINDOW_SECONDS), samples)
+            heard = sum(window.end - window.start for window in windows if window.speech)
+            run.advance(heard / wanted)
+            if heard >= wanted or len(samples) >= max(wanted, LONGEST_SEARCH_SECONDS) * SAMPLE_RATE:
+                break
+    if not heard:
+        run.warn("No speech was heard: the language is a guess.")
+    return samples, windows or [Window(0.0, len(samples) / SAMPLE_RATE, False)]

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from app.core.errors import SpeechError
-from app.core.params import TranscriptionParams
+from app.core.params import ModelOptions, TranscriptionParams
 from workers.audio.decode import SAMPLE_RATE, Samples
 from workers.audio.windows import Window, choose_windows
 from workers.device.run import Run
@@ -27,7 +27,7 @@ class Plan(NamedTuple):
     decoder: Decoder | None
 
 
-def load_model(run: Run[TranscriptionParams]) -> Any:
+def load_model(run: Run[ModelOptions]) -> Any:
     """Load the task's Whisper model.
 
     Raises SpeechError model_not_available.

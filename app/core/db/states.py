@@ -19,9 +19,10 @@ TERMINAL = (COMPLETED, FAILED, CANCELLED)
 TRANSCRIPTION = "transcription"
 VAD = "vad"
 BGM_SEPARATION = "bgm-separation"
-TASK_TYPES = (TRANSCRIPTION, VAD, BGM_SEPARATION)
+DETECT_LANGUAGE = "detect_language"
+TASK_TYPES = (TRANSCRIPTION, VAD, BGM_SEPARATION, DETECT_LANGUAGE)
 
-Stage = Literal["download", "decode", "separate", "vad", "transcribe", "align", "diarize"]
+Stage = Literal["download", "decode", "separate", "vad", "transcribe", "align", "diarize", "detect"]
 STAGES: tuple[Stage, ...] = get_args(Stage)
 
 MAX_ATTEMPTS = 3  # a task fails after this many crashed runs

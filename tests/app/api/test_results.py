@@ -131,9 +131,14 @@ def test_empty_format_is_json(web: Flask) -> None:
 
 
 def test_unsuitable_format_is_422_and_names_the_suitable_ones(web: Flask) -> None:
-    for kind, suits in (("vad", {"json", "tsv"}), ("bgm-separation", {"json"})):
+    language = '{"language_code": "de", "language": "german", "confidence": 0.9}'
+    for kind, suits, result in (
+        ("vad", {"json", "tsv"}, '[{"start": 0, "end": 1}]'),
+        ("bgm-separation", {"json"}, "{}"),
+        ("detect_language", {"json", "txt"}, language),
+    ):
         tasks.submit(kind, kind, {}, "a.wav", [])
-        completed('[{"start": 0, "end": 1}]')
+        completed(result)
         for form in TYPES:
             answer = web.test_client().get(f"/task/{kind}/result?format={form}")
             if form in suits:

@@ -12,9 +12,17 @@ from typing import Any
 import marshmallow
 import pytest
 
-from app.core.db.states import BGM_SEPARATION, TASK_TYPES, TRANSCRIPTION, VAD
-from app.core.params import PARAMS, BgmSeparationParams, TranscriptionParams, VadParams, parse_params
+from app.core.db.states import BGM_SEPARATION, DETECT_LANGUAGE, TASK_TYPES, TRANSCRIPTION, VAD
+from app.core.params import (
+    PARAMS,
+    BgmSeparationParams,
+    DetectLanguageParams,
+    TranscriptionParams,
+    VadParams,
+    parse_params,
+)
 from app.schemas.bgm_separation import BgmSeparationParameters
+from app.schemas.detect_language import DetectLanguageParameters
 from app.schemas.parameters import Parameters
 from app.schemas.transcription import TranscriptionParameters
 from app.schemas.vad import VadTaskParameters
@@ -24,6 +32,7 @@ SCHEMAS: dict[str, type[Parameters]] = {
     TRANSCRIPTION: TranscriptionParameters,
     VAD: VadTaskParameters,
     BGM_SEPARATION: BgmSeparationParameters,
+    DETECT_LANGUAGE: DetectLanguageParameters,
 }
 FULL: dict[str, Any] = {
     TRANSCRIPTION: TranscriptionParams(
@@ -38,6 +47,7 @@ FULL: dict[str, Any] = {
     ),
     VAD: VadParams(),
     BGM_SEPARATION: BgmSeparationParams(uvr_model_size="mini", enable_offload=True, segment_size=64),
+    DETECT_LANGUAGE: DetectLanguageParams(model_size="mini", compute_type="int8", enable_offload=True, raw_pcm=True),
 }
 
 

@@ -364,5 +364,11 @@ def test_vad_results_are_json_or_tsv() -> None:
     assert set(list_writers("bgm-separation")) == {"json"}
 
 
+def test_a_language_is_json_or_its_code_and_name() -> None:
+    assert set(list_writers("detect_language")) == {"json", "txt"}
+    found = '{"language_code": "ht", "language": "haitian creole", "confidence": 0.9}'
+    assert "".join(list_writers("detect_language")["txt"](found)) == "ht haitian creole\n"
+
+
 def test_times_over_a_day_are_written_in_hours() -> None:
     assert written("srt", [said("late", 360_000.5, 360_001)]).splitlines()[1] == "100:00:00,500 --> 100:00:01,000"

@@ -6,9 +6,10 @@ import hashlib
 import json
 from typing import Any
 
+from app.core.db.states import DETECT_LANGUAGE
 from app.formats import VERSION, WRITERS
 
-DIGEST = {2: "3ec7f87b164ad98e"}
+DIGEST = {2: "8f0119ccd86dcf72"}
 
 
 def segment(start: float, text: str, speaker: str | None = None, timed: bool = True) -> dict[str, Any]:
@@ -31,12 +32,13 @@ SPEECH = [
     segment(3701.0, "later words", None, timed=False),
     {**segment(4000.0, "spoken very slowly, and long before it is over", timed=False), "end": 4030.0},
 ]
+LANGUAGE = {"language_code": "ht", "language": "haitian creole", "confidence": 0.9}
 
 
 def test_version_changes_with_the_output_of_a_writer() -> None:
-    result = json.dumps(SPEECH)
     digest = hashlib.sha256()
     for kind, writers in WRITERS.items():
         for name, write in writers.items():
-            digest.update(f"{kind} {name}\n{''.join(write(result))}".encode())
+            result = LANGUAGE if kind == DETECT_LANGUAGE else SPEECH
+            digest.update(f"{kind} {name}\n{''.join(write(json.dumps(result)))}".encode())
     assert {VERSION: digest.hexdigest()[:16]} == DIGEST, "raise VERSION in app/formats/__init__.py, then set DIGEST"

@@ -23,6 +23,7 @@ def test_defaults_are_the_servers_own(web: Flask) -> None:
     params, warnings = stored(web)
     assert params == {
         "audio_track": None,
+        "raw_pcm": False,
         "uvr_model_size": "mini",
         "segment_size": None,
         "stem_format": "wav",

@@ -54,6 +54,7 @@ OTHER = {
     "speech_pad_ms": 10,
     "is_separate_bgm": True,
     "audio_track": 1,
+    "raw_pcm": True,
     "uvr_model_size": "UVR-MDX-NET-Inst_3",
     "segment_size": 512,
     "stem_format": "flac",
@@ -80,7 +81,7 @@ CHANGE_EVERY_RUN = {
     *("patience", "log_prob_threshold", "no_speech_threshold", "initial_prompt", "hotwords", "suppress_blank"),
     *("suppress_tokens", "max_new_tokens", "chunk_length", "language_detection_segments", "batch_size", "compute_type"),
     *("temperature", "best_of", "compression_ratio_threshold"),
-    *("word_timestamps", "enable_offload", "vad_filter", "is_separate_bgm", "is_diarize", "audio_track"),
+    *("word_timestamps", "enable_offload", "vad_filter", "is_separate_bgm", "is_diarize", "audio_track", "raw_pcm"),
 }
 CHANGE_SEQUENTIAL_RUNS = {
     *("condition_on_previous_text", "prefix"),

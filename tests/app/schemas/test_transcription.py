@@ -54,6 +54,7 @@ DEFAULTS: dict[str, Any] = {
     "min_silence_duration_ms": 2000,
     "speech_pad_ms": 400,
     "audio_track": None,
+    "raw_pcm": False,
     "is_separate_bgm": False,
     "segment_size": None,
     "stem_format": "wav",

@@ -352,6 +352,16 @@ def test_requested_track_is_decoded(lab: Lab, clip: Path, tmp_path: Path) -> Non
     assert lab.segments(path, audio_track=1, **PLAIN) == lab.segments(path, **PLAIN) != []
 
 
+@shows("raw_pcm")
+def test_samples_without_a_header_are_decoded(lab: Lab, clip: Path, tmp_path: Path) -> None:
+    path = tmp_path / "clip.pcm"
+    path.write_bytes(recordings.speech(clip).tobytes())
+    assert lab.segments(path, raw_pcm=True, **PLAIN) == lab.segments(clip, **PLAIN) != []
+    assert lab.run(clip, raw_pcm=True, **PLAIN)[1].warnings == [
+        "raw_pcm has no effect: the recording has a format of its own, wav"
+    ]
+
+
 @shows("save_file")
 def test_stems_are_kept_on_request(lab: Lab, clip: Path) -> None:
     assert lab.stems(clip) == {}

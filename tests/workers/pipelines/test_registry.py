@@ -37,7 +37,12 @@ def test_pipeline_reads_the_parameters_of_its_kind(kind: str) -> None:
 
 def test_pipelines_declare_the_kinds_of_models_they_free() -> None:
     declared = {kind: set(pipeline.MODEL_KINDS) for kind, pipeline in load_pipelines().items()}
-    assert declared == {"transcription": set(KEPT), "vad": set(), "bgm-separation": {"separate"}}
+    assert declared == {
+        "transcription": set(KEPT),
+        "vad": set(),
+        "bgm-separation": {"separate"},
+        "detect_language": {"whisper"},
+    }
 
 
 def test_freeing_no_kind_frees_nothing(models: Any) -> None:
