@@ -8,6 +8,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from app import cross_site, openapi
 from app.api import bgm_separation, docs, errors, events, files, health, models, results, tasks, transcription, vad
+from app.api.openai import facade as openai
 from app.core.configfile import locate_key
 from app.core.db import connection
 from app.core.errors import SettingsError
@@ -24,7 +25,7 @@ from app.waiting import configure_waiting
 
 MEBIBYTE = 1024 * 1024
 FORM_FIELDS_BYTES = MEBIBYTE
-FACADES: tuple[Facade, ...] = ()
+FACADES: tuple[Facade, ...] = (openai.FACADE,)
 FORM_FIELD_BYTES = 256 * 1024
 
 

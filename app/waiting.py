@@ -59,6 +59,16 @@ def require_waiter() -> None:
         raise TooManyRequests("Too many clients are waiting; try again later.", retry_after=RETRY_SECONDS)
 
 
+def wait_while_sending(response: Response) -> Response:
+    """Keep the thread of ``require_waiter`` until a streamed response has been sent, or its client has gone.
+
+    Flask ends the request when the view returns, before the first byte of a stream is sent.
+    """
+    if request.environ.pop(_HELD, False):
+        response.call_on_close(current_app.extensions[_BUDGET].give_back)
+    return response
+
+
 def wait_until(uuid: str, seconds: float, is_enough: Callable[[Task], bool]) -> Task | None:
     """Read the task's row until ``is_enough``, for at most ``seconds``.
 

@@ -18,7 +18,7 @@ from app.core.db.states import TERMINAL
 from app.core.db.tasks import Task
 from app.openapi import document_errors
 from app.schemas.fields import Text
-from app.waiting import LOOK_SECONDS, require_waiter
+from app.waiting import LOOK_SECONDS, require_waiter, wait_while_sending
 
 blueprint = QueryBlueprint("Events", __name__, description="Progress as server-sent events.")
 
@@ -83,7 +83,7 @@ def follow_task(params: dict[str, Any], identifier: str) -> Response:
     response = current_app.response_class(stream_with_context(stream(row, seen)), mimetype="text/event-stream")
     response.headers["Cache-Control"] = "no-cache"
     response.headers["X-Accel-Buffering"] = "no"  # nginx must not collect the events
-    return response
+    return wait_while_sending(response)
 
 
 def stream(row: Task, seen: Position) -> Iterator[str]:

@@ -10,11 +10,12 @@ from app.formats.turns import iter_items
 ESCAPES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
 
 
-def write(result: str) -> Iterator[str]:
+def write(result: str, word_times: bool = True) -> Iterator[str]:
+    """Write cues; with ``word_times``, players show each word when it is spoken."""
     yield "WEBVTT\n\n"
     for cue in make_cues(iter_items(result)):
         voice = f"<v {cue.speaker.translate(ESCAPES)}>" if cue.speaker else ""
-        yield f"{format_time(cue.start)} --> {format_time(cue.end)}\n{voice}{_text(cue)}\n\n"
+        yield f"{format_time(cue.start)} --> {format_time(cue.end)}\n{voice}{_text(cue, word_times)}\n\n"
 
 
 def format_time(milliseconds: int) -> str:
@@ -23,10 +24,10 @@ def format_time(milliseconds: int) -> str:
     return f"{seconds // 3600:02}:{seconds // 60 % 60:02}:{seconds % 60:02}.{rest:03}"
 
 
-def _text(cue: Cue) -> str:
-    """Format a cue's lines with word timestamps.
+def _text(cue: Cue, word_times: bool) -> str:
+    """Format a cue's lines.
 
-    WebVTT requires them to ascend, strictly inside the cue.
+    WebVTT requires word timestamps to ascend, strictly inside the cue.
     """
     latest = cue.start
     lines = []
@@ -34,7 +35,7 @@ def _text(cue: Cue) -> str:
         written = ""
         for number, piece in enumerate(pieces):
             written += " " * (piece.spaced and number > 0)
-            if piece.timed and latest < piece.start < cue.end:
+            if word_times and piece.timed and latest < piece.start < cue.end:
                 written += f"<{format_time(piece.start)}>"
                 latest = piece.start
             written += piece.text.translate(ESCAPES)
