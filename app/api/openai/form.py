@@ -18,6 +18,7 @@ WRITTEN = re.compile(r"([^\[\]]+)\[(\w*)\]")
 UNSET = frozenset(("", "null", "undefined", "none"))
 PROTOCOL = ("api-version",)  # a parameter of Azure's addresses
 MOST_NAMED = 20
+LONGEST_NAME = 40
 
 
 class Fields:
@@ -72,4 +73,6 @@ def read_fields(request: Request) -> Fields:
 
 
 def _show(name: str) -> str:
-    return ascii(name if len(name) <= 40 else f"{name[:40]}…") if not name.isprintable() or len(name) > 40 else name
+    if name and name.isprintable() and len(name) <= LONGEST_NAME:
+        return name
+    return ascii(name[:LONGEST_NAME])
