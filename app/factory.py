@@ -24,6 +24,7 @@ from app.api import (
 )
 from app.api.asr.contract import ASR
 from app.api.assemblyai import facade as assemblyai
+from app.api.openai import facade as openai
 from app.auth import require_keys
 from app.core.configfile import locate_key
 from app.core.db import connection
@@ -43,7 +44,7 @@ from app.waiting import configure_waiting
 
 MEBIBYTE = 1024 * 1024
 FORM_FIELDS_BYTES = MEBIBYTE
-FACADES: tuple[Facade, ...] = (ASR, assemblyai.FACADE)
+FACADES: tuple[Facade, ...] = (openai.FACADE, ASR, assemblyai.FACADE)
 FORM_FIELD_BYTES = 256 * 1024
 
 

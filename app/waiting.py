@@ -62,7 +62,10 @@ def require_waiter() -> None:
 
 
 def hold_until_closed(response: Response) -> Response:
-    """Give the thread back when the whole ``response`` is sent or the client leaves, instead of when the view ends."""
+    """Keep the thread of ``require_waiter`` until a streamed response has been sent, or its client has gone.
+
+    Flask ends the request when the view returns, before the first byte of a stream is sent.
+    """
     if request.environ.pop(_HELD, False):
         response.call_on_close(current_app.extensions[_BUDGET].give_back)
     return response

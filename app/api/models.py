@@ -6,6 +6,7 @@ from typing import Any
 
 from flask_smorest import Blueprint
 
+from app.api.openai.models import list_entries
 from app.core.catalog.catalog import Model, diarization_model, find, list_models
 from app.core.params import TranscriptionParams
 from app.core.settings import COMPUTE_TYPES, Settings
@@ -28,7 +29,8 @@ def describe_models() -> dict[str, Any]:
 def list_choices(settings: Settings, defaults: TranscriptionParams) -> dict[str, Any]:
     """List the default and the choices of each parameter.
 
-    The diarization model is listed, too, although no parameter chooses it.
+    The diarization model is listed, too, although no parameter chooses it. ``object`` and ``data`` are for OpenAI's
+    clients whose base URL lacks /v1.
     """
     known = list_models(settings)
     whisper = [_describe(model, settings) for model in known if model.kind == "whisper"]
@@ -46,6 +48,8 @@ def list_choices(settings: Settings, defaults: TranscriptionParams) -> dict[str,
             ],
         },
         "diarization": _describe(diarization_model(settings), settings),
+        "object": "list",
+        "data": list_entries(settings, defaults),
     }
 
 

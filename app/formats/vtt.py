@@ -35,7 +35,7 @@ def format_time(milliseconds: int) -> str:
 def _text(cue: Cue, word_times: bool) -> str:
     """Format a cue's lines, on request with word timestamps.
 
-    WebVTT requires them to ascend, strictly inside the cue.
+    WebVTT requires word timestamps to ascend, strictly inside the cue.
     """
     latest = cue.start
     lines = []

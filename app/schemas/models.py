@@ -34,6 +34,17 @@ MODELS_EXAMPLE = {
         ],
     },
     "diarization": {"name": "speaker-diarization-community-1", "on_disk": True, "source": "hub"},
+    "object": "list",
+    "data": [
+        {
+            "id": "whisper-1",
+            "object": "model",
+            "created": 1663718400,
+            "owned_by": "openai",
+            "task": "automatic-speech-recognition",
+            "language": ["de", "en"],
+        }
+    ],
 }
 ON_DISK = "Whether the model is on disk; if not, it is downloaded when a task first needs it."
 SOURCE = "Where the model on disk is from: a hub, PyPI, or a folder that the operator provides."
@@ -77,9 +88,22 @@ class Diarization(Located):
     name = fields.String(metadata={"description": "The model behind `is_diarize`; the server chooses it."})
 
 
+class OpenAIModel(Schema):
+    """A model as OpenAI's clients read it."""
+
+    id = fields.String(metadata={"description": "Name to send as `model` to /v1."})
+    object = fields.String(validate=OneOf(["model"]))
+    created = fields.Integer()
+    owned_by = fields.String()
+    task = fields.String()
+    language = fields.List(fields.String())
+
+
 class Models(Schema):
     model_size = fields.Nested(NamedModels)
     uvr_model_size = fields.Nested(NamedModels)
     compute_type = fields.Nested(Names)
     lang = fields.Nested(Languages)
     diarization = fields.Nested(Diarization)
+    object = fields.String(validate=OneOf(["list"]), metadata={"description": "For clients of OpenAI."})
+    data = fields.List(fields.Nested(OpenAIModel), metadata={"description": "The same list as GET /v1/models."})

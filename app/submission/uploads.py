@@ -14,7 +14,7 @@ from typing import IO, Any, cast
 
 from flask import Request
 from werkzeug.datastructures import FileStorage
-from werkzeug.exceptions import BadRequest
+from werkzeug.exceptions import BadRequest, RequestEntityTooLarge
 from werkzeug.formparser import FormDataParser
 
 from app.core.storage.durable import sync_file, sync_folder
@@ -52,6 +52,13 @@ class UploadRequest(Request):
 
     form_data_parser_class = ReadableForm
     max_form_parts = 200
+    max_fields_size: int | None = None  # bytes of all fields of a form that are no files; None: each one is limited
+
+    def _get_stream_for_parsing(self) -> IO[bytes]:
+        stream = super()._get_stream_for_parsing()
+        if self.max_fields_size is None:
+            return stream
+        return cast(IO[bytes], MeteredStream(stream, self.environ.setdefault("speech.parts", []), self.max_fields_size))
 
     def _get_file_stream(
         self,
@@ -68,17 +75,37 @@ class UploadRequest(Request):
         return cast(IO[bytes], part)
 
 
+class MeteredStream:
+    """The body of a form; answers 413 when its fields take more memory than ``most`` bytes."""
+
+    def __init__(self, stream: IO[bytes], parts: list[Part], most: int) -> None:
+        self._stream = stream
+        self._parts = parts
+        self._most = most
+        self._received = 0
+
+    def read(self, size: int = -1) -> bytes:
+        data = self._stream.read(size)
+        # What has not been written to a file yet is in memory.
+        if self._received - sum(part.size for part in self._parts) > self._most:
+            raise RequestEntityTooLarge
+        self._received += len(data)
+        return data
+
+
 class Part:
-    """A file in cache/incoming/ that is being received, and the SHA-256 of what was written."""
+    """A file in cache/incoming/ that is being received, its size and the SHA-256 of what was written."""
 
     def __init__(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         # The name is random: nothing a client sends becomes part of a path.
         self._file = tempfile.NamedTemporaryFile(dir=folder, suffix=".part", delete=False)
         self._hash = hashlib.sha256()
+        self.size = 0
 
     def write(self, data: bytes) -> int:
         self._hash.update(data)
+        self.size += len(data)
         return self._file.write(data)
 
     def read_digest(self) -> str:
@@ -111,9 +138,14 @@ def read_upload(request: Request) -> FileStorage:
         say = SEVERAL if fields else NO_RECORDING
         reject({"file": [say]})
     upload = request.files["file"]
+    require_content(upload)
+    return upload
+
+
+def require_content(upload: FileStorage) -> None:
+    """Answer 422 for an empty file."""
     if upload.stream.seek(0, os.SEEK_END) == 0:
         reject({"file": ["The file is empty."]})
-    return upload
 
 
 def store_upload(upload: FileStorage, folder: Path) -> None:

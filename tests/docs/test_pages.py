@@ -19,6 +19,7 @@ TOPICS = (
     "deploy",
     "url-recordings",
     "whisper-webui",
+    "openai",
     "webhooks",
     "api-keys",
     "metrics",
