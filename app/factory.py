@@ -7,7 +7,21 @@ from marshmallow import ValidationError
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from app import cross_site, openapi
-from app.api import bgm_separation, docs, errors, events, files, health, models, results, tasks, transcription, vad
+from app.api import (
+    batch,
+    batches,
+    bgm_separation,
+    docs,
+    errors,
+    events,
+    files,
+    health,
+    models,
+    results,
+    tasks,
+    transcription,
+    vad,
+)
 from app.core.configfile import locate_key
 from app.core.db import connection
 from app.core.errors import SettingsError
@@ -56,8 +70,8 @@ def create_app(settings: Settings, patience: float = connection.BUSY_TIMEOUT) ->
     api = errors.SpeechApi(app)
     for schema in (Segment, Stems):  # apispec finds those that are nested, but not these references
         api.spec.components.schema(schema.__name__, schema=schema)
-    submissions = (transcription.blueprint, vad.blueprint, bgm_separation.blueprint)
-    reading = (tasks.blueprint, events.blueprint, results.blueprint, files.blueprint)
+    submissions = (transcription.blueprint, vad.blueprint, bgm_separation.blueprint, batch.blueprint)
+    reading = (tasks.blueprint, events.blueprint, results.blueprint, files.blueprint, batches.blueprint)
     for blueprint in (*submissions, *reading, models.blueprint, health.blueprint):
         api.register_blueprint(blueprint)
     app.register_blueprint(docs.blueprint)

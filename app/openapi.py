@@ -55,6 +55,12 @@ MESSAGES: dict[int, tuple[str, dict[str, list[str]] | None]] = {
 LABEL = "[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 PORT = "[1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5]"
 URL = rf"https?://({LABEL}\.)+[A-Za-z]{{2,24}}(:({PORT}))?([/?#][ -\[\]-~]*)?"
+RECORDING = {
+    "type": "string",
+    "format": "binary",
+    "minLength": 1,
+    "description": "Audio or video, in any common format.",
+}
 SUBMISSION_ERRORS = (400, 408, 413, 415, 422, 429, 503, 507)
 
 View = Callable[..., Any]
@@ -131,6 +137,19 @@ def document_submission(blueprint: Blueprint, parameters: type[Schema]) -> Calla
     return decorate
 
 
+def document_batch(blueprint: Blueprint, answer: type[Schema], example: dict[str, Any]) -> Callable[[View], View]:
+    """Document body and responses of a submission with several recordings."""
+
+    def decorate(view: View) -> View:
+        headers = {"Location": {"description": "/batch/{identifier}", "schema": {"type": "string"}}}
+        view = blueprint.response(201, answer, example=example, headers=headers)(view)
+        view = document_errors(blueprint, *SUBMISSION_ERRORS)(view)
+        described: View = blueprint.doc(requestBody=_describe_batch_body())(view)
+        return described
+
+    return decorate
+
+
 def _join_arguments(view: View) -> View:
     """Give the view one Submission, with its options."""
 
@@ -141,13 +160,31 @@ def _join_arguments(view: View) -> View:
     return joined
 
 
-def _describe_body() -> dict[str, Any]:
-    recording = {
-        "type": "string",
-        "format": "binary",
-        "minLength": 1,
-        "description": "Audio or video, in any common format.",
+def _describe_batch_body() -> dict[str, Any]:
+    url = {"type": "string", "pattern": f"^{URL}$"}
+    files = {"type": "array", "items": RECORDING, "minItems": 1, "description": "The recordings."}
+    links = {
+        "type": "array",
+        "items": url,
+        "minItems": 1,
+        "description": "http(s) URLs of further recordings; may also be sent in the query. They follow the files.",
     }
+    properties = {"file": files, "file_url": links}
+    some = [{"required": [name]} for name in properties]
+    schema = {
+        "type": "object",
+        "properties": properties,
+        "anyOf": some,
+        "additionalProperties": False,
+        "description": (
+            "At least one `file` or `file_url`, at most `limits.max_batch` together. A query parameter may be sent as a further "
+            "field of the form instead, but not in both places."
+        ),
+    }
+    return {"required": True, "content": {"multipart/form-data": {"schema": schema}}}
+
+
+def _describe_body() -> dict[str, Any]:
     link = {
         "type": "string",
         "pattern": f"^({URL})?$",
@@ -160,12 +197,12 @@ def _describe_body() -> dict[str, Any]:
     # Clients that send every field of a form send an empty file_url beside the file.
     empty = {"type": "string", "enum": [""]}
     exactly_one = (
-        {"properties": {"file": recording, "file_url": empty}, "required": ["file"]},
+        {"properties": {"file": RECORDING, "file_url": empty}, "required": ["file"]},
         {"properties": {"file_url": link | {"minLength": 1}}, "required": ["file_url"]},
     )
     schema = {
         "type": "object",
-        "properties": {"file": recording, "file_url": link},  # Swagger UI makes its form of these
+        "properties": {"file": RECORDING, "file_url": link},  # Swagger UI makes its form of these
         "oneOf": [{"type": "object", "additionalProperties": False, **each} for each in exactly_one],
         "description": (
             "Exactly one of `file` and `file_url`. A query parameter may be sent as a further field of the form instead, but "

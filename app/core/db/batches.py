@@ -1,0 +1,46 @@
+"""The tasks that were submitted together.
+
+A batch has no row of its own: it is there as long as one of its tasks.
+"""
+
+from __future__ import annotations
+
+from peewee import fn
+
+from app.core.db.connection import begin_write, now
+from app.core.db.states import CANCELLED, IN_PROGRESS, QUEUED, TERMINAL
+from app.core.db.tasks import Task, ended_values, notify_listeners
+
+
+def list_tasks(batch: str) -> list[Task]:
+    """List the tasks of a batch in the order of its recordings; none if it does not exist."""
+    # PostgreSQL rejects NUL, even in a comparison.
+    return [] if "\0" in batch else list(Task.select().where(Task.batch == batch).order_by(Task.id))
+
+
+def count_unfinished(batch: str) -> int:
+    """Count the tasks that have not ended."""
+    return int(Task.select(fn.COUNT(Task.id)).where((Task.batch == batch) & Task.status.not_in(TERMINAL)).scalar())
+
+
+def cancel(batch: str) -> int:
+    """QUEUED or IN_PROGRESS → CANCELLED, for all tasks of a batch.
+
+    Returns the number of cancelled tasks.
+    """
+    cancelled = Task.update(status=CANCELLED, duration=now() - Task.started_at, **ended_values())
+    with begin_write():
+        notify_listeners()
+        return int(cancelled.where((Task.batch == batch) & Task.status.in_([QUEUED, IN_PROGRESS])).execute())
+
+
+def delete(batch: str) -> list[str]:
+    """Delete the tasks of a batch in any state; return their uuids.
+
+    The database deletes their results and renderings, too.
+    """
+    with begin_write():
+        notify_listeners()
+        found = [row.uuid for row in Task.select(Task.uuid).where(Task.batch == batch)]
+        Task.delete().where(Task.batch == batch).execute()
+    return found
