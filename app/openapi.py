@@ -161,21 +161,23 @@ def _join_arguments(view: View) -> View:
 
 
 def _describe_batch_body() -> dict[str, Any]:
-    url = {"type": "string", "pattern": f"^{URL}$"}
-    files = {"type": "array", "items": RECORDING, "minItems": 1, "description": "The recordings."}
+    files = {"type": "array", "items": RECORDING, "description": "The recordings."}
     links = {
         "type": "array",
-        "items": url,
-        "minItems": 1,
+        "items": {"type": "string"},
         "description": "http(s) URLs of further recordings; may also be sent in the query. They follow the files.",
     }
-    properties = {"file": files, "file_url": links}
-    some = [{"required": [name]} for name in properties]
+    urls = links | {"items": {"type": "string", "pattern": f"^{URL}$"}, "minItems": 1}
+    beside = links | {"items": {"type": "string", "pattern": f"^({URL})?$"}}
+    # Clients that send every field of a form send an empty file_url beside the files.
+    some = (
+        {"properties": {"file": files | {"minItems": 1}, "file_url": beside}, "required": ["file"]},
+        {"properties": {"file_url": urls}, "required": ["file_url"]},
+    )
     schema = {
         "type": "object",
-        "properties": properties,
-        "anyOf": some,
-        "additionalProperties": False,
+        "properties": {"file": files, "file_url": links},  # Swagger UI makes its form of these
+        "anyOf": [{"type": "object", "additionalProperties": False, **each} for each in some],
         "description": (
             "At least one `file` or `file_url`, at most `limits.max_batch` together. A query parameter may be sent as a further "
             "field of the form instead, but not in both places."

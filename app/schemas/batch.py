@@ -64,12 +64,9 @@ class BatchResultParameters(ResultParameters):
     )
 
 
-class SubmittedRecording(Schema):
+class BatchLine(Schema):
     identifier = fields.UUID(metadata={"description": "The task. Poll it at /task/{identifier}."})
     file_name = fields.String(metadata={"description": "Name of the upload, or last part of the URL."})
-
-
-class BatchLine(SubmittedRecording):
     status = fields.String(metadata={"enum": list(STATUSES)})
     stage = fields.String(allow_none=True)
     progress = fields.Float(metadata={"minimum": 0, "maximum": 1})
@@ -100,13 +97,13 @@ class BatchAnswer(Schema):
     tasks = fields.List(fields.Nested(BatchLine), metadata={"description": "In the order of the recordings."})
 
 
-class SubmittedBatch(Schema):
-    """The answer to a new batch; with ``wait``, also the fields of GET /batch/<identifier>."""
+class SubmittedBatch(BatchAnswer):
+    """The answer to a new batch.
 
-    identifier = fields.UUID(metadata={"description": "Poll it at /batch/{identifier}."})
-    status = fields.String(metadata={"enum": list(STATUSES)})
+    Without ``wait``: identifier, status, message, and of each task its identifier and file name.
+    """
+
     message = fields.String()
-    tasks = fields.List(fields.Nested(SubmittedRecording), metadata={"description": "In the order of the recordings."})
 
 
 class CancelledBatch(Schema):

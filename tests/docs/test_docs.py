@@ -23,7 +23,9 @@ import pytest
 import requests
 import yaml
 from flask import Flask
+from werkzeug.datastructures import MultiDict
 
+from app.schemas.batch import BATCH
 from tests.docs.markdown import blocks, code, pages
 from tests.service import MINI, ROOT, SAMPLE, Service, free_port, until
 
@@ -150,7 +152,7 @@ class Curl:
 
     method: str
     path: str
-    form: dict[str, str]
+    form: list[tuple[str, str]]
 
 
 def curl(line: str) -> Curl:
@@ -162,7 +164,7 @@ def curl(line: str) -> Curl:
     parser.add_argument("url")
     asked = parser.parse_args(shlex.split(line.removeprefix("$ "), comments=True)[1:])
     assert asked.url.startswith(f"{HOST}/"), line
-    form = dict(field.split("=", 1) for field in asked.F)
+    form = [(name, value) for name, _, value in (field.partition("=") for field in asked.F)]
     return Curl(asked.X or ("POST" if form else "GET"), asked.url.removeprefix(HOST), form)
 
 
@@ -184,14 +186,17 @@ ALL_REQUESTS = [line for page in pages() for line in shown_requests(page)]
 def test_every_documented_request_is_accepted(web: Flask, line: str) -> None:
     """409 is the right answer to a request for the result of a waiting task."""
     asked, client = curl(line), web.test_client()
-    known = client.post("/transcription", data={"file": (io.BytesIO(b"RIFF"), "a.wav")}).get_json()["identifier"]
-    form = {
-        name: (io.BytesIO(b"RIFF"), value[1:])
+    path = asked.path
+    for shown, submit in ((IDENTIFIER, "/transcription"), (BATCH, "/batch")):
+        known = client.post(submit, data={"file": (io.BytesIO(b"RIFF"), "a.wav")}).get_json()["identifier"]
+        path = path.replace(shown, known)
+    form = MultiDict(
+        (name, (io.BytesIO(b"RIFF"), value[1:]))
         if value.startswith("@")
-        else value.replace("media.example", PUBLIC_ADDRESS)
-        for name, value in asked.form.items()
-    }
-    answer = client.open(asked.path.replace(IDENTIFIER, known), method=asked.method, data=form or None)
+        else (name, value.replace("media.example", PUBLIC_ADDRESS))
+        for name, value in asked.form
+    )
+    answer = client.open(path, method=asked.method, data=form or None)
     assert answer.status_code in (200, 201, 202, 204, 409), answer.text
 
 
@@ -250,6 +255,14 @@ def test_answers_match_the_reference(web: Flask, answers: dict[str, Any]) -> Non
     assert list(differences(listed, client.get("/task").get_json())) == []
     assert list(differences(known, client.get("/models").get_json())) == []
     assert spans[0].keys() == {"start", "end"} and stems.keys() == {"instrumental_hash", "vocal_hash", "files"}
+
+
+def test_batches_are_answered_as_shown(web: Flask) -> None:
+    client = web.test_client()
+    submitted, followed = (elided(text) for language, text in blocks("docs/batches.md") if language == "json")
+    answer = client.post("/batch", data={"file": (io.BytesIO(b"RIFF"), "a.wav")}).get_json()
+    assert list(differences(submitted, answer)) == []
+    assert list(differences(followed, client.get(f"/batch/{answer['identifier']}").get_json())) == []
 
 
 def test_wrong_examples_are_found() -> None:
