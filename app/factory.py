@@ -8,6 +8,8 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from app import cross_site, openapi
 from app.api import (
+    batch,
+    batches,
     bgm_separation,
     detect_language,
     docs,
@@ -76,8 +78,9 @@ def create_app(settings: Settings, patience: float = connection.BUSY_TIMEOUT) ->
     api = errors.SpeechApi(app)
     for schema in (Segment, Stems, DetectedLanguage):  # apispec finds those that are nested, but not these references
         api.spec.components.schema(schema.__name__, schema=schema)
-    submissions = tuple(each.blueprint for each in (transcription, vad, bgm_separation, detect_language))
-    reading = (tasks.blueprint, events.blueprint, results.blueprint, files.blueprint)
+    submitting = (transcription, vad, bgm_separation, detect_language, batch)
+    submissions = tuple(each.blueprint for each in submitting)
+    reading = (tasks.blueprint, events.blueprint, results.blueprint, files.blueprint, batches.blueprint)
     for blueprint in (*submissions, *reading, models.blueprint, health.blueprint, metrics.blueprint):
         api.register_blueprint(blueprint)
     app.register_blueprint(docs.blueprint)

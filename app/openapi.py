@@ -17,7 +17,7 @@ from marshmallow import Schema
 
 from app.core.catalog.catalog import separation_models, whisper_models
 from app.core.settings import Settings
-from app.schemas.link import LINK
+from app.schemas.link import LINK, URL
 from app.schemas.options import SubmissionOptions, SubmissionOptionsSchema
 from app.schemas.task import IDENTIFIER, SUBMITTED_EXAMPLE, Submitted
 
@@ -52,6 +52,12 @@ MESSAGES: dict[int, tuple[str, dict[str, list[str]] | None]] = {
     429: ("The queue is full; try again later.", None),
     503: ("The database is temporarily unavailable; try again.", None),
     507: ("Not enough disk space for this recording; try again later.", None),
+}
+RECORDING = {
+    "type": "string",
+    "format": "binary",
+    "minLength": 1,
+    "description": "Audio or video, in any common format.",
 }
 SUBMISSION_ERRORS = (400, 408, 413, 415, 422, 429, 503, 507)
 
@@ -129,6 +135,19 @@ def document_submission(blueprint: Blueprint, parameters: type[Schema]) -> Calla
     return decorate
 
 
+def document_batch(blueprint: Blueprint, answer: type[Schema], example: dict[str, Any]) -> Callable[[View], View]:
+    """Document body and responses of a submission with several recordings."""
+
+    def decorate(view: View) -> View:
+        headers = {"Location": {"description": "/batch/{identifier}", "schema": {"type": "string"}}}
+        view = blueprint.response(201, answer, example=example, headers=headers)(view)
+        view = document_errors(blueprint, *SUBMISSION_ERRORS)(view)
+        described: View = blueprint.doc(requestBody=_describe_batch_body())(view)
+        return described
+
+    return decorate
+
+
 def _join_arguments(view: View) -> View:
     """Give the view one Submission, with its options."""
 
@@ -139,13 +158,33 @@ def _join_arguments(view: View) -> View:
     return joined
 
 
-def _describe_body() -> dict[str, Any]:
-    recording = {
-        "type": "string",
-        "format": "binary",
-        "minLength": 1,
-        "description": "Audio or video, in any common format.",
+def _describe_batch_body() -> dict[str, Any]:
+    files = {"type": "array", "items": RECORDING, "description": "The recordings."}
+    links = {
+        "type": "array",
+        "items": {"type": "string"},
+        "description": "http(s) URLs of further recordings; may also be sent in the query. They follow the files.",
     }
+    urls = links | {"items": {"type": "string", "pattern": f"^{URL}$"}, "minItems": 1}
+    beside = links | {"items": {"type": "string", "pattern": f"^({URL})?$"}}
+    # Clients that send every field of a form send an empty file_url beside the files.
+    some = (
+        {"properties": {"file": files | {"minItems": 1}, "file_url": beside}, "required": ["file"]},
+        {"properties": {"file_url": urls}, "required": ["file_url"]},
+    )
+    schema = {
+        "type": "object",
+        "properties": {"file": files, "file_url": links},  # Swagger UI makes its form of these
+        "anyOf": [{"type": "object", "additionalProperties": False, **each} for each in some],
+        "description": (
+            "At least one `file` or `file_url`, at most `limits.max_batch` together. A query parameter may be sent as a further "
+            "field of the form instead, but not in both places."
+        ),
+    }
+    return {"required": True, "content": {"multipart/form-data": {"schema": schema}}}
+
+
+def _describe_body() -> dict[str, Any]:
     link = {
         "type": "string",
         "pattern": LINK,
@@ -158,12 +197,12 @@ def _describe_body() -> dict[str, Any]:
     # Clients that send every field of a form send an empty file_url beside the file.
     empty = {"type": "string", "enum": [""]}
     exactly_one = (
-        {"properties": {"file": recording, "file_url": empty}, "required": ["file"]},
+        {"properties": {"file": RECORDING, "file_url": empty}, "required": ["file"]},
         {"properties": {"file_url": link | {"minLength": 1}}, "required": ["file_url"]},
     )
     schema = {
         "type": "object",
-        "properties": {"file": recording, "file_url": link},  # Swagger UI makes its form of these
+        "properties": {"file": RECORDING, "file_url": link},  # Swagger UI makes its form of these
         "oneOf": [{"type": "object", "additionalProperties": False, **each} for each in exactly_one],
         "description": (
             "Exactly one of `file` and `file_url`. A query parameter may be sent as a further field of the form instead, but "

@@ -19,7 +19,7 @@ from werkzeug.exceptions import TooManyRequests
 
 from app.auth import has_valid_key, make_unauthorized
 from app.budget import ThreadBudget
-from app.core.db import tasks
+from app.core.db import batches, tasks
 from app.core.db.states import TERMINAL
 from app.core.db.tasks import Task
 from app.current import get_settings
@@ -80,9 +80,6 @@ def wait_until(uuid: str, seconds: float, is_enough: Callable[[Task], bool]) -> 
     begun = time.monotonic()
     renewed = confirmed = begun
     while (row := tasks.get(uuid)) is not None and not is_enough(row):
-        waited = time.monotonic() - begun
-        if waited >= seconds or is_client_gone(request.environ):
-            break
         if row.waited_at is not None and time.monotonic() - renewed >= RENEW_SECONDS:
             tasks.renew_waiter(uuid)
             renewed = time.monotonic()
@@ -91,14 +88,31 @@ def wait_until(uuid: str, seconds: float, is_enough: Callable[[Task], bool]) -> 
                 tasks.keep_without_waiter(uuid)  # the task itself goes on
                 raise make_unauthorized()
             confirmed = time.monotonic()
-        pause = LOOK_SECONDS if waited < CALM_SECONDS else CALM_LOOK_SECONDS
-        time.sleep(max(0.0, min(pause, seconds - waited)))
+        if not _pause(begun, seconds):
+            break
     return row
 
 
 def wait_until_ended(uuid: str, seconds: float) -> Task | None:
     """Wait for a terminal status."""
     return wait_until(uuid, seconds, lambda row: row.status in TERMINAL)
+
+
+def wait_until_batch_ended(batch: str, seconds: float) -> None:
+    """Wait until all tasks of a batch have ended, for at most ``seconds``, or the client has gone."""
+    begun = time.monotonic()
+    while batches.count_unfinished(batch) and _pause(begun, seconds):
+        pass
+
+
+def _pause(begun: float, seconds: float) -> bool:
+    """Sleep until the next look; return False when ``seconds`` since ``begun`` are over or the client has gone."""
+    waited = time.monotonic() - begun
+    if waited >= seconds or is_client_gone(request.environ):
+        return False
+    pause = LOOK_SECONDS if waited < CALM_SECONDS else CALM_LOOK_SECONDS
+    time.sleep(min(pause, seconds - waited))
+    return True
 
 
 def is_client_gone(environ: dict[str, Any]) -> bool:

@@ -5,15 +5,17 @@ The path is also one of whisper-asr-webservice, whose clients name the recording
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from flask import request
 from flask.typing import ResponseReturnValue
 
 from app.api.asr import detection
 from app.core.db.states import DETECT_LANGUAGE
-from app.core.db.tasks import FAST_LANE
 from app.core.params import DetectLanguageParams
 from app.openapi import document_submission
-from app.schemas.detect_language import DetectLanguageParameters, describe_ignored
+from app.schemas.detect_language import DetectLanguageParameters
+from app.submission.kinds import KINDS
 from app.submission.native import submit
 from app.submission.parser import Submission, SubmissionBlueprint
 
@@ -29,4 +31,6 @@ def answer_waiting_client() -> ResponseReturnValue | None:
 @document_submission(blueprint, DetectLanguageParameters)
 def detect(submission: Submission[DetectLanguageParams]) -> ResponseReturnValue:
     """Detect the language of a recording from its first speech."""
-    return submit(DETECT_LANGUAGE, submission, describe_ignored(submission.params), lane=FAST_LANE)
+    kind = KINDS[DETECT_LANGUAGE]
+    params, warnings = kind.prepare(submission.params)
+    return submit(DETECT_LANGUAGE, replace(submission, params=params), warnings, lane=kind.lane)

@@ -14,7 +14,7 @@ from app.api.lookup import abort_not_found, find_task, require_completed
 from app.api.query import QueryBlueprint
 from app.core.db import renderings, results
 from app.core.db.tasks import Task
-from app.formats import MIMETYPES, VERSION, Writer, list_writers
+from app.formats import MIMETYPES, VERSION, list_writers
 from app.formats.file_name import download_name
 from app.http_errors import reject
 from app.openapi import document_errors
@@ -34,9 +34,8 @@ def download_result(params: dict[str, Any], identifier: str) -> Response:
     """
     row, chosen = find_task(identifier), params["format"]
     require_completed(row)
-    write = list_writers(row.task_type).get(chosen) or _reject_format(row.task_type)
-    # JSON is the stored result itself: a rendering would only be a second copy of it.
-    content = _write_file(row, write) if chosen == "json" else _render_once(row, chosen, write)
+    require_format(row.task_type, chosen)
+    content = read_result_file(row, chosen) or abort_not_found()  # the task has just been deleted
     name = download_name(row.file_name, row.uuid, chosen)
     response = send_file(content, MIMETYPES[chosen], as_attachment=True, download_name=name, etag=False)
     if chosen != "json":
@@ -46,29 +45,26 @@ def download_result(params: dict[str, Any], identifier: str) -> Response:
     return response
 
 
-def _render_once(row: Task, file_format: str, write: Writer) -> BytesIO:
-    """Read the rendered file, or render and store it."""
-    known = renderings.get(row.uuid, file_format, VERSION)
+def require_format(task_type: str, file_format: str) -> None:
+    """Answer 422 for a format that tasks of this kind do not have."""
+    known = list_writers(task_type)
+    if file_format not in known:
+        reject({"format": [f"Not available for a {task_type} task; use one of: {', '.join(known)}."]})
+
+
+def read_result_file(row: Task, file_format: str) -> BytesIO | None:
+    """Read the rendered file, or render and store it; None if the task has no result."""
+    # JSON is the stored result itself: a rendering would only be a second copy of it.
+    known = None if file_format == "json" else renderings.get(row.uuid, file_format, VERSION)
     if known is not None:
         return BytesIO(known)
-    content = _write_file(row, write)
-    renderings.store(row.uuid, file_format, VERSION, content.getvalue())
-    return content
-
-
-def _write_file(row: Task, write: Writer) -> BytesIO:
-    """Write the result in one format.
-
-    Answers 404 when the task has just been deleted.
-    """
-    result = results.get(row.uuid) or abort_not_found()
+    result = results.get(row.uuid)
+    if result is None:
+        return None
     # Encode piece by piece: the text of a long recording is not held in memory twice.
     content = BytesIO()
-    content.writelines(piece.encode() for piece in write(result.result))
+    content.writelines(piece.encode() for piece in list_writers(row.task_type)[file_format](result.result))
     content.seek(0)
+    if file_format != "json":
+        renderings.store(row.uuid, file_format, VERSION, content.getvalue())
     return content
-
-
-def _reject_format(task_type: str) -> Any:
-    known = ", ".join(list_writers(task_type))
-    return reject({"format": [f"Not available for a {task_type} task; use one of: {known}."]})

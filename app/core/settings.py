@@ -146,6 +146,7 @@ class Limits:
     max_upload_mb: int = _limit(4096, least=1)
     max_audio_hours: float = _limit(12.0, least=0.01, most=1000.0)
     max_queued: int = _limit(1000, least=1)
+    max_batch: int = _limit(100, least=1, most=1000)
     min_free_mb: int = _limit(500, least=0)
     min_upload_kb_per_second: float = _limit(1.0, least=0.0, most=1e6)
     max_wait: float = _limit(3600.0, least=1.0, most=86400.0)

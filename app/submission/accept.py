@@ -80,7 +80,7 @@ def _create_from_upload(order: Order, upload: FileStorage) -> Accepted:
     if known is not None:
         return known
     folder = task_folder(cache, identifier)
-    _store_upload(upload, folder)
+    store_recording(upload, folder)
     # Keep the folder if the commit fails: it may have succeeded all the same. The purge removes folders without a row.
     try:
         accepted = _commit(order, identifier, fingerprint, uploads.file_label(upload), order.params.to_json())
@@ -134,25 +134,35 @@ def _commit(
             known = _find_known(order, fingerprint)
             if known is not None:
                 return known
-        check_key_queue()
-        tasks.submit(
-            identifier,
-            order.task_type,
-            stored,
-            label,
-            list(order.warnings),
-            fingerprint=fingerprint,
-            owner=current_owner(),
-            facade=order.facade,
-            lane=order.lane,
-            batch=order.batch,
-            webhook=_choose_receiver(order),
-            **({"waited_at": now()} if order.waited else {}),
-            **columns,
-        )
+        insert_task(order, identifier, fingerprint, label, stored, **columns)
         if order.key:
             reuse.remember_key(order.key, fingerprint, identifier)
     return Accepted(identifier, is_new=True)
+
+
+def insert_task(
+    order: Order, identifier: str, fingerprint: str, label: str, stored: dict[str, Any], **columns: Any
+) -> None:
+    """Insert the row of a task.
+
+    ``stored``: the parameters as GET /task shows them. ``columns``: further ones of the row.
+    """
+    check_key_queue()
+    tasks.submit(
+        identifier,
+        order.task_type,
+        stored,
+        label,
+        list(order.warnings),
+        fingerprint=fingerprint,
+        owner=current_owner(),
+        facade=order.facade,
+        lane=order.lane,
+        batch=order.batch,
+        webhook=_choose_receiver(order),
+        **({"waited_at": now()} if order.waited else {}),
+        **columns,
+    )
 
 
 def _make_fingerprint(order: Order, recording: str) -> str:
@@ -166,15 +176,24 @@ def _choose_receiver(order: Order) -> str | None:
     return receiver.to_json() if receiver is not None else None
 
 
-def _find_known(order: Order, fingerprint: str) -> Accepted | None:
-    """Find the task that an equal order has made."""
+def find_sent_key(order: Order, fingerprint: str) -> str | None:
+    """Return the task that was made with the order's idempotency key; None for a new key.
+
+    Answers 422 if it was made from something else.
+    """
     sent = reuse.find_key(order.key) if order.key else None
     if sent is not None and sent.fingerprint != fingerprint:
         reject({"Idempotency-Key": ["Was sent with another recording or other parameters; use a new key."]})
+    return sent.task if sent is not None else None
+
+
+def _find_known(order: Order, fingerprint: str) -> Accepted | None:
+    """Find the task that an equal order has made."""
+    sent = find_sent_key(order, fingerprint)
     # With a receiver, no task is shared: that of an ended one was informed already.
     may_share = order.reuse and order.webhook is None
     shared = reuse.find_task(fingerprint, get_settings().tasks.reuse_ttl) if may_share else None
-    known = sent.task if sent is not None else shared
+    known = sent if sent is not None else shared
     if known is None:
         return None
     # A client that does not wait must get its result, even if those who do have gone.
@@ -182,7 +201,8 @@ def _find_known(order: Order, fingerprint: str) -> Accepted | None:
     return Accepted(known, is_new=False)
 
 
-def _store_upload(upload: FileStorage, folder: Path) -> None:
+def store_recording(upload: FileStorage, folder: Path) -> None:
+    """Store an upload durably, or nothing of it."""
     try:
         uploads.store_upload(upload, folder)
     except BaseException:  # also a shutdown: no folder with half a recording may stay

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
 
 from app.core.params import Params
 from app.core.webhooks import Receiver
@@ -19,3 +20,8 @@ def make_fingerprint(
     """
     parts = [owner, task_type, params.to_json(), recording, *([receiver.to_json()] if receiver else [])]
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+
+def combine_fingerprints(fingerprints: Sequence[str]) -> str:
+    """Return one SHA-256 for several recordings in their order."""
+    return hashlib.sha256(json.dumps(list(fingerprints)).encode()).hexdigest()

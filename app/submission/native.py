@@ -20,6 +20,7 @@ from app.core.net.addresses import parse_url
 from app.core.params import Params
 from app.core.webhooks import Receiver
 from app.http_errors import reject
+from app.schemas.options import SubmissionOptions
 from app.submission import uploads
 from app.submission.accept import Order, create_task
 from app.submission.admission import release_upload_thread
@@ -36,12 +37,10 @@ def submit(task_type: str, submission: Submission[Params], warnings: list[str], 
     result. Answers 422 without exactly one non-empty file or a usable URL, 507 when the disk is full.
     """
     options = submission.options
-    if options.reuse and options.webhook_url:
-        warnings = [*warnings, "reuse has no effect: with webhook_url, each submission makes a task of its own."]
     placed = Order(
         task_type,
         submission.params,
-        tuple(warnings),
+        tuple(describe_unshared(options) + warnings),
         reuse=options.reuse,
         key=read_idempotency_key(),
         webhook=Receiver(options.webhook_url) if options.webhook_url else None,
@@ -61,6 +60,13 @@ def submit(task_type: str, submission: Submission[Params], warnings: list[str], 
     response = current_app.response_class(body, 201, mimetype="application/json")
     response.headers["Location"] = url_for("Task.get_task", identifier=identifier)
     return apply_preference(response, wait)
+
+
+def describe_unshared(options: SubmissionOptions) -> list[str]:
+    """Warn if the client asks to share a task, and cannot."""
+    if not (options.reuse and options.webhook_url):
+        return []
+    return ["reuse has no effect: with webhook_url, each submission makes a task of its own."]
 
 
 def wait_for_result(identifier: str, seconds: float) -> tuple[Task, Result | None]:

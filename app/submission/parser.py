@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Any, Generic
 
-from flask import request
+from flask import Request, request
 from flask_smorest import Blueprint
 from marshmallow import Schema, ValidationError
 from marshmallow.fields import Boolean
@@ -43,6 +44,8 @@ class ParametersParser(FlaskParser):
 
     # Empty: the schema rejects unknown parameters. By default, webargs ignores them.
     DEFAULT_UNKNOWN_BY_LOCATION: dict[str, str | None] = {}
+    options: Collection[str] = OPTIONS
+    repeatable: Collection[str] = ()
 
     def parse(self, *args: Any, **kwargs: Any) -> Submission[Params] | SubmissionOptions:
         body.require_form(request)
@@ -57,15 +60,15 @@ class ParametersParser(FlaskParser):
         for place in (parse_query(req), req.form):
             for written, sent in place.lists():
                 name = written or ""  # a part of a form may lack a name
-                if (name in OPTIONS) != is_options:
+                if (name in self.options) != is_options:
                     continue
                 field = schema.fields.get(name)
                 values = [value for value in sent if value] if name in OF_RECORDING else drop_empty(sent, field)
                 if name in flags and isinstance(field, Boolean):
                     errors[name] = [f"Has no value; write {name}=true or {name}=false."]
                 # Some clients send a list as a repeated parameter.
-                repeatable = name == "suppress_tokens" and name not in given
-                if values and (name in given or (len(values) > 1 and not repeatable)):
+                repeatable = (name == "suppress_tokens" and name not in given) or name in self.repeatable
+                if values and not repeatable and (name in given or len(values) > 1):
                     errors[name] = [TWICE, str(field.error_messages["list"])] if isinstance(field, Number) else [TWICE]
                 if values:
                     given[name] = values if len(values) > 1 else values[0]
@@ -73,16 +76,19 @@ class ParametersParser(FlaskParser):
             return given
         if "file" in given:
             errors["file"] = ["Must be a file, not text: curl -F file=@recording.wav"]
-        url = urls.read_file_url(req)
-        if url and FILE_URL not in errors:
-            errors |= urls.validate_url(url, req.files.keys(), get_settings().fetch)
+        errors |= {name: say for name, say in self.check_recordings(req).items() if name not in errors}
         if errors:
             raise ValidationError(errors)
         given.pop(FILE_URL, None)
         return given
 
+    def check_recordings(self, req: Request) -> dict[str, list[str]]:
+        """List what is wrong with the recordings, by field, as far as the parameters tell."""
+        url = urls.read_file_url(req)
+        return urls.validate_url(url, req.files.keys(), get_settings().fetch) if url else {}
+
     def handle_error(self, error: ValidationError, req: Any, schema: Any, **kwargs: Any) -> Any:
-        reject(describe_errors(error, schema, [*schema.fields, *OF_RECORDING, *OPTIONS]))
+        reject(describe_errors(error, schema, [*schema.fields, *OF_RECORDING, *self.options]))
 
 
 class SubmissionBlueprint(Blueprint):

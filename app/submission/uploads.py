@@ -25,7 +25,7 @@ from app.http_errors import InsufficientStorage, reject
 
 LABEL_LENGTH = 1024
 UNKNOWN_FIELD = "Unknown file field; send the recording as 'file'."
-SEVERAL = "Given more than once; send each recording in a request of its own."
+SEVERAL = "Given more than once; send each recording in a request of its own, or all of them to /batch."
 NO_RECORDING = "Send the recording as multipart form field 'file', or its URL as 'file_url'."
 
 
@@ -130,21 +130,34 @@ def read_upload(request: Request) -> FileStorage:
 
     Answers 422 when there is none, more than one, or an empty one.
     """
-    fields = [name for name, files in request.files.lists() for _ in files]
-    unknown = sorted({name for name in fields if name != "file"})
+    uploads = read_uploads(request)
+    if len(uploads) != 1:
+        say = SEVERAL if uploads else NO_RECORDING
+        reject({"file": [say]})
+    if is_empty(uploads[0]):
+        reject({"file": ["The file is empty."]})
+    return uploads[0]
+
+
+def read_uploads(request: Request) -> list[FileStorage]:
+    """Return the request's uploaded files in order; they may be empty.
+
+    Answers 422 for files in other fields than ``file``.
+    """
+    unknown = sorted(name for name in request.files if name != "file")
     if unknown:
         reject({name: [UNKNOWN_FIELD] for name in unknown})
-    if len(fields) != 1:
-        say = SEVERAL if fields else NO_RECORDING
-        reject({"file": [say]})
-    upload = request.files["file"]
-    require_content(upload)
-    return upload
+    return request.files.getlist("file")
+
+
+def is_empty(upload: FileStorage) -> bool:
+    """Whether the file has no bytes."""
+    return upload.stream.seek(0, os.SEEK_END) == 0
 
 
 def require_content(upload: FileStorage) -> None:
     """Answer 422 for an empty file."""
-    if upload.stream.seek(0, os.SEEK_END) == 0:
+    if is_empty(upload):
         reject({"file": ["The file is empty."]})
 
 

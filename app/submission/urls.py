@@ -32,13 +32,19 @@ def validate_url(url: str, files: Collection[str], fetch: Fetch) -> dict[str, li
     unknown = {name: [uploads.UNKNOWN_FIELD] for name in files if name != "file"}
     if "file" in files:
         return unknown | {"file_url": ["Give either file or file_url, not both."]}
+    problem = find_mistake(url, fetch)
+    return unknown | {"file_url": [problem]} if problem else unknown
+
+
+def find_mistake(url: str, fetch: Fetch) -> str | None:
+    """Say what is wrong with ``url``; None if nothing is. No host name is resolved."""
     if not fetch.enabled:
-        return unknown | {"file_url": ["Downloading by URL is disabled on this server; upload the file instead."]}
+        return "Downloading by URL is disabled on this server; upload the file instead."
     try:
         parse_url(url)
     except SpeechError as error:
-        return unknown | {"file_url": [_describe(error)]}
-    return unknown
+        return _describe(error)
+    return None
 
 
 def check_host(target: Target, fetch: Fetch, field: str = FILE_URL) -> None:
@@ -47,20 +53,28 @@ def check_host(target: Target, fetch: Fetch, field: str = FILE_URL) -> None:
     If the lookup takes longer than LOOKUP_SECONDS, the URL is accepted: a web thread must not wait longer, and the
     addresses are checked again before the connection.
     """
+    problem = find_host_error(target, fetch, LOOKUP_SECONDS)
+    if problem:
+        reject({field: [problem]})
+
+
+def find_host_error(target: Target, fetch: Fetch, seconds: float) -> str | None:
+    """Say why a host is refused; None if it is not, or if the lookup takes longer than ``seconds``."""
     gate = Gate(fetch.allow)
     # An IP address needs no lookup, and so no thread.
-    verdict = _find_objection(gate, target) if is_literal(target.host) else _check_name(gate, target)
+    verdict = _find_objection(gate, target) if is_literal(target.host) else _check_name(gate, target, seconds)
     # The name server gave no answer; it will be asked again before the connection.
     if isinstance(verdict, UnresolvedError) and not verdict.surely:
-        return
+        return None
     if isinstance(verdict, SpeechError):
-        reject({field: [_describe(verdict)]})
+        return _describe(verdict)
     if verdict is not None:
         raise verdict
+    return None
 
 
-def _check_name(gate: Gate, target: Target) -> Exception | None:
-    """Resolve and check a host name in limited time.
+def _check_name(gate: Gate, target: Target, seconds: float) -> Exception | None:
+    """Resolve and check a host name in ``seconds``.
 
     Returns the error, or None when there is none or time runs out. The lookup runs in a thread, because the system's
     resolver has no timeout.
@@ -73,8 +87,8 @@ def _check_name(gate: Gate, target: Target) -> Exception | None:
         finally:
             _lookups.release()
 
-    deadline = time.monotonic() + LOOKUP_SECONDS
-    if not _lookups.acquire(timeout=LOOKUP_SECONDS):
+    deadline = time.monotonic() + seconds
+    if not _lookups.acquire(timeout=max(0.0, seconds)):
         return None
     threading.Thread(target=look_up, name="look up", daemon=True).start()
     try:
@@ -100,5 +114,10 @@ def read_file_url(request: Request) -> str | None:
 
     Empty text counts as none, since some clients send every field.
     """
-    sent = (parse_query(request).get(FILE_URL, ""), request.form.get(FILE_URL, ""))
-    return next((url.strip() for url in sent if url.strip()), None)
+    return next(iter(read_file_urls(request)), None)
+
+
+def read_file_urls(request: Request) -> list[str]:
+    """Return all URLs in the request's query, then those in its form."""
+    sent = [*parse_query(request).getlist(FILE_URL), *request.form.getlist(FILE_URL)]
+    return [url.strip() for url in sent if url.strip()]

@@ -18,8 +18,11 @@ from schemathesis.config import SchemathesisConfig
 from schemathesis.engine import events, from_schema
 from schemathesis.schemas import BaseSchema
 
+from app.api import preferences
 from app.core.db import connection, heartbeats
 from app.formats import MIMETYPES
+from app.schemas.transcription import TranscriptionParameters
+from app.submission.kinds import KINDS
 from tests.app.posting import submitted
 from tests.app.rows import completed
 from tests.app.separating import finished
@@ -49,6 +52,7 @@ def ready(web: Flask, monkeypatch: pytest.MonkeyPatch) -> Iterator[Flask]:
     """An app with a worker that is alive, as far as the database says."""
     monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: [ADDRESS])
     monkeypatch.setattr(heartbeats, "FRESH_SECONDS", 3600.0)
+    monkeypatch.setattr(preferences, "LONGEST_WAIT", 0)
     with connection.database.connection_context():
         heartbeats.record_heartbeat("worker", [{"device": "cpu", "state": "idle", "cause": None}])
     logging.disable(logging.INFO)
@@ -73,6 +77,16 @@ def has_possible_bounds(context: Any, query: Any) -> bool:
     """Whether min_speakers is not above max_speakers, which OpenAPI cannot express."""
     least, most = ((query or {}).get(name) for name in ("min_speakers", "max_speakers"))
     return not (isinstance(least, int) and isinstance(most, int) and least > most)
+
+
+@schemathesis.hook("before_call")
+def drop_foreign_parameters(context: Any, case: Any, kwargs: Any) -> None:
+    """Leave a valid batch only the parameters of its kind of task, which OpenAPI cannot express."""
+    if case.path == "/batch" and case.meta and case.meta.generation.mode.is_positive and case.query:
+        kind = case.query.get("task_type")
+        known = KINDS[kind].schema().fields.keys() if kind in KINDS else TranscriptionParameters().fields.keys()
+        for name in TranscriptionParameters().fields.keys() - known:
+            case.query.pop(name, None)
 
 
 def describe(recorder: Any, case_id: str, check: Any) -> str:

@@ -23,7 +23,9 @@ import pytest
 import requests
 import yaml
 from flask import Flask
+from werkzeug.datastructures import MultiDict
 
+from app.schemas.batch import BATCH
 from tests.app.api.openai.running import completes, working
 from tests.docs.markdown import blocks, code, pages
 from tests.service import MINI, ROOT, SAMPLE, Service, free_port, until
@@ -189,16 +191,16 @@ ALL_REQUESTS = [line for page in pages() for line in shown_requests(page)]
 def test_every_documented_request_is_accepted(web: Flask, line: str) -> None:
     """409 is the right answer to a request for the result of a waiting task."""
     asked, client = curl(line), web.test_client()
-    known = client.post("/transcription", data={"file": (io.BytesIO(b"RIFF"), "a.wav")}).get_json()["identifier"]
-    form: dict[str, list[Any]] = {}
-    for name, value in asked.form:
-        sent = (
-            (io.BytesIO(b"RIFF"), value[1:])
-            if value.startswith("@")
-            else value.replace("media.example", PUBLIC_ADDRESS)
-        )
-        form.setdefault(name, []).append(sent)
-    path = re.sub("wait=[0-9]+", "wait=0", asked.path.replace(IDENTIFIER, known))
+    path = re.sub("wait=[0-9]+", "wait=0", asked.path)
+    for shown, submit in ((IDENTIFIER, "/transcription"), (BATCH, "/batch")):
+        known = client.post(submit, data={"file": (io.BytesIO(b"RIFF"), "a.wav")}).get_json()["identifier"]
+        path = path.replace(shown, known)
+    form = MultiDict(
+        (name, (io.BytesIO(b"RIFF"), value[1:]))
+        if value.startswith("@")
+        else (name, value.replace("media.example", PUBLIC_ADDRESS))
+        for name, value in asked.form
+    )
     waits = asked.path.startswith("/v1/")  # for the result, which needs a worker
     with working(web, completes([])) if waits else contextlib.nullcontext():
         answer = client.open(path, method=asked.method, data=form or None, headers=asked.headers)
@@ -260,6 +262,14 @@ def test_answers_match_the_reference(web: Flask, answers: dict[str, Any]) -> Non
     assert list(differences(listed, client.get("/task").get_json())) == []
     assert list(differences(known, client.get("/models").get_json())) == []
     assert spans[0].keys() == {"start", "end"} and stems.keys() == {"instrumental_hash", "vocal_hash", "files"}
+
+
+def test_batches_are_answered_as_shown(web: Flask) -> None:
+    client = web.test_client()
+    submitted, followed = (elided(text) for language, text in blocks("docs/batches.md") if language == "json")
+    answer = client.post("/batch", data={"file": (io.BytesIO(b"RIFF"), "a.wav")}).get_json()
+    assert list(differences(submitted, answer)) == []
+    assert list(differences(followed, client.get(f"/batch/{answer['identifier']}").get_json())) == []
 
 
 def test_wrong_examples_are_found() -> None:

@@ -6,7 +6,9 @@ Idempotency keys follow draft-ietf-httpapi-idempotency-key-header.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from peewee import SQL, CharField, CompositeKey, DoubleField, IntegerField, Model
 
@@ -16,6 +18,7 @@ from app.core.db.tasks import Task
 
 KEPT_SECONDS = 24 * 3600.0
 NO_OWNER = 0  # part of a primary key, which cannot be null
+MOST_BATCHES = 20  # that begin with the same recording
 
 
 class IdempotencyKey(Model):
@@ -62,10 +65,26 @@ def find_task(fingerprint: str, ttl: float) -> str | None:
 
     It waits, runs, or was completed at most ``ttl`` seconds ago.
     """
-    recent = (Task.status == COMPLETED) & Task.finished_at.between(now() - SQL(str(float(ttl))), now())
-    alike = (Task.fingerprint == fingerprint) & (Task.status.in_([QUEUED, IN_PROGRESS]) | recent)
+    alike = (Task.fingerprint == fingerprint) & _is_shareable(ttl)
     found: str | None = Task.select(Task.uuid).where(alike).order_by(Task.id.desc()).limit(1).scalar()
     return found
+
+
+def find_batch(fingerprints: Sequence[str], ttl: float) -> str | None:
+    """Return the newest batch with tasks of these ``fingerprints``, in this order, that a new client can share."""
+    first = (Task.fingerprint == fingerprints[0]) & Task.batch.is_null(False) & _is_shareable(ttl)
+    for row in Task.select(Task.batch).where(first).order_by(Task.id.desc()).limit(MOST_BATCHES):
+        members = Task.select(Task.fingerprint, _is_shareable(ttl)).where(Task.batch == row.batch).order_by(Task.id)
+        tuples: Any = members.tuples()
+        found = [(fingerprint, bool(shareable)) for fingerprint, shareable in tuples]
+        if found == [(fingerprint, True) for fingerprint in fingerprints]:
+            return str(row.batch)
+    return None
+
+
+def _is_shareable(ttl: float) -> Any:
+    recent = (Task.status == COMPLETED) & Task.finished_at.between(now() - SQL(str(float(ttl))), now())
+    return Task.status.in_([QUEUED, IN_PROGRESS]) | recent
 
 
 def find_key(scope: KeyScope) -> IdempotencyKey | None:

@@ -1,6 +1,6 @@
 """The states, kinds and stages of a task.
 
-Only tasks.py, leases.py and downloads.py move tasks between states.
+Only tasks.py, batches.py, leases.py and downloads.py move tasks between states.
 """
 
 from __future__ import annotations
