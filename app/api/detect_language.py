@@ -15,7 +15,7 @@ from app.core.db.states import DETECT_LANGUAGE
 from app.core.params import DetectLanguageParams
 from app.openapi import document_submission
 from app.schemas.detect_language import DetectLanguageParameters
-from app.submission.kinds import KINDS
+from app.submission.kinds import KINDS, prepare_detection
 from app.submission.native import submit
 from app.submission.parser import Submission, SubmissionBlueprint
 
@@ -31,6 +31,6 @@ def answer_waiting_client() -> ResponseReturnValue | None:
 @document_submission(blueprint, DetectLanguageParameters)
 def detect(submission: Submission[DetectLanguageParams]) -> ResponseReturnValue:
     """Detect the language of a recording from its first speech."""
-    kind = KINDS[DETECT_LANGUAGE]
-    params, warnings = kind.prepare(submission.params)
-    return submit(DETECT_LANGUAGE, replace(submission, params=params), warnings, lane=kind.lane)
+    params, warnings = prepare_detection(submission.params)
+    lane = KINDS[DETECT_LANGUAGE].lane
+    return submit(DETECT_LANGUAGE, replace(submission, params=params), warnings, lane=lane)
