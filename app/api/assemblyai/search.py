@@ -28,7 +28,7 @@ def search_words(words: Sequence[Word], terms: Sequence[str]) -> dict[str, Any]:
     places: dict[str, list[int]] = defaultdict(list)
     for place, form in enumerate(forms):
         places[form].append(place)
-    matches = []
+    matches: list[dict[str, Any]] = []
     for term in terms:
         sought = [form for part in term.split(" ") if (form := _simplify(part))]
         starts = places.get(sought[0], []) if sought else []
