@@ -24,13 +24,13 @@ class Receiver(ThreadingHTTPServer):
 
     daemon_threads = True
 
-    def __init__(self, answer: Answer) -> None:
-        super().__init__(("127.0.0.1", 0), Handler)
+    def __init__(self, answer: Answer, host: str = "127.0.0.1") -> None:
+        super().__init__((host, 0), Handler)
         self.answer = answer
         self.messages: list[Message] = []
         self.open = 0
         self.most_open = 0
-        self.url = f"http://127.0.0.1:{self.server_port}/hook?token=secret"
+        self.url = f"http://{host}:{self.server_port}/hook?token=secret"
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -57,10 +57,10 @@ class Handler(BaseHTTPRequestHandler):
 
 
 @contextlib.contextmanager
-def receiving(answer: Answer | int = 204, **headers: str) -> Iterator[Receiver]:
+def receiving(answer: Answer | int = 204, host: str = "127.0.0.1", **headers: str) -> Iterator[Receiver]:
     """Run a receiver; a number is the status of every answer."""
     chosen = answer if callable(answer) else lambda _message: (answer, headers)
-    with Receiver(chosen) as server:
+    with Receiver(chosen, host) as server:
         threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
         try:
             yield server

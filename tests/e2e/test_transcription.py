@@ -19,7 +19,7 @@ REFERENCE = json.loads(SAMPLE.with_suffix(".json").read_text())
 FIELDS = {
     "identifier", "status", "task_type", "result_type", "result", "task_params", "error", "error_code", "warnings",
     "stage", "progress", "duration", "audio_duration", "language", "queue_position", "attempt", "created_at", "started_at",
-    "finished_at", "speaker_embeddings",
+    "finished_at", "speaker_embeddings", "webhook",
 }  # fmt: skip
 
 

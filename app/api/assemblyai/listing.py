@@ -10,9 +10,9 @@ from urllib.parse import urlencode
 from flask import Request, g
 from werkzeug.exceptions import BadRequest
 
+from app.api.assemblyai.query import read_query
 from app.api.assemblyai.transcript import STATUSES, describe_error, find_transcript, show_audio_url
 from app.api.lookup import format_time
-from app.api.query import parse_query
 from app.auth import current_owner
 from app.core.db import pages
 from app.core.db.states import TRANSCRIPTION
@@ -24,7 +24,7 @@ DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 
 def list_transcripts(request: Request, facade: str) -> dict[str, Any]:
     """Answer a page of the transcripts that came by this contract. Answers 400 for a bad parameter."""
-    query = {name: value for name, value in parse_query(request).items() if value.strip()}
+    query = read_query(request)
     limit, status = _read_limit(query.get("limit")), query.get("status")
     if status is not None and status not in STATUSES.values():
         raise BadRequest(f"status: Must be one of {', '.join(dict.fromkeys(STATUSES.values()))}.")

@@ -78,7 +78,7 @@ def read_options(given: Mapping[str, Any]) -> Wanted:
         "lang": _choose_language(given, warnings),
         "word_timestamps": True,
         "is_diarize": given.get("speaker_labels", False),
-        "initial_prompt": given.get("prompt") or None,
+        "initial_prompt": None if given.get("prompt") == "" else given.get("prompt"),
         "hotwords": ", ".join(_read_terms(given)) or None,
         "num_speakers": given.get("speakers_expected"),
         **_read_speaker_options(given, warnings),
@@ -109,7 +109,7 @@ def _find_ignored(given: Mapping[str, Any]) -> list[str]:
 
 def _choose_model(given: Mapping[str, Any], settings: Settings, warnings: list[str]) -> str | None:
     """Return the first wanted model that this server has; None for the default one."""
-    wanted = given.get("speech_models", given.get("speech_model")) or []
+    wanted = given.get("speech_models", given.get("speech_model", []))
     names = [wanted] if isinstance(wanted, str) else wanted
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
         refuse("speech_model", "Must be the name of a model; speech_models, a list of names.")
@@ -123,8 +123,8 @@ def _choose_model(given: Mapping[str, Any], settings: Settings, warnings: list[s
 
 
 def _choose_language(given: Mapping[str, Any], warnings: list[str]) -> str | None:
-    code, codes = given.get("language_code"), given.get("language_codes") or []
-    if not isinstance(codes, list) or not all(isinstance(each, str) for each in [code or "", *codes]):
+    code, codes = given.get("language_code", ""), given.get("language_codes", [])
+    if not isinstance(codes, list) or not all(isinstance(each, str) for each in [code, *codes]):
         refuse("language_code", "Must be a language code such as en or de; language_codes, a list of them.")
     if not code and len(codes) == 1:
         code = codes[0]
@@ -141,7 +141,7 @@ def _choose_language(given: Mapping[str, Any], warnings: list[str]) -> str | Non
 def _read_terms(given: Mapping[str, Any]) -> list[str]:
     terms: list[str] = []
     for name in ("keyterms_prompt", "word_boost"):
-        values = given.get(name) or []
+        values = given.get(name, [])
         if not isinstance(values, list) or not all(isinstance(value, str) for value in values):
             refuse(name, "Must be a list of texts.")
         terms += [value.strip() for value in values if value.strip()]
@@ -149,7 +149,7 @@ def _read_terms(given: Mapping[str, Any]) -> list[str]:
 
 
 def _read_speaker_options(given: Mapping[str, Any], warnings: list[str]) -> dict[str, Any]:
-    options = given.get("speaker_options") or {}
+    options = given.get("speaker_options", {})
     if not isinstance(options, dict):
         refuse("speaker_options", "Must be an object.")
     for name, value in options.items():

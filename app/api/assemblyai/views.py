@@ -13,6 +13,7 @@ from werkzeug.exceptions import BadRequest, NotFound
 from app.api.assemblyai import listing, subtitles
 from app.api.assemblyai.body import read_object
 from app.api.assemblyai.parameters import read_options, refuse
+from app.api.assemblyai.query import read_query
 from app.api.assemblyai.search import MOST_TERMS, search_words, split_terms
 from app.api.assemblyai.spans import describe_paragraphs, describe_sentences
 from app.api.assemblyai.transcript import (
@@ -26,7 +27,6 @@ from app.api.assemblyai.transcript import (
     show_audio_url,
 )
 from app.api.assemblyai.words import list_words
-from app.api.query import parse_query
 from app.core.db import tasks
 from app.core.db.states import TRANSCRIPTION
 from app.core.db.tasks import Task
@@ -120,7 +120,7 @@ def download_vtt(identifier: str) -> Response:
 def find_words(identifier: str) -> Response:
     """Find words and phrases in a transcript."""
     row = find_transcript(identifier)
-    terms = split_terms(parse_query(request).get("words", ""))
+    terms = split_terms(read_query(request).get("words", ""))
     if not 1 <= len(terms) <= MOST_TERMS:
         refuse("words", f"Must be 1 to {MOST_TERMS} words or phrases, separated by commas.")
     found = search_words(list_words(find_result(row)), terms)
@@ -158,7 +158,7 @@ def _answer(body: dict[str, Any], row: Task | None = None) -> Response:
 
 def _answer_text(identifier: str, write: Callable[[str, int | None], Iterator[str]], mimetype: str) -> Response:
     row = find_transcript(identifier)
-    sent = parse_query(request).get("chars_per_caption", "").strip()
+    sent = read_query(request).get("chars_per_caption", "")
     least, most = subtitles.LEAST_CHARS, subtitles.MOST_CHARS
     if sent and not (sent.isascii() and sent.isdigit() and len(sent) < 10 and least <= int(sent) <= most):
         raise BadRequest(f"chars_per_caption: Must be a whole number from {least} to {most}.")
