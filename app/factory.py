@@ -118,7 +118,7 @@ def _prepare_requests(app: Flask) -> None:
 
     @app.before_request
     def open_database() -> None:
-        if request.endpoint != "Health.live":  # the process is alive even without a database
+        if request.endpoint not in ("Health.health", "Health.live"):  # the process is alive even without a database
             connection.ensure_connected()
 
     @app.teardown_request

@@ -24,6 +24,13 @@ class Health(Schema):
     status = fields.String(metadata={"enum": ["ok"]})
 
 
+@blueprint.route("", methods=["GET"])
+@blueprint.response(200, Health, example={"status": "ok"})
+def health() -> Any:
+    """Check that the web process is alive, where clients of other services look."""
+    return {"status": "ok"}
+
+
 @blueprint.route("/live", methods=["GET"])
 @blueprint.response(200, Health, example={"status": "ok"})
 def live() -> Any:

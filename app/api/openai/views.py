@@ -15,6 +15,7 @@ from app.api.openai.bodies import write_answer
 from app.api.openai.errors import describe_end
 from app.api.openai.models import TASK, describe_entry, list_entries
 from app.api.openai.streaming import DELETED, describe_timeout, stream_transcript
+from app.api.query import parse_query
 from app.core.db import heartbeats, results
 from app.core.db.states import COMPLETED, TERMINAL, TRANSCRIPTION
 from app.current import get_defaults, get_settings
@@ -58,7 +59,7 @@ def translate(deployment: str | None = None) -> Response:
 
 @route("/models", ("/v1", "/openai/v1"))  # GET /models is native, with the same list in ``data``
 def list_models() -> Response:
-    entries = list_entries(get_settings(), get_defaults(), request.args.get("task", TASK))
+    entries = list_entries(get_settings(), get_defaults(), parse_query(request).get("task", TASK))
     return _write_json({"object": "list", "data": entries})
 
 

@@ -23,7 +23,7 @@ def named(document: dict[str, Any], path: str) -> set[str]:
     return {parameter["name"] for parameter in document["paths"][path]["post"]["parameters"]}
 
 
-def test_document_is_valid(document: dict[str, Any]) -> None:
+def test_document_of_asr_is_valid(document: dict[str, Any]) -> None:
     validate(document)
 
 

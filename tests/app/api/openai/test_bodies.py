@@ -49,7 +49,7 @@ def body_of(web: Flask, **form: Any) -> Any:
     return answer.get_json()
 
 
-def test_openai_json_is_the_default(speech: Flask) -> None:
+def test_row_03_json_is_an_object_and_the_default(speech: Flask) -> None:
     body = body_of(speech)
     assert body == {"text": TEXT, "languages": [{"code": "en"}], "usage": USAGE}
     Transcription.model_validate(body, strict=True)

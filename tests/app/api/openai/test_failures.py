@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import time
 from typing import Any
+from urllib.parse import quote
 
 import peewee
 import pytest
@@ -253,3 +254,33 @@ def test_equal_requests_in_other_formats_share_a_task(speech: Flask) -> None:
 def test_task_of_openai_is_found_under_its_native_path(speech: Flask) -> None:
     identifier = ask(speech).headers["X-Speech-Task"]
     assert speech.test_client().get(f"/task/{identifier}").get_json()["status"] == "COMPLETED"
+
+
+HOSTILE = [
+    "\udcff",
+    "a\ud800b",
+    "\0",
+    "\n\x1b[31m",
+    "9" * 5000,
+    "1e309",
+    "NaN",
+    "[" * 5000,
+    "😀" * 300,
+    "-1",
+    "{}",
+    '"',
+]
+NAMES = "model language languages[] prompt keywords[] response_format temperature timestamp_granularities[] include[] "
+NAMES += "chunking_strategy chunking_strategy[type] chunking_strategy[threshold] stream known_speaker_names[] hotwords diarize "
+NAMES += "without_timestamps vad suppress_tokens[] suppress_tokens[x] hf_token uvr_model_size [] [a] x[ ]x a[b][c]"
+
+
+@pytest.mark.parametrize("value", HOSTILE)
+def test_hostile_value_is_never_a_server_error(speech: Flask, value: str) -> None:
+    for name in NAMES.split():
+        query = f"?{quote(name)}={quote(value, errors='surrogateescape' if value == HOSTILE[0] else 'surrogatepass')}"
+        for path in (TRANSCRIPTIONS + query, f"{TRANSCRIPTIONS}?{quote(value, errors='surrogatepass')}=1"):
+            answer = ask(speech, path)
+            assert answer.status_code in (200, 400), (name, answer.text)
+            assert answer.status_code == 200 or answer.get_json()["error"]["message"]
+    assert speech.test_client().get(f"/v1/models/{quote(value, errors='surrogatepass')}").status_code == 404
