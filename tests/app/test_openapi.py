@@ -145,7 +145,7 @@ def test_document_is_plain_json(web: Flask, path: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "path", ["/nope", "/transcription/x", "/task//", "/health", "/health/", "/favicon.ico", "/%00", "/ä"]
+    "path", ["/nope", "/transcription/x", "/task//", "/healthz", "/health/x", "/favicon.ico", "/%00", "/ä"]
 )
 @pytest.mark.parametrize("method", METHODS)
 def test_unknown_path_is_404_in_the_error_shape(web: Flask, path: str, method: str) -> None:

@@ -9,6 +9,7 @@ import pytest
 from flask import Flask
 
 from app.api import docs
+from app.facade import list_facades
 from tests.app.posting import refused
 
 PAGES = ["/docs", "/docs/", "/redoc", "/redoc/"]
@@ -25,8 +26,14 @@ def test_documentation_page_loads_only_from_this_server(web: Flask, path: str) -
     page = client.get(path)
     assert page.status_code == 200 and page.content_type.startswith("text/html")
     links = [link for link in re.findall(r'(?:src=|href=|from )"([^"]*)"', page.text) if not link.startswith("data:")]
-    assert links and all(re.match(r"\.\.?/docs/assets/", link) for link in links)
-    for link in links:  # relative: they also hold behind a proxy that removes a prefix
+    assert links and all(re.match(r"\.\.?/(docs/assets|openapi)/", link) for link in links)
+    described = [link for link in links if "/openapi/" in link]
+    assert path.strip("/") != "docs" or len(described) == len(list_facades(web))
+    for link in described:
+        assert client.get(urljoin(path, link)).get_json()["openapi"]
+    for link in [
+        link for link in links if link not in described
+    ]:  # relative: they also hold behind a proxy that removes a prefix
         asset = client.get(urljoin(path, link))
         assert asset.status_code == 200 and len(asset.data) > 10_000
         assert asset.mimetype == ("text/css" if link.endswith("css") else "text/javascript")

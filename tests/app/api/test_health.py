@@ -13,7 +13,7 @@ from app.core.db.heartbeats import Worker
 from tests.app.posting import refused
 
 
-@pytest.mark.parametrize("path", ["/health/live", "/health/live/"])
+@pytest.mark.parametrize("path", ["/health", "/health/", "/health/live", "/health/live/"])
 def test_liveness_does_not_need_the_database(web: Flask, monkeypatch: pytest.MonkeyPatch, path: str) -> None:
     def unreachable(**kwargs: Any) -> None:
         raise OperationalError("connection refused")
