@@ -61,10 +61,10 @@ def test_each_form_of_the_header_is_accepted(web: Flask, header: str, form: str)
         {"api-key": "x" * 5000},
     ],
 )
-def test_missing_and_wrong_keys_are_answered_alike(anywhere: Flask, headers: dict[str, str]) -> None:
+def test_missing_and_wrong_keys_are_answered_alike(web: Flask, headers: dict[str, str]) -> None:
     make_key()
-    first = anywhere.test_client().get("/task")
-    answer = anywhere.test_client().get("/task", headers=headers)
+    first = web.test_client().get("/task")
+    answer = web.test_client().get("/task", headers=headers)
     refused(answer, 401)
     assert answer.headers["WWW-Authenticate"] == "Bearer"
     assert (answer.data, list(answer.headers)) == (first.data, list(first.headers))
@@ -172,8 +172,8 @@ def test_key_revoked_while_a_retry_uploads_does_not_get_the_earlier_task(
     assert kept(web) == sorted([identifier, f"{identifier}/source"])
 
 
-def test_revoked_key_gets_401_at_once_and_its_task_ends_normally(anywhere: Flask) -> None:
-    caller = Caller(anywhere, make_key())
+def test_revoked_key_gets_401_at_once_and_its_task_ends_normally(web: Flask) -> None:
+    caller = Caller(web, make_key())
     identifier = caller.submit()
     claim = claimed()
     assert api_keys.revoke("alice")

@@ -17,10 +17,10 @@ from tests.test_architecture import MODELS, import_blocked
 
 
 @pytest.fixture(autouse=True)
-def environment(tmp_path: Path, database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CONFIG", str(MINI / "config.yaml"))
     monkeypatch.setenv("CACHE_DIR", str(tmp_path / "cache"))
-    monkeypatch.setenv("DB_URL", database_url)
+    monkeypatch.setenv("DB_URL", f"sqlite:///{tmp_path / 'records.db'}")
 
 
 def run(*arguments: str) -> str | None:
@@ -32,7 +32,10 @@ def read_keys() -> list[Any]:
         return api_keys.list_all()
 
 
-def test_key_is_printed_once_and_alone(capsys: pytest.CaptureFixture[str]) -> None:
+def test_key_is_printed_once_and_alone(
+    database_url: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("DB_URL", database_url)
     assert run("create", "alice") is None
     printed = capsys.readouterr()
     key = printed.out.strip()

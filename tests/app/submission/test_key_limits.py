@@ -15,14 +15,14 @@ from tests.app.posting import kept, refused, rows
 from tests.app.rows import claimed
 
 
-def test_key_with_too_many_waiting_tasks_is_refused(anywhere: Flask) -> None:
-    alice, bob = Caller(anywhere, make_key("alice", max_queued=2)), Caller(anywhere, make_key("bob"))
+def test_key_with_too_many_waiting_tasks_is_refused(web: Flask) -> None:
+    alice, bob = Caller(web, make_key("alice", max_queued=2)), Caller(web, make_key("bob"))
     identifiers = [alice.submit(), alice.submit()]
-    before = kept(anywhere)
+    before = kept(web)
     answer = alice.post()
     assert "2 waiting tasks" in refused(answer, 429)["message"]
     assert int(answer.headers["Retry-After"]) > 0
-    assert kept(anywhere) == before
+    assert kept(web) == before
     assert alice.get(f"/task/{identifiers[0]}").status_code == 200, "the tasks can still be followed"
     bob.submit()
     claimed()
@@ -65,8 +65,8 @@ def test_key_that_has_used_its_hours_is_refused_until_they_are_a_day_ago(anywher
     bob.submit()
 
 
-def test_key_that_sends_too_many_requests_is_refused(anywhere: Flask) -> None:
-    alice, bob = Caller(anywhere, make_key("alice", requests_per_minute=3)), Caller(anywhere, make_key("bob"))
+def test_key_that_sends_too_many_requests_is_refused(web: Flask) -> None:
+    alice, bob = Caller(web, make_key("alice", requests_per_minute=3)), Caller(web, make_key("bob"))
     assert [alice.get("/task").status_code for _ in range(3)] == [200, 200, 200]
     answer = alice.get("/task")
     assert "3 requests per minute" in refused(answer, 429)["message"]

@@ -58,10 +58,10 @@ def test_revoked_key_is_not_found_and_can_be_replaced() -> None:
     assert find(old) is None and not api_keys.is_valid(known) and api_keys.is_valid(new)
 
 
-@pytest.mark.parametrize("name", ["", " a", "a b", "ä", "a\n", "-a", "x" * 65, "a\x1b[1m", "../a", "a\0"])
-def test_name_that_could_spoil_a_log_is_refused(name: str) -> None:
-    with pytest.raises(ValueError, match="letters, digits"):
-        api_keys.create(name, Rights())
+def test_name_that_could_spoil_a_log_is_refused() -> None:
+    for name in ["", " a", "a b", "ä", "a\n", "-a", "x" * 65, "a\x1b[1m", "../a", "a\0"]:
+        with pytest.raises(ValueError, match="letters, digits"):
+            api_keys.create(name, Rights())
     assert not api_keys.are_needed()
 
 
@@ -83,7 +83,7 @@ def create_same(barrier: Any, url: str) -> bool:
 
 
 def test_name_that_is_created_twice_at_once_exists_once(database_url: str) -> None:
-    assert sorted(in_processes(create_same, 4, database_url)) == [False, False, False, True]
+    assert sorted(in_processes(create_same, 2, database_url)) == [False, True]
 
 
 def test_minute_of_requests_may_come_at_once_and_then_one_by_one() -> None:
@@ -120,12 +120,12 @@ def take_many(barrier: Any, url: str, number: int) -> int:
     connection.connect(url)
     key = ApiKey.get_by_id(number)
     barrier.wait(60)
-    return sum(api_keys.take_request(key) == 0 for _ in range(10))
+    return sum(api_keys.take_request(key) == 0 for _ in range(20))
 
 
 def test_requests_of_several_processes_share_one_limit(database_url: str) -> None:
     key = make(requests_per_minute=12)
-    taken = sum(in_processes(take_many, 4, database_url, key.id))
+    taken = sum(in_processes(take_many, 2, database_url, key.id))
     assert 12 <= taken <= 14, "40 were tried; one more becomes free every 5 s"
 
 
