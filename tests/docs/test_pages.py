@@ -20,6 +20,7 @@ TOPICS = (
     "url-recordings",
     "whisper-webui",
     "openai",
+    "asr",
     "assemblyai",
     "batches",
     "webhooks",
