@@ -70,12 +70,6 @@ CANCELLED_EXAMPLE = {"identifier": IDENTIFIER, "status": "CANCELLED", "message":
 ATTEMPT = "Number of runs so far, except those interrupted by a stop of the service."
 
 
-class Submitted(Schema):
-    identifier = fields.UUID(metadata={"description": "Poll it at /task/{identifier}."})
-    status = fields.String(metadata={"enum": ["QUEUED"]})
-    message = fields.String()
-
-
 class Cancelled(Schema):
     identifier = fields.UUID()
     status = fields.String(metadata={"enum": ["CANCELLED"]})
@@ -179,3 +173,9 @@ class TaskAnswer(Schema):
     created_at = fields.DateTime()
     started_at = fields.DateTime(allow_none=True)
     finished_at = fields.DateTime(allow_none=True)
+
+
+class Submitted(TaskAnswer):
+    """The answer to a submission; one that waited has the fields of the task, too."""
+
+    message = fields.String()

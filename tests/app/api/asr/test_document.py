@@ -23,11 +23,11 @@ def named(document: dict[str, Any], path: str) -> set[str]:
     return {parameter["name"] for parameter in document["paths"][path]["post"]["parameters"]}
 
 
-def test_document_of_asr_is_valid(document: dict[str, Any]) -> None:
+def test_document_of_the_contract_is_valid(document: dict[str, Any]) -> None:
     validate(document)
 
 
-def test_every_parameter_is_described(document: dict[str, Any]) -> None:
+def test_every_parameter_of_the_contract_is_described(document: dict[str, Any]) -> None:
     of_openai = {"prompt", "temperature"}
     own = {"output", "output_format", "word_timestamps"}
     assert named(document, "/asr") == set(TRANSCRIPTION_NAMES) - of_openai | own

@@ -66,7 +66,9 @@ def test_other_paths_keep_the_native_shape(web: Flask, other: str) -> None:
     ],
     ids=["none", "text", "empty", "two"],
 )
-def test_exactly_one_audio_file_is_required(web: Flask, path: str, form: list[tuple[str, Any]], say: str) -> None:
+def test_one_recording_is_required_and_told_as_text(
+    web: Flask, path: str, form: list[tuple[str, Any]], say: str
+) -> None:
     fresh = [(name, (io.BytesIO(v[0].getvalue()), v[1]) if isinstance(v, tuple) else v) for name, v in form]
     answer = web.test_client().post(path, data=MultiDict(fresh), content_type="multipart/form-data")
     assert say in told(answer, 400, "bad_request")
