@@ -13,7 +13,17 @@ from tests.service import ROOT
 
 README_LINES = 110
 COLUMNS = 100
-TOPICS = ("api", "models", "deploy", "url-recordings", "batches", "whisper-webui", "failures", "durability")
+TOPICS = (
+    "api",
+    "models",
+    "deploy",
+    "url-recordings",
+    "batches",
+    "command-line",
+    "whisper-webui",
+    "failures",
+    "durability",
+)
 UNWANTED = re.compile(r"\b(ledger|nobody|whoever|is told|as it came)\b", re.IGNORECASE)
 PATH = re.compile(r"(app|workers|tests|docs|deploy|bench|models/mini)/[\w./*-]*")
 MADE_WHEN_NEEDED = ("models/mini/training/work",)

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
+import re
+import shlex
 from pathlib import Path
 
 import pytest
 from flask import Flask
 
-from app.cli.main import main
+from app.cli.main import build_parser, main
 from app.cli.progress import Bars, Lines, make_printable
 from tests.app.cli.conftest import Served
 from tests.app.posting import submitted
 from tests.app.rows import row
+from tests.docs.markdown import blocks, pages
+from tests.service import ROOT
 
 Capture = pytest.CaptureFixture[str]
 
@@ -89,3 +95,32 @@ def test_bars_show_name_stage_and_percentage(capsys: Capture) -> None:
 
 def test_names_cannot_control_the_terminal() -> None:
     assert make_printable("a\x1b[2Jb\nc\udcff") == "a�[2Jb�c�"
+
+
+DOCUMENTED = [
+    shlex.split(line, comments=True)[1:]
+    for page in pages()
+    for _, text in blocks(page)
+    for line in text.splitlines()
+    if line.startswith("speech ")
+]
+
+
+@pytest.mark.parametrize("command", DOCUMENTED, ids=" ".join)
+def test_documented_command_is_understood(command: list[str]) -> None:
+    if command[0] != "keys":
+        assert build_parser().parse_args(command)
+
+
+def test_every_option_is_documented() -> None:
+    assert len(DOCUMENTED) > 5
+    text = (ROOT / "docs/command-line.md").read_text()
+    options = set(re.findall(r"--[a-z]+", read_help("transcribe")))
+    assert {option for option in options if f"`{option}" not in text} == {"--help"}
+
+
+def read_help(command: str) -> str:
+    output = io.StringIO()
+    with contextlib.redirect_stdout(output), pytest.raises(SystemExit):
+        build_parser().parse_args([command, "--help"])
+    return output.getvalue()
