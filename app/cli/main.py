@@ -8,8 +8,8 @@ import os
 import re
 import signal
 import sys
-import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from .journal import Journal
@@ -38,8 +38,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if given[:1] == ["keys"]:  # its options are those of the service's own program
         return manage_keys(given[1:])
     asked = build_parser().parse_args(given)
-    if threading.current_thread() is threading.main_thread():
-        signal.signal(signal.SIGTERM, signal.default_int_handler)  # stop as with Ctrl-C
+    with stop_by_sigterm():
+        return run_command(asked)
+
+
+def run_command(asked: argparse.Namespace) -> int:
+    """Run the chosen command; return its exit code."""
     try:
         code: int = asked.run(asked)
     except UsageError as error:
@@ -51,6 +55,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (KeyboardInterrupt, Stopped):
         return 130
     return code
+
+
+@contextmanager
+def stop_by_sigterm() -> Iterator[None]:
+    """Let SIGTERM do the same as Ctrl-C."""
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def build_parser() -> argparse.ArgumentParser:

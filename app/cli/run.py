@@ -29,10 +29,11 @@ class Runner:
         self._transcriber = transcriber
         self._jobs: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
         self.outcomes: list[Outcome] = []
-        # Daemons: a thread that waits for the network must not keep the command from ending.
-        self._threads = [threading.Thread(target=self._work, daemon=True) for _ in range(threads)]
-        for thread in self._threads:
-            thread.start()
+        # Not Thread.join: before Python 3.13, Ctrl-C there makes a thread that runs look ended.
+        self._ended = [threading.Event() for _ in range(threads)]
+        for ended in self._ended:
+            # Daemons: a thread that waits for the network must not keep the command from ending.
+            threading.Thread(target=self._work, args=[ended], daemon=True).start()
 
     def add(self, jobs: Sequence[Job]) -> None:
         for job in jobs:
@@ -40,24 +41,27 @@ class Runner:
 
     def finish(self) -> None:
         """Wait for all jobs."""
-        for _ in self._threads:
+        for _ in self._ended:
             self._jobs.put(None)
-        for thread in self._threads:
-            while thread.is_alive():
-                thread.join(LOOK_SECONDS)
+        for ended in self._ended:
+            while not ended.wait(LOOK_SECONDS):
+                pass
 
     def stop(self) -> None:
         """End the jobs that run, and begin no more. Their tasks go on in the service."""
         self._transcriber.server.stop.set()
-        for _ in self._threads:
+        for _ in self._ended:
             self._jobs.put(None)
-        for thread in self._threads:
-            thread.join(STOP_SECONDS)
+        for ended in self._ended:
+            ended.wait(STOP_SECONDS)
 
-    def _work(self) -> None:
-        while (job := self._jobs.get()) is not None:
-            stopped = self._transcriber.server.stop.is_set()
-            self.outcomes.append(Outcome(job, INTERRUPTED) if stopped else self._transcriber.run(job))
+    def _work(self, ended: threading.Event) -> None:
+        try:
+            while (job := self._jobs.get()) is not None:
+                stopped = self._transcriber.server.stop.is_set()
+                self.outcomes.append(Outcome(job, INTERRUPTED) if stopped else self._transcriber.run(job))
+        finally:
+            ended.set()
 
 
 def transcribe_all(transcriber: Transcriber, jobs: Sequence[Job], threads: int) -> int:

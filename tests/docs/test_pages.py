@@ -23,6 +23,7 @@ TOPICS = (
     "asr",
     "assemblyai",
     "batches",
+    "command-line",
     "webhooks",
     "api-keys",
     "metrics",
