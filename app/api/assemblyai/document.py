@@ -115,7 +115,8 @@ def _list_filters() -> list[dict[str, Any]]:
 
 
 def _describe_object(required: tuple[str, ...], **properties: dict[str, Any]) -> dict[str, Any]:
-    return {"type": "object", "required": list(required), "properties": properties}
+    named = {"required": list(required)} if required else {}  # OpenAPI 3.0 allows no empty list
+    return {"type": "object", **named, "properties": properties}
 
 
 def _list_of(name: str) -> dict[str, Any]:

@@ -80,7 +80,7 @@ def test_transcripts_are_listed_and_deleted(web: Flask, client: aai.Client) -> N
         api.get_transcript(client.http_client, identifiers[0])
 
 
-def test_silence_has_an_empty_text(web: Flask, client: aai.Client) -> None:
+def test_silence_has_neither_words_nor_utterances(web: Flask, client: aai.Client) -> None:
     sent = aai.Transcriber(client=client, config=aai.TranscriptionConfig(speaker_labels=True)).submit(RECORDING)
     complete([], language=None)
     done = sent.wait_for_completion()

@@ -74,6 +74,11 @@ def test_empty_upload_is_refused_and_leaves_nothing(web: Flask) -> None:
     assert kept(web) == []
 
 
+def test_upload_may_be_larger_than_other_bodies(web: Flask) -> None:
+    url = uploaded(web, b"x" * (3 * MEBIBYTE))
+    assert (get_settings(web).cache.path / "uploads" / url.rpartition("/")[2]).stat().st_size == 3 * MEBIBYTE
+
+
 @pytest.mark.parametrize("known", [True, False])
 def test_large_upload_is_refused_and_leaves_nothing(make_web: MakeWeb, known: bool) -> None:
     web = make_web(limits={"max_upload_mb": 1})

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 import jsonschema
 import pytest
 from flask import Flask
+from openapi_spec_validator import validate
 
 from app.core.db import connection, tasks
 from tests.app.api.assemblyai.speaking import URL, complete, created, fetched, refused, segment, uploaded, word
@@ -226,6 +227,7 @@ def test_broken_characters_in_the_query_are_refused(web: Flask, query: str) -> N
 
 def test_document_describes_every_path(web: Flask) -> None:
     document = web.test_client().get("/openapi/assemblyai.json").get_json()
+    validate(document)
     rules = [rule for rule in web.url_map.iter_rules() if rule.endpoint.startswith("assemblyai.")]
     served = {(re.sub("<.*?>", "{transcript_id}", rule.rule), m) for rule in rules for m in rule.methods or ()}
     described = {
