@@ -73,7 +73,6 @@ class Transcriber:
         task = self._find_task(job, key) or self._submit(job, key)
         body = self._follow(job, task)
         if body["status"] in ENDED_WITHOUT_RESULT:
-            self.journal.note_failure(key)
             reason = f"{body.get('error_code')}: {body.get('error')}" if body["status"] == "FAILED" else "was cancelled"
             raise ServerError(reason)
         for name, path in job.outputs.items():
@@ -84,7 +83,10 @@ class Transcriber:
         return [str(warning) for warning in body.get("warnings") or ()]
 
     def _find_task(self, job: Job, key: str) -> str | None:
-        """Return the task of an earlier run of the command, if it can still give a result."""
+        """Return the task of an earlier run of the command, if it can still give a result.
+
+        After a failure, the next key is another one, since the same would find the failed task.
+        """
         task = self.journal.find(key)
         body = self._read(job, task) if task else None
         if body is not None and body["status"] in ENDED_WITHOUT_RESULT:

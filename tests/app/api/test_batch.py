@@ -281,5 +281,6 @@ def test_equal_batch_is_shared_on_request(anywhere: Flask) -> None:
 
 def test_batch_with_a_failed_task_is_not_shared(anywhere: Flask) -> None:
     first = batched(anywhere)["identifier"]
+    completed()
     tasks.fail(claimed(), "no_audio", "There is no sound in it.", [], None)
     assert batched(anywhere, "?reuse=true")["identifier"] != first
