@@ -68,7 +68,7 @@ class Position:
                 "segment of the running transcription, and at the end `completed`, `failed` or `cancelled`. "
                 "`segments_changed` of `completed` is true if the result has other segments than were sent."
             ),
-            "content": {"text/event-stream": {"schema": {"type": "string"}, "example": EXAMPLE}},
+            "content": {"text/event-stream": {"example": EXAMPLE}},
         },
         "204": {"description": "The task has ended, and the client has seen its last event."},
     }
