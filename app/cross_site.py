@@ -18,7 +18,10 @@ from app.core.settings import Server
 from app.current import get_settings
 
 READING = ("GET", "HEAD", "OPTIONS")
-EXPOSED = "Content-Disposition, Content-Range, Location, Retry-After"
+EXPOSED = (
+    "Content-Disposition, Content-Range, Location, Preference-Applied, Retry-After, X-Request-ID, X-Speech-Task, "
+    "X-Speech-Warnings"
+)
 PREFLIGHT_SECONDS = "600"
 LOCAL_HOST = re.compile(r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?\.?(?::\d+)?", re.IGNORECASE)  # a name without a dot
 

@@ -17,6 +17,7 @@ from workers.device.main import serve as serve_device
 from workers.downloads.downloader import Downloader
 from workers.supervisor import lock, purge
 from workers.supervisor.loop import Supervisor
+from workers.supervisor.waiters import GRACE_SECONDS
 from workers.webhooks.deliverer import Deliverer
 
 DATABASE_PATIENCE = 2.0  # shorter than for a web request: the loop cannot notice a crash while it waits
@@ -25,6 +26,7 @@ DATABASE_PATIENCE = 2.0  # shorter than for a web request: the loop cannot notic
 def main(
     serve: Callable[..., None] = serve_device,
     lease_seconds: float = LEASE_SECONDS,
+    grace_seconds: float = GRACE_SECONDS,
     prepare: Callable[[Database], None] | None = None,
 ) -> None:
     """Run supervisor, downloads, webhooks and purge until a signal.
@@ -49,7 +51,8 @@ def main(
     if loaded.webhooks.enabled:
         delivering.start()
     try:
-        Supervisor(loaded, served, is_only_supervisor=held is not None, serve=serve, lease_seconds=lease_seconds).run()
+        is_only = held is not None
+        Supervisor(loaded, served, is_only, serve=serve, lease_seconds=lease_seconds, grace_seconds=grace_seconds).run()
     finally:
         fetching.stop()
         if loaded.webhooks.enabled:

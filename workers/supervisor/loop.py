@@ -34,7 +34,7 @@ from workers.supervisor.lease_watch import LeaseWatch
 from workers.supervisor.pool import Pool
 from workers.supervisor.process import DeviceProcess
 from workers.supervisor.settlement import Verdict, clean_up_run, requeue_unknown, settle, take_over_lost
-from workers.supervisor.waiters import WaiterWatch
+from workers.supervisor.waiters import GRACE_SECONDS, WaiterWatch
 
 log = logging.getLogger(__name__)
 
@@ -53,7 +53,8 @@ class Supervisor:
 
     ``is_only_supervisor``: no other supervisor can use this database.
     ``serve`` is the main function of each device process.
-    A lease that is not renewed for ``lease_seconds`` is lost.
+    A lease that is not renewed for ``lease_seconds`` is lost. A task without its client is cancelled after
+    ``grace_seconds``.
     """
 
     def __init__(
@@ -64,13 +65,14 @@ class Supervisor:
         clock: Callable[[], float] = time.monotonic,
         serve: Callable[..., None] = main.serve,
         lease_seconds: float = LEASE_SECONDS,
+        grace_seconds: float = GRACE_SECONDS,
     ) -> None:
         self.name = make_name()
         self._settings = settings
         self._clock = clock
         self._watch = Watch()
         self._leases = LeaseWatch(is_only_supervisor, clock, lease_seconds)
-        self._waiters = WaiterWatch(clock)
+        self._waiters = WaiterWatch(clock, grace_seconds)
         self._pool = Pool(settings, slots, clock, serve)
         self._unsettled: list[tuple[Claim, Verdict]] = []
         self._stop_by: float | None = None  # when draining ends; None while running

@@ -11,6 +11,7 @@ from app.api.openai.errors import refuse
 from app.api.openai.form import Fields, read_fields
 from app.api.openai.parameters import DIARIZED, build_params, read_flag
 from app.core.params import TranscriptionParams
+from app.submission.part_types import is_raw_pcm
 from app.submission.uploads import require_content
 
 FORMATS = ("json", "text", "srt", "verbose_json", "vtt", DIARIZED)
@@ -52,7 +53,7 @@ def read_request(request: Request, translates: bool, deployment: str | None) -> 
     granularities = _read_granularities(fields)
     stream = read_flag(fields, "stream")
     _warn(fields, chosen, granularities, stream)
-    params, warnings = build_params(fields, chosen, translates, deployment)
+    params, warnings = build_params(fields, chosen, translates, deployment, is_raw_pcm(recording))
     warnings += fields.describe_rest()
     words = "word" in granularities
     asked = Asked(params, tuple(warnings), chosen, words, "segment" in granularities or not words, stream)

@@ -63,11 +63,12 @@ class Native:
 
 
 def build_params(
-    fields: Fields, response_format: str, translates: bool, deployment: str | None
+    fields: Fields, response_format: str, translates: bool, deployment: str | None, raw_pcm: bool
 ) -> tuple[TranscriptionParams, list[str]]:
     """Build the native parameters from all fields that have an effect on them.
 
     Returns them, and warnings about values without effect. ``deployment``: the name in an address of Azure's form.
+    ``raw_pcm``: the recording is announced as samples without a header.
     """
     native, warnings = Native(), fields.warnings
     _put_text(fields, native)
@@ -82,6 +83,7 @@ def build_params(
         native.put("is_diarize", True, "response_format")
     # Always on, so that requests in different formats can share a task.
     native.put("word_timestamps", not read_flag(fields, "without_timestamps"), "without_timestamps")
+    native.put("raw_pcm", raw_pcm or None, "file")
     _put_native(fields, native)
     for name in ("known_speaker_names", "known_speaker_references"):
         if fields.take_list(name):

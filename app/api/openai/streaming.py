@@ -20,16 +20,18 @@ from app.api.openai.bodies import describe_usage, list_diarized, list_languages
 from app.api.openai.errors import Failure, describe_end
 from app.api.openai.parameters import DIARIZED
 from app.api.openai.transcript import join_texts, read_segments, skip_text
+from app.auth import has_valid_key
 from app.core.db import partial, results, tasks
 from app.core.db.connection import database
 from app.core.db.states import COMPLETED, TERMINAL
 from app.core.db.tasks import Task
-from app.waiting import LOOK_SECONDS, RENEW_SECONDS, is_client_gone
+from app.waiting import CONFIRM_SECONDS, LOOK_SECONDS, RENEW_SECONDS, is_client_gone
 
 log = logging.getLogger(__name__)
 KEEP_ALIVE_SECONDS = 15.0
 DELTA, DONE = "transcript.text.delta", "transcript.text.done"
 DELETED = Failure(500, "The transcription was deleted.", "cancelled")
+REVOKED = Failure(401, "The API key was revoked.", "invalid_api_key")
 END = "data: [DONE]\n\n"
 
 
@@ -69,7 +71,7 @@ def stream_transcript(identifier: str, asked: Asked, seconds: float) -> Iterator
 
 
 def _follow(identifier: str, asked: Asked, seconds: float) -> Iterator[str]:
-    begun = quiet_since = renewed = time.monotonic()
+    begun = quiet_since = renewed = confirmed = time.monotonic()
     heard, seen = Heard(), ""
     while (row := tasks.get(identifier)) is not None and row.status not in TERMINAL:
         # The segments of a dialogue are known only when the speakers are.
@@ -88,6 +90,12 @@ def _follow(identifier: str, asked: Asked, seconds: float) -> Iterator[str]:
         if now - renewed >= RENEW_SECONDS:
             tasks.renew_waiter(identifier)
             renewed = now
+        if now - confirmed >= CONFIRM_SECONDS:
+            if not has_valid_key():
+                tasks.keep_without_waiter(identifier)  # the task itself goes on
+                yield _write_failure(REVOKED)
+                return
+            confirmed = now
         if now - quiet_since >= KEEP_ALIVE_SECONDS:
             quiet_since = now
             yield ": waiting\n\n"

@@ -47,6 +47,16 @@ def test_fields_reach_the_task(speech: Flask) -> None:
     assert params["warnings"] == []
 
 
+def test_samples_without_a_header_are_announced_by_the_type_of_the_part(speech: Flask) -> None:
+    sent = {"file": (BytesIO(b"\0\0" * 400), "audio", "audio/pcm"), "model": "whisper-1"}
+    answer = speech.test_client().post(PATH, data=sent)
+    assert answer.status_code == 200, answer.text
+    assert json.loads(rows()[-1].params)["raw_pcm"] is True
+    other_rate = sent | {"file": (BytesIO(b"\0\0" * 400), "audio", "audio/pcm; rate=8000")}
+    refused = speech.test_client().post(PATH, data=other_rate)
+    assert (refused.status_code, refused.get_json()["error"]["param"]) == (400, "file")
+
+
 @pytest.mark.parametrize(
     ("language", "lang"),
     [
