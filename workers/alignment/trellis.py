@@ -59,9 +59,9 @@ def fill_trellis(labels: Floats, blank: Floats) -> Floats:
     moved = np.empty(count, np.float32)
     with np.errstate(invalid="ignore"):  # inf - inf is not a number, as in torch
         for same, previous, best, label, silence in zip(before, move, after, labels, blank[:, None], strict=True):
-            np.add(same, silence, best)
-            np.add(previous, label, moved)
-            np.maximum(best, moved, best)
+            np.add(same, silence, out=best)
+            np.add(previous, label, out=moved)
+            np.maximum(best, moved, out=best)
     return trellis
 
 
