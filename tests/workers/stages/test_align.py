@@ -49,7 +49,11 @@ def test_segment_with_an_error_is_left_out_and_the_others_are_aligned(make_run: 
     run, (aligner, inputs) = make_run(SAMPLE), make_aligner(RuntimeError("broken"), RuntimeError("broken"))
     segments = [make_segment("ab a", 0.2, 1.0), make_segment("abba. Baab.", 1.0, 2.0)]
     aligned = run_align(segments, aligner, run)
-    assert [(segment["text"], len(segment["words"])) for segment in aligned] == [("ab a", 0), ("abba.", 1), ("Baab.", 1)]
+    assert [(segment["text"], len(segment["words"])) for segment in aligned] == [
+        ("ab a", 0),
+        ("abba.", 1),
+        ("Baab.", 1),
+    ]
     assert run.warnings == ["1 of 2 segments could not be aligned; their word times are Whisper's own."]
     assert inputs == [40, 50, 50]
 
