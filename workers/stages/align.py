@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable
+from contextlib import closing
 from copy import copy
 from functools import partial
 from typing import Any
@@ -15,6 +16,7 @@ from workers.alignment.sentences import TimedSentence, align_text
 from workers.alignment.words import TimedWord
 from workers.audio.decode import SAMPLE_RATE, Samples
 from workers.device.run import Run
+from workers.device.threads import map_side_by_side
 from workers.stages.segments import Segment, Word
 from workers.stages.tokens import Decode, share_tokens
 
@@ -37,22 +39,28 @@ def align(
     model, metadata = aligner
     alphabet = read_alphabet(metadata)
     compute = partial(compute_emissions, samples, model=model, kind=metadata["type"], device=run.slot.device)
-    aligned: list[Segment] = []
-    without = 0
     seconds = len(samples) / SAMPLE_RATE
     bounds = [0.0, *(segment["start"] for segment in segments[1:]), seconds]
-    for done, segment in enumerate(segments, 1):
+
+    def find_sentences(number: int) -> list[TimedSentence]:
+        segment = segments[number]
         # Whisper's timestamps are sometimes too tight; the second try extends them to the neighbours
-        spans = [(segment["start"], segment["end"]), (min(segment["start"], bounds[done - 1]), bounds[done])]
+        spans = [(segment["start"], segment["end"]), (min(segment["start"], bounds[number]), bounds[number + 1])]
         possible = [
             span for span in dict.fromkeys(spans) if span[0] < seconds and span[1] - span[0] >= SHORTEST_SECONDS
         ]
         # a generator: the second try runs only if the first fails
-        tries = (_align_segment(segment, span, alphabet, compute, run) for span in possible)
-        sentences = next(filter(None, tries), [])
-        without += not sentences
-        aligned += _make_segments(segment, sentences, decode) if sentences else otherwise([segment])
-        run.advance(done / len(segments))
+        return next(filter(None, (_align_segment(segment, span, alphabet, compute, run) for span in possible)), [])
+
+    aligned: list[Segment] = []
+    without = 0
+    # a GPU computes one segment faster than several threads could; after running out of memory, so must a CPU
+    threads = run.slot.threads if run.slot.device == "cpu" and not run.last else 1
+    with closing(map_side_by_side(find_sentences, range(len(segments)), threads)) as found:
+        for done, (segment, sentences) in enumerate(zip(segments, found, strict=True), 1):
+            without += not sentences
+            aligned += _make_segments(segment, sentences, decode) if sentences else otherwise([segment])
+            run.advance(done / len(segments))
     if without:
         run.warn(f"{without} of {len(segments)} segments could not be aligned; their word times are Whisper's own.")
     return aligned

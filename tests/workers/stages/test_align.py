@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -41,7 +42,8 @@ def make_segment(text: str, start: float, end: float) -> Segment:
     return Segment(id=0, start=start, end=end, text=text, speaker=None, words=[], seek=0, tokens=[], **figures)  # type: ignore[typeddict-item]
 
 
-def run_align(segments: list[Segment], aligner: Any, run: Run) -> list[Segment]:
+def run_align(segments: list[Segment], aligner: Any, run: Run, threads: int = 1) -> list[Segment]:
+    run.slot = replace(run.slot, threads=threads)
     return align.align(segments, SAMPLES, aligner, lambda tokens: "", list, run)
 
 
@@ -87,6 +89,21 @@ def test_errors_of_the_device_end_the_run(make_run: Callable[..., Run], message:
     with pytest.raises(RuntimeError, match=message):
         run_align([make_segment("a", 0.0, 1.0), make_segment("b", 1.0, 2.0)], aligner, run)
     assert inputs == [50]
+
+
+def test_segments_are_aligned_side_by_side_in_order(make_run: Callable[..., Run]) -> None:
+    words = "ab ba aab bba abba baab aaa bbb".split()
+    segments = [make_segment(word, at / 4, at / 4 + 0.25) for at, word in enumerate(words)]
+    alone, beside = (run_align(segments, make_aligner()[0], make_run(SAMPLE), threads) for threads in (1, 3))
+    assert alone == beside and [segment["text"] for segment in beside] == words
+
+
+def test_segments_are_aligned_one_by_one_after_a_lack_of_memory(make_run: Callable[..., Run]) -> None:
+    first = make_run(SAMPLE)
+    run, (aligner, inputs) = first.for_last_attempt(first.job), make_aligner()
+    segments = [make_segment("a", at, at + 0.1 * (at + 1)) for at in (0.0, 0.5, 1.0)]
+    run_align(segments, aligner, run, threads=4)
+    assert inputs == [5, 7, 10] and run.warnings == []
 
 
 def test_lack_of_memory_in_the_last_run_costs_only_word_times(make_run: Callable[..., Run]) -> None:
