@@ -6,6 +6,7 @@ import json
 import random
 from collections.abc import Callable, Iterator
 from functools import cache
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -171,3 +172,12 @@ def test_damaged_output_is_scored_as_in_whisperx(aligners: dict[str, Any]) -> No
         return output
 
     assert compare("hello", (0.3, 1.6), samples, damaged, metadata) == 1
+
+
+@pytest.mark.parametrize("language", ["en", "ja"])
+@pytest.mark.parametrize("span", [(1.0, 1.0), (2.0, 1.0)])
+def test_sentences_are_joined_at_equal_times_and_sorted(aligners: dict[str, Any], language: str, span: Span) -> None:
+    metadata = aligners[language][1]
+    logits = torch.randn(1, 60, len(metadata["dictionary"]), generator=torch.Generator().manual_seed(0))
+    found = compare("Hello. Thanks! Good.", span, load("short"), lambda batch: SimpleNamespace(logits=logits), metadata)
+    assert found == (18 if language == "ja" else 3)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 
 import pytest
@@ -16,11 +17,16 @@ PATIENCE = 10.0
 
 
 @pytest.fixture(autouse=True)
-def threads() -> Iterator[int]:
-    """The number of torch's threads, which a test must leave as it was."""
-    before = torch.get_num_threads()
-    yield before
-    assert torch.get_num_threads() == before
+def unchanged() -> Iterator[None]:
+    """The number of torch's threads, of the caller and of new threads, which must be the same afterwards."""
+    before = count_threads()
+    yield
+    assert count_threads() == before
+
+
+def count_threads() -> tuple[int, int]:
+    with ThreadPoolExecutor(1) as pool:
+        return torch.get_num_threads(), pool.submit(torch.get_num_threads).result()
 
 
 def test_results_have_the_order_of_the_items() -> None:
