@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from workers.stages.tokens import share_tokens
@@ -20,11 +20,12 @@ def decode_bytes(tokens: list[int]) -> str:
 
 
 def share_slowly(tokens: list[int], texts: list[str]) -> list[list[int]]:
-    """Decode all tokens before each one: those of a text begin where the letters of the texts before it are complete."""
+    """Decode all tokens before each one: a text begins as soon as the letters of the texts before it are complete."""
     ends = [len("".join("".join(texts[: number + 1]).split())) for number in range(len(texts) - 1)]
     shares: list[list[int]] = [[] for _ in texts]
+    before = 0
     for count, token in enumerate(tokens):
-        before = len("".join(decode_bytes(tokens[:count]).split()))
+        before = max(before, len("".join(decode_bytes(tokens[:count]).split())))
         shares[sum(before >= end for end in ends)].append(token)
     return shares
 
@@ -41,6 +42,8 @@ def test_no_sentence_gets_no_tokens() -> None:
     assert share_tokens([1, 2], [], decode) == []
 
 
+@settings(max_examples=1000, deadline=None)
+@example(content=b"\xc2\xa0\x00", cuts=[2])  # a space of two bytes: the first one alone counts as a letter
 @given(
     st.one_of(st.text(max_size=40).map(str.encode), st.binary(max_size=40)), st.lists(st.integers(0, 40), max_size=5)
 )
