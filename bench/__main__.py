@@ -8,7 +8,7 @@ import os
 import signal
 import sys
 
-NAMES = ("throughput", "latency", "waiting", "memory", "startup", "database", "separation", "hour", "words")
+NAMES = ("throughput", "latency", "waiting", "memory", "startup", "database", "separation", "hour", "align", "words")
 IDLE_LOAD = 0.5
 
 

@@ -16,20 +16,8 @@ WRITTEN_FOR = {
     "faster-whisper": "1.2",
     "pyannote-audio": "4.0",
     "tqdm": "4",
-    "whisperx": "3.8",
 }
 MOST_CLUSTERED = 6000  # embeddings; their distances take 0.3 GB
-
-
-def replace_sentence_splitter(load: Callable[[str], Any]) -> None:
-    """Let whisperx 3.8 split sentences without NLTK data.
-
-    ``load`` returns the splitter. NLTK would download its punkt_tab data. Where the data is shipped instead, NLTK refuses to
-    read it from a folder that is group-writable or belongs to another user.
-    """
-    import whisperx.alignment
-
-    whisperx.alignment.nltk_load = load
 
 
 def replace_silero(load: Callable[[], Any]) -> None:

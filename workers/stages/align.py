@@ -1,28 +1,30 @@
-"""Align words with the audio, using whisperx (Bain et al. 2023)."""
+"""Align words with the audio, as whisperx does (Bain et al. 2023)."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable
+from contextlib import closing
 from copy import copy
+from functools import partial
 from typing import Any
 
-import whisperx.alignment
-
 from app.core.params import Params
+from workers.alignment.alphabet import Alphabet, find_characters, read_alphabet
+from workers.alignment.emissions import Emissions, compute_emissions
+from workers.alignment.sentences import TimedSentence, align_text
+from workers.alignment.words import TimedWord
 from workers.audio.decode import SAMPLE_RATE, Samples
-from workers.device import patches
 from workers.device.run import Run
-from workers.stages.segments import Segment, Word, finite_or
-from workers.stages.sentences import load_splitter
+from workers.device.threads import map_side_by_side
+from workers.stages.segments import Segment, Word
 from workers.stages.tokens import Decode, share_tokens
 
 log = logging.getLogger(__name__)
 
 SHORTEST_SECONDS = 0.05
+Span = tuple[float, float]  # seconds
 Otherwise = Callable[[list[Segment]], Iterable[Segment]]
-
-patches.replace_sentence_splitter(load_splitter)
 
 
 def align(
@@ -35,66 +37,72 @@ def align(
     A segment that cannot be aligned becomes what ``otherwise`` makes of it, and a warning is added.
     """
     model, metadata = aligner
+    alphabet = read_alphabet(metadata)
+    compute = partial(compute_emissions, samples, model=model, kind=metadata["type"], device=run.slot.device)
+    seconds = len(samples) / SAMPLE_RATE
+    bounds = [0.0, *(segment["start"] for segment in segments[1:]), seconds]
+
+    def find_sentences(number: int) -> list[TimedSentence]:
+        segment = segments[number]
+        # Whisper's timestamps are sometimes too tight; the second try extends them to the neighbours
+        spans = [(segment["start"], segment["end"]), (min(segment["start"], bounds[number]), bounds[number + 1])]
+        possible = [
+            span for span in dict.fromkeys(spans) if span[0] < seconds and span[1] - span[0] >= SHORTEST_SECONDS
+        ]
+        # a generator: the second try runs only if the first fails
+        return next(filter(None, (_align_segment(segment, span, alphabet, compute, run) for span in possible)), [])
+
     aligned: list[Segment] = []
     without = 0
-    bounds = [0.0, *(segment["start"] for segment in segments[1:]), len(samples) / SAMPLE_RATE]
-    for done, segment in enumerate(segments, 1):
-        # Whisper's timestamps are sometimes too tight; the second try extends them to the neighbours
-        spans = [(segment["start"], segment["end"]), (min(segment["start"], bounds[done - 1]), bounds[done])]
-        # a generator: the second try runs only if the first fails
-        tries = (_align_segment(segment, span, samples, model, metadata, decode, run) for span in spans)
-        sentences = next(filter(None, tries), [])
-        without += not sentences
-        aligned += sentences or otherwise([segment])
-        run.advance(done / len(segments))
+    # a GPU computes one segment faster than several threads could; after running out of memory, so must a CPU
+    threads = run.slot.threads if run.slot.device == "cpu" and not run.last else 1
+    with closing(map_side_by_side(find_sentences, range(len(segments)), threads)) as found:
+        for done, (segment, sentences) in enumerate(zip(segments, found, strict=True), 1):
+            without += not sentences
+            aligned += _make_segments(segment, sentences, decode) if sentences else otherwise([segment])
+            run.advance(done / len(segments))
     if without:
         run.warn(f"{without} of {len(segments)} segments could not be aligned; their word times are Whisper's own.")
     return aligned
 
 
 def _align_segment(
-    segment: Segment,
-    span: tuple[float, float],
-    samples: Samples,
-    model: Any,
-    metadata: dict[str, Any],
-    decode: Decode,
-    run: Run[Params],
-) -> list[Segment]:
+    segment: Segment, span: Span, alphabet: Alphabet, compute: Callable[[Span], Emissions], run: Run[Params]
+) -> list[TimedSentence]:
     """Align one segment within ``span`` (seconds).
 
     Returns its sentences, or none if the text does not match the audio.
     """
-    piece = [{"start": span[0], "end": span[1], "text": segment["text"]}]
-    if span[1] - span[0] < SHORTEST_SECONDS:
-        return []
     try:
-        found = whisperx.alignment.align(piece, model, metadata, samples, run.slot.device)["segments"]
+        if not find_characters(segment["text"], alphabet).labels:
+            return []
+        return align_text(segment["text"], span, compute(span), alphabet)
     except Exception as error:  # the transcript is useful without word times, so no error of the aligner fails the task
         if run.must_raise(error):
             raise
         log.exception("alignment of %.2f–%.2f s failed", *span)
         return []
-    found = [sentence for sentence in found if sentence["words"]]
-    shares = share_tokens(segment["tokens"], [sentence["text"] for sentence in found], decode)
-    return [_make_sentence(segment, sentence, tokens) for sentence, tokens in zip(found, shares, strict=True)]
 
 
-def _make_sentence(parent: Segment, aligned: dict[str, Any], tokens: list[int]) -> Segment:
+def _make_segments(parent: Segment, sentences: list[TimedSentence], decode: Decode) -> list[Segment]:
+    shares = share_tokens(parent["tokens"], [sentence.text for sentence in sentences], decode)
+    return [_make_segment(parent, sentence, tokens) for sentence, tokens in zip(sentences, shares, strict=True)]
+
+
+def _make_segment(parent: Segment, sentence: TimedSentence, tokens: list[int]) -> Segment:
     child = copy(parent)
-    child["text"] = aligned["text"].strip()
-    child["start"] = finite_or(aligned["start"], parent["start"])
-    child["end"] = finite_or(aligned["end"], parent["end"])
+    child["text"] = sentence.text.strip()
+    child["start"], child["end"] = sentence.start, sentence.end
     child["tokens"] = tokens
-    child["words"] = [_make_word(word, child) for word in aligned["words"]]
+    child["words"] = [_make_word(word, sentence) for word in sentence.words]
     return child
 
 
-def _make_word(aligned: dict[str, Any], segment: Segment) -> Word:
+def _make_word(word: TimedWord, sentence: TimedSentence) -> Word:
     return Word(
-        word=aligned["word"],
-        start=float(aligned.get("start", segment["start"])),
-        end=float(aligned.get("end", segment["end"])),
-        probability=float(aligned.get("score", 0.0)),
+        word=word.text,
+        start=sentence.start if word.start is None else word.start,
+        end=sentence.end if word.end is None else word.end,
+        probability=word.score or 0.0,
         speaker=None,
     )

@@ -37,21 +37,24 @@ ABBREVIATIONS = {
 
 
 @cache
-def load_splitter(resource: str) -> PunktSentenceTokenizer:
-    """Load the splitter for an NLTK resource.
+def load_splitter(language: str) -> PunktSentenceTokenizer:
+    """Load the splitter for one of NLTK's languages, such as ``german``.
 
-    Such as ``tokenizers/punkt_tab/german.pickle``. Languages without a list of abbreviations use the English one.
+    Languages without a list of abbreviations use the English one.
     """
-    language = resource.rpartition("/")[2].removesuffix(".pickle")
     parameters = PunktParameters()
     parameters.abbrev_types = set(ABBREVIATIONS.get(language, ABBREVIATIONS["english"]).split())
     return PunktSentenceTokenizer(parameters)
 
 
+def split_sentences(text: str, language: str) -> list[tuple[int, int]]:
+    """Return the (start, end) of each sentence in ``text``; ``language`` is a code such as ``de``."""
+    return list(load_splitter(PUNKT_LANGUAGES.get(language, "english")).span_tokenize(text))
+
+
 def find_sentence_ends(text: str, language: str) -> set[int]:
     """Return the positions in ``text`` at which a sentence has just ended."""
-    splitter = load_splitter(PUNKT_LANGUAGES.get(language, "english"))
-    return {end for _, end in splitter.span_tokenize(text)} | {match.end() for match in FULL_STOPS.finditer(text)}
+    return {end for _, end in split_sentences(text, language)} | {match.end() for match in FULL_STOPS.finditer(text)}
 
 
 def cut_sentences(segment: Segment, words: list[Word], language: str, decode: Decode) -> list[Segment]:

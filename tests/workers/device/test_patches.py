@@ -14,7 +14,6 @@ from typing import Any
 import faster_whisper.vad
 import numpy as np
 import pytest
-import whisperx.alignment
 from demucs.api import Separator
 from faster_whisper.feature_extractor import FeatureExtractor
 
@@ -36,18 +35,10 @@ def test_library_has_the_version_the_patches_were_written_for(library: str) -> N
 
 
 def test_every_patch_names_the_version_it_was_written_for() -> None:
-    names = ("whisperx", "faster-whisper", "pyannote.audio", "tqdm")
+    names = ("faster-whisper", "pyannote.audio", "tqdm")
     for name, function in inspect.getmembers(patches, inspect.isfunction):
         if function.__module__ == patches.__name__:
             assert any(f"{library} " in str(function.__doc__) for library in names), name
-
-
-def test_whisperx_uses_our_sentence_splitter(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert uses(whisperx.alignment.align, "nltk_load")
-    monkeypatch.setattr(whisperx.alignment, "nltk_load", None)
-    load = SimpleNamespace()
-    patches.replace_sentence_splitter(load)  # type: ignore[arg-type]
-    assert whisperx.alignment.nltk_load is load
 
 
 def test_faster_whisper_uses_our_silero(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -153,7 +153,7 @@ def test_broken_aligner_leaves_whispers_own_word_times_and_a_warning(
     def broken(*_: Any) -> Any:
         raise RuntimeError("injected")
 
-    monkeypatch.setattr("whisperx.alignment.align", broken)
+    monkeypatch.setattr("workers.stages.align.compute_emissions", broken)
     segments, run = transcribed(SAMPLE)
     assert text(segments) and all(segment["words"] for segment in segments)
     assert "could not be aligned" in run.warnings[0]

@@ -35,7 +35,7 @@ def cut(words: list[Word], language: str = "en") -> list[Segment]:
         compression_ratio=1.0,
         no_speech_prob=0.0,
     )
-    return cut_sentences(whole, words, language, lambda tokens: text[: len(tokens)])
+    return cut_sentences(whole, words, language, lambda tokens: "".join(text[token] for token in tokens))
 
 
 def test_sentences_end_with_full_stops_and_not_with_abbreviations() -> None:
