@@ -65,6 +65,9 @@ REFUSED: dict[str, tuple[Callable[[Path], bytes], set[str]]] = {
 }
 
 
+LANGUAGE = "/detect-language"  # it decodes only the beginning, so the length stays unknown
+
+
 @pytest.fixture(params=ENDPOINTS)
 def path(request: pytest.FixtureRequest) -> str:
     value: str = request.param
@@ -99,7 +102,7 @@ def test_cut_off_recording_gives_a_partial_result_and_a_warning(
     whole = recordings.wav(tmp_path / "a.wav", SOUND).read_bytes()
     task = ended(service, path, cut(mp4(tmp_path, movflags="faststart") if container == "mp4" else whole))
     assert task["status"] == "COMPLETED" and task["result"]
-    assert 1.0 < task["audio_duration"] < 4.0
+    assert path == LANGUAGE or 1.0 < task["audio_duration"] < 4.0
     assert [warning.split(":")[0] for warning in task["warnings"]] == ["truncated_media"]
 
 
@@ -116,4 +119,4 @@ def test_nan_samples_give_finite_results(service: Service, path: str, tmp_path: 
     assert task["status"] == "COMPLETED", task
     text = requests.get(f"{service.url}/task/{task['identifier']}", timeout=30).text
     assert not any(word in text for word in ("NaN", "Infinity"))
-    assert math.isfinite(task["audio_duration"])
+    assert path == LANGUAGE or math.isfinite(task["audio_duration"])
