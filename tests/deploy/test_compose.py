@@ -15,7 +15,18 @@ from tests.deploy.conftest import HOME, Dockerfile, compose, tool
 from tests.service import ROOT
 
 FILES = ["docker-compose.yaml", "docker-compose.gpu.yaml"]
-READ = {"CONFIG", "HOST", "PORT", "CACHE_DIR", "DB_URL", "MODEL", "HF_TOKEN", "HF_HUB_OFFLINE", "PIP_INDEX_URL"}
+READ = {
+    "CONFIG",
+    "HOST",
+    "PORT",
+    "CACHE_DIR",
+    "DB_URL",
+    "MODEL",
+    "HF_TOKEN",
+    "WEBHOOK_SECRET",
+    "HF_HUB_OFFLINE",
+    "PIP_INDEX_URL",
+}
 
 
 @pytest.fixture(scope="module")
