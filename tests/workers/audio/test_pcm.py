@@ -38,7 +38,7 @@ def test_samples_without_a_header_are_decoded_exactly(make_run: MakeRun, tmp_pat
 
 
 @pytest.mark.parametrize("length", [3, 4097, 64_001])
-def test_an_odd_last_byte_is_dropped(make_run: MakeRun, tmp_path: Path, length: int) -> None:
+def test_row_20_an_odd_last_byte_is_dropped(make_run: MakeRun, tmp_path: Path, length: int) -> None:
     content = recordings.speech(SAMPLE).tobytes()[20_000 : 20_000 + length]
     run = make_run(raw(tmp_path / "a", content), raw_pcm=True)
     assert len(decode(run)) == length // 2
@@ -58,7 +58,7 @@ def test_samples_are_not_guessed_without_the_parameter(make_run: MakeRun, tmp_pa
 
 
 @pytest.mark.parametrize(("codec", "container"), FORMATS)
-def test_other_formats_are_decoded_as_such(make_run: MakeRun, tmp_path: Path, codec: str, container: str) -> None:
+def test_row_19_other_formats_are_decoded_as_such(make_run: MakeRun, tmp_path: Path, codec: str, container: str) -> None:
     path = recordings.encoded(tmp_path / "a", recordings.speech(SAMPLE)[: 3 * recordings.RATE], codec, container)
     assert is_known_format(path.read_bytes()[:16_384])
     run = make_run(path, raw_pcm=True)

@@ -65,14 +65,14 @@ def test_bazarr_gets_the_language_of_a_film(web: Flask, ending: Ending) -> None:
     ]
 
 
-def test_bazarr_gets_chinese_for_cantonese_which_its_library_does_not_know(web: Flask, ending: Ending) -> None:
+def test_row_17_bazarr_gets_chinese_for_cantonese_which_its_library_does_not_know(web: Flask, ending: Ending) -> None:
     ending({"language_code": "yue", "language": "cantonese", "confidence": 0.7})
     answer = replay(web, clients.BAZARR_DETECTION)
     assert answer.get_json() == {"detected_language": "chinese", "language_code": "zh", "confidence": 0.7}
 
 
 @pytest.mark.parametrize("recorded", [clients.BAZARR_ASR, clients.BAZARR_DETECTION], ids=["asr", "detection"])
-def test_bazarr_gets_failures_as_text_that_is_no_subtitle(web: Flask, ending: Ending, recorded: bytes) -> None:
+def test_row_16_bazarr_gets_failures_as_text_that_is_no_subtitle(web: Flask, ending: Ending, recorded: bytes) -> None:
     ending(failed=("invalid_media", "The file cannot be decoded\nas 00:00:01,000 --> 00:00:02,000."))
     answer = replay(web, recorded)
     assert (answer.status_code, answer.content_type) == (400, TEXT)
@@ -136,7 +136,7 @@ def test_subgens_length_is_rounded_up_to_windows(web: Flask, ending: Ending) -> 
     assert warnings == ["detect_lang_offset has no effect: /detect-language has no such parameter."]
 
 
-def test_home_assistant_gets_json_for_the_field_file(web: Flask, ending: Ending) -> None:
+def test_row_30_home_assistant_gets_json_for_the_field_file(web: Flask, ending: Ending) -> None:
     ending([said("Licht an", 0.0, 0.9)], language="de")
     answer = replay(web, clients.HOME_ASSISTANT)
     assert answer.status_code == 200 and answer.get_json(force=True)["text"] == "Licht an"

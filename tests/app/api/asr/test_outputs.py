@@ -45,7 +45,7 @@ def answered(web: Flask, ending: Ending) -> Any:
 
 
 @pytest.mark.parametrize("output", GOLDEN)
-def test_output_is_the_golden_one(answered: Any, output: str) -> None:
+def test_row_18_output_is_the_golden_one(answered: Any, output: str) -> None:
     assert answered(f"?output={output}") == GOLDEN[output]
 
 
