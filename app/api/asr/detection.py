@@ -62,7 +62,7 @@ def detect() -> Response:
     require_form(request)
     upload = read_recording(request)
     asked = read_detection(request, is_raw_pcm(upload))
-    order = Order(DETECT_LANGUAGE, asked.params, asked.warnings, facade=NAME, lane=FAST_LANE)
+    order = Order(DETECT_LANGUAGE, asked.params, asked.warnings, facade=NAME, webhook=asked.receiver, lane=FAST_LANE)
     identifier = start_task(order, upload)
     longest = get_settings().limits.max_wait
     row = wait_for_task(identifier, longest)

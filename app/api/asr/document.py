@@ -58,6 +58,7 @@ def describe_contract() -> dict[str, Any]:
         ("num_speakers", COUNT, "Exact number of speakers."),
         ("min_speakers", COUNT, "Fewest speakers."),
         ("max_speakers", COUNT, "Most speakers."),
+        ("webhook_url", {"type": "string"}, "URL that gets a signed POST when the task has ended."),
         ("return_speaker_embeddings", {**BOOLEAN, "default": False}, "One vector per speaker, in json."),
         ("output", {"type": "string", "enum": [*OUTPUTS, "text"], "default": "txt"}, "Format. Others give txt."),
         ("output_format", {"type": "string", "enum": [*OUTPUTS, "text"]}, "The same as output."),

@@ -19,6 +19,7 @@ from app.api.asr.recording import FIELDS, list_other_files
 from app.api.query import parse_query
 from app.core.catalog.catalog import whisper_models
 from app.core.params import DetectLanguageParams, P_co, TranscriptionParams
+from app.core.webhooks import Receiver
 from app.current import get_defaults, get_settings
 from app.http_errors import reject
 from app.schemas import detect_language, effects
@@ -26,6 +27,7 @@ from app.schemas.detect_language import MOST_WINDOWS, DetectLanguageParameters
 from app.schemas.fields import BROKEN, Number
 from app.schemas.parameters import Parameters
 from app.schemas.transcription import TranscriptionParameters
+from app.submission.receiver import read_receiver
 
 NOT_GIVEN = frozenset(("", "null", "undefined", "none", "auto", "und"))
 OUTPUTS = ("txt", "vtt", "srt", "tsv", "json")
@@ -50,6 +52,7 @@ TRANSCRIPTION_NAMES = {
     "temperature": "temperature",
 }
 DETECTION_NAMES = {"model": "model_size", "encode": "raw_pcm", "detect_lang_length": "language_detection_segments"}
+WEBHOOK = "webhook_url"
 OUTPUT_NAMES = ("output", "output_format", "response_format")
 OTHER_OUTPUTS = {"text": "txt", "verbose_json": "json"}
 WINDOW_SECONDS = 30
@@ -68,6 +71,7 @@ class Asked(Generic[P_co]):
     warnings: tuple[str, ...]
     output: str = "json"
     word_times: bool = False
+    receiver: Receiver | None = None
 
 
 def read_transcription(request: Request, is_raw: bool) -> Asked[TranscriptionParams]:
@@ -75,7 +79,7 @@ def read_transcription(request: Request, is_raw: bool) -> Asked[TranscriptionPar
 
     Answers 422 with the errors by their names here.
     """
-    given, warnings = _read_given(request, {*TRANSCRIPTION_NAMES, *OUTPUT_NAMES, "word_timestamps"})
+    given, warnings = _read_given(request, {*TRANSCRIPTION_NAMES, *OUTPUT_NAMES, "word_timestamps", WEBHOOK})
     output = _choose_output(given, request, warnings)
     native = _translate(given, TRANSCRIPTION_NAMES, is_raw, warnings)
     # Words are always timed: cues of subtitles begin and end with them.
@@ -86,15 +90,16 @@ def read_transcription(request: Request, is_raw: bool) -> Asked[TranscriptionPar
     if word_times and output not in ("json", "vtt"):
         warnings.append(f"word_timestamps has no effect: {output} has no times of words.")
     warnings += effects.describe_ignored(params, get_defaults())
-    return Asked(params, tuple(warnings), output, word_times)
+    return Asked(params, tuple(warnings), output, word_times, read_receiver(given.get(WEBHOOK)))
 
 
 def read_detection(request: Request, is_raw: bool) -> Asked[DetectLanguageParams]:
     """Read the parameters of /detect-language."""
-    given, warnings = _read_given(request, DETECTION_NAMES)
+    given, warnings = _read_given(request, {*DETECTION_NAMES, WEBHOOK})
     native = _translate(given, DETECTION_NAMES, is_raw, warnings)
     params: DetectLanguageParams = _load(DetectLanguageParameters(), native, DETECTION_NAMES)
-    return Asked(params, (*warnings, *detect_language.describe_ignored(params)))
+    warnings += detect_language.describe_ignored(params)
+    return Asked(params, tuple(warnings), receiver=read_receiver(given.get(WEBHOOK)))
 
 
 def prefers_json(request: Request) -> bool:

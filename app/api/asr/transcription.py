@@ -37,7 +37,7 @@ def transcribe() -> Response:
     require_form(request)
     upload = read_recording(request)
     asked = read_transcription(request, is_raw_pcm(upload))
-    order = Order(TRANSCRIPTION, asked.params, asked.warnings, facade=NAME)
+    order = Order(TRANSCRIPTION, asked.params, asked.warnings, facade=NAME, webhook=asked.receiver)
     identifier = start_task(order, upload)
     longest = get_settings().limits.max_wait
     row = wait_for_task(identifier, longest)

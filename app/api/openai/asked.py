@@ -11,7 +11,9 @@ from app.api.openai.errors import refuse
 from app.api.openai.form import Fields, read_fields
 from app.api.openai.parameters import DIARIZED, build_params, read_flag
 from app.core.params import TranscriptionParams
+from app.core.webhooks import Receiver
 from app.submission.part_types import is_raw_pcm
+from app.submission.receiver import read_receiver
 from app.submission.uploads import require_content
 
 FORMATS = ("json", "text", "srt", "verbose_json", "vtt", DIARIZED)
@@ -32,6 +34,7 @@ class Asked:
     words: bool
     segments: bool
     stream: bool
+    receiver: Receiver | None = None
 
 
 def admit_references(request: Request, most_upload_mb: int) -> None:
@@ -54,9 +57,10 @@ def read_request(request: Request, translates: bool, deployment: str | None) -> 
     stream = read_flag(fields, "stream")
     _warn(fields, chosen, granularities, stream)
     params, warnings = build_params(fields, chosen, translates, deployment, is_raw_pcm(recording))
+    receiver = read_receiver(fields.take("webhook_url"))
     warnings += fields.describe_rest()
     words = "word" in granularities
-    asked = Asked(params, tuple(warnings), chosen, words, "segment" in granularities or not words, stream)
+    asked = Asked(params, tuple(warnings), chosen, words, "segment" in granularities or not words, stream, receiver)
     return asked, recording
 
 

@@ -92,6 +92,7 @@ def _list_fields(names: list[str], translates: bool) -> dict[str, Any]:
         "prompt": _describe("Text that precedes the recording, such as names."),
         "response_format": _describe("The format of the answer.", enum=formats, default="json"),
         "temperature": {**NUMBER, "minimum": 0, "default": 0, "description": "0: raised only where decoding fails."},
+        "webhook_url": _describe("URL that gets a signed POST when the task has ended."),
         "stream": {"type": "boolean", "default": False, "description": "Send the text as server-sent events."},
         "timestamp_granularities[]": _describe_list("What verbose_json contains.", enum=list(GRANULARITIES)),
         "keywords[]": _describe_list("Words and phrases to expect."),

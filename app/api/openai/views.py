@@ -80,7 +80,7 @@ def _answer(translates: bool, deployment: str | None) -> Response:
     admit_references(request, limits.max_upload_mb)
     asked, recording = read_request(request, translates, deployment)
     begun = time.monotonic()
-    order = Order(TRANSCRIPTION, asked.params, asked.warnings, facade=NAME)
+    order = Order(TRANSCRIPTION, asked.params, asked.warnings, facade=NAME, webhook=asked.receiver)
     identifier = start_task(order, recording)
     if asked.stream:
         return _name_task(_start_stream(identifier, asked, limits.max_wait), identifier, len(asked.warnings))

@@ -58,7 +58,9 @@ def test_samples_are_not_guessed_without_the_parameter(make_run: MakeRun, tmp_pa
 
 
 @pytest.mark.parametrize(("codec", "container"), FORMATS)
-def test_row_19_other_formats_are_decoded_as_such(make_run: MakeRun, tmp_path: Path, codec: str, container: str) -> None:
+def test_row_19_other_formats_are_decoded_as_such(
+    make_run: MakeRun, tmp_path: Path, codec: str, container: str
+) -> None:
     path = recordings.encoded(tmp_path / "a", recordings.speech(SAMPLE)[: 3 * recordings.RATE], codec, container)
     assert is_known_format(path.read_bytes()[:16_384])
     run = make_run(path, raw_pcm=True)
