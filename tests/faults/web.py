@@ -7,19 +7,20 @@ from pathlib import Path
 from typing import Any
 
 from app.core import settings
-from app.core.db import tasks
 from app.factory import create_app
+from app.submission import accept
 from tests.faults import injection
 
 app = create_app(settings.load())
-_submit = tasks.submit
+_commit = accept._commit
 
 
-def _submitted(*args: Any, **kwargs: Any) -> None:
+def _committed(*args: Any, **kwargs: Any) -> accept.Accepted:
     injection.run_faults("before commit", None)
-    _submit(*args, **kwargs)
+    accepted = _commit(*args, **kwargs)
     injection.run_faults("after commit", None)
+    return accepted
 
 
 assert Path(os.environ[injection.FOLDER]).is_dir()
-tasks.submit = _submitted
+accept._commit = _committed
