@@ -53,7 +53,8 @@ def growth(trimmed: bool) -> int:
 
 
 def test_freed_memory_between_results_is_returned() -> None:
-    assert growth(trimmed=False) > BATCHES * BLOCK * 0.9, "malloc keeps them"
+    # half: a system short of memory may have taken pages of an idle process meanwhile
+    assert growth(trimmed=False) > BATCHES * BLOCK * 0.5, "malloc keeps them"
     assert growth(trimmed=True) < BATCHES * BLOCK * 0.1
 
 
