@@ -14,7 +14,7 @@ from tests.workers.clock import Clock
 from workers.device.memory import GROWTH, Heap
 
 BLOCK = 12 * 2**20
-RESULT = 2**15
+RESULT = 2**19  # larger than the holes that imports leave: smaller ones would be filled first
 BATCHES = 60
 pytestmark = pytest.mark.skipif(
     not hasattr(ctypes.CDLL(None), "malloc_trim"), reason=f"the C library of this {sys.platform} has no malloc_trim"
@@ -53,8 +53,8 @@ def growth(trimmed: bool) -> int:
 
 
 def test_freed_memory_between_results_is_returned() -> None:
-    # half: a system short of memory may have taken pages of an idle process meanwhile
-    assert growth(trimmed=False) > BATCHES * BLOCK * 0.5, "malloc keeps them"
+
+    assert growth(trimmed=False) > BATCHES * BLOCK * 0.9, "malloc keeps them"
     assert growth(trimmed=True) < BATCHES * BLOCK * 0.1
 
 
