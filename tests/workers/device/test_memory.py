@@ -53,7 +53,6 @@ def growth(trimmed: bool) -> int:
 
 
 def test_freed_memory_between_results_is_returned() -> None:
-
     assert growth(trimmed=False) > BATCHES * BLOCK * 0.9, "malloc keeps them"
     assert growth(trimmed=True) < BATCHES * BLOCK * 0.1
 
