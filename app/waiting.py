@@ -19,7 +19,7 @@ from werkzeug.exceptions import TooManyRequests
 
 from app.auth import has_valid_key, make_unauthorized
 from app.budget import ThreadBudget
-from app.core.db import batches, tasks
+from app.core.db import batches, tasks, waiters
 from app.core.db.states import TERMINAL
 from app.core.db.tasks import Task
 from app.current import get_settings
@@ -81,11 +81,11 @@ def wait_until(uuid: str, seconds: float, is_enough: Callable[[Task], bool]) -> 
     renewed = confirmed = begun
     while (row := tasks.get(uuid)) is not None and not is_enough(row):
         if row.waited_at is not None and time.monotonic() - renewed >= RENEW_SECONDS:
-            tasks.renew_waiter(uuid)
+            waiters.renew(uuid)
             renewed = time.monotonic()
         if time.monotonic() - confirmed >= CONFIRM_SECONDS:
             if not has_valid_key():
-                tasks.keep_without_waiter(uuid)  # the task itself goes on
+                waiters.keep_task(uuid)  # the task itself goes on
                 raise make_unauthorized()
             confirmed = time.monotonic()
         if not _pause(begun, seconds):

@@ -14,7 +14,7 @@ from app.api.answers import describe_task
 from app.api.lookup import find_task
 from app.api.query import QueryBlueprint
 from app.auth import current_key
-from app.core.db import api_keys, partial, queries, tasks
+from app.core.db import api_keys, partial, queries, tasks, waiters
 from app.core.db.api_keys import ApiKey
 from app.core.db.states import COMPLETED, TERMINAL
 from app.core.db.tasks import Task
@@ -78,7 +78,7 @@ def follow_task(params: dict[str, Any], identifier: str) -> Response:
     """Follow a task without polling."""
     row = find_task(identifier)
     if row.waited_at is not None:
-        tasks.keep_without_waiter(identifier)
+        waiters.keep_task(identifier)
     seen = Position(request.headers.get("Last-Event-ID", "") or params["last_event_id"])
     if row.status in TERMINAL and seen.changes >= row.changes:
         return current_app.response_class(status=204)

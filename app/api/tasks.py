@@ -15,7 +15,7 @@ from app.api.lookup import abort_not_found, estimate_retry_seconds, find_task
 from app.api.preferences import choose_wait
 from app.api.query import QueryBlueprint
 from app.auth import visible_owner
-from app.core.db import queries, results, tasks
+from app.core.db import queries, results, tasks, waiters
 from app.core.db.states import CANCELLED, COMPLETED, TERMINAL
 from app.core.storage.removal import remove_folder
 from app.current import get_settings
@@ -58,7 +58,7 @@ def get_task(params: dict[str, Any], identifier: str) -> Response:
     """Follow a task until it has a result."""
     row = find_task(identifier)
     if row.waited_at is not None:
-        tasks.keep_without_waiter(identifier)  # from now on, its client follows it here
+        waiters.keep_task(identifier)  # from now on, its client follows it here
     asked = choose_wait(request, params["wait"])
     wait = asked if asked is not None and (row.status in TERMINAL or may_wait()) else None
     if wait and row.status not in TERMINAL:

@@ -12,7 +12,7 @@ from werkzeug.datastructures import FileStorage
 from werkzeug.exceptions import HTTPException
 
 from app.auth import confirm_key, current_owner
-from app.core.db import reuse, tasks
+from app.core.db import reuse, tasks, waiters
 from app.core.db.connection import begin_write, now
 from app.core.db.reuse import KeyScope
 from app.core.net.addresses import Target, parse_url
@@ -197,7 +197,7 @@ def _find_known(order: Order, fingerprint: str) -> Accepted | None:
     if known is None:
         return None
     # A client that does not wait must get its result, even if those who do have gone.
-    tasks.renew_waiter(known) if order.waited else tasks.keep_without_waiter(known)
+    waiters.renew(known) if order.waited else waiters.keep_task(known)
     return Accepted(known, is_new=False)
 
 

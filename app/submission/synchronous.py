@@ -8,7 +8,7 @@ from flask import request
 from werkzeug.datastructures import FileStorage
 
 from app.api.lookup import abort_not_found
-from app.core.db import tasks
+from app.core.db import waiters
 from app.core.db.states import TERMINAL
 from app.core.db.tasks import Task
 from app.core.net.addresses import Target
@@ -36,5 +36,5 @@ def wait_for_task(identifier: str, seconds: float) -> Task:
     """
     row = wait_until_ended(identifier, seconds) or abort_not_found()
     if row.status not in TERMINAL and not is_client_gone(request.environ):
-        tasks.keep_without_waiter(identifier)
+        waiters.keep_task(identifier)
     return row

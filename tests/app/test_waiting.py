@@ -10,7 +10,7 @@ from collections.abc import Callable
 import pytest
 from flask import Flask
 
-from app.core.db import connection, tasks
+from app.core.db import connection, tasks, waiters
 from app.core.db.tasks import Task
 from app.waiting import is_client_gone
 from tests.app.conftest import MakeWeb
@@ -160,4 +160,4 @@ def test_ended_task_has_no_waiter(web: Flask) -> None:
         Task.update(waited_at=1.0).execute()
         assert row(claimed().uuid).waited_at == 1.0
         assert tasks.cancel(Task.get().uuid)
-        assert Task.get().waited_at is None and tasks.list_waiters() == []
+        assert Task.get().waited_at is None and waiters.list_all() == []

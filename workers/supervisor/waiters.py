@@ -9,8 +9,8 @@ import logging
 import time
 from collections.abc import Callable
 
-from app.core.db import tasks
-from app.core.db.tasks import Waiter
+from app.core.db import tasks, waiters
+from app.core.db.waiters import Waiter
 from workers.supervisor.unchanged import UnchangedWatch
 
 log = logging.getLogger(__name__)
@@ -29,7 +29,7 @@ class WaiterWatch:
 
         A client that comes back in this moment keeps its task.
         """
-        gone = self._watch.find_stale(tasks.list_waiters())
+        gone = self._watch.find_stale(waiters.list_all())
         cancelled = [waiter.uuid for waiter in gone if tasks.cancel(waiter.uuid, unless_waited_since=waiter.waited_at)]
         for uuid in cancelled:
             log.info("task %s cancelled: its client has gone", uuid)

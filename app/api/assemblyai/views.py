@@ -27,7 +27,7 @@ from app.api.assemblyai.transcript import (
     show_audio_url,
 )
 from app.api.assemblyai.words import list_words
-from app.core.db import tasks
+from app.core.db import tasks, waiters
 from app.core.db.states import TRANSCRIPTION
 from app.core.db.tasks import Task
 from app.core.errors import SpeechError
@@ -147,7 +147,7 @@ def _find_recording(url: str) -> KeptUpload | Target:
 def _show(identifier: str) -> Response:
     row = find_transcript(identifier)
     if row.waited_at is not None:
-        tasks.keep_without_waiter(identifier)  # from now on, its client follows it here
+        waiters.keep_task(identifier)  # from now on, its client follows it here
     return _answer(describe_transcript(row), row)
 
 

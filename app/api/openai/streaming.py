@@ -21,7 +21,7 @@ from app.api.openai.errors import Failure, describe_end
 from app.api.openai.parameters import DIARIZED
 from app.api.openai.transcript import join_texts, read_segments, skip_text
 from app.auth import has_valid_key
-from app.core.db import partial, results, tasks
+from app.core.db import partial, results, tasks, waiters
 from app.core.db.connection import database
 from app.core.db.states import COMPLETED, TERMINAL
 from app.core.db.tasks import Task
@@ -84,15 +84,15 @@ def _follow(identifier: str, asked: Asked, seconds: float) -> Iterator[str]:
         if is_client_gone(request.environ):
             return
         if now - begun >= seconds:
-            tasks.keep_without_waiter(identifier)
+            waiters.keep_task(identifier)
             yield _write_failure(describe_timeout(identifier))
             return
         if now - renewed >= RENEW_SECONDS:
-            tasks.renew_waiter(identifier)
+            waiters.renew(identifier)
             renewed = now
         if now - confirmed >= CONFIRM_SECONDS:
             if not has_valid_key():
-                tasks.keep_without_waiter(identifier)  # the task itself goes on
+                waiters.keep_task(identifier)  # the task itself goes on
                 yield _write_failure(REVOKED)
                 return
             confirmed = now

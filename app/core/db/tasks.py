@@ -88,14 +88,6 @@ class Claim:
     holder: str
 
 
-@dataclass(frozen=True)
-class Waiter:
-    """A task whose client waits; ``waited_at`` is when it was last seen."""
-
-    uuid: str
-    waited_at: float
-
-
 def submit(
     uuid: str,
     task_type: str,
@@ -292,24 +284,6 @@ def delete(uuid: str) -> bool:
         notify_listeners()
         webhooks.remove(uuid)
         return update_one(Task.delete().where(Task.uuid == uuid))
-
-
-def list_waiters() -> list[Waiter]:
-    """List the tasks that are to end with their clients."""
-    waited = Task.waited_at.is_null(False) & Task.status.in_([QUEUED, IN_PROGRESS])
-    return [
-        Waiter(row.uuid, float(row.waited_at or 0.0)) for row in Task.select(Task.uuid, Task.waited_at).where(waited)
-    ]
-
-
-def renew_waiter(uuid: str) -> bool:
-    """Note that the client of a task still waits for it."""
-    return update_one(Task.update(waited_at=now()).where((Task.uuid == uuid) & Task.waited_at.is_null(False)))
-
-
-def keep_without_waiter(uuid: str) -> bool:
-    """Let a task go on, even if its client has gone."""
-    return update_one(Task.update(waited_at=None).where((Task.uuid == uuid) & Task.waited_at.is_null(False)))
 
 
 def list_held(holder: str) -> set[tuple[str, int]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from app.core.db import tasks
+from app.core.db import tasks, waiters
 from app.core.db.tasks import Task
 from tests.app.rows import claimed, queued, row
 from workers.supervisor.waiters import GRACE_SECONDS, WaiterWatch
@@ -24,7 +24,7 @@ def look(watch: WaiterWatch, clock: Clock, seconds: float, renew: str | None = N
         cancelled += watch.cancel_abandoned()
         clock.now += 5
         if renew:
-            tasks.renew_waiter(renew)
+            waiters.renew(renew)
     return cancelled
 
 
@@ -67,8 +67,8 @@ def test_task_without_a_waiting_client_is_never_cancelled(clock: Clock) -> None:
 @pytest.mark.usefixtures("open_database")
 def test_client_that_comes_back_at_the_last_moment_keeps_its_task(clock: Clock) -> None:
     identifier = waited(running=False)
-    before = tasks.list_waiters()[0].waited_at
-    tasks.renew_waiter(identifier)
+    before = waiters.list_all()[0].waited_at
+    waiters.renew(identifier)
     assert not tasks.cancel(identifier, unless_waited_since=before)
     assert row(identifier).status == "QUEUED"
 
