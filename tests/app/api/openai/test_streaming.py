@@ -16,7 +16,7 @@ from flask import Flask
 from werkzeug.test import TestResponse
 
 from app.api.openai import streaming
-from app.core.db import tasks
+from app.core.db import tasks, waiters
 from app.core.db.tasks import Claim
 from tests.app.api.openai.running import (
     DIALOGUE,
@@ -163,7 +163,7 @@ def test_comments_keep_the_connection_alive(make_web: MakeWeb, monkeypatch: pyte
 def test_stream_renews_its_place_while_it_waits(make_web: MakeWeb, monkeypatch: pytest.MonkeyPatch) -> None:
     renewed: list[str] = []
     monkeypatch.setattr(streaming, "RENEW_SECONDS", 0.2)
-    monkeypatch.setattr(tasks, "renew_waiter", renewed.append)
+    monkeypatch.setattr(waiters, "renew", renewed.append)
     web = make_web(limits={"max_wait": 1.0})
     with working(web, None):
         assert ask(web, stream="true").text
