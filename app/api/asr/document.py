@@ -6,7 +6,7 @@ from http import HTTPStatus
 from typing import Any
 
 from app.api.asr.errors import TEXT
-from app.api.asr.parameters import OUTPUTS, TASKS
+from app.api.asr.parameters import OUTPUTS, TASKS, WEBHOOK
 from app.core.catalog.catalog import whisper_models
 from app.core.languages import LANGUAGES, NAMES
 from app.current import get_settings
@@ -19,6 +19,7 @@ ENCODE = (
     {**BOOLEAN, "default": True},
     "false: the recording may be samples without a header, 16 bit, little endian, 16 kHz, mono.",
 )
+RECEIVER = (WEBHOOK, {"type": "string"}, "URL that gets a signed POST when the task has ended.")
 ERRORS = (400, 408, 413, 429, 500, 503, 507)
 JSON_EXAMPLE = {
     "text": "hello monday",
@@ -58,7 +59,7 @@ def describe_contract() -> dict[str, Any]:
         ("num_speakers", COUNT, "Exact number of speakers."),
         ("min_speakers", COUNT, "Fewest speakers."),
         ("max_speakers", COUNT, "Most speakers."),
-        ("webhook_url", {"type": "string"}, "URL that gets a signed POST when the task has ended."),
+        RECEIVER,
         ("return_speaker_embeddings", {**BOOLEAN, "default": False}, "One vector per speaker, in json."),
         ("output", {"type": "string", "enum": [*OUTPUTS, "text"], "default": "txt"}, "Format. Others give txt."),
         ("output_format", {"type": "string", "enum": [*OUTPUTS, "text"]}, "The same as output."),
@@ -68,7 +69,7 @@ def describe_contract() -> dict[str, Any]:
     paths = {
         "/asr": _describe("Transcribe a recording.", transcription, _describe_transcript()),
         "/detect-language": _describe(
-            "Detect the language of a recording.", (ENCODE, model, length), _describe_language()
+            "Detect the language of a recording.", (ENCODE, model, length, RECEIVER), _describe_language()
         ),
     }
     about = "The contract of whisper-asr-webservice. Each request makes a task, which its header X-Speech-Task names."

@@ -8,7 +8,7 @@ import pytest
 from flask import Flask
 from openapi_spec_validator import validate
 
-from app.api.asr.parameters import DETECTION_NAMES, TRANSCRIPTION_NAMES
+from app.api.asr.parameters import DETECTION_NAMES, TRANSCRIPTION_NAMES, WEBHOOK
 
 
 @pytest.fixture
@@ -29,6 +29,6 @@ def test_document_of_the_contract_is_valid(document: dict[str, Any]) -> None:
 
 def test_every_parameter_of_the_contract_is_described(document: dict[str, Any]) -> None:
     of_openai = {"prompt", "temperature"}
-    own = {"output", "output_format", "word_timestamps"}
+    own = {"output", "output_format", "word_timestamps", WEBHOOK}
     assert named(document, "/asr") == set(TRANSCRIPTION_NAMES) - of_openai | own
-    assert named(document, "/detect-language") == set(DETECTION_NAMES)
+    assert named(document, "/detect-language") == {*DETECTION_NAMES, WEBHOOK}
