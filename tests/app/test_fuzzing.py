@@ -7,6 +7,7 @@ SEED.
 from __future__ import annotations
 
 import logging
+import re
 import socket
 from collections.abc import Iterator
 from typing import Any
@@ -43,12 +44,9 @@ CHECKS = {
     "unsupported_method",
     "use_after_free",
 }
-# What Schemathesis believes to be wrong, and is not: no bytes violate the format "binary" of a file, and a list or an object
-# becomes an empty parameter, which is allowed.
-IMPOSSIBLE = (
-    "in body - violates `format` at /oneOf/0/properties/file",
-    "parameter `cursor` in query - violates `anyOf` at /properties/cursor",
-)
+# No bytes violate the format "binary" of a file, but Schemathesis believes that some do.
+ANY_BYTES = "in body - violates `format` at /oneOf/0/properties/file"
+IN_QUERY = re.compile(r"parameter `(\w+)` in query - violates")
 # A name service that knows every name: OpenAPI cannot say which hosts exist.
 ADDRESS = (socket.AF_INET, socket.SOCK_STREAM, 6, "", ("93.184.215.14", 443))
 
@@ -102,6 +100,15 @@ def describe(recorder: Any, case_id: str, check: Any) -> str:
     return f"{check.name}: {failure.title}: {failure.message}\n{sent.request.method} {sent.request.uri[:500]}\n{answer}"
 
 
+def is_false_alarm(failure: str) -> bool:
+    """Whether a request was right, although Schemathesis believes that it was not.
+
+    It sends lists, objects and null as an empty parameter, which means the default.
+    """
+    sent = IN_QUERY.search(failure)
+    return ANY_BYTES in failure or (sent is not None and bool(re.search(rf"[?&]{sent[1]}=(&|\s)", failure)))
+
+
 @pytest.mark.slow
 def test_answers_keep_to_the_document_whatever_is_sent(ready: Flask) -> None:
     schema = load(ready)
@@ -118,7 +125,7 @@ def test_answers_keep_to_the_document_whatever_is_sent(ready: Flask) -> None:
             for case_id, made in event.recorder.checks.items():
                 checks |= {check.name for check in made}
                 found = [describe(event.recorder, case_id, check) for check in made if check.failure_info]
-                failures += [failure for failure in found if not any(each in failure for each in IMPOSSIBLE)]
+                failures += [failure for failure in found if not is_false_alarm(failure)]
     assert failures == []
     assert phases == PHASES and requests > LEAST_REQUESTS, (phases, requests)
     assert checks >= CHECKS, CHECKS - checks
