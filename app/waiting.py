@@ -9,6 +9,7 @@ unless a client has come back or follows the task in another way meanwhile.
 
 from __future__ import annotations
 
+import random
 import socket
 import time
 from collections.abc import Callable
@@ -25,7 +26,7 @@ from app.core.db.tasks import Task
 from app.current import get_settings
 
 SHARE = 0.25  # of the threads
-RETRY_SECONDS = 5
+RETRY_SECONDS = (5, 15)
 LOOK_SECONDS = 0.1
 CALM_LOOK_SECONDS = 0.3  # after CALM_SECONDS
 CALM_SECONDS = 3.0
@@ -58,7 +59,12 @@ def require_waiter() -> None:
     Call it before the body is read.
     """
     if not may_wait():
-        raise TooManyRequests("Too many clients are waiting; try again later.", retry_after=RETRY_SECONDS)
+        raise TooManyRequests("Too many clients are waiting; try again later.", retry_after=choose_retry_seconds())
+
+
+def choose_retry_seconds() -> int:
+    """Choose the Retry-After of a client that may not wait: not the same for all, or they would come back together."""
+    return random.randint(*RETRY_SECONDS)
 
 
 def hold_until_closed(response: Response) -> Response:

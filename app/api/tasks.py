@@ -23,7 +23,7 @@ from app.openapi import document_errors
 from app.schemas.follow import FollowParameters
 from app.schemas.listing import LIST_EXAMPLE, ListParameters, TaskList, encode_cursor
 from app.schemas.task import CANCELLED_EXAMPLE, TASK_EXAMPLE, Cancelled, TaskAnswer
-from app.waiting import apply_preference, may_wait, wait_until_ended
+from app.waiting import apply_preference, choose_retry_seconds, may_wait, wait_until_ended
 
 blueprint = QueryBlueprint("Task", __name__, description="Following and managing tasks.")
 log = logging.getLogger(__name__)
@@ -68,7 +68,8 @@ def get_task(params: dict[str, Any], identifier: str) -> Response:
     body = write_partial_body(row) if result is None and params["partial"] else write_body(row, result)
     response = current_app.response_class(body, mimetype="application/json")
     if row.status not in TERMINAL:
-        response.headers["Retry-After"] = str(estimate_retry_seconds(row))
+        refused = asked is not None and wait is None
+        response.headers["Retry-After"] = str(choose_retry_seconds() if refused else estimate_retry_seconds(row))
     return apply_preference(response, wait)
 
 

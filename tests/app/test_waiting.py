@@ -161,3 +161,14 @@ def test_ended_task_has_no_waiter(web: Flask) -> None:
         assert row(claimed().uuid).waited_at == 1.0
         assert tasks.cancel(Task.get().uuid)
         assert Task.get().waited_at is None and waiters.list_all() == []
+
+
+def test_clients_that_may_not_wait_come_back_at_different_times(make_web: MakeWeb) -> None:
+    web = make_web(server={"threads": 4})
+    identifier = submitted(web)
+    with web.test_client() as client:
+        stream = client.get(f"/task/{identifier}/events", buffered=False)  # holds the only thread for waiting
+        polls = {client.get(f"/task/{identifier}?wait=9").headers["Retry-After"] for _ in range(30)}
+        events = {client.get(f"/task/{identifier}/events").headers["Retry-After"] for _ in range(30)}
+        stream.close()
+    assert min(len(polls), len(events)) > 3 and {int(seconds) for seconds in polls | events} <= set(range(5, 16))
