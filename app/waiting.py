@@ -18,7 +18,7 @@ from typing import Any
 from flask import Flask, Response, current_app, request
 from werkzeug.exceptions import TooManyRequests
 
-from app.auth import has_valid_key, make_unauthorized
+from app.auth import confirm_key, has_valid_key, make_unauthorized
 from app.budget import ThreadBudget
 from app.core.db import batches, tasks, waiters
 from app.core.db.states import TERMINAL
@@ -105,10 +105,15 @@ def wait_until_ended(uuid: str, seconds: float) -> Task | None:
 
 
 def wait_until_batch_ended(batch: str, seconds: float) -> None:
-    """Wait until all tasks of a batch have ended, for at most ``seconds``, or the client has gone."""
-    begun = time.monotonic()
+    """Wait until all tasks of a batch have ended, for at most ``seconds``, or the client has gone.
+
+    Answers 401 when the client's API key is revoked meanwhile.
+    """
+    begun = confirmed = time.monotonic()
     while batches.count_unfinished(batch) and _pause(begun, seconds):
-        pass
+        if time.monotonic() - confirmed >= CONFIRM_SECONDS:
+            confirm_key()
+            confirmed = time.monotonic()
 
 
 def _pause(begun: float, seconds: float) -> bool:

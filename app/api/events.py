@@ -20,7 +20,7 @@ from app.core.db.states import COMPLETED, TERMINAL
 from app.core.db.tasks import Task
 from app.openapi import document_errors
 from app.schemas.fields import Text
-from app.waiting import CONFIRM_SECONDS, LOOK_SECONDS, hold_until_closed, require_waiter
+from app.waiting import CONFIRM_SECONDS, LOOK_SECONDS, hold_until_closed, is_client_gone, require_waiter
 
 blueprint = QueryBlueprint("Events", __name__, description="Progress as server-sent events.")
 
@@ -83,14 +83,16 @@ def follow_task(params: dict[str, Any], identifier: str) -> Response:
     if row.status in TERMINAL and seen.changes >= row.changes:
         return current_app.response_class(status=204)
     require_waiter()
-    response = current_app.response_class(stream(row, seen, current_key()), mimetype="text/event-stream")
+    response = current_app.response_class(
+        stream(row, seen, current_key(), request.environ), mimetype="text/event-stream"
+    )
     response.headers["Cache-Control"] = "no-cache"
     response.headers["X-Accel-Buffering"] = "no"  # nginx must not collect the events
     return hold_until_closed(response)
 
 
-def stream(row: Task, seen: Position, key: ApiKey | None) -> Iterator[str]:
-    """Write the events of a task until it ends or is deleted, or the API key is revoked."""
+def stream(row: Task, seen: Position, key: ApiKey | None, environ: dict[str, Any]) -> Iterator[str]:
+    """Write the events of a task until it ends or is deleted, the API key is revoked, or the client has gone."""
     yield f"retry: {RECONNECT_MS}\n\n"
     quiet_since = confirmed = time.monotonic()
     while True:
@@ -105,7 +107,7 @@ def stream(row: Task, seen: Position, key: ApiKey | None) -> Iterator[str]:
             quiet_since = time.monotonic()
         time.sleep(LOOK_SECONDS)
         changed = tasks.get(row.uuid)
-        if changed is None:
+        if changed is None or is_client_gone(environ):
             return
         if time.monotonic() - confirmed >= CONFIRM_SECONDS:
             if key is not None and not api_keys.is_valid(key):

@@ -7,13 +7,13 @@ from datetime import datetime, timedelta, timezone
 from typing import Any
 from urllib.parse import urlencode
 
-from flask import Request, g
+from flask import Request
 from werkzeug.exceptions import BadRequest
 
 from app.api.assemblyai.query import read_query
 from app.api.assemblyai.transcript import STATUSES, describe_error, find_transcript, show_audio_url
 from app.api.lookup import format_time
-from app.auth import current_owner
+from app.auth import visible_owner
 from app.core.db import pages
 from app.core.db.states import TRANSCRIPTION
 from app.core.db.tasks import Task
@@ -34,7 +34,7 @@ def list_transcripts(request: Request, facade: str) -> dict[str, Any]:
         facade=facade,
         task_type=TRANSCRIPTION,
         statuses=tuple(name for name in wanted if status in (None, STATUSES[name])),
-        owner=None if g.get("is_admin") else current_owner(),
+        owner=visible_owner(),
         before=find_transcript(query["before_id"]).id if "before_id" in query else None,
         after=find_transcript(query["after_id"]).id if "after_id" in query else None,
         created=_read_day(query["created_on"]) if "created_on" in query else None,

@@ -1,4 +1,4 @@
-"""Parameters of /asr and /detect-language become those of a task; what has no effect is told, what is wrong is refused."""
+"""Parameters of /asr and /detect-language become those of a task, with warnings for those without effect."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whatever body is sent: 400 or 413 in AssemblyAI's shape, and nothing is stored."""
+"""Any body gets an answer: 400 or 413 in AssemblyAI's shape, and nothing is stored."""
 
 from __future__ import annotations
 
