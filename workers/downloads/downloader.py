@@ -18,10 +18,7 @@ import time
 import uuid
 from collections.abc import Callable
 
-from peewee import DatabaseError, InterfaceError
-
 from app.core.db import downloads, tasks
-from app.core.db.connection import database
 from app.core.db.downloads import DownloadClaim
 from app.core.db.notify import Watch
 from app.core.errors import SpeechError
@@ -29,15 +26,13 @@ from app.core.net.addresses import Gate, Resolve, resolve
 from app.core.settings import Settings
 from app.core.storage.paths import task_folder
 from app.core.storage.space import MEBIBYTE
+from workers.background import GOODBYE_SECONDS, BackgroundThread
 from workers.downloads.fetch import Fetch, Limits
 
 log = logging.getLogger(__name__)
 
-TICK_SECONDS = 0.1  # between checks of the running downloads
 LOOK_SECONDS = 2.0  # between looks for queued downloads, unless a notification comes first
 REPORT_SECONDS = 1.0  # between progress reports of a download
-DATABASE_PAUSE_SECONDS = 1.0
-GOODBYE_SECONDS = 1.0
 
 
 class Download:
@@ -76,12 +71,13 @@ class Download:
             self.error = SpeechError("internal_error", "Internal error; see the server log.")
 
 
-class Downloader:
+class Downloader(BackgroundThread):
     """The downloads of one supervisor, from ``start`` to ``stop``."""
 
     def __init__(
         self, settings: Settings, resolve: Resolve = resolve, clock: Callable[[], float] = time.monotonic
     ) -> None:
+        super().__init__("downloads")
         self.name = f"{platform.node()}:{os.getpid()}:download:{uuid.uuid4().hex[:8]}"
         self._settings = settings
         self._gate = Gate(settings.fetch.allow, resolve)
@@ -90,42 +86,15 @@ class Downloader:
         self._running: dict[str, Download] = {}
         self._watch = Watch()
         self._next_look = 0.0
-        self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._serve, name="fetching", daemon=True)
 
-    def start(self) -> None:
-        self._thread.start()
-
-    def stop(self) -> None:
-        """Abort running downloads and release their tasks, so that the next start retries them."""
-        self._stopping.set()
-        self._thread.join(2 * GOODBYE_SECONDS)  # it waits half of that for the downloads, then updates the database
-
-    def _serve(self) -> None:
-        while not self._stopping.wait(TICK_SECONDS):
-            self._run_step(self._tick)
+    def finish(self) -> None:
         for running in self._running.values():
             running.fetch.abort(SpeechError("download_failed", "The service stopped."))
         deadline = self._clock() + GOODBYE_SECONDS
         for running in self._running.values():
             running.join(max(0.0, deadline - self._clock()))
-        self._run_step(self._release_all)
-        database.close()
 
-    def _run_step(self, step: Callable[[], None]) -> None:
-        """Run ``step``; log its errors, which must not end the thread."""
-        try:
-            database.connect(reuse_if_open=True)
-            step()
-        except (DatabaseError, InterfaceError) as error:
-            log.error("database unavailable for downloads, retrying in %.0f s: %s", DATABASE_PAUSE_SECONDS, error)
-            database.close()
-            self._stopping.wait(DATABASE_PAUSE_SECONDS)
-        except Exception:
-            log.exception("downloads: unexpected error, continuing")
-            self._stopping.wait(DATABASE_PAUSE_SECONDS)
-
-    def _tick(self) -> None:
+    def tick(self) -> None:
         for running in self._running.values():
             running.fetch.watch()
         for running in [each for each in self._running.values() if each.is_finished]:
@@ -178,7 +147,7 @@ class Downloader:
         if tasks.get(held.uuid) is None or (ours and error is not None):
             shutil.rmtree(task_folder(self._settings.cache.path, held.uuid), ignore_errors=True)
 
-    def _release_all(self) -> None:
+    def release(self) -> None:
         for running in [each for each in self._running.values() if each.is_finished and each.error is None]:
             self._write_outcome(running)
         downloads.release(self.name)

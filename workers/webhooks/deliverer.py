@@ -11,34 +11,28 @@ import logging
 import os
 import platform
 import random
-import threading
 import time
 import uuid
 from collections import Counter
 from collections.abc import Callable
 
-from peewee import DatabaseError, InterfaceError
-
 from app.core.db import deliveries, tasks, webhooks
-from app.core.db.connection import database
 from app.core.db.deliveries import Delivery
 from app.core.db.notify import Watch
 from app.core.net.addresses import Gate, Resolve, resolve
 from app.core.settings import Settings
+from workers.background import GOODBYE_SECONDS, BackgroundThread
 from workers.webhooks.attempt import Answer, Attempt
 from workers.webhooks.message import build_headers
 from workers.webhooks.schedule import GONE, choose_delay, is_final
 
 log = logging.getLogger(__name__)
 
-TICK_SECONDS = 0.1  # between checks of the running attempts
 LOOK_SECONDS = 1.0  # between looks for messages that are due, unless the database has changed
-DATABASE_PAUSE_SECONDS = 1.0
-GOODBYE_SECONDS = 1.0
 LEASE_MARGIN_SECONDS = 15.0  # an attempt ends before its lease does
 
 
-class Deliverer:
+class Deliverer(BackgroundThread):
     """The messages that one supervisor sends, from ``start`` to ``stop``.
 
     ``spread`` returns a random number between two others.
@@ -51,6 +45,7 @@ class Deliverer:
         clock: Callable[[], float] = time.monotonic,
         spread: Callable[[float, float], float] = random.uniform,
     ) -> None:
+        super().__init__("webhooks")
         self.name = f"{platform.node()}:{os.getpid()}:webhook:{uuid.uuid4().hex[:8]}"
         self._settings = settings.webhooks
         self._secrets = settings.webhook_secrets
@@ -60,40 +55,13 @@ class Deliverer:
         self._running: dict[str, Attempt] = {}
         self._watch = Watch()
         self._next_look = 0.0
-        self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._serve, name="webhooks", daemon=True)
 
-    def start(self) -> None:
-        self._thread.start()
-
-    def stop(self) -> None:
-        """End running attempts and release their messages, so that the next start sends them."""
-        self._stopping.set()
-        self._thread.join(2 * GOODBYE_SECONDS)  # it waits half of that for the attempts, then updates the database
-
-    def _serve(self) -> None:
-        while not self._stopping.wait(TICK_SECONDS):
-            self._run_step(self._tick)
+    def finish(self) -> None:
         deadline = self._clock() + GOODBYE_SECONDS
         for attempt in self._running.values():
             attempt.join(max(0.0, deadline - self._clock()))
-        self._run_step(self._release_all)
-        database.close()
 
-    def _run_step(self, step: Callable[[], None]) -> None:
-        """Run ``step``; log its errors, which must not end the thread."""
-        try:
-            database.connect(reuse_if_open=True)
-            step()
-        except (DatabaseError, InterfaceError) as error:
-            log.error("database unavailable for webhooks, retrying in %.0f s: %s", DATABASE_PAUSE_SECONDS, error)
-            database.close()
-            self._stopping.wait(DATABASE_PAUSE_SECONDS)
-        except Exception:
-            log.exception("webhooks: unexpected error, continuing")
-            self._stopping.wait(DATABASE_PAUSE_SECONDS)
-
-    def _tick(self) -> None:
+    def tick(self) -> None:
         for attempt in self._running.values():
             attempt.watch()
         self._write_outcomes()
@@ -139,6 +107,6 @@ class Deliverer:
         if tasks.get(held.task) is None:  # the purge has deleted the task meanwhile
             webhooks.remove_ended(held.task)
 
-    def _release_all(self) -> None:
+    def release(self) -> None:
         self._write_outcomes()
         deliveries.release(self.name)
