@@ -6,21 +6,15 @@ Every word has times, in whole milliseconds, and a confidence. Speakers are A, B
 from __future__ import annotations
 
 import math
-import string
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-import regex
-
+from app.formats.letters import SpeakerLetters
+from app.formats.spacing import is_unspaced
 from app.formats.text import normalize
 from app.formats.turns import iter_items, to_milliseconds
 
-# Scripts that are written without spaces between words.
-UNSPACED = regex.compile(
-    r"[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Thai}\p{Script=Lao}\p{Script=Khmer}\p{Script=Myanmar}"
-    r"\u3000-\u303f\uff00-\uff60]"
-)
 SEARCHED = 40  # characters after the last word in which the next one is expected
 
 
@@ -42,13 +36,13 @@ class Word:
 
 def list_words(result: str) -> list[Word]:
     """List the words of a stored result, in order."""
-    letters = _Letters()
+    letters = SpeakerLetters()
     words: list[Word] = []
     for segment in iter_items(result):
         for number, word in enumerate(_read_segment(segment)):
             before = words[-1] if words else None
             # Between two segments there is a space, except in scripts without.
-            spaced = word.spaced if number else before is not None and not _is_unspaced(before.text[-1], word.text[0])
+            spaced = word.spaced if number else before is not None and not is_unspaced(before.text[-1], word.text[0])
             # A word without a speaker keeps the previous one.
             speaker = letters.choose(word.speaker) or (before.speaker if before else None)
             words.append(replace(word, speaker=speaker, spaced=spaced))
@@ -89,26 +83,6 @@ def split(words: Iterable[Word], ends: Any) -> list[list[Word]]:
     return parts
 
 
-class _Letters:
-    def __init__(self) -> None:
-        self._known: dict[str, str] = {}
-
-    def choose(self, speaker: str | None) -> str | None:
-        """Return A for the first speaker, … Z, AA, AB."""
-        if speaker is None:
-            return None
-        return self._known.setdefault(speaker, _write_letters(len(self._known)))
-
-
-def _write_letters(number: int) -> str:
-    letters = ""
-    number += 1
-    while number:
-        number, rest = divmod(number - 1, 26)
-        letters = string.ascii_uppercase[rest] + letters
-    return letters
-
-
 def _read_segment(segment: dict[str, Any]) -> Iterator[Word]:
     """Yield the words of a segment. Words without times share the time between their neighbours."""
     text = normalize(segment.get("text"))
@@ -147,7 +121,3 @@ def _fill_times(words: list[dict[str, Any]], segment: dict[str, Any]) -> list[tu
 def _read_number(value: Any, otherwise: float) -> float:
     known = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
     return float(value) if known else otherwise
-
-
-def _is_unspaced(before: str, after: str) -> bool:
-    return bool(UNSPACED.fullmatch(before) and UNSPACED.fullmatch(after))

@@ -3,17 +3,11 @@
 from __future__ import annotations
 
 import json
-import string
 from collections.abc import Iterable
 from typing import Any
 
-import regex
-
-# Scripts that are written without spaces between words.
-UNSPACED = regex.compile(
-    r"[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Thai}\p{Script=Lao}\p{Script=Khmer}\p{Script=Myanmar}"
-    r"\u3000-\u303f\uff00-\uff60]"
-)
+from app.formats.letters import SpeakerLetters
+from app.formats.spacing import is_unspaced
 
 Segments = list[dict[str, Any]]
 
@@ -27,7 +21,7 @@ def space_texts(texts: Iterable[str]) -> list[str]:
     before = ""
     for text in texts:
         text = text.strip()
-        unspaced = bool(text) and all(UNSPACED.fullmatch(each) for each in (before or text[0], text[0]))
+        unspaced = bool(text) and is_unspaced(before or text[0], text[0])
         spaced.append(text if unspaced or not text else f" {text}")
         before = text[-1:] or before
     return spaced
@@ -46,7 +40,7 @@ def skip_text(text: str, seen: str) -> str:
         return text[len(seen) :]
     left = sum(not character.isspace() for character in seen)
     for place, character in enumerate(text):
-        if left <= 0 and (character.isspace() or UNSPACED.fullmatch(character)):
+        if left <= 0 and (character.isspace() or is_unspaced(character)):
             return text[place:]
         left -= not character.isspace()
     return ""
@@ -55,18 +49,8 @@ def skip_text(text: str, seen: str) -> str:
 def read_segments(result: str) -> Segments:
     """Read a stored result, with the speakers named A, B, … in the order in which they speak."""
     segments: Segments = json.loads(result)
-    letters: dict[str, str] = {}
+    letters = SpeakerLetters()
     for segment in segments:
         for said in (segment, *segment["words"]):
-            if said["speaker"] is not None:
-                said["speaker"] = letters.setdefault(said["speaker"], name_speaker(len(letters)))
+            said["speaker"] = letters.choose(said["speaker"])
     return segments
-
-
-def name_speaker(number: int) -> str:
-    """Return A for 0, Z for 25, AA for 26."""
-    name = ""
-    while number >= 0:
-        name = string.ascii_uppercase[number % 26] + name
-        number = number // 26 - 1
-    return name

@@ -10,7 +10,8 @@ from flask import Flask
 from openai.types.audio import Transcription, TranscriptionDiarized, TranscriptionVerbose, Translation
 from openai.types.audio.translation_verbose import TranslationVerbose
 
-from app.api.openai.transcript import join_texts, name_speaker, skip_text
+from app.api.openai.transcript import join_texts, skip_text
+from app.formats.letters import write_letters
 from tests.app.api.openai.running import DURATION, SPOKEN, TRANSLATIONS, ask, completes, working
 from tests.app.posting import rows
 
@@ -226,4 +227,4 @@ def test_rest_of_a_text_follows_what_was_seen() -> None:
 
 
 def test_speakers_after_z_have_two_letters() -> None:
-    assert [name_speaker(number) for number in (0, 25, 26, 51, 52)] == ["A", "Z", "AA", "AZ", "BA"]
+    assert [write_letters(number) for number in (0, 25, 26, 51, 52)] == ["A", "Z", "AA", "AZ", "BA"]
