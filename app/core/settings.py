@@ -83,6 +83,7 @@ class Server:
 @dataclass(frozen=True)
 class Models:
     path: Path = Path("models")
+    idle_ttl: int = _limit(0, least=0, most=2592000)
 
 
 @dataclass(frozen=True)
@@ -119,6 +120,9 @@ class Workers:
     device: str = _limit("auto", choices=("auto", "cpu", "cuda"))
     cpu_slots: int = _limit(1, least=1, most=64)
     cpu_threads: int = _limit(0, least=0, most=256)
+    slots_per_gpu: int = _limit(1, least=1, most=16)
+    tasks_per_device: int = _limit(4, least=1, most=64)
+    max_audio_mb: int = _limit(1024, least=1)
     preload: bool = True
     drain_timeout: float = _limit(3.0, least=0.0, most=86400.0)
     task_timeout: float = _limit(21600.0, least=1.0, most=2592000.0)
@@ -273,7 +277,7 @@ def _apply_environment(settings: Settings, env: Mapping[str, str], beside: Path)
         settings,
         server=server,
         cache=dataclasses.replace(cache, path=cache_path),
-        models=Models(path=(beside / settings.models.path).resolve()),
+        models=dataclasses.replace(settings.models, path=(beside / settings.models.path).resolve()),
         whisper=whisper,
         transcription=transcription,
     )

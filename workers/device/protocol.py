@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, Generic
+from typing import Any, Generic, NamedTuple
 
-from app.core.params import P_co
+from app.core.params import P_co, Params
 
 
 @dataclass(frozen=True)
@@ -21,9 +21,19 @@ class Slot:
     threads: int
 
 
+class RunKey(NamedTuple):
+    """The name of a run, in all messages about it."""
+
+    uuid: str
+    claim_no: int
+
+
 @dataclass(frozen=True)
 class Job(Generic[P_co]):
-    """A claimed task; ``source`` is the recording's path."""
+    """A claimed task; ``source`` is the recording's path.
+
+    A recording of more than ``longest`` seconds is not for this process now: the run answers Returned.
+    """
 
     uuid: str
     claim_no: int
@@ -31,16 +41,33 @@ class Job(Generic[P_co]):
     params: P_co
     warnings: list[str]
     source: str
+    longest: float | None = None
+
+    @property
+    def key(self) -> RunKey:
+        return RunKey(self.uuid, self.claim_no)
+
+
+@dataclass(frozen=True)
+class Stop:
+    """Stop a run at its next turn; it answers Ended."""
+
+    key: RunKey
 
 
 @dataclass(frozen=True)
 class Ready:
-    """The process is ready for a Job."""
+    """The process is ready for Jobs."""
+
+
+@dataclass(frozen=True)
+class Warm:
+    """All models that most tasks need are loaded, or were tried."""
 
 
 @dataclass(frozen=True)
 class Loading:
-    """The process loads ``model``; None: it has finished."""
+    """The process, or a run, loads ``model``; None: it has finished."""
 
     model: str | None
 
@@ -80,7 +107,7 @@ class Failure:
     """A failed task.
 
     ``code`` is stable, ``message`` is for people, ``facts`` are the columns of the row known so far. ``duration`` is the
-    execution time in seconds, None if unknown.
+    execution time in seconds, None if unknown. ``again``: it counts as a crash, after which the task runs again.
     """
 
     code: str
@@ -88,6 +115,38 @@ class Failure:
     warnings: list[str]
     duration: float | None
     facts: dict[str, Any]
+    again: bool = False
 
 
-Message = Ready | Loading | Progress | Outcome | Failure
+@dataclass(frozen=True)
+class Returned:
+    """A run ended without a verdict: its recording of ``seconds`` is longer than the job's ``longest``."""
+
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Ended:
+    """A run ended because it was stopped."""
+
+
+@dataclass(frozen=True)
+class Said:
+    """What a run says."""
+
+    key: RunKey
+    message: Loading | Progress | Outcome | Failure | Returned | Ended
+
+
+@dataclass(frozen=True)
+class Pulse:
+    """The process is alive; sent regularly while it has runs.
+
+    For each run, how many seconds it has waited for others, and whether it waits now.
+    """
+
+    waits: dict[RunKey, tuple[float, bool]]
+
+
+Command = Job[Params] | Stop
+Message = Ready | Warm | Loading | Said | Pulse

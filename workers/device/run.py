@@ -5,22 +5,36 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager
 from typing import Any, Generic
 
 from app.core.db.states import Stage
 from app.core.params import P, P_co
 from app.core.settings import Settings
 from workers.device import cuda_errors
+from workers.device.device import Device
 from workers.device.protocol import Job, Progress, Slot
+from workers.device.turns import Share, Turn
 from workers.models.cache import WarmModels
+from workers.models.loan import Loan
 
 REPORT_SECONDS = 0.2
 SEGMENT_SECONDS = 1.0
 
 
-class Run(Generic[P_co]):
-    """One run of a job: its models, warnings, facts and progress.
+class ReturnedError(BaseException):
+    """The recording, of ``seconds``, is longer than the job allows; not an Exception, as no stage survives it."""
 
+    def __init__(self, seconds: float) -> None:
+        super().__init__(seconds)
+        self.seconds = seconds
+
+
+class Run(Generic[P_co]):
+    """One run of a job: its share of the device, models, warnings, facts and progress.
+
+    ``device`` is shared with the other runs of the process; without one, the run has a device of its own. ``tell`` is called
+    with the name of a model that is loaded for this run, and with None after that.
     ``last``: an earlier run has run out of memory, and there is no further retry. An optional stage that runs out of
     memory is then skipped.
     """
@@ -34,16 +48,23 @@ class Run(Generic[P_co]):
         send: Callable[[Progress], None],
         clock: Callable[[], float] = time.monotonic,
         last: bool = False,
+        device: Device | None = None,
+        tell: Callable[[str | None], None] = lambda model: None,
+        share: Share | None = None,
     ) -> None:
         self.job = job
         self.last = last
         self.slot = slot
         self.settings = settings
-        self.models = models
+        self.device = device or Device(slot, settings.workers)
+        self.share = share or Share()
+        self.models = Loan(models, self.device.turns, self.share, tell)
         self.warnings = list(job.warnings)
         self.facts: dict[str, Any] = {}
         self.speaker_embeddings: str | None = None  # JSON text; stored with the result, unlike the facts
+        self._warm = models
         self._send = send
+        self._tell = tell
         self._clock = clock
         self._stage = ""
         self._from = self._until = 0.0
@@ -59,7 +80,31 @@ class Run(Generic[P_co]):
 
     def for_last_attempt(self: Run[P], job: Job[P]) -> Run[P]:
         """Make the retry of ``job`` after running out of memory."""
-        return Run(job, self.slot, self.settings, self.models, self._send, self._clock, last=True)
+        return Run(
+            job,
+            self.slot,
+            self.settings,
+            self._warm,
+            self._send,
+            self._clock,
+            last=True,
+            device=self.device,
+            tell=self._tell,
+            share=self.share,
+        )
+
+    def turn(self, cores: int | None = None) -> AbstractContextManager[Turn]:
+        """Wait for the device, and have it inside the block. ``cores`` of a CPU are enough; None: all of it.
+
+        Raises StoppedError.
+        """
+        return self.device.turns.take(self.share, cores)
+
+    def measure_recording(self, seconds: float) -> None:
+        """Note the length of the recording. Raises ReturnedError if the job is not for one that is so long."""
+        self.add_facts(audio_duration=round(seconds, 3))
+        if self.job.longest is not None and seconds > self.job.longest:
+            raise ReturnedError(seconds)
 
     def must_raise(self, error: Exception) -> bool:
         """Whether an optional stage must not catch ``error``.
@@ -79,8 +124,9 @@ class Run(Generic[P_co]):
     def advance(self, fraction: float) -> None:
         """Report that ``fraction`` (0–1) of the stage is done.
 
-        At most one report is sent per ``REPORT_SECONDS``.
+        At most one report is sent per ``REPORT_SECONDS``. Raises StoppedError.
         """
+        self.share.check()
         if self._clock() - self._reported >= REPORT_SECONDS:
             self._report(self._from + (self._until - self._from) * min(1.0, max(0.0, fraction)))
 

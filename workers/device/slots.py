@@ -1,6 +1,6 @@
 """List the slots of this machine.
 
-There is one per GPU, or else CPU slots that share the cores.
+There are ``workers.slots_per_gpu`` for each GPU, or else CPU slots that share the cores.
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ def list_slots(workers: Workers, gpus: int | None = None) -> list[Slot]:
     if workers.device != "cpu":
         found = count_gpus() if gpus is None else gpus
         if found:
-            return [Slot(number, "cuda", number, workers.cpu_threads) for number in range(found)]
+            gpus_of_slots = [gpu for gpu in range(found) for _ in range(workers.slots_per_gpu)]
+            return [Slot(number, "cuda", gpu, workers.cpu_threads) for number, gpu in enumerate(gpus_of_slots)]
         if workers.device == "cuda":
             raise SettingsError("workers.device is cuda, but no CUDA device is usable here; use auto or cpu")
     threads = workers.cpu_threads or max(1, count_cores() // workers.cpu_slots)

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import importlib
 from typing import Any, Protocol, TypeVar
 
 from app.core.db.states import BGM_SEPARATION, DETECT_LANGUAGE, TRANSCRIPTION, VAD
 from app.core.params import Params
 from workers.device.run import Run
+
+MODULES = {
+    TRANSCRIPTION: "transcription",
+    VAD: "vad",
+    BGM_SEPARATION: "bgm_separation",
+    DETECT_LANGUAGE: "detect_language",
+}
 
 P_contra = TypeVar("P_contra", bound=Params, contravariant=True)
 
@@ -26,16 +34,10 @@ class Pipeline(Protocol[P_contra]):
         """
 
 
-def load_pipelines() -> dict[str, Pipeline[Any]]:
-    """Import all pipelines, by kind of task.
+def load_pipeline(task_type: str) -> Pipeline[Any]:
+    """Import the pipeline of a kind of task, with the libraries that it needs.
 
-    This also imports the speech libraries, which takes seconds.
+    The first time, this takes seconds.
     """
-    from workers.pipelines import bgm_separation, detect_language, transcription, vad
-
-    return {
-        TRANSCRIPTION: transcription,
-        VAD: vad,
-        BGM_SEPARATION: bgm_separation,
-        DETECT_LANGUAGE: detect_language,
-    }
+    pipeline: Any = importlib.import_module(f"workers.pipelines.{MODULES[task_type]}")
+    return pipeline  # type: ignore[no-any-return]

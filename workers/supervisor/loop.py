@@ -8,6 +8,7 @@ import logging
 import signal
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 from peewee import (
@@ -20,20 +21,34 @@ from peewee import (
     ProgrammingError,
 )
 
-from app.core.db import heartbeats, leases, tasks
+from app.core.db import claims, heartbeats, leases, tasks
 from app.core.db.connection import database
 from app.core.db.notify import Watch
 from app.core.db.tasks import LEASE_SECONDS, Claim, Task
 from app.core.params import Params, parse_params
 from app.core.settings import Settings
 from app.core.storage.paths import source_path
-from workers.device import main
-from workers.device.protocol import Failure, Job, Message, Outcome, Progress, Ready, Slot
+from workers.device import execution, main
+from workers.device.protocol import (
+    Ended,
+    Failure,
+    Job,
+    Message,
+    Outcome,
+    Progress,
+    Ready,
+    Returned,
+    Said,
+    Slot,
+    Warm,
+)
+from workers.supervisor.assignment import Assignment
 from workers.supervisor.identity import make_name
 from workers.supervisor.lease_watch import LeaseWatch
 from workers.supervisor.pool import Pool
 from workers.supervisor.process import DeviceProcess
 from workers.supervisor.settlement import Verdict, clean_up_run, requeue_unknown, settle, take_over_lost
+from workers.supervisor.sharing import Running, Wanted, choose_claims
 from workers.supervisor.waiters import GRACE_SECONDS, WaiterWatch
 
 log = logging.getLogger(__name__)
@@ -105,7 +120,7 @@ class Supervisor:
     def _is_drained(self) -> bool:
         if self._stop_by is None:
             return False
-        busy = self._unsettled or any(process.claim for process in self._pool.processes)
+        busy = self._unsettled or any(process.assignments for process in self._pool.processes)
         return self._clock() >= self._stop_by or not busy
 
     def _tick(self) -> None:
@@ -113,13 +128,13 @@ class Supervisor:
             self._pool.start_due()
         self._pool.wait(TICK_SECONDS)
         for process in list(self._pool.processes):
-            died = not process.process.is_alive()  # check before reading, so that its last messages are read as well
+            died = not process.is_alive  # check before reading, so that its last messages are read as well
             for message in process.read_messages():
                 self._handle(process, message)
             if died:
                 self._remove_dead(process)
-            elif (failure := process.check_deadline()) is not None:
-                self._give_up(process, failure)
+            else:
+                self._check_limits(process)
         if self._clock() >= self._database_again:
             with self._survive_outage():
                 self._serve_database()
@@ -127,65 +142,106 @@ class Supervisor:
     def _handle(self, process: DeviceProcess, message: Message) -> None:
         match message:
             case Ready():
-                self._pool.mark_ready(process)
                 # report the new state and look for a task in this tick, instead of at the next interval
                 self._next_beat = self._next_look = 0.0
                 log.info("%s ready after %.1f s", process.name, self._clock() - process.started)
-            case Progress():
-                self._report(process, message)
-            case Outcome() | Failure() if process.claim is not None:
-                self._unsettled.append((process.claim, message))
-                process.release()
-                if (resident := process.read_excess_memory()) is not None:
-                    self._pool.replace(process, f"{resident} MB resident, more than workers.max_rss")
+            case Warm():
+                self._pool.mark_warm(process)
+            case Said(key, said) if (assignment := process.assignments.get(key)) is not None:
+                match said:
+                    case Progress():
+                        self._report(assignment, said)
+                    case Outcome() | Failure() | Returned() | Ended():
+                        self._end(process, assignment, said)
 
-    def _report(self, process: DeviceProcess, message: Progress) -> None:
-        if process.claim is None:
+    def _report(self, assignment: Assignment, message: Progress) -> None:
+        if self._clock() < self._database_again:  # during an outage progress may be lost, a result may not
             return
-        if process.stage != message.stage:
-            log.info("task %s: %s", process.claim.uuid, message.stage)
-        process.stage = message.stage
-        if self._clock() >= self._database_again:  # during an outage progress may be lost, a result may not
-            with self._survive_outage():
-                try:
-                    tasks.report(
-                        process.claim,
-                        message.stage,
-                        message.progress,
-                        message.first,
-                        message.segments,
-                        **message.facts,
-                    )
-                except Exception as error:
-                    if _is_outage(error):
-                        raise
-                    log.exception("task %s: its progress cannot be written", process.claim.uuid)
+        claim = assignment.claim
+        with self._survive_outage():
+            try:
+                tasks.report(claim, message.stage, message.progress, message.first, message.segments, **message.facts)
+            except Exception as error:
+                if _is_outage(error):
+                    raise
+                log.exception("task %s: its progress cannot be written", claim.uuid)
+
+    def _end(self, process: DeviceProcess, assignment: Assignment, said: Outcome | Failure | Returned | Ended) -> None:
+        """Take the verdict of a run that has ended, and let the process have its next task."""
+        process.release(assignment)
+        self._next_look = 0.0  # there is room for another task
+        stopping = assignment.stopping
+        match said:
+            case _ if stopping is not None and stopping.failure is None:
+                clean_up_run(self._settings.cache.path, assignment.claim)
+            case Outcome():
+                self._unsettled.append((assignment.claim, said))
+            case _ if stopping is not None:
+                self._unsettled.append((assignment.claim, stopping.failure))
+            case Failure(code=execution.OUT_OF_MEMORY) if assignment.shared:
+                # others used memory, too: it runs again, alone
+                self._unsettled.append((assignment.claim, replace(said, again=True)))
+            case Failure():
+                self._unsettled.append((assignment.claim, said))
+            case Returned(seconds):
+                log.info("task %s: %.0f s are too long for the last place", assignment.claim.uuid, seconds)
+                self._unsettled.append((assignment.claim, None))
+            case Ended():
+                self._unsettled.append((assignment.claim, None))
+        if (resident := process.read_excess_memory()) is not None and not process.retiring:
+            log.info("%s: %d MB resident, more than workers.max_rss", process.name, resident)
+            process.retiring = True
+        if process.retiring and not process.assignments:
+            self._pool.replace(process, "it used more than workers.max_rss")
 
     def _remove_dead(self, process: DeviceProcess) -> None:
-        """Remove a dead process and requeue its task.
+        """Remove a dead process and requeue its tasks.
 
-        The crash counts against the task only if the process had started it.
+        The crash counts against those that it had started.
         """
         cause = process.describe_exit()
-        claim, job, begun = process.claim, process.job, process.has_begun
         self._pool.remove_dead(process, cause)
-        self._next_beat = 0.0
-        if claim is not None and job is not None:
-            say = f"The device process crashed ({cause}). The recording may need more memory than is available."
-            lost = Failure("worker_crashed", say, job.warnings, None, {})
-            self._unsettled.append((claim, lost if begun else None))
+        self._conclude(process, f"The device process crashed ({cause}).")
 
-    def _give_up(self, process: DeviceProcess, failure: Failure) -> None:
-        """Kill a process that exceeded a time limit."""
-        log.error("%s: %s", process.name, failure.message)
-        if process.claim is not None:
-            self._unsettled.append((process.claim, failure))
-        # a model that hangs while the process starts counts as a failed start
-        if process.ready:
-            self._pool.replace(process, failure.code)
-        else:
-            self._pool.remove_dead(process, failure.message)
+    def _conclude(self, process: DeviceProcess, crash: str | None) -> None:
+        """Give back the tasks of a process that is gone.
+
+        ``crash`` says what any of its runs may have caused, and counts against those that had begun. Without it, runs that
+        were not stopped cost nothing.
+        """
         self._next_beat = 0.0
+        for assignment in process.assignments.values():
+            claim, stopping = assignment.claim, assignment.stopping
+            if stopping is not None and stopping.failure is None:
+                clean_up_run(self._settings.cache.path, claim)
+            elif stopping is not None:
+                self._unsettled.append((claim, stopping.failure))
+            elif crash is not None and assignment.has_begun:
+                say = f"{crash} The recording may need more memory than is available."
+                self._unsettled.append((claim, Failure("worker_crashed", say, assignment.job.warnings, None, {})))
+            else:
+                self._unsettled.append((claim, None))
+
+    def _check_limits(self, process: DeviceProcess) -> None:
+        """Stop runs that exceed a time limit, and kill processes that hang or are not used."""
+        if (failure := process.check_load()) is not None:
+            log.error("%s: %s", process.name, failure.message)
+            # a model that hangs while the process loads it beforehand counts as a failed start
+            self._pool.remove_dead(process, failure.message)
+            self._conclude(process, None)
+            return
+        for assignment, failure in process.find_overdue():
+            log.error("task %s: %s", assignment.claim.uuid, failure.message)
+            if process.is_silent and len(process.assignments) > 1:
+                self._pool.replace(process, "it does not respond")
+                self._conclude(process, "The device process stopped responding.")
+                return
+            process.stop_run(assignment, failure)
+        if process.has_hung():
+            self._pool.replace(process, "a run that was stopped has not ended")
+            self._conclude(process, None)
+        elif self._settings.models.idle_ttl and process.has_idled(self._settings.models.idle_ttl):
+            self._pool.unload(process)
 
     @contextlib.contextmanager
     def _survive_outage(self) -> Iterator[None]:
@@ -212,7 +268,7 @@ class Supervisor:
         self._settle_all()
         if self._watch.has_changed() or settled or self._clock() >= self._next_look:
             self._next_look = self._clock() + LOOK_SECONDS
-            self._kill_unheld()
+            self._stop_unheld()
             if self._stop_by is None:
                 self._dispatch()
 
@@ -238,7 +294,7 @@ class Supervisor:
         """Record the heartbeat, renew leases, take over lost tasks, cancel those without a client."""
         self._next_beat = self._clock() + BEAT_SECONDS
         heartbeats.record_heartbeat(self.name, self._pool.describe_devices())
-        running = [process.claim for process in self._pool.processes if process.claim is not None]
+        running = [each.claim for process in self._pool.processes for each in process.assignments.values()]
         ended = [claim for claim, _ in self._unsettled]
         known = {(claim.uuid, claim.claim_no) for claim in [*running, *ended]}
         if leases.renew(self.name) > len(known):  # the answer to a claim was lost: no process runs that task
@@ -246,46 +302,60 @@ class Supervisor:
         take_over_lost(self._settings, self._leases.find_lost(leases.list_other_leases(self.name)))
         self._waiters.cancel_abandoned()
 
-    def _kill_unheld(self) -> None:
-        """Kill processes whose task is no longer held.
+    def _stop_unheld(self) -> None:
+        """Stop runs whose task is no longer held.
 
-        It was cancelled, deleted or taken over, so its result would be discarded. A process inside a model call reacts
-        neither to a signal nor to its Pipe.
+        It was cancelled, deleted or taken over, so its result would be discarded.
         """
-        busy = [(process, process.claim) for process in self._pool.processes if process.claim is not None]
-        held = tasks.list_held(self.name) if busy else set()
-        for process, claim in busy:
-            if (claim.uuid, claim.claim_no) not in held:
-                # not a failed start: the next process starts without a pause
-                self._pool.replace(process, f"task {claim.uuid} was cancelled, deleted or taken over")
-                self._next_beat = 0.0
-                clean_up_run(self._settings.cache.path, claim)
+        running = [(process, each) for process in self._pool.processes for each in process.assignments.values()]
+        held = tasks.list_held(self.name) if running else set()
+        for process, assignment in running:
+            if assignment.stopping is None and assignment.key not in held:
+                log.info("task %s was cancelled, deleted or taken over", assignment.claim.uuid)
+                process.stop_run(assignment, None)
 
     def _dispatch(self) -> None:
-        for process in self._pool.processes:
-            if not process.is_idle:
-                continue
-            row = tasks.claim(self.name)
-            if row is None:
-                return
-            log.info("task %s claimed for %s, attempt %d", row.uuid, process.name, row.attempts)
-            claim = Claim(row.uuid, row.claim_no, self.name)
-            try:
-                job = self._make_job(row)
-            except ValueError:
-                log.exception("task %s: its row cannot be read", row.uuid)
-                self._unsettled.append((claim, Failure("internal_error", UNREADABLE, [], None, {})))
-            else:
-                process.assign(claim, job)
+        """Claim tasks for all processes that have room, first for those with the fewest."""
+        while self._claim_one():
+            pass
 
-    def _make_job(self, row: Task) -> Job[Params]:
+    def _claim_one(self) -> bool:
+        """Claim one task for some process; return whether there was one."""
+        present = sorted((p for p in self._pool.processes if p.ready and p.is_alive), key=lambda p: len(p.assignments))
+        has_lone = any(process.assignments for process in present) and claims.has_lone()
+        loads = [process.load for process in present]
+        choices = choose_claims(loads, self._settings.workers.tasks_per_device, has_lone)
+        tried: set[Wanted] = set()
+        for process, wanted in zip(present, choices, strict=True):
+            if wanted is None or wanted in tried:
+                continue
+            row = claims.claim(self.name, wanted.shared, wanted.longest)
+            if row is not None:
+                self._assign(process, row, wanted.longest)
+                return True
+            tried.add(wanted)
+        return False
+
+    def _assign(self, process: DeviceProcess, row: Task, longest: float | None) -> None:
+        log.info("task %s claimed for %s, attempt %d", row.uuid, process.name, row.attempts)
+        claim = Claim(row.uuid, row.claim_no, self.name)
+        try:
+            job = self._make_job(row, longest)
+        except ValueError:
+            log.exception("task %s: its row cannot be read", row.uuid)
+            self._unsettled.append((claim, Failure("internal_error", UNREADABLE, [], None, {})))
+        else:
+            running = Running(row.crashes, row.audio_duration, longest)
+            process.assign(Assignment(claim, job, running, self._clock))
+
+    def _make_job(self, row: Task, longest: float | None) -> Job[Params]:
         """Make a typed Job from ``row``.
 
         Raises ValueError if its parameters cannot be read.
         """
         source = source_path(self._settings.cache.path, row.uuid)
         params, warnings = parse_params(row.task_type, row.params), json.loads(row.warnings)
-        return Job(row.uuid, row.claim_no, row.task_type, params, warnings, str(source))
+        return Job(row.uuid, row.claim_no, row.task_type, params, warnings, str(source), longest)
 
     def _shut_down(self) -> None:
         """Requeue running tasks, then stop all processes.

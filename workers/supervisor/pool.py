@@ -41,6 +41,7 @@ class Pool:
         self._failed_starts = dict.fromkeys(slots, 0)
         self._causes: dict[Slot, str] = {}
         self._bare: set[Slot] = set()  # slots whose processes start without preloading models
+        self._unused: set[Slot] = set()  # slots whose next process does, too: nothing was to be done for long
 
     def __str__(self) -> str:
         return ", ".join(f"{slot.device}-{slot.number}" for slot in self._failed_starts)
@@ -58,15 +59,16 @@ class Pool:
                         "%s: preloading is disabled after %d failed starts", _format_name(slot), STARTS_WITH_MODELS
                     )
                     self._bare.add(slot)
-                preload = self._settings.workers.preload and slot not in self._bare
+                preload = self._settings.workers.preload and slot not in self._bare | self._unused
+                self._unused.discard(slot)
                 self.processes.append(DeviceProcess(slot, self._settings, preload, self._clock, self._serve))
 
     def wait(self, seconds: float) -> None:
         """Wait ``seconds`` at most for a message or exit."""
         wait([waited for p in self.processes for waited in (p.connection, p.process.sentinel)], seconds)
 
-    def mark_ready(self, process: DeviceProcess) -> None:
-        """Reset the failed starts of a ready process's slot."""
+    def mark_warm(self, process: DeviceProcess) -> None:
+        """Reset the failed starts of the slot of a process that has loaded its models."""
         self._failed_starts[process.slot] = 0
         self._causes.pop(process.slot, None)
 
@@ -77,14 +79,19 @@ class Pool:
         self._vacant[process.slot] = 0.0
         log.info("%s is replaced: %s", process.name, why)
 
+    def unload(self, process: DeviceProcess) -> None:
+        """Replace an idle process by one without models, which uses no memory of the device."""
+        self._unused.add(process.slot)
+        self.replace(process, "its models were not used for models.idle_ttl")
+
     def remove_dead(self, process: DeviceProcess, cause: str) -> None:
         """Remove a process that died or hangs.
 
-        If it never was ready, this counts as a failed start, and the next one is delayed.
+        If it has not loaded its models yet, this counts as a failed start, and the next one is delayed.
         """
         process.kill()
         self.processes.remove(process)
-        failed = 0 if process.ready else self._failed_starts[process.slot] + 1
+        failed = 0 if process.warm else self._failed_starts[process.slot] + 1
         self._failed_starts[process.slot] = failed
         self._causes[process.slot] = cause
         pause = RESPAWN_SECONDS[min(failed, len(RESPAWN_SECONDS) - 1)]
@@ -107,9 +114,9 @@ class Pool:
 
     def kill_busy(self) -> list[Claim]:
         """Kill all busy processes and return their claims."""
-        busy = [process for process in self.processes if process.claim is not None]
+        busy = [process for process in self.processes if process.assignments]
         self._kill(busy)
-        return [process.claim for process in busy if process.claim is not None]
+        return [assignment.claim for process in busy for assignment in process.assignments.values()]
 
     def stop(self, hurried: bool) -> None:
         """Stop all processes.

@@ -14,21 +14,25 @@ from collections.abc import Callable
 
 import psutil
 
-from app.core.db.tasks import Claim
-from app.core.params import Params
 from app.core.settings import Settings
-from workers.device import main
-from workers.device.protocol import Failure, Job, Loading, Message, Progress, Ready, Slot
+from workers.device import execution, main
+from workers.device.protocol import Failure, Loading, Message, Progress, Pulse, Ready, RunKey, Said, Slot, Stop, Warm
+from workers.supervisor.assignment import Assignment, Stopping, choose_patience, fail_to_load
 from workers.supervisor.inbox import Inbox
+from workers.supervisor.sharing import Load
 
 GOODBYE_SECONDS = 2.0
 REAPED_SECONDS = 10.0  # a process in an uninterruptible system call survives SIGKILL: do not wait for ever
-SCALED_SECONDS = 3600.0  # workers.task_timeout is per hour of audio, and at least one hour
+SILENT_SECONDS = 10.0  # without a sign of life, although it has runs
 MEBIBYTE = 1024 * 1024
 
 
 class DeviceProcess:
-    """The process of one slot, its Pipe and its claim."""
+    """The process of one slot, its Pipe and its assignments.
+
+    ``ready``: it takes tasks. ``warm``: all models are loaded that it loads beforehand. ``retiring``: it is replaced when
+    it is empty.
+    """
 
     def __init__(
         self,
@@ -50,39 +54,56 @@ class DeviceProcess:
         self.process.start()
         theirs.close()  # so that the Pipe ends when the process does
         self.started = clock()
-        self.ready = False
-        self.claim: Claim | None = None
-        self.job: Job[Params] | None = None
-        self.stage: str | None = None
+        self.ready = self.warm = self.retiring = False
+        self.assignments: dict[RunKey, Assignment] = {}
         self._loading = "the speech libraries"
         self._loading_since: float | None = self.started
-        self._assigned = self._spent_loading = self._hours = 0.0
+        self._heard = self._used = self.started
+        self._has_models = preload
+
+    @property
+    def is_alive(self) -> bool:
+        return self.process.is_alive()
 
     @property
     def is_idle(self) -> bool:
-        return self.ready and self.claim is None and self.process.is_alive()
+        return self.ready and not self.assignments and self.is_alive
 
     @property
-    def has_begun(self) -> bool:
-        """Whether it has reported progress on its job."""
-        return self.stage is not None
+    def is_silent(self) -> bool:
+        """Whether it gives no sign of life: a native call has stopped all its threads."""
+        return self._clock() - self._heard > SILENT_SECONDS
 
     @property
     def state(self) -> str:
-        return "busy" if self.claim else "idle" if self.ready else "starting"
+        return "busy" if self.assignments else "idle" if self.ready else "starting"
 
-    def assign(self, claim: Claim, job: Job[Params]) -> None:
+    @property
+    def load(self) -> Load:
+        return Load(tuple(each.running for each in self.assignments.values()), self.retiring)
+
+    def assign(self, assignment: Assignment) -> None:
         """Send it a task.
 
-        If the process has just died, it keeps the claim until the supervisor removes it.
+        If the process has just died, it keeps the assignment until the supervisor removes it.
         """
-        self.claim, self.job, self.stage = claim, job, None
-        self._assigned, self._spent_loading, self._hours = self._clock(), 0.0, 0.0
-        with contextlib.suppress(OSError):
-            self.connection.send(job)
+        if not self.assignments:
+            self._heard = self._clock()  # it sends no pulse while it is empty
+        self.assignments[assignment.key] = assignment
+        if len(self.assignments) > 1:
+            for each in self.assignments.values():
+                each.shared = True
+        self._has_models = True
+        self._send(assignment.job)
 
-    def release(self) -> None:
-        self.claim = self.job = self.stage = None
+    def stop_run(self, assignment: Assignment, failure: Failure | None) -> None:
+        """Ask a run to end; ``failure`` is its verdict, None if its task is no longer held."""
+        assignment.stopping = Stopping(failure, self._clock())
+        self._send(Stop(assignment.key))
+
+    def release(self, assignment: Assignment) -> None:
+        del self.assignments[assignment.key]
+        self._used = self._clock()
 
     def read_messages(self) -> list[Message]:
         """Return the messages that have arrived, without waiting."""
@@ -92,34 +113,48 @@ class DeviceProcess:
         return arrived
 
     def _record(self, message: Message) -> None:
+        self._heard = self._clock()
         match message:
             case Ready():
-                self.ready, self._loading_since = True, None
+                # with models left to load, these say so
+                self.ready, self._loading_since, self._used = True, None, self._clock()
+            case Warm():
+                self.warm = True
             case Loading(str(model)):
                 self._loading, self._loading_since = model, self._clock()
-            case Loading(None) if self._loading_since is not None:
-                self._spent_loading += self._clock() - self._loading_since
+            case Loading(None):
                 # until it is ready, the time between two models counts as loading as well
                 self._loading_since = None if self.ready else self._clock()
-            case Progress(facts=facts):
-                self._hours = facts.get("audio_duration", 0.0) / SCALED_SECONDS
+            case Said(key, Loading() as load) if key in self.assignments:
+                self.assignments[key].record_load(load)
+            case Said(key, Progress() as progress) if key in self.assignments:
+                self.assignments[key].record_progress(progress)
+            case Pulse(waits):
+                for key in waits.keys() & self.assignments.keys():
+                    self.assignments[key].record_wait(*waits[key])
 
-    def check_deadline(self) -> Failure | None:
-        """Return a Failure if a time limit is exceeded.
-
-        ``workers.load_timeout`` limits loading a model, ``workers.task_timeout`` the task without loading.
-        """
-        now, warnings = self._clock(), self.job.warnings if self.job else []
-        if self._loading_since is not None:
-            if now - self._loading_since <= self._limits.load_timeout:
-                return None
-            say = f"Loading {self._loading} took longer than {self._limits.load_timeout:.0f} s (workers.load_timeout)."
-            return Failure("model_not_available", say, warnings, None, {})
-        allowed = self._limits.task_timeout * max(1.0, self._hours)
-        if self.claim is None or now - self._assigned - self._spent_loading <= allowed:
+    def check_load(self) -> Failure | None:
+        """Return a Failure if the process takes longer than ``workers.load_timeout`` to load a model beforehand."""
+        if self._loading_since is None or self._clock() - self._loading_since <= self._limits.load_timeout:
             return None
-        say = f"The task took longer than {allowed:.0f} s (workers.task_timeout) in stage {self.stage}."
-        return Failure("timeout", say, warnings, now - self._assigned, {})
+        return fail_to_load(self._loading, self._limits, [])
+
+    def find_overdue(self) -> list[tuple[Assignment, Failure]]:
+        """Return the runs that exceed a time limit, with the Failure of each."""
+        running = [each for each in self.assignments.values() if each.stopping is None]
+        return [(each, failure) for each in running if (failure := each.check_limits(self._limits)) is not None]
+
+    def has_hung(self) -> bool:
+        """Whether a run that was stopped has not ended in time."""
+        present = list(self.assignments.values())
+        return any(
+            each.stopping is not None and self._clock() - each.stopping.since > choose_patience(each, present)
+            for each in present
+        )
+
+    def has_idled(self, seconds: float) -> bool:
+        """Whether it has had models in memory without a task for ``seconds``."""
+        return self.is_idle and self.warm and self._has_models and self._clock() - self._used > seconds
 
     def read_excess_memory(self) -> int | None:
         """Return its resident memory in MB if above ``workers.max_rss``."""
@@ -147,7 +182,7 @@ class DeviceProcess:
     def describe_exit(self) -> str:
         """Describe why it ended, from its exit status."""
         code = self.process.exitcode
-        if code == main.DEVICE_LOST:
+        if code == execution.DEVICE_LOST:
             return "unrecoverable device error"
         if code is None or code >= 0:
             return f"exit status {code}"
@@ -156,3 +191,7 @@ class DeviceProcess:
         except ValueError:
             name = f"signal {-code}"
         return f"{name}, possibly out of memory" if -code == signal.SIGKILL else name
+
+    def _send(self, command: object) -> None:
+        with contextlib.suppress(OSError):  # it has died, which the supervisor sees next
+            self.connection.send(command)

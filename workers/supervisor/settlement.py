@@ -39,7 +39,7 @@ def settle(settings: Settings, claim: Claim, verdict: Verdict) -> None:
         word = f"completed in {verdict.duration:.1f} s"
     elif verdict is None:
         ours, word = tasks.requeue(claim), "returned to the queue"
-    elif verdict.code in TRIED_AGAIN:
+    elif verdict.again or verdict.code in TRIED_AGAIN:
         columns = {"warnings": json.dumps(verdict.warnings), "duration": verdict.duration} | verdict.facts
         lost = leases.retry_or_fail(claim, verdict.code, verdict.message, settings.workers.retry_pause, **columns)
         ours, word = lost is not None, f"{lost} ({verdict.code}: {verdict.message})"
