@@ -20,7 +20,8 @@ from typing import Any
 import numpy as np
 
 from workers.device import main
-from workers.device.protocol import Job, Loading, Message, Progress
+from workers.device.messenger import Messenger
+from workers.device.protocol import Command, Job, Loading, Message, Progress, RunKey, Said
 
 FOLDER = "FAULTS"
 ALWAYS = 10**6
@@ -39,32 +40,36 @@ def happened(path: Path) -> int:
     return len(list(path.parent.glob(f"{path.name}.*")))
 
 
-class FaultyConnection:
-    """The Pipe of a device process; runs the faults of a stage or a model after its message is sent."""
+class FaultyMessenger(Messenger):
+    """The Pipe of a device process; runs the faults of a stage or a model after its message is sent.
+
+    A fault happens in the thread that sends the message: that of the run.
+    """
 
     def __init__(self, connection: Connection) -> None:
-        self._connection = connection
-        self._prompt: str | None = None
-        self._stage: str | None = None
+        super().__init__(connection)
+        self._prompts: dict[RunKey, str | None] = {}
+        self._stages: dict[RunKey, str] = {}
 
-    def recv(self) -> Job:
-        job: Job = self._connection.recv()
-        self._prompt, self._stage = getattr(job.params, "initial_prompt", None), None
-        return job
+    def receive(self, seconds: float) -> Command | None:
+        command = super().receive(seconds)
+        if isinstance(command, Job):
+            self._prompts[command.key] = getattr(command.params, "initial_prompt", None)
+        return command
 
     def send(self, message: Message) -> None:
-        self._connection.send(message)
+        super().send(message)
         match message:
-            case Loading(str(model)):
+            case Loading(str(model)) | Said(_, Loading(str(model))):
                 run_faults(f"load {model}", None)
-            case Progress(stage) if stage != self._stage:
-                self._stage = stage
-                run_faults(stage, self._prompt)
+            case Said(key, Progress(stage)) if stage != self._stages.get(key):
+                self._stages[key] = stage
+                run_faults(stage, self._prompts[key])
 
 
 def serve(connection: Connection, *arguments: Any) -> None:
     """Run the real device process on a Pipe that injects faults."""
-    main.serve(FaultyConnection(connection), *arguments)  # type: ignore[arg-type]
+    main.run_jobs(FaultyMessenger(connection), *arguments)
 
 
 def run_faults(stage: str, prompt: str | None) -> None:

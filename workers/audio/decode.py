@@ -12,21 +12,29 @@ from workers.audio import media
 from workers.device.run import Run
 
 SAMPLE_RATE = 16_000
+BYTES_PER_SECOND = 4 * SAMPLE_RATE
 Samples = NDArray[np.float32]
 
 
-def decode(run: Run[RecordingOptions]) -> Samples:
-    """Decode the whole recording.
+def decode(run: Run[RecordingOptions], copies: int = 1) -> Samples:
+    """Decode the whole recording, once there is memory for so many ``copies`` of it.
 
     Returns samples of shape (samples,), float32 in [-1, 1] at 16 kHz, finite. Raises SpeechError: invalid_media,
-    unsupported_media, no_audio, too_long, invalid_parameters.
+    unsupported_media, no_audio, too_long, invalid_parameters; and ReturnedError.
     """
+    audio = run.device.audio
     with media.open_recording(run) as recording:
+        if recording.declared is not None:
+            run.measure_recording(recording.declared)
+        audio.reserve(run.share, copies * BYTES_PER_SECOND * int(recording.declared or 0.0))
         gathered = SampleBuffer(recording.declared)
         for block in recording.blocks(SAMPLE_RATE, channels=1):
             gathered.add(block[0])
             run.advance(recording.progress)
-        return gathered.samples()
+        samples = gathered.samples()
+    run.measure_recording(len(samples) / SAMPLE_RATE)
+    audio.correct(run.share, copies * samples.nbytes)
+    return samples
 
 
 def decode_beginning(run: Run[RecordingOptions], seconds: float) -> Generator[Samples, None, None]:

@@ -54,7 +54,7 @@ class Batcher:
                         self._compute_batch(key, ours, call)
         finally:
             with self._lock:
-                left = [each for each in self._waiting.pop(key) if each not in ours]
+                left = [each for each in self._waiting.pop(key, []) if each not in ours]
                 if left:
                     self._waiting[key] = left
         return [each.result for each in ours]

@@ -32,9 +32,8 @@ def run(run: Run[TranscriptionParams]) -> tuple[str, str]:
     """
     params = run.params
     run.enter("decode", until=DECODED)
-    samples = decode(run)
+    samples = decode(run, copies=2 if params.is_separate_bgm else 1)
     seconds = len(samples) / SAMPLE_RATE
-    run.add_facts(audio_duration=round(seconds, 3))
 
     before_speakers = UNDIARIZED if params.is_diarize else 1.0
     speech = samples
@@ -52,7 +51,7 @@ def run(run: Run[TranscriptionParams]) -> tuple[str, str]:
 
     if segments and plan.decoder is not None and aligner is not None:
         run.enter("align", until=before_speakers)
-        time_segments = partial(attention.time_segments, samples=speech, decoder=plan.decoder)
+        time_segments = partial(attention.time_segments, samples=speech, decoder=plan.decoder, run=run)
         segments = align.align(segments, speech, aligner, plan.decoder.decode_text, time_segments, run)
     if params.is_diarize:
         run.enter("diarize", until=1.0)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from app.core.params import VadParams
-from workers.audio.decode import SAMPLE_RATE, decode
+from workers.audio.decode import decode
 from workers.device.run import Run
 from workers.stages.segments import to_json
 from workers.stages.vad import detect_speech
@@ -19,7 +19,6 @@ def run(run: Run[VadParams]) -> tuple[str, str]:
     """
     run.enter("decode", until=DECODED)
     samples = decode(run)
-    run.add_facts(audio_duration=round(len(samples) / SAMPLE_RATE, 3))
 
     run.enter("vad", until=1.0)
     found = detect_speech(samples, run.params, advance=run.advance)

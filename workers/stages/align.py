@@ -6,7 +6,6 @@ import logging
 from collections.abc import Callable, Iterable
 from contextlib import closing
 from copy import copy
-from functools import partial
 from typing import Any
 
 from app.core.params import Params
@@ -16,7 +15,7 @@ from workers.alignment.sentences import TimedSentence, align_text
 from workers.alignment.words import TimedWord
 from workers.audio.decode import SAMPLE_RATE, Samples
 from workers.device.run import Run
-from workers.device.threads import map_side_by_side
+from workers.device.threads import MOST_SIDE_BY_SIDE, map_side_by_side
 from workers.stages.segments import Segment, Word
 from workers.stages.tokens import Decode, share_tokens
 
@@ -38,7 +37,14 @@ def align(
     """
     model, metadata = aligner
     alphabet = read_alphabet(metadata)
-    compute = partial(compute_emissions, samples, model=model, kind=metadata["type"], device=run.slot.device)
+    # a GPU computes one segment faster than several threads could; after running out of memory, so must a CPU
+    threads = run.slot.threads if run.slot.device == "cpu" and not run.last else 1
+    cores = max(1, threads // MOST_SIDE_BY_SIDE) if run.slot.device == "cpu" and not run.last else None
+
+    def compute(span: Span) -> Emissions:
+        with run.turn(cores):
+            return compute_emissions(samples, span, model, metadata["type"], run.slot.device)
+
     seconds = len(samples) / SAMPLE_RATE
     bounds = [0.0, *(segment["start"] for segment in segments[1:]), seconds]
 
@@ -54,8 +60,6 @@ def align(
 
     aligned: list[Segment] = []
     without = 0
-    # a GPU computes one segment faster than several threads could; after running out of memory, so must a CPU
-    threads = run.slot.threads if run.slot.device == "cpu" and not run.last else 1
     with closing(map_side_by_side(find_sentences, range(len(segments)), threads)) as found:
         for done, (segment, sentences) in enumerate(zip(segments, found, strict=True), 1):
             without += not sentences

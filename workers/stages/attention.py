@@ -11,24 +11,28 @@ from typing import Any
 from app.core.params import WhisperOptions
 from workers.audio.decode import Samples
 from workers.audio.windows import Window
+from workers.device.parallel import count_cores
+from workers.device.run import Run
 from workers.stages.decoder import FRAMES_PER_SECOND, Decoder
 from workers.stages.segments import Segment, Word, finite_or
 from workers.stages.sentences import cut_sentences
 
 
-def time_segments(segments: Iterable[Segment], samples: Samples, decoder: Decoder) -> Iterator[Segment]:
+def time_segments(segments: Iterable[Segment], samples: Samples, decoder: Decoder, run: Run[Any]) -> Iterator[Segment]:
     """Split segments, each the text of one window, into sentences with word times in seconds.
 
     A segment in whose sound no words are found is not changed.
     """
     for segment in segments:
         window = Window(segment["start"], segment["end"], speech=True)
-        encoded = decoder.model.encode(decoder.extract_features(window, samples))
-        yield from time_batch([segment], encoded, decoder)
+        features = decoder.extract_features(window, samples)
+        with run.turn(count_cores(run.slot)):
+            (sentences,) = time_batch([segment], decoder.model.encode(features), decoder)
+        yield from sentences
 
 
-def time_batch(segments: list[Segment], encoded: Any, decoder: Decoder) -> Iterator[Segment]:
-    """Split segments into sentences with word times.
+def time_batch(segments: list[Segment], encoded: Any, decoder: Decoder) -> list[list[Segment]]:
+    """Split each segment into sentences with word times.
 
     ``encoded`` is the output of the encoder for their windows, in the same order. A segment without words is not changed.
     """
@@ -40,11 +44,14 @@ def time_batch(segments: list[Segment], encoded: Any, decoder: Decoder) -> Itera
     ]
     marks = (WhisperOptions.prepend_punctuations, WhisperOptions.append_punctuations)  # clients cannot choose them
     decoder.model.add_word_timestamps([[window] for window in timed], decoder.tokenizer, encoded, frames, *marks, 0.0)
-    for segment, window in zip(segments, timed, strict=True):
-        words = make_words(window["words"], segment)
-        yield from (
-            cut_sentences(segment, words, decoder.tokenizer.language_code, decoder.decode_text) if words else [segment]
-        )
+    return [_cut_segment(segment, window["words"], decoder) for segment, window in zip(segments, timed, strict=True)]
+
+
+def _cut_segment(segment: Segment, found: Iterable[Any], decoder: Decoder) -> list[Segment]:
+    words = make_words(found, segment)
+    if not words:
+        return [segment]
+    return list(cut_sentences(segment, words, decoder.tokenizer.language_code, decoder.decode_text))
 
 
 def make_words(found: Iterable[Any], segment: Segment) -> list[Word]:

@@ -7,6 +7,7 @@ Decoding is without timestamps: with them, what follows the last timestamp of a 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -16,6 +17,7 @@ from faster_whisper.transcribe import TranscriptionOptions, get_compression_rati
 from app.core.params import TranscriptionParams
 from workers.audio.decode import Samples
 from workers.audio.windows import Window
+from workers.device.parallel import count_cores, count_workers, map_in_threads
 from workers.device.run import Run
 from workers.stages.attention import time_batch
 from workers.stages.decoder import FRAMES_PER_SECOND, Decoder, Features, describe_failed
@@ -34,35 +36,78 @@ class Text(NamedTuple):
     temperature: float
 
 
+class Given(NamedTuple):
+    """A window to decode: its place in the recording, and its mel spectrogram."""
+
+    window: Window
+    features: Features
+
+
+class Found(NamedTuple):
+    """What was decoded from a window: one segment, or timed sentences. ``failed``: its text failed all thresholds."""
+
+    segments: list[Segment]
+    failed: bool
+
+
 def decode_batched(
     samples: Samples, windows: list[Window], decoder: Decoder, timed: bool, run: Run[TranscriptionParams]
 ) -> Iterator[Segment]:
     """Decode ``windows`` of ``samples``.
 
-    Each becomes one segment, or sentences with word times if it is ``timed``. Warns of windows that are left out, as they
-    failed all thresholds. Raises ValueError for options that the model rejects.
+    Each becomes one segment, or sentences with word times if it is ``timed``. A GPU decodes windows in batches, with those
+    of other runs; a CPU decodes single windows side by side, with fewer threads each, which is faster. Warns of windows
+    that are left out, as they failed all thresholds. Raises ValueError for options that the model rejects.
     """
-    size = run.params.batch_size
+    at_once = run.params.batch_size
+    # of two batches, the CPU prepares one while the GPU decodes the other
+    size, threads = (1, min(count_workers(run.slot.threads), at_once)) if run.slot.device == "cpu" else (at_once, 2)
+    batches = [windows[done : done + size] for done in range(0, len(windows), size)]
     failed: list[Window] = []
-    for done in range(0, len(windows), size):
-        batch = windows[done : done + size]
-        features = np.stack([decoder.extract_features(window, samples) for window in batch])
-        encoded = decoder.model.encode(features)
-        texts = [
-            _decode_again(mel, text, decoder) if window.speech and _has_failed(text, decoder) else text
-            for window, mel, text in zip(batch, features, _decode_batch(encoded, len(batch), decoder), strict=True)
-        ]
-        segments = [_make_segment(window, text, decoder) for window, text in zip(batch, texts, strict=True)]
-        for window, text, segment in zip(batch, texts, segments, strict=True):
-            silent = _is_silent(text, window, decoder)
-            if silent or _has_failed(text, decoder):
-                segment["text"], segment["tokens"] = "", []
-            if not silent and _has_failed(text, decoder):
-                failed.append(window)
-        yield from time_batch(segments, encoded, decoder) if timed else segments
-        run.advance((done + len(batch)) / len(windows))
+
+    def decode(batch: list[Window]) -> list[Found]:
+        given = [Given(window, decoder.extract_features(window, samples)) for window in batch]
+        return decode_together(given, decoder, timed, run)
+
+    done = 0
+    with closing(map_in_threads(decode, batches, threads)) as decoded:
+        for batch, found in zip(batches, decoded, strict=True):
+            for window, each in zip(batch, found, strict=True):
+                yield from each.segments
+                if each.failed:
+                    failed.append(window)
+            done += len(batch)
+            run.advance(done / len(windows))
     if failed:
         run.warn(describe_failed([window[:2] for window in failed]))
+
+
+def decode_together(given: list[Given], decoder: Decoder, timed: bool, run: Run[TranscriptionParams]) -> list[Found]:
+    """Decode windows in one call, perhaps with windows of other runs that want the same."""
+    model, tokenizer, options = decoder
+    same = (id(model.model), tokenizer.language_code, tokenizer.task, repr(options), timed)
+
+    def decode(batch: list[Given]) -> list[Found]:
+        return list(_decode_windows(batch, decoder, timed))
+
+    return run.device.batcher.compute(same, given, decode, run.share, len(given), count_cores(run.slot))
+
+
+def _decode_windows(given: list[Given], decoder: Decoder, timed: bool) -> Iterator[Found]:
+    encoded = decoder.model.encode(np.stack([each.features for each in given]))
+    texts = [
+        _decode_again(each.features, text, decoder) if each.window.speech and _has_failed(text, decoder) else text
+        for each, text in zip(given, _decode_batch(encoded, len(given), decoder), strict=True)
+    ]
+    segments = [_make_segment(each.window, text, decoder) for each, text in zip(given, texts, strict=True)]
+    failures = []
+    for each, text, segment in zip(given, texts, segments, strict=True):
+        silent = _is_silent(text, each.window, decoder)
+        if silent or _has_failed(text, decoder):
+            segment["text"], segment["tokens"] = "", []
+        failures.append(not silent and _has_failed(text, decoder))
+    sentences = time_batch(segments, encoded, decoder) if timed else [[segment] for segment in segments]
+    return map(Found, sentences, failures)
 
 
 def _decode_batch(encoded: Any, count: int, decoder: Decoder) -> list[Text]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,6 +12,8 @@ from app.core.params import Params
 from app.core.settings import Workers
 from workers.device.protocol import Failure, Job, Loading, Progress, RunKey
 from workers.supervisor.sharing import Running
+
+log = logging.getLogger(__name__)
 
 SCALED_SECONDS = 3600.0  # workers.task_timeout is per hour of audio, and at least one hour
 STOP_SECONDS = 3.0  # for a run to end that is stopped
@@ -80,6 +83,8 @@ class Assignment:
 
     def record_progress(self, message: Progress) -> None:
         self._seconds = message.facts.get("audio_duration", self._seconds)
+        if self.stage != message.stage:
+            log.info("task %s: %s", self.claim.uuid, message.stage)
         self.stage = message.stage
 
     def record_wait(self, seconds: float, waits: bool) -> None:

@@ -185,6 +185,7 @@ class Supervisor:
                 self._unsettled.append((assignment.claim, said))
             case Returned(seconds):
                 log.info("task %s: %.0f s are too long for the last place", assignment.claim.uuid, seconds)
+                self._report(assignment, Progress("decode", 0.0, {"audio_duration": seconds}))
                 self._unsettled.append((assignment.claim, None))
             case Ended():
                 self._unsettled.append((assignment.claim, None))

@@ -145,10 +145,11 @@ class DeviceProcess:
         return [(each, failure) for each in running if (failure := each.check_limits(self._limits)) is not None]
 
     def has_hung(self) -> bool:
-        """Whether a run that was stopped has not ended in time."""
+        """Whether a run that was stopped has not ended in time, or cannot."""
         present = list(self.assignments.values())
         return any(
-            each.stopping is not None and self._clock() - each.stopping.since > choose_patience(each, present)
+            each.stopping is not None
+            and (self.is_silent or self._clock() - each.stopping.since > choose_patience(each, present))
             for each in present
         )
 

@@ -9,19 +9,21 @@ import time
 from multiprocessing.connection import Connection
 from typing import Any
 
-from workers.device.protocol import Job, Progress, Ready
+from workers.device.protocol import Job, Progress, Ready, Said, Warm
 
 
 def ignore_end(connection: Connection, *_: Any) -> None:
     """Report ready, then ignore that the pipe is closed."""
     connection.send(Ready())
+    connection.send(Warm())
     time.sleep(600)
 
 
 def send_half(connection: Connection, *_: Any) -> None:
     """Start a job, then stop in the middle of sending its result."""
     connection.send(Ready())
+    connection.send(Warm())
     job: Job = connection.recv()
-    connection.send(Progress("transcribe", 0.5))
+    connection.send(Said(job.key, Progress("transcribe", 0.5)))
     os.write(connection.fileno(), struct.pack("!i", 1_000_000) + job.uuid.encode())
     os.kill(os.getpid(), signal.SIGSTOP)

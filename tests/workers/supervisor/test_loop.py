@@ -12,16 +12,19 @@ import pytest
 from peewee import DataError, OperationalError
 
 from app.core.db import heartbeats, tasks
-from app.core.db.states import COMPLETED, FAILED, IN_PROGRESS, QUEUED
+from app.core.db.states import COMPLETED, FAILED, IN_PROGRESS, QUEUED, VAD
 from app.core.db.tasks import Claim
+from app.core.params import VadParams
 from app.core.settings import Cache, Settings, Workers
 from app.core.storage import removal
 from tests.app.rows import claimed, queued, row
 from tests.service import until
 from tests.workers.clock import Clock
 from tests.workers.supervisor import processes
-from workers.device.protocol import Failure, Outcome, Slot
+from workers.device.protocol import Failure, Job, Outcome, Progress, Slot
+from workers.supervisor.assignment import Assignment
 from workers.supervisor.loop import Supervisor
+from workers.supervisor.sharing import Running
 
 SLOT = Slot(0, "cpu", None, 1)
 
@@ -127,8 +130,8 @@ def test_rejected_progress_report_is_only_logged(
 
     (claim,) = running(supervisor)
     monkeypatch.setattr(tasks, "report", refused)
-    process = type("Process", (), {"claim": claim, "stage": None})()
-    supervisor._report(process, processes.Progress("transcribe", 0.5))  # type: ignore[arg-type]
+    job = Job(claim.uuid, claim.claim_no, VAD, VadParams(), [], "")
+    supervisor._report(Assignment(claim, job, Running()), Progress("transcribe", 0.5))
     assert f"task {claim.uuid}: its progress" in caplog.text
 
 

@@ -15,6 +15,7 @@ from app.core.params import VadParams
 from app.core.settings import Cache, Settings
 from workers.device.protocol import Job, Slot
 from workers.supervisor.loop import UNREADABLE, Supervisor
+from workers.supervisor.sharing import Load
 
 
 @pytest.fixture
@@ -32,9 +33,11 @@ def add_process(supervisor: Supervisor) -> list[Job[Any]]:
         name="cpu-0",
         state="idle",
         process=SimpleNamespace(pid=1),
-        is_idle=True,
-        claim=None,
-        assign=lambda claim, job: given.append(job),
+        ready=True,
+        is_alive=True,
+        assignments={},
+        load=Load(),
+        assign=lambda assignment: given.append(assignment.job),
     )
     supervisor._pool.processes.append(process)
     return given
