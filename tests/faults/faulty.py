@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import psutil
+import requests
 import yaml
 
 from tests.faults import injection
@@ -51,6 +52,9 @@ class FaultyService(Service):
         """Remove all faults; a process that is held continues."""
         for path in self.faults.glob("*.fault*"):
             path.unlink()
+
+    def cancel(self, identifier: str) -> int:
+        return requests.post(f"{self.url}/task/{identifier}/cancel", timeout=30).status_code
 
     def device_process(self) -> psutil.Process:
         """Wait for the only device process."""

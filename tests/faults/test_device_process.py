@@ -1,14 +1,16 @@
-"""A device process dies, hangs or runs out of memory: only its own task is affected, and a new process continues."""
+"""A device process dies, hangs or runs out of memory: its tasks lose at most a run, and a new process continues."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from tests.faults.faulty import FaultyService, faulty, is_gone
-from tests.faults.injection import ALWAYS, happened
+from tests.faults.injection import ALWAYS, HOLD, happened
 from tests.service import SAMPLES, promptly, until
+from workers.supervisor.assignment import MOST_STOP_SECONDS
 
 SEEN_WITHIN = 2.0
 TASK_TIMEOUT = 60.0
@@ -37,23 +39,33 @@ def submit(service: FaultyService, path: str = "/transcription", **params: str) 
 
 
 STAGES = [
-    ("/transcription", "decode", {}),
-    ("/transcription", "transcribe", {}),
-    ("/transcription", "align", {}),
-    ("/transcription", "diarize", {"is_diarize": "true"}),
-    ("/transcription", "separate", {"is_separate_bgm": "true", "save_file": "true"}),
+    ("/transcription", "decode", {"initial_prompt": "struck"}),
+    ("/transcription", "transcribe", {"initial_prompt": "struck"}),
+    ("/transcription", "align", {"initial_prompt": "struck"}),
+    ("/transcription", "diarize", {"initial_prompt": "struck", "is_diarize": "true"}),
+    ("/transcription", "separate", {"initial_prompt": "struck", "is_separate_bgm": "true", "save_file": "true"}),
     ("/vad", "vad", {}),
     ("/bgm-separation", "separate", {}),
 ]
 
 
+@pytest.fixture
+def neighbours(service: FaultyService) -> Iterator[list[str]]:
+    """Three transcriptions that wait in the middle of the same process, until the faults are cleared."""
+    held = service.inject("transcribe", HOLD, ALWAYS, prompt="held")
+    started = [submit(service, initial_prompt="held") for _ in range(3)]
+    for identifier in started:
+        service.wait_for_stage(identifier, "transcribe")
+    yield started
+    held.unlink(missing_ok=True)
+
+
 @pytest.mark.parametrize(("path", "stage", "params"), STAGES)
-def test_task_killed_in_any_stage_runs_again(
-    service: FaultyService, path: str, stage: str, params: dict[str, str]
+def test_task_killed_in_any_stage_runs_again_and_costs_its_neighbours_one_run(
+    service: FaultyService, neighbours: list[str], path: str, stage: str, params: dict[str, str]
 ) -> None:
-    fault = service.inject(stage, "sigkill")
+    fault = service.inject(stage, "sigkill", prompt=params.get("initial_prompt"))
     identifier = submit(service, path, **params)
-    bystander = submit(service, "/vad")
     until(lambda: happened(fault), "the process is killed", every=0.01)
     until(
         lambda: service.count_log_lines(rf"task {identifier} requeued \(worker_crashed: .*SIGKILL"),
@@ -61,13 +73,25 @@ def test_task_killed_in_any_stage_runs_again(
         promptly(SEEN_WITHIN),
         every=0.01,
     )
-    task = service.finished(identifier)
-    assert (task["status"], task["attempt"], task["error"]) == ("COMPLETED", 2, None)
-    other = service.finished(bystander)
-    assert (other["status"], other["attempt"]) == ("COMPLETED", 1)
+    service.clear_faults()
+    for each in (identifier, *neighbours):
+        task = service.finished(each)
+        assert (task["status"], task["attempt"], task["error"]) == ("COMPLETED", 2, None)
     assert len(service.device_processes()) == 1
     stems = [path.name for path in (service.cache / identifier).iterdir() if path.name.startswith("stems")]
     assert len(stems) == (stage == "separate"), "only the files of the completed run are left"
+
+
+def test_tasks_that_have_not_begun_lose_nothing_by_a_crash(service: FaultyService) -> None:
+    held = service.inject("load whisper mini", HOLD, ALWAYS)
+    service.inject("vad", "sigkill")
+    begun = submit(service)
+    service.wait_for_stage(begun, "transcribe")
+    killer = submit(service, "/vad")
+    service.wait_for_log(rf"task {killer} requeued \(worker_crashed")
+    held.unlink()
+    assert service.finished(killer)["attempt"] == 2
+    assert service.finished(begun)["attempt"] == 2
 
 
 @pytest.mark.parametrize("act", ["sigsegv", "exit", "abort"])
@@ -86,17 +110,63 @@ def test_killed_idle_process_is_replaced_and_costs_no_attempt(service: FaultySer
     assert (task["status"], task["attempt"]) == ("COMPLETED", 1)
 
 
-def test_recording_that_kills_its_process_fails_only_its_own_task(service: FaultyService) -> None:
+def test_recording_that_kills_its_process_costs_others_at_most_one_run(service: FaultyService) -> None:
     fault = service.inject("transcribe", "sigkill", ALWAYS, prompt="poison")
     good = [submit(service, "/vad") for _ in range(25)]
     poison = submit(service, initial_prompt="poison")
     good += [submit(service, "/vad") for _ in range(25)]
     ended = [service.finished(identifier) for identifier in good]
-    assert {(task["status"], task["attempt"]) for task in ended} == {("COMPLETED", 1)}
+    assert {task["status"] for task in ended} == {"COMPLETED"}
+    attempts = [task["attempt"] for task in ended]
+    assert max(attempts) <= 2 and attempts.count(2) <= 3, "only those beside its first run"
     task = service.finished(poison)
     assert (task["status"], task["error_code"], task["attempt"]) == ("FAILED", "worker_crashed", 3)
     assert "Giving up after 3 attempts." in task["error"]
     assert happened(fault) == 3
+
+
+def test_cancelled_native_call_that_hangs_costs_its_neighbours_nothing(
+    service: FaultyService, neighbours: list[str]
+) -> None:
+    process = service.device_process()
+    fault = service.inject("transcribe", "hang", prompt="hanging")
+    hanging = submit(service, initial_prompt="hanging")
+    until(lambda: happened(fault), "the call hangs")
+    assert service.cancel(hanging) == 202
+    service.clear_faults()
+    until(lambda: is_gone(process), "the hanging process is gone", MOST_STOP_SECONDS + promptly(SEEN_WITHIN))
+    assert service.task(hanging)["status"] == "CANCELLED"
+    for each in neighbours:
+        task = service.finished(each)
+        assert (task["status"], task["attempt"]) == ("COMPLETED", 1)
+
+
+def test_cancelled_task_ends_and_its_process_and_neighbours_go_on(
+    service: FaultyService, neighbours: list[str]
+) -> None:
+    process = service.device_process()
+    fault = service.inject("align", "pause", prompt="cancelled")
+    cancelled = submit(service, initial_prompt="cancelled")
+    until(lambda: happened(fault), "it pauses")
+    assert service.cancel(cancelled) == 202
+    service.clear_faults()
+    for each in neighbours:
+        task = service.finished(each)
+        assert (task["status"], task["attempt"]) == ("COMPLETED", 1)
+    assert service.device_process().pid == process.pid
+    assert service.task(cancelled)["status"] == "CANCELLED"
+
+
+def test_task_out_of_memory_beside_others_runs_again_alone(service: FaultyService, neighbours: list[str]) -> None:
+    fault = service.inject("transcribe", "out of memory", times=2, prompt="large")
+    large = submit(service, initial_prompt="large")
+    until(lambda: happened(fault) == 2, "it has failed twice")
+    service.wait_for_log(rf"task {large} requeued \(out_of_memory")
+    service.clear_faults()
+    for each in neighbours:
+        assert service.finished(each)["attempt"] == 1
+    task = service.finished(large)
+    assert (task["status"], task["attempt"]) == ("COMPLETED", 2)
 
 
 def test_task_out_of_memory_is_repeated_with_half_the_batch(service: FaultyService) -> None:
@@ -147,6 +217,29 @@ def test_hanging_native_call_ends_at_the_deadline(service: FaultyService) -> Non
     assert "workers.task_timeout" in task["error"] and "transcribe" in task["error"]
     until(lambda: is_gone(process), "the hanging process is gone", promptly(SEEN_WITHIN))
     assert service.finished(submit(service))["status"] == "COMPLETED"
+
+
+def test_task_over_its_deadline_fails_and_its_neighbour_goes_on(tmp_path: Path) -> None:
+    """The call sleeps for ever, but lets the other threads of its process run."""
+    with faulty(tmp_path, workers={"task_timeout": 20.0}) as service:
+        service.start()
+        service.finished(submit(service))  # everything is imported
+        process = service.device_process()
+        fault = service.inject("transcribe", "long pause", prompt="sleeping")
+        sleeping = submit(service, initial_prompt="sleeping")
+        until(lambda: happened(fault), "it sleeps")
+        neighbours = [submit(service) for _ in range(3)]
+        for each in neighbours:
+            assert service.finished(each)["attempt"] == 1
+        late = service.inject("decode", HOLD, prompt="late")
+        beside = submit(service, initial_prompt="late")
+        until(lambda: happened(late), "it is held")
+        task = service.finished(sleeping)
+        assert (task["status"], task["error_code"], task["attempt"]) == ("FAILED", "timeout", 1)
+        until(lambda: is_gone(process), "the process is gone", promptly(SEEN_WITHIN))
+        service.clear_faults()
+        task = service.finished(beside)
+        assert (task["status"], task["attempt"]) == ("COMPLETED", 1)
 
 
 def test_log_has_one_line_for_each_event_of_a_task(service: FaultyService) -> None:

@@ -210,8 +210,16 @@ def test_process_above_max_rss_is_replaced_between_tasks(tmp_path: Path) -> None
     with faulty(tmp_path, workers={"max_rss": 100}) as service:
         service.start()
         before = service.device_process()
-        ended = [service.finished(each) for each in [service.submit() for _ in range(2)]]
-        assert [(task["status"], task["attempt"]) for task in ended] == [("COMPLETED", 1)] * 2
-        service.wait_for_log("cpu-0 is replaced: .* MB resident, more than workers.max_rss", times=2)
+        held = service.inject("transcribe", HOLD, prompt="held")
+        beside = service.submit(initial_prompt="held")
+        until(lambda: happened(held), "it is held")
+        first = service.submit()
+        assert service.finished(first)["status"] == "COMPLETED"
+        service.wait_for_log("cpu-0: .* MB resident, more than workers.max_rss")
+        after = service.submit()
+        service.clear_faults()
+        ended = [service.finished(each) for each in (beside, first, after)]
+        assert [(task["status"], task["attempt"]) for task in ended] == [("COMPLETED", 1)] * 3
+        service.wait_for_log("cpu-0 is replaced: it used more than workers.max_rss", times=2)
         assert service.device_process().pid != before.pid
         assert not psutil.pid_exists(before.pid) or is_gone(before)
