@@ -1,0 +1,87 @@
+"""Decide which tasks each device process may claim next.
+
+A process runs several tasks. If it dies, each of them loses a run, so one that has lost a run before runs alone: it may
+be the cause. It needs an empty process; while it waits for one, a process takes no new tasks and becomes empty.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+LONG_SECONDS = 600.0  # the last place of a process is only for shorter recordings, so that they need not wait for long ones
+
+
+@dataclass(frozen=True)
+class Running:
+    """A task in a process.
+
+    ``audio_duration`` is None while unknown. ``longest`` is what it was claimed with: if its recording turns out to be
+    longer, the task goes back to the queue.
+    """
+
+    crashes: int = 0
+    audio_duration: float | None = None
+    longest: float | None = None
+
+    @property
+    def is_long(self) -> bool:
+        """Whether its recording is known to be long."""
+        return self.audio_duration is not None and self.audio_duration > LONG_SECONDS
+
+    @property
+    def may_be_long(self) -> bool:
+        return self.is_long or (self.audio_duration is None and self.longest is None)
+
+
+@dataclass(frozen=True)
+class Load:
+    """What a process runs.
+
+    ``retiring``: it uses more memory than workers.max_rss, and is replaced when it is empty.
+    """
+
+    running: tuple[Running, ...] = ()
+    retiring: bool = False
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What a process may claim: the arguments of the same names of ``claims.claim``."""
+
+    shared: bool = False
+    longest: float | None = None
+
+
+def choose_claims(loads: Sequence[Load], places: int, has_lone: bool) -> list[Wanted | None]:
+    """Return for each process which task it may claim next, None for none.
+
+    Each answer is for one task; ask again after a claim. ``places`` is how many tasks a process may run
+    (workers.tasks_per_device). ``has_lone``: a task that has to run alone is ready.
+    """
+    emptied = _choose_emptied(loads) if has_lone and loads else None
+    return [_choose_claim(load, places, load.retiring or number == emptied) for number, load in enumerate(loads)]
+
+
+def _choose_emptied(loads: Sequence[Load]) -> int:
+    """Return the number of the process that will soon be empty.
+
+    It has the fewest tasks that may be long, then the fewest tasks. The process takes none of these, so the smallest
+    count can only fall, also when another process becomes the one with the fewest.
+    """
+
+    def rank(number: int) -> tuple[int, int]:
+        running = loads[number].running
+        return sum(task.may_be_long for task in running), len(running)
+
+    return min(range(len(loads)), key=rank)
+
+
+def _choose_claim(load: Load, places: int, emptied: bool) -> Wanted | None:
+    if not load.running:
+        return None if load.retiring else Wanted()
+    if len(load.running) >= places or any(task.crashes for task in load.running):
+        return None
+    if emptied:  # beside a long task, short ones do not delay the end
+        return Wanted(True, LONG_SECONDS) if any(task.is_long for task in load.running) else None
+    return Wanted(True, LONG_SECONDS if len(load.running) == places - 1 else None)
