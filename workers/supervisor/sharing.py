@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-LONG_SECONDS = 600.0  # the last place of a process is only for shorter recordings, so that they need not wait for long ones
+LONG_SECONDS = 600.0  # one place of each process is only for shorter recordings
 
 
 @dataclass(frozen=True)
@@ -70,11 +70,7 @@ def _choose_emptied(loads: Sequence[Load]) -> int:
     count can only fall, also when another process becomes the one with the fewest.
     """
 
-    def rank(number: int) -> tuple[int, int]:
-        running = loads[number].running
-        return sum(task.may_be_long for task in running), len(running)
-
-    return min(range(len(loads)), key=rank)
+    return min(range(len(loads)), key=lambda number: (_count_long(loads[number]), len(loads[number].running)))
 
 
 def _choose_claim(load: Load, places: int, emptied: bool) -> Wanted | None:
@@ -84,4 +80,9 @@ def _choose_claim(load: Load, places: int, emptied: bool) -> Wanted | None:
         return None
     if emptied:  # beside a long task, short ones do not delay the end
         return Wanted(True, LONG_SECONDS) if any(task.is_long for task in load.running) else None
-    return Wanted(True, LONG_SECONDS if len(load.running) == places - 1 else None)
+    # Not each time that one place is left: under load it always is the last one, and a long task would wait for ever.
+    return Wanted(True, LONG_SECONDS if _count_long(load) >= places - 1 else None)
+
+
+def _count_long(load: Load) -> int:
+    return sum(task.may_be_long for task in load.running)

@@ -22,9 +22,13 @@ def test_empty_process_takes_any_task() -> None:
     assert choose((), has_lone=True) == [Wanted()]
 
 
-def test_last_place_of_a_process_is_for_short_recordings() -> None:
-    assert choose((LONG,), (SHORT,) * 2, (UNKNOWN,) * 3, (SHORT,) * 4) == [ANY, ANY, SHORT_ONES, None]
-    assert choose((SHORT,), places=2) == [SHORT_ONES]
+def test_one_place_of_a_process_is_for_short_recordings() -> None:
+    assert choose((LONG,) * 2, (LONG,) * 3, (UNKNOWN,) * 3, (LONG,) * 4) == [ANY, SHORT_ONES, SHORT_ONES, None]
+    assert choose((LONG,), (SHORT,), places=2) == [SHORT_ONES, ANY]
+
+
+def test_short_tasks_without_end_do_not_keep_a_long_one_waiting() -> None:
+    assert choose((SHORT,) * 3, (BOUNDED,) * 3, (LONG, LONG, SHORT)) == [ANY, ANY, ANY]
 
 
 def test_process_of_one_place_takes_one_task_of_any_length() -> None:
