@@ -20,7 +20,7 @@ from peewee import (
     ProgrammingError,
 )
 
-from app.core.db import heartbeats, leases, tasks
+from app.core.db import claims, heartbeats, leases, tasks
 from app.core.db.connection import database
 from app.core.db.notify import Watch
 from app.core.db.tasks import LEASE_SECONDS, Claim, Task
@@ -265,7 +265,7 @@ class Supervisor:
         for process in self._pool.processes:
             if not process.is_idle:
                 continue
-            row = tasks.claim(self.name)
+            row = claims.claim(self.name)
             if row is None:
                 return
             log.info("task %s claimed for %s, attempt %d", row.uuid, process.name, row.attempts)

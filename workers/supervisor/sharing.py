@@ -69,7 +69,6 @@ def _choose_emptied(loads: Sequence[Load]) -> int:
     It has the fewest tasks that may be long, then the fewest tasks. The process takes none of these, so the smallest
     count can only fall, also when another process becomes the one with the fewest.
     """
-
     return min(range(len(loads)), key=lambda number: (_count_long(loads[number]), len(loads[number].running)))
 
 
