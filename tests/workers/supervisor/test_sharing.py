@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from workers.supervisor.sharing import LONG_SECONDS, Load, Running, Wanted, choose_claims
+from workers.supervisor.sharing import LONG_SECONDS, Ending, Load, Running, Wanted, choose_claims, judge_ending
 
 SHORT, LONG, UNKNOWN = Running(0, 5.0), Running(0, 3600.0), Running()
 BOUNDED, CRASHED = Running(0, None, LONG_SECONDS), Running(1, 5.0)
@@ -75,3 +75,14 @@ def test_waiting_for_an_empty_process_ends_in_any_order_of_ends(seed: int) -> No
         grown = (Running(0, 3600.0),) if not ends else ()
         loads[busy] = loads[busy][:place] + grown + loads[busy][place + 1 :]
     pytest.fail("no process has become empty")
+
+
+def test_only_tasks_that_had_begun_lose_a_run_to_a_crash_and_none_to_a_kill() -> None:
+    assert judge_ending(is_stopped=False, has_begun=True, was_killed=False) == Ending.LOST
+    assert judge_ending(is_stopped=False, has_begun=False, was_killed=False) == Ending.RETURNED
+    assert {judge_ending(False, begun, was_killed=True) for begun in (True, False)} == {Ending.RETURNED}
+
+
+def test_task_that_was_to_end_keeps_its_verdict_when_its_process_ends() -> None:
+    judged = {judge_ending(True, begun, killed) for begun in (True, False) for killed in (True, False)}
+    assert judged == {Ending.STOPPED}
