@@ -17,7 +17,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from app.core import settings
-from app.core.db import connection, tasks
+from app.core.db import claims, connection, tasks
 from app.core.db.tasks import Claim
 from app.factory import create_app
 from bench import places
@@ -122,7 +122,7 @@ def measure_operations(address: str, folder: Path) -> Measured:
     taken = {name: time_repeated(lambda address=address: get(client, address)) for name, address in LISTS.items()}  # type: ignore[misc]
     taken["GET /task/{id}"] = time_repeated(lambda: get(client, f"/task/{newest}"))
     connection.database.connect(reuse_if_open=True)
-    taken["claim, queue empty"] = time_repeated(lambda: tasks.claim("bench"))
+    taken["claim, queue empty"] = time_repeated(lambda: claims.claim("bench"))
     taken |= time_task_steps()
     connection.database.close()
     return taken
@@ -137,21 +137,21 @@ def time_task_steps() -> Measured:
 
     Each is deleted again, so that every round finds the same rows.
     """
-    submits, claims, finishes = [], [], []
+    submits, takes, finishes = [], [], []
     for _ in range(REPETITIONS):
         identifier = str(uuid.uuid4())
         times = [time.perf_counter()]
         tasks.submit(identifier, "transcription", {}, "a.wav", [])
         times.append(time.perf_counter())
-        row = tasks.claim("bench")
+        row = claims.claim("bench")
         times.append(time.perf_counter())
         assert row is not None and row.uuid == identifier
         tasks.complete(Claim(identifier, row.claim_no, "bench"), "json", RESULT, [], 0.5)
         times.append(time.perf_counter())
         tasks.delete(identifier)
-        for kept, begin, end in zip((submits, claims, finishes), times, times[1:], strict=False):
+        for kept, begin, end in zip((submits, takes, finishes), times, times[1:], strict=False):
             kept.append(end - begin)
-    return {"submit": median(submits), "claim": median(claims), "complete": median(finishes)}
+    return {"submit": median(submits), "claim": median(takes), "complete": median(finishes)}
 
 
 def time_repeated(work: Callable[[], object]) -> float:

@@ -12,7 +12,7 @@ from io import BytesIO
 import psutil
 import requests
 
-from app.core.db import connection, tasks
+from app.core.db import claims, connection, tasks
 from app.core.db.states import BGM_SEPARATION
 from app.core.db.tasks import Claim
 from app.core.storage.paths import stems_folder
@@ -94,7 +94,7 @@ def _create_separation(service: Service, size: int) -> str:
     opened = connection.connect(service.environment["DB_URL"])
     identifier = str(uuid.uuid4())
     tasks.submit(identifier, BGM_SEPARATION, {}, "a.wav", [])
-    row = next(row for row in iter(lambda: tasks.claim("bench"), None) if row.uuid == identifier)
+    row = next(row for row in iter(lambda: claims.claim("bench"), None) if row.uuid == identifier)
     folder = stems_folder(service.cache, identifier, row.claim_no)
     folder.mkdir(parents=True)
     with (folder / "vocals.wav").open("wb") as file:

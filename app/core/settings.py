@@ -127,7 +127,7 @@ class Workers:
     drain_timeout: float = _limit(3.0, least=0.0, most=86400.0)
     task_timeout: float = _limit(21600.0, least=1.0, most=2592000.0)
     load_timeout: float = _limit(1800.0, least=1.0, most=86400.0)
-    retry_pause: float = _limit(10.0, least=0.0, most=900.0)  # LONGEST_PAUSE_SECONDS (db/tasks.py) relies on ``most``
+    retry_pause: float = _limit(10.0, least=0.0, most=900.0)  # LONGEST_PAUSE_SECONDS (db/claims.py) relies on ``most``
     max_rss: int = _limit(0, least=0)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 
-from app.core.db import results, tasks
+from app.core.db import claims, results, tasks
 from app.core.db.tasks import Claim, Task
 from app.core.params import TranscriptionParams
 
@@ -35,7 +35,7 @@ def stored_result(identifier: str) -> str | None:
 
 def claimed(holder: str = "me") -> Claim:
     """Claim the oldest waiting task."""
-    row = tasks.claim(holder)
+    row = claims.claim(holder)
     assert row is not None
     return Claim(row.uuid, row.claim_no, holder)
 

@@ -6,7 +6,7 @@ import uuid
 from collections import Counter
 from typing import Any
 
-from app.core.db import connection, tasks
+from app.core.db import claims, connection, tasks
 from app.core.db.states import COMPLETED
 from app.core.db.tasks import Claim, Task
 from tests.app.core.db.test_connection import in_processes
@@ -23,7 +23,7 @@ def work_through(barrier: Any, url: str, own: int) -> list[str]:
     for _ in range(own):
         tasks.submit(str(uuid.uuid4()), "transcription", {}, "a.wav", [])
     claimed = []
-    while (row := tasks.claim(holder)) is not None:
+    while (row := claims.claim(holder)) is not None:
         claimed.append(row.uuid)
         claim = Claim(row.uuid, row.claim_no, holder)
         assert tasks.report(claim, "decode", 0.5)
@@ -49,5 +49,5 @@ def test_each_task_is_claimed_once_while_others_are_submitted(open_database: str
 
 def test_only_one_of_many_processes_completes_a_task(open_database: str) -> None:
     tasks.submit("x", "transcription", {}, "a.wav", [])
-    tasks.claim("me")
+    claims.claim("me")
     assert sorted(in_processes(complete_task, PROCESSES, open_database, "x")) == [False] * (PROCESSES - 1) + [True]

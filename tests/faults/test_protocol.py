@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from app.core.db import connection, leases, retention, tasks
+from app.core.db import claims, connection, leases, retention, tasks
 from app.core.db.results import Result
 from app.core.db.states import CANCELLED, COMPLETED
 from app.core.db.tasks import Claim, Task
@@ -128,16 +128,16 @@ def allowing_a_fourth_attempt(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def reusing_claim_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
-    real = tasks.claim
+    real = claims.claim
 
-    def claim(holder: str) -> Task | None:
-        row = real(holder)
+    def claim(holder: str, **named: Any) -> Task | None:
+        row = real(holder, **named)
         if row is not None and row.claim_no > 1:
             Task.update(claim_no=row.claim_no - 1).where(Task.id == row.id).execute()
             row.claim_no -= 1
         return row
 
-    monkeypatch.setattr(tasks, "claim", claim)
+    monkeypatch.setattr(claims, "claim", claim)
 
 
 def cancelling_ended_tasks(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -48,7 +48,7 @@ from workers.supervisor.lease_watch import LeaseWatch
 from workers.supervisor.pool import Pool
 from workers.supervisor.process import DeviceProcess
 from workers.supervisor.settlement import Verdict, clean_up_run, requeue_unknown, settle, take_over_lost
-from workers.supervisor.sharing import Running, Wanted, choose_claims
+from workers.supervisor.sharing import Ending, Running, Wanted, choose_claims, judge_ending
 from workers.supervisor.waiters import GRACE_SECONDS, WaiterWatch
 
 log = logging.getLogger(__name__)
@@ -213,15 +213,16 @@ class Supervisor:
         self._next_beat = 0.0
         for assignment in process.assignments.values():
             claim, stopping = assignment.claim, assignment.stopping
-            if stopping is not None and stopping.failure is None:
-                clean_up_run(self._settings.cache.path, claim)
-            elif stopping is not None:
-                self._unsettled.append((claim, stopping.failure))
-            elif crash is not None and assignment.has_begun:
-                say = f"{crash} The recording may need more memory than is available."
-                self._unsettled.append((claim, Failure("worker_crashed", say, assignment.job.warnings, None, {})))
-            else:
-                self._unsettled.append((claim, None))
+            match judge_ending(stopping is not None, assignment.has_begun, was_killed=crash is None):
+                case Ending.STOPPED if stopping is not None and stopping.failure is not None:
+                    self._unsettled.append((claim, stopping.failure))
+                case Ending.STOPPED:
+                    clean_up_run(self._settings.cache.path, claim)
+                case Ending.LOST:
+                    say = f"{crash} The recording may need more memory than is available."
+                    self._unsettled.append((claim, Failure("worker_crashed", say, assignment.job.warnings, None, {})))
+                case Ending.RETURNED:
+                    self._unsettled.append((claim, None))
 
     def _check_limits(self, process: DeviceProcess) -> None:
         """Stop runs that exceed a time limit, and kill processes that hang or are not used."""

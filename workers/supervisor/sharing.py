@@ -1,4 +1,4 @@
-"""Decide which tasks each device process may claim next.
+"""Decide which tasks share a device process, and what each loses when it ends.
 
 A process runs several tasks. If it dies, each of them loses a run, so one that has lost a run before runs alone: it may
 be the cause. It needs an empty process; while it waits for one, a process takes no new tasks and becomes empty.
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import Enum
 
 LONG_SECONDS = 600.0  # one place of each process is only for shorter recordings
 
@@ -51,6 +52,25 @@ class Wanted:
 
     shared: bool = False
     longest: float | None = None
+
+
+class Ending(Enum):
+    """What becomes of a task whose process has ended."""
+
+    STOPPED = "stopped"  # it was to end anyway: past its deadline, or no longer held
+    LOST = "lost"  # its run counts as a crash
+    RETURNED = "returned"  # to the queue at no cost
+
+
+def judge_ending(is_stopped: bool, has_begun: bool, was_killed: bool) -> Ending:
+    """Return what becomes of one task of a process that has ended.
+
+    ``is_stopped``: the task itself was to end. ``was_killed``: the supervisor killed the process because of another task
+    or a stop of the service; otherwise it died, and each task that had begun may be the cause.
+    """
+    if is_stopped:
+        return Ending.STOPPED
+    return Ending.LOST if has_begun and not was_killed else Ending.RETURNED
 
 
 def choose_claims(loads: Sequence[Load], places: int, has_lone: bool) -> list[Wanted | None]:

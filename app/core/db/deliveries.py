@@ -10,8 +10,9 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
+from app.core.db.claims import lock_first
 from app.core.db.connection import begin_write, now
-from app.core.db.tasks import lock_first, update_one
+from app.core.db.tasks import update_one
 from app.core.db.webhooks import DELIVERED, Webhook
 from app.core.webhooks import Receiver
 

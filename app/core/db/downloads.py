@@ -13,9 +13,10 @@ from typing import Any
 
 from peewee import Case
 
+from app.core.db.claims import lock_first, select_oldest
 from app.core.db.connection import begin_write, now
 from app.core.db.states import FAILED, QUEUED
-from app.core.db.tasks import Task, end, ended_values, lock_first, notify_listeners, select_oldest
+from app.core.db.tasks import Task, end, ended_values, notify_listeners
 
 LEASE_SECONDS = 15.0
 STAGE = "download"

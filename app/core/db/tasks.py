@@ -17,7 +17,6 @@ from app.core.db.connection import begin_write, database, is_postgres, now
 from app.core.db.states import CANCELLED, COMPLETED, FAILED, IN_PROGRESS, MAX_ATTEMPTS, QUEUED
 
 LEASE_SECONDS = 30.0
-LONGEST_PAUSE_SECONDS = 3600.0  # no pause is longer: workers.retry_pause is at most 900 s, and doubled
 CHANNEL = "task_changed"  # of PostgreSQL's NOTIFY
 FAST_LANE, USUAL_LANE = 0, 1  # short tasks, for which a client waits, pass the others
 
@@ -143,49 +142,6 @@ def _is_owned(owner: int | None) -> Any:
     return SQL("1 = 1") if owner is None else Task.owner == owner
 
 
-def claim(holder: str) -> Task | None:
-    """Claim the oldest task that is ready to run.
-
-    QUEUED → IN_PROGRESS. Returns None when no task is ready.
-    """
-    ready = (Task.status == QUEUED) & Task.source_url.is_null() & _is_pause_over()
-    if select_oldest(ready).scalar() is None:  # a plain read: idle polling must not take the write lock
-        return None
-    with begin_write():
-        # Select again: another supervisor may have claimed the task since.
-        task_id = lock_first(select_oldest(ready))
-        if task_id is None:
-            return None
-        Task.update(
-            status=IN_PROGRESS,
-            holder=holder,
-            claim_no=Task.claim_no + 1,
-            lease_expires=now() + LEASE_SECONDS,
-            started_at=now(),
-            not_before=None,
-            stage=None,
-            changes=Task.changes + 1,
-        ).where((Task.id == task_id) & ready).execute()
-        return Task.get_by_id(task_id)
-
-
-def select_oldest(condition: Any) -> Any:
-    """Build the query for the oldest matching task.
-
-    It selects the id of the first task in queue order that meets ``condition``.
-    """
-    return Task.select(Task.id).where(condition).order_by(Task.lane, Task.id).limit(1)
-
-
-def lock_first(query: Any) -> int | None:
-    """Return the id that ``query`` finds, its row locked.
-
-    The lock lasts until commit; rows that others have locked are skipped.
-    """
-    found: int | None = (query.for_update("FOR UPDATE SKIP LOCKED") if is_postgres(database) else query).scalar()
-    return found
-
-
 def report(
     claim: Claim, stage: str, progress: float, first: int = 0, segments: Sequence[str] = (), **facts: Any
 ) -> bool:
@@ -302,15 +258,6 @@ def queued_values() -> dict[Any, Any]:
         Task.started_at: None,
         Task.changes: Task.changes + 1,
     }
-
-
-def _is_pause_over() -> Any:
-    """Match tasks whose pause is over, or without one.
-
-    A pause that ends later than any pause can was written before the database's clock was set back.
-    """
-    due = (Task.not_before <= now()) | (Task.not_before > now() + LONGEST_PAUSE_SECONDS)
-    return Task.not_before.is_null() | due
 
 
 def is_held_by(claim: Claim) -> Any:

@@ -10,7 +10,7 @@ import pytest
 from flask import Flask
 from werkzeug.test import TestResponse
 
-from app.core.db import tasks
+from app.core.db import claims
 from tests.app.posting import post, refused, rows, submitted
 from tests.app.rows import completed
 
@@ -22,7 +22,7 @@ def test_a_detection_passes_all_waiting_tasks(anywhere: Flask) -> None:
     detection = submitted(anywhere, path="/detect-language")
     shown = {each: anywhere.test_client().get(f"/task/{each}").get_json() for each in (first, second, detection)}
     assert [shown[each]["queue_position"] for each in (detection, first, second)] == [1, 2, 3]
-    claimed = [tasks.claim("me") for _ in range(3)]
+    claimed = [claims.claim("me") for _ in range(3)]
     assert [row and row.uuid for row in claimed] == [detection, first, second]
 
 

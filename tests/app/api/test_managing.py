@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from flask import Flask
 
-from app.core.db import connection, tasks
+from app.core.db import claims, connection, tasks
 from app.core.db.tasks import Claim
 from app.current import get_settings
 from tests.app.posting import kept, refused, rows, submitted
@@ -54,7 +54,7 @@ def race(barrier: Any, url: str) -> str | None:
 
 def test_cancel_racing_completion_has_one_winner(open_database: str) -> None:
     tasks.submit("x", "transcription", {}, "a.wav", [])
-    tasks.claim("me")
+    claims.claim("me")
     (won,) = [end for end in in_processes(race, 4, open_database) if end]
     (row,) = rows()
     assert row.status == won

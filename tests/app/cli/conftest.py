@@ -14,7 +14,7 @@ from flask import Flask
 from werkzeug.serving import BaseWSGIServer, make_server
 
 from app.cli.server import Server
-from app.core.db import connection, tasks
+from app.core.db import claims, connection, tasks
 from app.core.db.tasks import Claim
 from app.current import get_settings
 
@@ -75,7 +75,7 @@ class Worker:
     def _run(self) -> None:
         with connection.database.connection_context():
             while not self._stopped.wait(0.02):
-                row = None if self.paused.is_set() else tasks.claim("me")
+                row = None if self.paused.is_set() else claims.claim("me")
                 if row is None:
                     continue
                 claim = Claim(row.uuid, row.claim_no, "me")

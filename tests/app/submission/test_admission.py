@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 
-from app.core.db import tasks
+from app.core.db import claims
 from tests.app.conftest import MakeWeb
 from tests.app.posting import CRLF, kept, part, post, post_body, refused, rows, submitted
 
@@ -27,5 +27,5 @@ def test_full_queue_refuses_uploads_until_a_task_is_claimed(make_web: MakeWeb) -
     assert int(answer.headers["Retry-After"]) > 0
     assert kept(web) == sorted([*accepted, *(f"{identifier}/source" for identifier in accepted)])
     assert len(rows()) == 2
-    tasks.claim("me")
+    claims.claim("me")
     submitted(web)

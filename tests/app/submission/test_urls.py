@@ -13,7 +13,7 @@ import pytest
 from flask import Flask
 from werkzeug.test import TestResponse
 
-from app.core.db import tasks
+from app.core.db import claims
 from app.submission import urls
 from app.submission.parser import SubmissionBlueprint
 from tests.app.conftest import MakeWeb
@@ -67,7 +67,7 @@ def test_every_submission_takes_a_url(web: Flask) -> None:
         assert answer.get_json()["status"] == "QUEUED"
     assert [row.source_url for row in rows()] == [URL.partition("#")[0]] * len(paths)
     assert kept(web) == []
-    assert tasks.claim("device") is None
+    assert claims.claim("device") is None
 
 
 def test_url_is_accepted_once_in_query_or_form(web: Flask) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from app.core.db import leases, tasks
+from app.core.db import claims, leases, tasks
 from app.core.db.leases import Lease
 from app.core.db.tasks import LEASE_SECONDS, Claim
 from app.core.storage.paths import PARTIAL, SOURCE, STEMS
@@ -148,7 +148,7 @@ class Inside:
 
     def _claim(self, state: State, number: int) -> Iterator[Step]:
         one = state.supervisors[number]
-        touch = self._call(state.rows, tasks.claim, one.holder)
+        touch = self._call(state.rows, claims.claim, one.holder)
         if touch.answer is None:
             return
         claim = Claim(touch.answer.uuid, touch.answer.claim_no, one.holder)

@@ -16,7 +16,8 @@ from typing import Any, NamedTuple
 from werkzeug.datastructures import FileStorage
 
 from app.core.db import connection, results
-from app.core.db.tasks import LONGEST_PAUSE_SECONDS, Task
+from app.core.db.claims import LONGEST_PAUSE_SECONDS
+from app.core.db.tasks import Task
 from app.core.storage.paths import INCOMING
 from app.submission import uploads
 

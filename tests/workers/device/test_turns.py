@@ -250,5 +250,3 @@ def test_many_threads_never_use_more_cores_than_there_are() -> None:
     for thread in threads:
         thread.join(30)
     assert (in_use[0], most[0], turns._free) == (0, 3, 3)
-
-

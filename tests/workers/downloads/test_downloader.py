@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from peewee import OperationalError
 
-from app.core.db import downloads, tasks
+from app.core.db import claims, downloads
 from app.core.db.states import CANCELLED, FAILED, QUEUED
 from app.core.db.tasks import Task
 from app.core.settings import Cache, Fetch, Limits, Settings
@@ -70,7 +70,7 @@ def test_task_can_be_claimed_only_after_its_download(serving: Serving, tmp_path:
         done = ended(identifier)
     assert (done.status, done.holder, done.stage, done.progress) == (QUEUED, None, None, downloads.SHARE)
     assert (tmp_path / "cache" / identifier / "source").read_bytes() == SOUND
-    claimed = tasks.claim("device")
+    claimed = claims.claim("device")
     assert claimed is not None and claimed.uuid == identifier
     assert server.requests[0].startswith("GET /a.wav?sig=1 ")
 
@@ -81,7 +81,7 @@ def test_progress_is_reported_during_a_download(serving: Serving) -> None:
         until(lambda: row(identifier).progress > 0.02, "progress")
         assert (row(identifier).status, row(identifier).stage) == (QUEUED, "download")
         assert row(identifier).progress < downloads.SHARE
-        assert tasks.claim("device") is None
+        assert claims.claim("device") is None
 
 
 def test_parallel_downloads_are_limited_and_all_complete(serving: Serving) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from app.core.db import retention, tasks
+from app.core.db import claims, retention, tasks
 from app.core.db.connection import database, read_clock
 from app.core.db.states import COMPLETED
 from app.core.db.tasks import Claim, Task
@@ -47,7 +47,7 @@ def kept(cache: Cache) -> Iterator[Kept]:
 
 
 def finish(identifier: str, seconds_ago: float) -> None:
-    row = tasks.claim("me")
+    row = claims.claim("me")
     assert row is not None and row.uuid == identifier
     tasks.complete(Claim(identifier, row.claim_no, "me"), "json", "[]", [], 1.0)
     Task.update(finished_at=Task.finished_at - seconds_ago).where(Task.uuid == identifier).execute()
@@ -69,7 +69,7 @@ def test_files_of_fresh_queued_and_running_tasks_stay(cache: Cache, kept: Kept) 
     fresh = kept()
     finish(fresh, seconds_ago=1)
     running = kept()
-    tasks.claim("me")
+    claims.claim("me")
     queued = kept()
     Task.update(created_at=Task.created_at - 100_000).execute()
     assert purge.purge_finished(cache) == 0
@@ -119,7 +119,7 @@ def test_open_file_survives_the_purge(cache: Cache, kept: Kept) -> None:
 def test_rows_are_kept_unless_a_ttl_is_set(cache: Cache, kept: Kept) -> None:
     identifier, running = kept(), kept()
     finish(identifier, seconds_ago=10**9)
-    tasks.claim("me")
+    claims.claim("me")
     assert purge.delete_expired(cache, Tasks()) == 0
     assert purge.delete_expired(cache, Tasks(ttl=10**9 + 1000)) == 0
     assert tasks.get(identifier) is not None

@@ -284,6 +284,8 @@ def up(migrator, db):
         db.create_tables(models)
     # Only the few tasks whose recording is still to be downloaded.
     db.execute_sql("CREATE INDEX task_source_url ON task (id) WHERE source_url IS NOT NULL")
+    # Only the tasks whose run crashed: has_lone (app/core/db/claims.py).
+    db.execute_sql("CREATE INDEX task_crashed ON task (status, lane, id) WHERE crashes > 0")
     # Only the tasks of clients that wait for the answer.
     db.execute_sql("CREATE INDEX task_waited_at ON task (id) WHERE waited_at IS NOT NULL")
     # Only the messages that are still to be delivered.

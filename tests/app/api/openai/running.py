@@ -13,7 +13,7 @@ from typing import Any
 from flask import Flask
 from werkzeug.test import TestResponse
 
-from app.core.db import connection, heartbeats, tasks
+from app.core.db import claims, connection, heartbeats, tasks
 from app.core.db.tasks import Claim
 from tests.app.posting import RECORDING
 
@@ -85,7 +85,7 @@ def working(web: Flask, work: Work | None) -> Iterator[None]:
 
     def run() -> None:
         while not ended.is_set():
-            row = tasks.claim("me")
+            row = claims.claim("me")
             if row is not None and work is not None:
                 work(Claim(row.uuid, row.claim_no, "me"))
             time.sleep(0.01)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from app.core.db import connection, downloads, retention, tasks
+from app.core.db import claims, connection, downloads, retention, tasks
 from app.core.db.downloads import DownloadClaim
 from app.core.db.states import CANCELLED, FAILED, QUEUED
 from app.core.db.tasks import Claim, Task
@@ -27,11 +27,11 @@ def held(holder: str = "me") -> DownloadClaim:
 
 def test_device_claims_only_downloaded_recordings() -> None:
     waiting, here = submitted(), submitted(url=None)
-    claimed = tasks.claim("device")
+    claimed = claims.claim("device")
     assert claimed is not None and claimed.uuid == here
-    assert tasks.claim("device") is None
+    assert claims.claim("device") is None
     assert downloads.mark_downloaded(held())
-    claimed = tasks.claim("device")
+    claimed = claims.claim("device")
     assert claimed is not None and claimed.uuid == waiting
     assert (claimed.source_url, claimed.holder, claimed.claim_no) == (None, "device", 1)
 
@@ -110,7 +110,7 @@ def test_url_of_a_cancelled_task_is_deleted() -> None:
 
 def test_running_tasks_are_not_downloads() -> None:
     submitted(url=None)
-    claimed = tasks.claim("me")
+    claimed = claims.claim("me")
     assert claimed is not None
     assert downloads.renew("me") == set() and downloads.release("me") == 0 and downloads.claim("me") is None
     assert tasks.complete(Claim(claimed.uuid, claimed.claim_no, "me"), "json", "[]", [], 1.0)

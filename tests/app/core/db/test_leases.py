@@ -6,9 +6,10 @@ from collections.abc import Callable
 
 import pytest
 
-from app.core.db import leases, tasks
+from app.core.db import claims, leases, tasks
+from app.core.db.claims import LONGEST_PAUSE_SECONDS
 from app.core.db.states import CANCELLED, FAILED, IN_PROGRESS, MAX_ATTEMPTS, QUEUED
-from app.core.db.tasks import LONGEST_PAUSE_SECONDS, Claim, Task
+from app.core.db.tasks import Claim, Task
 from tests.app.rows import claimed, queued, row
 
 pytestmark = pytest.mark.usefixtures("open_database")
@@ -27,7 +28,7 @@ def test_lost_task_runs_again_only_after_its_pause() -> None:
     assert lost(claimed(), pause=1000) == leases.REQUEUED
     waiting = row(identifier)
     assert (waiting.status, waiting.attempts, waiting.error, waiting.holder) == (QUEUED, 1, None, None)
-    assert tasks.claim("me") is None
+    assert claims.claim("me") is None
     other = queued()
     assert claimed().uuid == other, "the pause delays no other task"
     Task.update(not_before=Task.not_before - 1000).execute()
@@ -58,7 +59,7 @@ def test_third_lost_attempt_fails_the_task() -> None:
     ended = row(identifier)
     assert (ended.status, ended.error_code, ended.attempts) == (FAILED, "worker_crashed", MAX_ATTEMPTS)
     assert ended.error == "It died. Giving up after 3 attempts."
-    assert ended.finished_at is not None and tasks.claim("me") is None
+    assert ended.finished_at is not None and claims.claim("me") is None
 
 
 def test_requeue_costs_no_attempt() -> None:

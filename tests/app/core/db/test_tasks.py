@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from app.core.db import queries, retention, tasks
+from app.core.db import claims, queries, retention, tasks
 from app.core.db.states import CANCELLED, COMPLETED, QUEUED
 from app.core.db.tasks import Task
 from tests.app.rows import claimed, queued, row, stored_result
@@ -15,7 +15,7 @@ pytestmark = pytest.mark.usefixtures("open_database")
 def test_oldest_task_is_claimed_first() -> None:
     first, second = queued(), queued()
     assert [claimed().uuid, claimed().uuid] == [first, second]
-    assert tasks.claim("me") is None
+    assert claims.claim("me") is None
 
 
 def test_queue_position_counts_down() -> None:
@@ -110,7 +110,7 @@ def test_waiting_task_is_cancelled_at_once() -> None:
     assert tasks.cancel(identifier)
     assert (row(identifier).status, row(identifier).duration, row(identifier).error) == (CANCELLED, None, None)
     assert row(identifier).finished_at is not None
-    assert claimed().uuid == other and tasks.claim("me") is None
+    assert claimed().uuid == other and claims.claim("me") is None
 
 
 def test_running_task_is_cancelled_and_its_holder_changes_nothing_more() -> None:
