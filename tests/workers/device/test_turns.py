@@ -29,7 +29,7 @@ class Worker:
         try:
             with turns.take(self.share, cores):
                 order.append(name)
-        except BaseException as error:
+        except BaseException as error:  # noqa: BLE001 - also StoppedError
             self.failed = error
 
     def join(self) -> None:
