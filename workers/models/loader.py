@@ -26,7 +26,8 @@ from app.core.errors import SpeechError
 from app.core.settings import Settings
 from workers.device import cuda_errors
 from workers.device.protocol import Slot
-from workers.device.slots import choose_separation_device
+from workers.device.slots import choose_diarization_device, choose_separation_device
+from workers.device.threads import count_workers
 from workers.models import fetch, hub
 from workers.models.errors import DownloadError
 from workers.models.whisper_wheels import WHEELS
@@ -50,12 +51,15 @@ class Loader:
 
         folder = self._find_whisper(name)
         started = self._clock()
+        # on a CPU, windows side by side are faster than threads inside of a window
+        workers = count_workers(self._slot.threads) if self._slot.device == "cpu" else 1
         try:
             model = WhisperModel(
                 str(folder),
                 device=self._slot.device,
                 compute_type=compute_type,
-                cpu_threads=self._slot.threads,
+                cpu_threads=self._slot.threads // workers,
+                num_workers=workers,
                 local_files_only=True,
             )
         except (RuntimeError, OSError, ValueError) as error:
@@ -151,7 +155,7 @@ class Loader:
     def _load_pipeline(self, model: Model) -> Any:
         from workers.models import diarizer
 
-        device = "cpu" if self._settings.diarization.device == "cpu" else self._slot.device
+        device = choose_diarization_device(self._settings.diarization, self._slot)
         started = self._clock()
         pipeline = diarizer.load(model, self._settings, device)
         log.info("loaded %s on %s in %.1f s", model.name, device, self._clock() - started)

@@ -137,7 +137,7 @@ def test_without_word_timestamps_nothing_is_aligned(transcribed: Transcribed) ->
 def test_missing_aligner_leaves_whispers_own_word_times_and_a_warning(
     transcribed: Transcribed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def missing(self: Any, language: str) -> Any:
+    def missing(self: Any, language: str, user: Any) -> Any:
         raise SpeechError("model_not_available", "There is no alignment model.")
 
     monkeypatch.setattr("workers.models.cache.WarmModels.aligner", missing)
