@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
@@ -32,7 +33,7 @@ def use_threads(count: int) -> None:
     """Let torch use ``count`` threads for what this thread computes; with 0, torch chooses.
 
     Each thread has its own number, which it takes from a common one at its first use of torch. Every thread that computes
-    with torch calls this first, as other threads change the common number.
+    with torch calls this first, as others change the common number for a moment.
     """
     import torch  # imported here: decoding needs no torch
 
@@ -52,8 +53,20 @@ def map_side_by_side(function: Callable[[T], R], items: Iterable[T], threads: in
     if beside < 2:
         yield from map(function, items)
         return
-    pool = ThreadPoolExecutor(beside, "side-by-side", use_threads, (threads // beside,))
+    import torch
+
+    pool = ThreadPoolExecutor(beside, "side-by-side", _use_threads, (threads // beside, torch.get_num_threads()))
     try:
         yield from pool.map(function, items)
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+def _use_threads(count: int, common: int) -> None:
+    """Like ``use_threads``, for this thread only: the common number is ``common`` again."""
+    import torch
+
+    use_threads(count)
+    restoring = threading.Thread(target=torch.set_num_threads, args=(common,))
+    restoring.start()
+    restoring.join()

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from av.audio.frame import AudioFrame
 from numpy.typing import NDArray
 
@@ -136,6 +135,8 @@ def _separate_window(window: Sound, separator: Any, progress: _Progress, run: Ru
 
     Returns (2, channels, samples): vocals, and the sum of all other sources.
     """
+    import torch  # imported here: it takes seconds, and the model has needed it anyway
+
     samples = window.shape[1]
     missing = max(0, int(SHORTEST_SECONDS * separator.samplerate) - samples)
     padded = torch.from_numpy(np.pad(window, ((0, 0), (0, missing))))
