@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from workers.audio.decode import SAMPLE_RATE, Samples
@@ -20,6 +19,8 @@ def compute_emissions(samples: Samples, span: tuple[float, float], model: Any, k
 
     ``kind`` tells how to call ``model``: "torchaudio" or "huggingface", as in whisperx's metadata.
     """
+    import torch  # imported here: it takes seconds, and the model has needed it anyway
+
     piece = torch.from_numpy(samples[int(span[0] * SAMPLE_RATE) : int(span[1] * SAMPLE_RATE)])
     length = len(piece)
     if length < SHORTEST:

@@ -11,21 +11,27 @@ from functools import partial
 
 from app.core.errors import SpeechError
 from app.core.settings import Settings
+from workers.device.libraries import import_library
 from workers.device.protocol import Slot
 from workers.models.cache import KEPT, WarmModels, choose_compute_type
+from workers.models.loader import ALIGNMENT_LIBRARY
+from workers.pipelines import MODULES, load_pipeline
 
 log = logging.getLogger(__name__)
 
 
 def load_first(models: WarmModels, slot: Slot, settings: Settings) -> None:
     """Load what a transcription needs first. The process is ready after this."""
+    for task_type in MODULES:
+        load_pipeline(task_type)
     whisper = settings.whisper
     if not whisper.enable_offload:
         _load(partial(models.whisper, whisper.model_size, choose_compute_type(whisper.compute_type, slot.device)))
 
 
 def load_others(models: WarmModels, settings: Settings) -> None:
-    """Load the other models, while the first tasks may run already."""
+    """Load the other models and libraries, while the first tasks may run already."""
+    import_library(ALIGNMENT_LIBRARY)
     if not settings.whisper.enable_offload:
         for language in list(settings.align.models)[: KEPT["align"]]:
             _load(partial(models.aligner, language))

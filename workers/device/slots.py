@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 
 from app.core.errors import SettingsError
-from app.core.settings import BgmSeparation, Workers
+from app.core.settings import BgmSeparation, Diarization, Workers
 from workers.device.protocol import Slot
 
 
@@ -37,6 +37,11 @@ def choose_separation_device(separation: BgmSeparation, slot: Slot) -> str:
     if separation.device == "cuda" and slot.device != "cuda":
         raise SettingsError("bgm_separation.device is cuda, but the models run on the CPU here; use auto or cpu")
     return slot.device if separation.device == "auto" else separation.device
+
+
+def choose_diarization_device(diarization: Diarization, slot: Slot) -> str:
+    """Return the device on which ``slot`` runs diarization."""
+    return "cpu" if diarization.device == "cpu" else slot.device
 
 
 def count_gpus() -> int:

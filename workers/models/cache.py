@@ -11,14 +11,12 @@ from collections.abc import Callable
 from typing import Any, Protocol
 from weakref import WeakSet
 
-from app.core.errors import SpeechError
 from app.core.settings import Settings
 from workers.device.protocol import Slot
 from workers.models.loader import Loader
 
 # models kept loaded, by kind; a task of another language or size replaces the least recently used one
 KEPT = {"whisper": 1, "align": 2, "separate": 1, "diarize": 1}
-MISSING_SECONDS = 600.0  # a model that failed to load is not tried again for so long
 LOOK_SECONDS = 0.5
 
 
@@ -54,6 +52,7 @@ class WarmModels:
     """A cache of loaded models, by kind and key, for all runs of a process.
 
     When a kind is full, its least recently used model is freed, unless a run uses it. Models are loaded one after the other.
+    A model that is missing is looked for again each time, on disk; only a failed download is remembered (fetch.py).
     """
 
     def __init__(
@@ -65,13 +64,11 @@ class WarmModels:
     ) -> None:
         self._loader = Loader(slot, settings, clock)
         self._diarization = settings.diarization.model
-        self._clock = clock
         # ``tell`` is called with the model's name before loading, with None after it
         self._preload = _Preload(tell)
         self._changed = threading.Condition()
         self._is_loading = False
         self._kept: dict[str, OrderedDict[Any, _Kept]] = {kind: OrderedDict() for kind in KEPT}
-        self._missing: dict[tuple[str, Any], tuple[float, SpeechError]] = {}
 
     def whisper(self, name: str, compute_type: str, user: User | None = None) -> Any:
         """Get a faster_whisper.WhisperModel, which its users may not change.
@@ -138,7 +135,6 @@ class WarmModels:
                 kept = self._kept[kind].get(key)
                 if kept is not None:
                     return self._use(kind, key, kept, user)
-                self._check_missing(kind, key)
                 if not self._is_loading:
                     self._is_loading = True
                     # before loading: both together may not fit into memory
@@ -151,10 +147,6 @@ class WarmModels:
             with self._changed:
                 self._kept[kind][key] = kept
                 return self._use(kind, key, kept, user)
-        except SpeechError as failed:
-            with self._changed:
-                self._missing[kind, key] = (self._clock(), failed)
-            raise
         finally:
             with self._changed:
                 self._is_loading = False
@@ -166,12 +158,6 @@ class WarmModels:
         if user is not self._preload:
             kept.users.add(user)
         return kept.model
-
-    def _check_missing(self, kind: str, key: Any) -> None:
-        """Raise the error of the last attempt to load a model, if it is recent."""
-        since, error = self._missing.get((kind, key), (float("-inf"), None))
-        if error is not None and self._clock() - since < MISSING_SECONDS:
-            raise error
 
     def _wait_for_load(self) -> None:
         with self._changed:

@@ -20,7 +20,10 @@ def load(folder: Path, name: str, device: str) -> Any:
     The folder is a demucs repo of .th files, or a bag of .safetensors files from the hub.
     """
     kind = _HubSeparator if any(folder.glob("*.safetensors")) else Separator
-    return kind(name, repo=folder, device=device, shifts=0)  # shifts are random; results must be reproducible
+    separator = kind(name, repo=folder, device=device, shifts=0)  # shifts are random; results must be reproducible
+    # demucs moves the networks of a bag to the device for each call, and back: under another task that uses them
+    separator.model.to(device)
+    return separator
 
 
 class _HubSeparator(Separator):  # type: ignore[misc]

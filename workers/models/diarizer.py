@@ -18,6 +18,7 @@ from app.core.catalog.catalog import (
 from app.core.errors import SpeechError
 from app.core.settings import Settings
 from workers.device import cuda_errors, patches
+from workers.device.libraries import import_library
 from workers.models import fetch
 from workers.models.errors import DownloadError
 
@@ -31,13 +32,13 @@ def load(model: Model, settings: Settings, device: str) -> Any:
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # a long warning about torchcodec, which is not needed for samples
-        from whisperx.diarize import DiarizationPipeline
+        whisperx = import_library("whisperx.diarize")
 
     own = find_folder(model.place, settings)
     folder = own or _find_or_fetch(model, settings)
     patches.keep_pyannote_offline(own is None)  # a download is complete; an own folder may name models on the hub
     try:
-        pipeline = DiarizationPipeline(
+        pipeline = whisperx.DiarizationPipeline(
             str(folder),
             token=settings.hf_token or None,
             device=device,

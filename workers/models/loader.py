@@ -25,13 +25,17 @@ from app.core.catalog.catalog import (
 from app.core.errors import SpeechError
 from app.core.settings import Settings
 from workers.device import cuda_errors
+from workers.device.libraries import import_library
 from workers.device.protocol import Slot
-from workers.device.slots import choose_separation_device
+from workers.device.slots import choose_diarization_device, choose_separation_device
+from workers.device.threads import count_workers
 from workers.models import fetch, hub
 from workers.models.errors import DownloadError
 from workers.models.whisper_wheels import WHEELS
 
 log = logging.getLogger(__name__)
+
+ALIGNMENT_LIBRARY = "whisperx.alignment"
 
 
 class Loader:
@@ -50,12 +54,15 @@ class Loader:
 
         folder = self._find_whisper(name)
         started = self._clock()
+        # on a CPU, windows side by side are faster than threads inside of a window
+        workers = count_workers(self._slot.threads) if self._slot.device == "cpu" else 1
         try:
             model = WhisperModel(
                 str(folder),
                 device=self._slot.device,
                 compute_type=compute_type,
-                cpu_threads=self._slot.threads,
+                cpu_threads=self._slot.threads // workers,
+                num_workers=workers,
                 local_files_only=True,
             )
         except (RuntimeError, OSError, ValueError) as error:
@@ -116,10 +123,8 @@ class Loader:
         ):  # torch does not verify the checksums when it loads it
             damaged = f"The alignment model for language {language!r} is damaged. Remove {folder} on the server."
             raise SpeechError("model_not_available", damaged)
-        from whisperx.alignment import load_align_model  # imported here: it takes seconds, which a missing model saves
-
         try:
-            model: tuple[Any, dict[str, Any]] = load_align_model(
+            model: tuple[Any, dict[str, Any]] = import_library(ALIGNMENT_LIBRARY).load_align_model(
                 language,
                 self._slot.device,
                 model_name=place if bundle_file(wanted) else str(folder),
@@ -149,17 +154,14 @@ class Loader:
             return pipeline, f"{found}, but {missing.message}"
 
     def _load_pipeline(self, model: Model) -> Any:
-        from workers.models import diarizer
-
-        device = "cpu" if self._settings.diarization.device == "cpu" else self._slot.device
+        diarizer = import_library("workers.models.diarizer")
+        device = choose_diarization_device(self._settings.diarization, self._slot)
         started = self._clock()
         pipeline = diarizer.load(model, self._settings, device)
         log.info("loaded %s on %s in %.1f s", model.name, device, self._clock() - started)
         return pipeline
 
     def load_separator(self, name: str) -> Any:
-        from workers.models import demucs as loader
-
         folder = self._find_separator(name)
         chosen = demucs_repo.choose_model(folder, name)
         if chosen is None:
@@ -170,7 +172,7 @@ class Loader:
         device = choose_separation_device(self._settings.bgm_separation, self._slot)
         started = self._clock()
         try:
-            separator = loader.load(folder, chosen, device)
+            separator = import_library("workers.models.demucs").load(folder, chosen, device)
         except (Exception, SystemExit) as error:  # demucs exits where a library is missing
             cuda_errors.reraise_device_error(error)
             log.warning("separation model %s in %s: %s", name, folder, error)

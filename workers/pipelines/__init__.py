@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import importlib
 from typing import Any, Protocol, TypeVar
 
 from app.core.db.states import BGM_SEPARATION, DETECT_LANGUAGE, TRANSCRIPTION, VAD
 from app.core.params import Params
+from workers.device.libraries import import_library
 from workers.device.run import Run
 
 MODULES = {
@@ -39,5 +39,5 @@ def load_pipeline(task_type: str) -> Pipeline[Any]:
 
     The first time, this takes seconds.
     """
-    pipeline: Any = importlib.import_module(f"workers.pipelines.{MODULES[task_type]}")
+    pipeline: Any = import_library(f"workers.pipelines.{MODULES[task_type]}")
     return pipeline  # type: ignore[no-any-return]

@@ -26,7 +26,7 @@ def run(run: Run[DetectLanguageParams]) -> tuple[str, str]:
     model = load_model(run)
     code, confidence = "en", 1.0
     if model.model.is_multilingual:
-        code, confidence = detect_language(samples, windows, model, run.params)
+        code, confidence = detect_language(samples, windows, model, run)
     else:
         run.warn(f"The language was not detected: model {run.params.model_size} supports English only.")
     run.add_facts(language=code)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -36,6 +37,16 @@ class Decoder(NamedTuple):
         """Return the mel spectrogram of a window, padded to the model's 30 s: shape (mels, frames)."""
         features: Features = pad_or_trim(self.model.feature_extractor(window.cut(samples))[..., :-1])
         return features
+
+
+def copy_model(model: Any) -> Any:
+    """Return a WhisperModel for one task, with the weights of ``model``.
+
+    faster-whisper changes its feature extractor when it decodes sequentially; CTranslate2's model may serve many threads.
+    """
+    copied = copy.copy(model)
+    copied.feature_extractor = copy.copy(model.feature_extractor)
+    return copied
 
 
 def make_decoder(model: Any, language: str, params: WhisperOptions) -> Decoder:

@@ -5,9 +5,11 @@ A failure only adds a warning: the transcript is useful without speakers.
 
 from __future__ import annotations
 
-import contextlib
+import copy
 import logging
-import sys
+from collections.abc import Callable
+from contextlib import ExitStack
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -15,7 +17,9 @@ import numpy as np
 from app.core.errors import SpeechError
 from app.core.params import DiarizationOptions
 from workers.audio.decode import Samples
+from workers.device.networks import take_turn
 from workers.device.run import Run
+from workers.device.slots import choose_diarization_device
 from workers.stages import speakers
 from workers.stages.segments import Segment, finite_or, to_json
 from workers.stages.tokens import Decode
@@ -23,6 +27,8 @@ from workers.stages.tokens import Decode
 log = logging.getLogger(__name__)
 
 Embeddings = dict[str, list[float]]
+
+NETWORKS = ("segmentation", "embeddings")  # pyannote's names of the steps that use one
 
 
 def diarize(segments: list[Segment], samples: Samples, decode: Decode, run: Run[DiarizationOptions]) -> list[Segment]:
@@ -63,21 +69,60 @@ def _find_turns(samples: Samples, run: Run[DiarizationOptions]) -> tuple[Any, Em
     bounds = {"num_speakers": params.num_speakers}
     if params.num_speakers is None:
         bounds = {"min_speakers": params.min_speakers, "max_speakers": params.max_speakers}
-    with contextlib.redirect_stdout(sys.stderr):  # pyannote prints to standard output
-        diarizer, warning = run.models.diarizer(), run.models.diarizer_warning()
-        if warning is not None:
-            run.warn(warning)
-        turns, embeddings = diarizer(
-            samples,
-            **bounds,
-            return_embeddings=True,
-            progress_callback=lambda percent: run.advance(percent / 100),
-        )
+    shared, warning = run.models.diarizer(), run.models.diarizer_warning()
+    if warning is not None:
+        run.warn(warning)
+    diarizer = copy.copy(shared)
+    diarizer.model = _PipelineInTurns(shared.model, run)
+    turns, embeddings = diarizer(
+        samples,
+        **bounds,
+        return_embeddings=True,
+        progress_callback=lambda percent: run.advance(percent / 100),
+    )
     return turns, {
         speaker: [round(finite_or(value), 6) for value in vector]
         for speaker, vector in (embeddings or {}).items()
         if np.isfinite(vector).all()  # NaN for a speaker who never speaks alone
     }
+
+
+class _PipelineInTurns:
+    """pyannote's pipeline, with turns for its networks.
+
+    Several tasks may call one pipeline at once: it keeps nothing of a recording. What it computes after a network, such as
+    the clustering, needs no turn.
+    """
+
+    def __init__(self, pipeline: Any, run: Run[DiarizationOptions]) -> None:
+        self._pipeline = pipeline
+        self._run = run
+        self._turn = ExitStack()
+        self._pass_on: Callable[[], None] | None = None  # of the turn that it has now
+
+    def __call__(self, file: Any, hook: Callable[..., None], **bounds: int | None) -> Any:
+        """Return pyannote's DiarizeOutput. Raises StoppedError."""
+        with self._turn:
+            self._begin()
+            return self._pipeline(file, hook=partial(self._note_step, hook), **bounds)
+
+    def _note_step(
+        self, hook: Callable[..., None], step: str, result: Any, completed: int | None = None, **more: Any
+    ) -> None:
+        """Pass the turn on after each batch of a network, and give it back after the last one."""
+        hook(step, result, completed=completed, **more)
+        if completed is not None or step == "speaker_counting":  # the other network is next
+            self._begin()
+        elif step in NETWORKS:
+            self._turn.close()
+            self._pass_on = None
+
+    def _begin(self) -> None:
+        if self._pass_on is not None:
+            self._pass_on()
+        else:
+            device = choose_diarization_device(self._run.settings.diarization, self._run.slot)
+            self._pass_on = self._turn.enter_context(take_turn(self._run, device))
 
 
 def _store_embeddings(embeddings: Embeddings, run: Run[DiarizationOptions]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,8 @@ from workers.audio.decode import SAMPLE_RATE, Samples, decode_beginning
 from workers.audio.windows import Window, drop_silent, follow_speech
 from workers.device import patches
 from workers.device.run import Run
+from workers.device.threads import count_window_cores
+from workers.device.turns import Turn
 
 WINDOW_SECONDS = 30.0  # what Whisper hears at once
 LONGEST_SEARCH_SECONDS = 600.0  # for speech, before the model has to guess
@@ -32,7 +35,7 @@ def choose_language(samples: Samples, windows: list[Window], model: Any, run: Ru
             run.warn(f"is_translate has no effect: model {params.model_size} supports English only")
         return "en"
     if asked is None:
-        return detect_language(samples, windows, model, params)[0]
+        return detect_language(samples, windows, model, run)[0]
     if model.hf_tokenizer.token_to_id(f"<|{asked}|>") is None:
         say = f"Model {params.model_size!r} does not support language {asked!r}."
         raise SpeechError("unsupported_language", say)
@@ -40,13 +43,14 @@ def choose_language(samples: Samples, windows: list[Window], model: Any, run: Ru
 
 
 def detect_language(
-    samples: Samples, windows: list[Window], model: Any, options: DetectionOptions
+    samples: Samples, windows: list[Window], model: Any, run: Run[DetectionOptions]
 ) -> tuple[str, float]:
     """Detect the language where speech is heard: noise before it is not a language.
 
     Returns its code and its probability.
     """
     patches.restore_feature_window(model.feature_extractor)
+    options = run.params
     most = options.language_detection_segments * model.feature_extractor.n_samples
     heard = [window for window in windows if window.speech] or windows
     pieces: list[Samples] = []
@@ -54,12 +58,26 @@ def detect_language(
         pieces.append(window.cut(samples))
         if sum(map(len, pieces)) >= most:
             break
-    code, probability, _ = model.detect_language(
-        np.concatenate(pieces)[:most],
-        language_detection_segments=options.language_detection_segments,
-        language_detection_threshold=options.language_detection_threshold,
-    )
+    features = model.feature_extractor(np.concatenate(pieces)[:most])
+    with run.turn(count_window_cores(run.slot)) as turn:
+        code, probability, _ = _let_others_go_first(model, turn).detect_language(
+            features=features,
+            language_detection_segments=options.language_detection_segments,
+            language_detection_threshold=options.language_detection_threshold,
+        )
     return code, probability
+
+
+def _let_others_go_first(model: Any, turn: Turn) -> Any:
+    """Return a WhisperModel with the weights of ``model`` that passes the turn on before each window."""
+
+    def encode(features: Any) -> Any:
+        turn.pass_on()
+        return model.encode(features)
+
+    polite = copy.copy(model)
+    polite.encode = encode
+    return polite
 
 
 def decode_speech(run: Run[DetectLanguageParams]) -> tuple[Samples, list[Window]]:

@@ -9,10 +9,11 @@ import itertools
 import re
 from copy import copy
 from functools import cache
+from typing import Any
 
-from nltk.tokenize.punkt import PunktParameters, PunktSentenceTokenizer
 from whisperx.utils import PUNKT_LANGUAGES
 
+from workers.device.libraries import import_library
 from workers.stages.segments import Segment, Word
 from workers.stages.tokens import Decode, share_tokens
 
@@ -37,14 +38,15 @@ ABBREVIATIONS = {
 
 
 @cache
-def load_splitter(language: str) -> PunktSentenceTokenizer:
-    """Load the splitter for one of NLTK's languages, such as ``german``.
+def load_splitter(language: str) -> Any:
+    """Load NLTK's PunktSentenceTokenizer for one of its languages, such as ``german``.
 
     Languages without a list of abbreviations use the English one.
     """
-    parameters = PunktParameters()
+    punkt = import_library("nltk.tokenize.punkt")  # it takes seconds, which no task needs before its first words
+    parameters = punkt.PunktParameters()
     parameters.abbrev_types = set(ABBREVIATIONS.get(language, ABBREVIATIONS["english"]).split())
-    return PunktSentenceTokenizer(parameters)
+    return punkt.PunktSentenceTokenizer(parameters)
 
 
 def split_sentences(text: str, language: str) -> list[tuple[int, int]]:

@@ -6,13 +6,14 @@ It uses the rate and channels of the model, and bounded memory.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+import copy
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from av.audio.frame import AudioFrame
 from numpy.typing import NDArray
 
@@ -26,7 +27,9 @@ from workers.audio.convert import LAYOUTS, Converter
 from workers.audio.decode import SAMPLE_RATE, SampleBuffer, Samples
 from workers.audio.overlap import join_windows, split_windows
 from workers.audio.stems import StemFile, StemWriter, describe_stems, open_stems
+from workers.device.networks import take_turn
 from workers.device.run import Run
+from workers.device.slots import choose_separation_device
 
 Sound = NDArray[np.float32]
 
@@ -96,14 +99,15 @@ def _locate_stems(run: Run[SeparationOptions]) -> Path:
 
 
 def _separate_pieces(
-    run: Run[SeparationOptions], recording: media.Recording, separator: Any
+    run: Run[SeparationOptions], recording: media.Recording, shared: Any
 ) -> Iterator[dict[str, Sound]]:
     """Yield both stems in pieces of shape (channels, samples)."""
+    separator = copy.copy(shared)  # with options of its own
     rate, overlap = separator.samplerate, int(OVERLAP_SECONDS * separator.samplerate)
     separator.update_parameter(segment=_choose_segment_seconds(run, separator.model))
     blocks = recording.blocks(rate, separator.audio_channels)
     parts = (
-        (_separate_window(window, separator, _Progress(run, recording, window.shape[1] / rate)), last)
+        (_separate_window(window, separator, _Progress(run, recording, window.shape[1] / rate), run), last)
         for window, last in split_windows(blocks, int(WINDOW_SECONDS * rate), overlap)
     )
     for both in join_windows(parts, overlap):
@@ -120,26 +124,35 @@ class _Progress:
         self._seconds = window_seconds
 
     def __call__(self, said: dict[str, Any]) -> None:
-        if self._total and said["state"] == "end":
+        if self._total:
             through = said["segment_offset"] / max(1, said["audio_length"])
             window = (said["model_idx_in_bag"] + through) / said["models"]
             self._run.advance((self._from + window * self._seconds) / self._total)
 
 
-def _separate_window(window: Sound, separator: Any, progress: _Progress) -> Sound:
-    """Separate one window of shape (channels, samples).
+def _separate_window(window: Sound, separator: Any, progress: _Progress, run: Run[SeparationOptions]) -> Sound:
+    """Separate one window of shape (channels, samples), and let other tasks go first between the model's segments.
 
     Returns (2, channels, samples): vocals, and the sum of all other sources.
     """
+    import torch  # imported here: it takes seconds, and the model has needed it anyway
+
     samples = window.shape[1]
     missing = max(0, int(SHORTEST_SECONDS * separator.samplerate) - samples)
     padded = torch.from_numpy(np.pad(window, ((0, 0), (0, missing))))
-    separator.update_parameter(callback=progress)
-    _, sources = separator.separate_tensor(padded)
+    with take_turn(run, choose_separation_device(run.settings.bgm_separation, run.slot)) as pass_on:
+        separator.update_parameter(callback=partial(_note_segment, progress, pass_on))
+        _, sources = separator.separate_tensor(padded)
     sung = sources.pop(VOCALS)
     behind = sum(sources.values(), start=torch.zeros_like(sung))
     both: Sound = torch.stack((sung, behind))[..., :samples].numpy()
     return both
+
+
+def _note_segment(progress: _Progress, pass_on: Callable[[], None], said: dict[str, Any]) -> None:
+    if said["state"] == "end":
+        progress(said)
+        pass_on()
 
 
 def _choose_segment_seconds(run: Run[SeparationOptions], model: Any) -> float:

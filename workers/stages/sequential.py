@@ -10,6 +10,7 @@ from app.core.params import TranscriptionParams
 from workers.audio.decode import SAMPLE_RATE, Samples
 from workers.audio.windows import Window
 from workers.device.run import Run
+from workers.device.threads import count_window_cores
 from workers.stages.attention import make_words
 from workers.stages.decoder import FRAMES_PER_SECOND, Decoder, describe_failed
 from workers.stages.segments import Segment, finite_or
@@ -64,7 +65,7 @@ def decode_sequential(
         **{name: getattr(options, name) for name in OPTIONS},
     )
     repeated: list[tuple[float, float]] = []
-    for found in decoded:
+    for found in _decode_by_turns(decoded, run):
         _shift(found, origin)
         if found.start >= seconds:
             continue
@@ -77,6 +78,17 @@ def decode_sequential(
         run.advance(found.end / seconds)
     if repeated:
         run.warn(describe_failed(repeated))
+
+
+def _decode_by_turns(decoded: Iterator[Any], run: Run[TranscriptionParams]) -> Iterator[Any]:
+    """Yield the segments of faster-whisper's generator, which decodes the next window when it is asked for a segment."""
+    cores = count_window_cores(run.slot)
+    while True:
+        with run.turn(cores):
+            found = next(decoded, None)
+        if found is None:
+            return
+        yield found
 
 
 def _list_clips(windows: list[Window], seconds: float, only_speech: bool) -> list[float]:

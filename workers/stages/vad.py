@@ -8,6 +8,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Callable, Iterator
+from contextvars import ContextVar
 from functools import cache
 from typing import Any
 
@@ -27,6 +28,9 @@ BLOCK = 2048 * WINDOW  # samples per model call: about a minute
 Intervals = list[tuple[float, float]]
 Probabilities = NDArray[np.float32]
 
+# of the detection that this thread runs: faster-whisper has no parameter for it
+_advance: ContextVar[Callable[[float], None] | None] = ContextVar("advance", default=None)
+
 
 def detect_speech(
     samples: Samples, options: VadOptions, longest: float = math.inf, advance: Callable[[float], None] | None = None
@@ -37,8 +41,11 @@ def detect_speech(
     seconds. ``advance`` is called with the fraction done.
     """
     longest = min(longest, options.max_speech_duration_s)
-    load_silero().advance = advance
-    found = get_speech_timestamps(samples, _make_silero_options(options, longest))
+    token = _advance.set(advance)
+    try:
+        found = get_speech_timestamps(samples, _make_silero_options(options, longest))
+    finally:
+        _advance.reset(token)
     times = [(stretch["start"] / SAMPLE_RATE, stretch["end"] / SAMPLE_RATE) for stretch in found]
     return [piece for start, end in times if end > start for piece in _split_evenly(start, end, longest)]
 
@@ -69,12 +76,11 @@ def _split_evenly(start: float, end: float, longest: float) -> Intervals:
 class Silero:
     """faster-whisper's Silero model, run in blocks.
 
-    In one call, an hour of audio would take three copies, and report no progress.
+    In one call, an hour of audio would take three copies, and report no progress. Several threads may use it at once.
     """
 
     def __init__(self, session: Any) -> None:
         self._session = session
-        self.advance: Callable[[float], None] | None = None
 
     def __call__(self, samples: Samples) -> Probabilities:
         """Return the probability of speech per window of 32 ms.
@@ -87,6 +93,7 @@ class Silero:
         # the state that Silero carries from window to window
         hidden = cell = np.zeros((1, 1, 128), np.float32)
         before = np.zeros(CONTEXT, np.float32)
+        advance = _advance.get()
         for start in range(0, len(samples), BLOCK):
             windows = samples[start : start + BLOCK].reshape(-1, WINDOW)
             contexts = np.concatenate([before[None], windows[:-1, -CONTEXT:]])
@@ -94,8 +101,8 @@ class Silero:
             heard, hidden, cell = self._session.run(None, given)
             before = windows[-1, -CONTEXT:]
             yield heard.reshape(-1)
-            if self.advance is not None:
-                self.advance(min(1.0, (start + BLOCK) / len(samples)))
+            if advance is not None:
+                advance(min(1.0, (start + BLOCK) / len(samples)))
 
 
 whole = faster_whisper.vad.get_vad_model

@@ -13,7 +13,7 @@ from app.core.settings import BgmSeparation, Workers
 from tests.service import ROOT
 from workers.device import slots
 from workers.device.environment import visible_device
-from workers.device.main import to_speech_error
+from workers.device.execution import to_speech_error
 
 
 def test_each_gpu_is_a_slot_of_its_own() -> None:

@@ -8,11 +8,14 @@ from pathlib import Path
 
 import pytest
 
+from app.core.catalog.catalog import Model
 from app.core.errors import SpeechError
 from app.core.settings import Settings, Whisper
 from tests.service import MINI
 from tests.workers.conftest import SLOT
+from workers.models import fetch
 from workers.models.cache import KEPT, WarmModels, choose_compute_type
+from workers.models.errors import DownloadError
 
 
 def missing(models: WarmModels, name: str) -> SpeechError:
@@ -53,13 +56,28 @@ def test_missing_model_error_says_what_to_do(mini: Settings) -> None:
     assert "'tiny'" in error.message and str(settings.models.path / "tiny") in error.message
 
 
-def test_failed_load_is_not_repeated_at_once(mini: Settings) -> None:
+def test_missing_model_is_used_as_soon_as_it_is_on_disk(
+    mini: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+
+    def unreachable(model: Model, settings: Settings) -> Path:
+        asked.append(model.name)
+        raise DownloadError("no network")
+
+    monkeypatch.setattr(fetch, "fetch", unreachable)
+    settings = allowing(dataclasses.replace(mini, models=dataclasses.replace(mini.models, path=tmp_path)), tiny="tiny")
     now = [0.0]
-    models = WarmModels(SLOT, allowing(mini, tiny="tiny"), clock=lambda: now[0])
-    first = missing(models, "tiny")
-    assert missing(models, "tiny") is first
-    now[0] += 61
-    assert missing(models, "tiny") is not first
+    models = WarmModels(SLOT, settings, clock=lambda: now[0])
+    for _ in range(3):
+        assert "no network" in missing(models, "tiny").message
+    assert asked == ["tiny"], "the network is not asked for each task"
+    now[0] += fetch.FAILED_SECONDS
+    missing(models, "tiny")
+    assert asked == ["tiny"] * 2
+    shutil.copytree(MINI / "whisper", tmp_path / "tiny")
+    assert models.whisper("tiny", "int8").model.is_multilingual
+    assert asked == ["tiny"] * 2
 
 
 def test_unconfigured_model_is_never_looked_up(mini: Settings) -> None:

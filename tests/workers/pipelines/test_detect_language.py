@@ -19,7 +19,7 @@ from tests.recordings import RATE
 from tests.service import SAMPLE, SAMPLES
 from tests.workers.conftest import SLOT
 from workers.audio.decode import SampleBuffer
-from workers.device.main import execute
+from workers.device.execution import execute
 from workers.device.protocol import Job, Outcome
 from workers.device.run import Run
 from workers.models.cache import WarmModels

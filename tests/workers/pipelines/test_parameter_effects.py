@@ -29,7 +29,7 @@ from tests.containers import Track, write
 from tests.service import MINI, SAMPLES
 from tests.workers.conftest import SLOT
 from tests.workers.separators import saved
-from workers.device.main import execute
+from workers.device.execution import execute
 from workers.device.protocol import Job, Outcome
 from workers.device.run import Run
 from workers.models.cache import WarmModels

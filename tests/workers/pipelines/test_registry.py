@@ -15,7 +15,7 @@ from app.schemas.task import TaskAnswer
 from tests.service import ROOT
 from workers.device.run import Run
 from workers.models.cache import KEPT
-from workers.pipelines import load_pipelines
+from workers.pipelines import MODULES, load_pipeline
 from workers.stages import sequential
 
 ENTERED_ELSEWHERE = {"download"}  # app/core/db/downloads.py
@@ -30,13 +30,13 @@ def entered(path: Path) -> set[str]:
 
 @pytest.mark.parametrize("kind", TASK_TYPES)
 def test_pipeline_reads_the_parameters_of_its_kind(kind: str) -> None:
-    pipeline: Any = load_pipelines()[kind]
+    pipeline: Any = load_pipeline(kind)
     assert pipeline.__name__ == f"workers.pipelines.{kind.replace('-', '_')}"
     assert typing.get_type_hints(pipeline.run)["run"] == Run[PARAMS[kind]]  # type: ignore[misc,valid-type]
 
 
 def test_pipelines_declare_the_kinds_of_models_they_free() -> None:
-    declared = {kind: set(pipeline.MODEL_KINDS) for kind, pipeline in load_pipelines().items()}
+    declared = {kind: set(load_pipeline(kind).MODEL_KINDS) for kind in MODULES}
     assert declared == {
         "transcription": set(KEPT),
         "vad": set(),

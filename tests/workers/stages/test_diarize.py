@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 import torch
 import whisperx
+from whisperx.diarize import DiarizationPipeline
 
 from app.core.params import DiarizationOptions, TranscriptionParams
 from app.core.settings import Diarization, Settings
@@ -168,15 +169,25 @@ def test_silence_has_no_speakers(spoken: Transcribed, tmp_path: Path) -> None:
 
 
 def test_recording_without_speakers_gives_a_warning(spoken: Transcribed, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(WarmModels, "diarizer", lambda self: lambda samples, **_: nothing_heard(self, samples))
+    diarizer = WarmModels.diarizer
+
+    def deaf(self: WarmModels, user: Any) -> Any:
+        return Deaf(diarizer(self, user).model)
+
+    monkeypatch.setattr(WarmModels, "diarizer", deaf)
     segments, run = spoken(recording("voices2"), batch_size=4)
     assert segments and speakers(segments) == {None}
     assert run.warnings == ["Diarization found no speakers."]
 
 
-def nothing_heard(models: WarmModels, samples: Any) -> Any:
-    pipeline, _ = models._load_diarizer()
-    return pipeline(np.zeros_like(samples), return_embeddings=True)
+class Deaf(DiarizationPipeline):  # type: ignore[misc]
+    """A diarizer that hears silence."""
+
+    def __init__(self, model: Any) -> None:
+        self.model = model
+
+    def __call__(self, audio: Any, *args: Any, **kwargs: Any) -> Any:
+        return super().__call__(np.zeros_like(audio), *args, **kwargs)
 
 
 def test_very_short_recordings_are_diarized(spoken: Transcribed, tmp_path: Path) -> None:
@@ -194,7 +205,7 @@ def test_failing_diarization_gives_no_speakers_but_a_warning(
     def broken(*_: Any, **__: Any) -> Any:
         raise RuntimeError("injected")
 
-    monkeypatch.setattr(WarmModels, "diarizer", lambda self: broken)
+    monkeypatch.setattr(DiarizationPipeline, "__call__", broken)
     segments, run = spoken(recording("voices2"), batch_size=2)
     assert segments and speakers(segments) == {None}
     assert run.warnings == ["Diarization failed on this recording (RuntimeError); see the server log."]
@@ -282,9 +293,8 @@ def test_the_model_is_kept_or_freed_as_configured(mini: Settings) -> None:
     kept = models.diarizer()
     for offload, same in ((False, True), (True, False)):
         settings = dataclasses.replace(mini, diarization=dataclasses.replace(mini.diarization, enable_offload=offload))
-        run: Any = SimpleNamespace(
-            params=DiarizationOptions(), settings=settings, models=models, warn=print, advance=print
-        )
+        job = Job("test", 1, "transcription", DiarizationOptions(), [], "")
+        run = Run(job, SLOT, settings, models, lambda _: None)
         diarize.diarize([{"words": []}], np.zeros(16_000, np.float32), str, run)  # type: ignore[typeddict-item]
         assert (models.diarizer() is kept) is same
 

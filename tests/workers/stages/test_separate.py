@@ -134,7 +134,7 @@ def test_segment_size_changes_what_the_model_sees(
     monkeypatch.setattr(
         separate,
         "_separate_window",
-        lambda window, separator, progress: asked.append(separator._segment) or np.stack([window, window]),
+        lambda window, separator, *_: asked.append(separator._segment) or np.stack([window, window]),
     )
     recording = recordings.wav(tmp_path / "a.wav", recordings.silence(2))
     for size in (None, 64, 256):

@@ -1,0 +1,18 @@
+"""Import large libraries when they are needed, in one thread at a time.
+
+Two threads that import modules of one circle see modules that are not complete: Python prefers that to a deadlock.
+"""
+
+from __future__ import annotations
+
+import importlib
+import threading
+from types import ModuleType
+
+_importing = threading.RLock()
+
+
+def import_library(name: str) -> ModuleType:
+    """Import a module, with all that it imports. The first time, this may take seconds."""
+    with _importing:
+        return importlib.import_module(name)
