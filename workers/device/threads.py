@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import TypeVar
 
 from workers.device.protocol import Slot
@@ -43,23 +44,34 @@ def use_threads(count: int) -> None:
         torch.set_num_threads(count)
 
 
-def map_side_by_side(function: Callable[[T], R], items: Iterable[T], threads: int) -> Generator[R, None, None]:
-    """Yield ``function`` of each item in order, with several calls at a time that share ``threads``.
+def map_in_threads(
+    function: Callable[[T], R], items: Iterable[T], threads: int, prepare: Callable[[], object] = lambda: None
+) -> Generator[R, None, None]:
+    """Yield ``function`` of each item in order, computed in ``threads`` threads, each of which calls ``prepare`` first.
 
-    The threads of one torch call wait for each other after every layer; those of different calls do not. An error of a call
-    is raised at its turn. When the generator is closed, calls that have not begun are dropped.
+    An error of a call is raised at its turn. When the generator is closed, calls that have not begun are dropped.
     """
-    beside = min(threads, MOST_SIDE_BY_SIDE)
-    if beside < 2:
+    if threads < 2:
         yield from map(function, items)
         return
-    import torch
-
-    pool = ThreadPoolExecutor(beside, "side-by-side", _use_threads, (threads // beside, torch.get_num_threads()))
+    pool = ThreadPoolExecutor(threads, "side-by-side", prepare)
     try:
         yield from pool.map(function, items)
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+def map_side_by_side(function: Callable[[T], R], items: Iterable[T], threads: int) -> Generator[R, None, None]:
+    """Like ``map_in_threads``, for calls of torch that share ``threads``.
+
+    The threads of one torch call wait for each other after every layer; those of different calls do not.
+    """
+    beside = min(threads, MOST_SIDE_BY_SIDE)
+    if beside < 2:
+        return map_in_threads(function, items, 1)
+    import torch
+
+    return map_in_threads(function, items, beside, partial(_use_threads, threads // beside, torch.get_num_threads()))
 
 
 def _use_threads(count: int, common: int) -> None:

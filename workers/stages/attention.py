@@ -11,8 +11,8 @@ from typing import Any
 from app.core.params import WhisperOptions
 from workers.audio.decode import Samples
 from workers.audio.windows import Window
-from workers.device.parallel import count_cores
 from workers.device.run import Run
+from workers.device.threads import count_window_cores
 from workers.stages.decoder import FRAMES_PER_SECOND, Decoder
 from workers.stages.segments import Segment, Word, finite_or
 from workers.stages.sentences import cut_sentences
@@ -26,7 +26,7 @@ def time_segments(segments: Iterable[Segment], samples: Samples, decoder: Decode
     for segment in segments:
         window = Window(segment["start"], segment["end"], speech=True)
         features = decoder.extract_features(window, samples)
-        with run.turn(count_cores(run.slot)):
+        with run.turn(count_window_cores(run.slot)):
             (sentences,) = time_batch([segment], decoder.model.encode(features), decoder)
         yield from sentences
 

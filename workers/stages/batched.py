@@ -17,8 +17,8 @@ from faster_whisper.transcribe import TranscriptionOptions, get_compression_rati
 from app.core.params import TranscriptionParams
 from workers.audio.decode import Samples
 from workers.audio.windows import Window
-from workers.device.parallel import count_cores, count_workers, map_in_threads
 from workers.device.run import Run
+from workers.device.threads import count_window_cores, count_workers, map_in_threads
 from workers.stages.attention import time_batch
 from workers.stages.decoder import FRAMES_PER_SECOND, Decoder, Features, describe_failed
 from workers.stages.segments import Segment, finite_or
@@ -90,7 +90,7 @@ def decode_together(given: list[Given], decoder: Decoder, timed: bool, run: Run[
     def decode(batch: list[Given]) -> list[Found]:
         return list(_decode_windows(batch, decoder, timed))
 
-    return run.device.batcher.compute(same, given, decode, run.share, len(given), count_cores(run.slot))
+    return run.device.batcher.compute(same, given, decode, run.share, len(given), count_window_cores(run.slot))
 
 
 def _decode_windows(given: list[Given], decoder: Decoder, timed: bool) -> Iterator[Found]:

@@ -50,6 +50,8 @@ def separate_to_files(run: Run[SeparationOptions]) -> list[StemFile]:
     Raises SpeechError: invalid_media, unsupported_media, no_audio, too_long, model_not_available, insufficient_storage.
     """
     with media.open_recording(run) as recording:
+        if recording.declared is not None:
+            run.measure_recording(recording.declared)
         separator = run.models.separator(run.params.uvr_model_size)
         with _open_files(run, recording, separator) as writers:
             for piece in _separate_pieces(run, recording, separator):

@@ -12,7 +12,7 @@ from workers.audio.windows import Window, choose_windows
 from workers.device.run import Run
 from workers.models.cache import choose_compute_type
 from workers.stages.batched import decode_batched
-from workers.stages.decoder import Decoder, make_decoder
+from workers.stages.decoder import Decoder, copy_model, make_decoder
 from workers.stages.language import choose_language
 from workers.stages.prompts import fit_prompts
 from workers.stages.segments import Segment, Word, clamp, to_json
@@ -28,7 +28,7 @@ class Plan(NamedTuple):
 
 
 def load_model(run: Run[ModelOptions]) -> Any:
-    """Load the task's Whisper model.
+    """Load the task's Whisper model: a copy around the network that all tasks share.
 
     Raises SpeechError model_not_available.
     """
@@ -36,7 +36,7 @@ def load_model(run: Run[ModelOptions]) -> Any:
     chosen = choose_compute_type(asked, run.slot.device)
     if asked not in ("auto", chosen):
         run.warn(f"compute_type {asked} is not supported on this {run.slot.device}; {chosen} was used")
-    return run.models.whisper(run.params.model_size, chosen)
+    return copy_model(run.models.whisper(run.params.model_size, chosen))
 
 
 def make_plan(samples: Samples, model: Any, run: Run[TranscriptionParams]) -> Plan:
