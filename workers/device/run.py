@@ -12,6 +12,7 @@ from app.core.params import P, P_co
 from app.core.settings import Settings
 from workers.device import cuda_errors
 from workers.device.protocol import Job, Progress, Slot
+from workers.device.stage_clock import StageClock
 from workers.models.cache import WarmModels
 
 REPORT_SECONDS = 0.2
@@ -42,6 +43,7 @@ class Run(Generic[P_co]):
         self.models = models
         self.warnings = list(job.warnings)
         self.facts: dict[str, Any] = {}
+        self.stage_clock = StageClock(clock)
         self.speaker_embeddings: str | None = None  # JSON text; stored with the result, unlike the facts
         self._send = send
         self._clock = clock
@@ -73,6 +75,7 @@ class Run(Generic[P_co]):
 
         When it is finished, the progress of the task is ``until`` (0–1).
         """
+        self.stage_clock.enter(stage)
         self._stage, self._from, self._until = stage, self._until, until
         self._report(self._from)
 
