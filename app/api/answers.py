@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from typing import Any
 
 from app.api.lookup import format_time
-from app.core.db import partial, queries, webhooks
+from app.core.db import estimates, partial, queries, webhooks
 from app.core.db.results import Result
 from app.core.db.tasks import Task
 
@@ -17,25 +16,27 @@ def write_body(row: Task, result: Result | None, **more: Any) -> str:
 
     The result may be megabytes: it is inserted as stored, without parsing. ``more``: further fields.
     """
-    known = json.dumps(more | describe_task(row, queries.queue_position(row)), allow_nan=False)
+    known = json.dumps(more | describe_task(row), allow_nan=False)
     # ``known`` ends with "}": cut it off and append the large fields.
     embeddings = (result and result.speaker_embeddings) or "null"
     return f'{known[:-1]}, "speaker_embeddings": {embeddings}, "result": {result.result if result else "null"}}}\n'
 
 
 def describe_tasks(rows: list[Task]) -> list[dict[str, Any]]:
-    """Collect the fields of several tasks for clients."""
-    places, messages = queries.queue_positions(rows), webhooks.describe(rows)
-    return [describe_task(row, places.get(row.id), messages) for row in rows]
+    """Collect the fields of several tasks for clients, with as many queries as for one."""
+    places, ends, messages = queries.queue_positions(rows), estimates.estimate_seconds(rows), webhooks.describe(rows)
+    return [_describe(row, places.get(row.id), ends.get(row.id), messages.get(row.uuid)) for row in rows]
 
 
-def describe_task(
-    row: Task, queue_position: int | None, messages: Mapping[str, dict[str, Any]] | None = None
+def describe_task(row: Task) -> dict[str, Any]:
+    """Collect a task's fields for clients, without its result and speaker embeddings."""
+    (described,) = describe_tasks([row])
+    return described
+
+
+def _describe(
+    row: Task, queue_position: int | None, eta_seconds: float | None, webhook: dict[str, Any] | None
 ) -> dict[str, Any]:
-    """Collect a task's fields for clients.
-
-    Its result and speaker embeddings are not included. ``messages``: the webhooks of several tasks, by uuid; read if None.
-    """
     return {
         "identifier": row.uuid,
         "status": row.status,
@@ -52,7 +53,8 @@ def describe_task(
         "audio_duration": row.audio_duration,
         "language": row.language,
         "queue_position": queue_position,
-        "webhook": (webhooks.describe([row]) if messages is None else messages).get(row.uuid),
+        "eta_seconds": eta_seconds,
+        "webhook": webhook,
         "created_at": format_time(row.created_at),
         "started_at": format_time(row.started_at),
         "finished_at": format_time(row.finished_at),

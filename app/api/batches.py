@@ -16,7 +16,7 @@ from app.api.preferences import choose_wait
 from app.api.query import QueryBlueprint
 from app.api.results import read_result_file, require_format
 from app.auth import may_see
-from app.core.db import batches, queries
+from app.core.db import batches, estimates, queries
 from app.core.db.states import CANCELLED, COMPLETED, FAILED, IN_PROGRESS, QUEUED, STATUSES, TERMINAL
 from app.core.db.tasks import Task
 from app.core.storage.removal import remove_folder
@@ -140,7 +140,7 @@ def estimate_retry_seconds(rows: list[Task]) -> int:
 
 def describe_batch(identifier: str, rows: list[Task]) -> dict[str, Any]:
     """Sum up a batch for clients."""
-    places = queries.queue_positions(rows)
+    places, times = queries.queue_positions(rows), estimates.estimate_seconds(rows)
     counts = Counter(row.status for row in rows)
     ends = [row.finished_at for row in rows if row.finished_at is not None]
     return {
@@ -152,7 +152,7 @@ def describe_batch(identifier: str, rows: list[Task]) -> dict[str, Any]:
         "progress": round(sum(1.0 if row.status in TERMINAL else row.progress for row in rows) / len(rows), 4),
         "created_at": format_time(rows[0].created_at),
         "finished_at": format_time(max(ends)) if has_ended(rows) else None,
-        "tasks": [describe_line(row, places.get(row.id)) for row in rows],
+        "tasks": [describe_line(row, places.get(row.id), times.get(row.id)) for row in rows],
     }
 
 
@@ -163,7 +163,7 @@ def sum_up(counts: Counter[str]) -> str:
     return COMPLETED if counts[COMPLETED] else FAILED if counts[FAILED] else CANCELLED
 
 
-def describe_line(row: Task, queue_position: int | None) -> dict[str, Any]:
+def describe_line(row: Task, queue_position: int | None, eta_seconds: float | None) -> dict[str, Any]:
     """Collect the fields of one task."""
     return {
         "identifier": row.uuid,
@@ -172,6 +172,7 @@ def describe_line(row: Task, queue_position: int | None) -> dict[str, Any]:
         "stage": row.stage,
         "progress": row.progress,
         "queue_position": queue_position,
+        "eta_seconds": eta_seconds,
         "error": row.error,
         "error_code": row.error_code,
         "warnings": json.loads(row.warnings),

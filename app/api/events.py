@@ -14,7 +14,7 @@ from app.api.answers import describe_task
 from app.api.lookup import find_task
 from app.api.query import QueryBlueprint
 from app.auth import current_key
-from app.core.db import api_keys, partial, queries, tasks, waiters
+from app.core.db import api_keys, partial, tasks, waiters
 from app.core.db.api_keys import ApiKey
 from app.core.db.states import COMPLETED, TERMINAL
 from app.core.db.tasks import Task
@@ -127,7 +127,7 @@ def list_events(row: Task, seen: Position) -> Iterator[str]:
         yield write_event("segment", segment, seen)
     name = row.status.lower() if row.status in TERMINAL else "stage" if row.stage != seen.stage else "progress"
     seen.changes, seen.stage = row.changes, row.stage
-    state = describe_task(row, queries.queue_position(row))
+    state = describe_task(row)
     if row.status == COMPLETED:
         state["segments_changed"] = row.segments_changed
     yield write_event(name, json.dumps(state, allow_nan=False), seen)

@@ -13,14 +13,14 @@ NAME_COLUMNS = 30
 
 
 class Lines:
-    """One line for each change of stage and each message."""
+    """One line for each change of stage and each message, without times: they would be out of date."""
 
     def __init__(self, output: TextIO | None = None) -> None:
         self._output = output or sys.stderr
         self._stages: dict[str, str] = {}
         self._lock = threading.Lock()
 
-    def update(self, name: str, stage: str, fraction: float) -> None:
+    def update(self, name: str, stage: str, fraction: float, seconds: float | None = None) -> None:
         with self._lock:
             if self._stages.get(name) == stage:
                 return
@@ -48,12 +48,14 @@ class Bars:
         self._bars: dict[str, tqdm] = {}
         self._lock = threading.Lock()
 
-    def update(self, name: str, stage: str, fraction: float) -> None:
+    def update(self, name: str, stage: str, fraction: float, seconds: float | None = None) -> None:
+        """Show the stage, the fraction done, and the ``seconds`` to the end, if they are known."""
+        left = "" if seconds is None else f", {tqdm.format_interval(seconds)} left"
         with self._lock:
             bar = self._bars.get(name)
             if bar is None:
                 bar = self._bars[name] = self._make_bar(name)
-            bar.set_postfix_str(make_printable(stage), refresh=False)
+            bar.set_postfix_str(make_printable(stage + left), refresh=False)
             bar.n = round(100 * fraction, 1)
             bar.refresh()
 

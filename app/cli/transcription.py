@@ -128,7 +128,7 @@ class Transcriber:
                 return body
             waiting = body.get("status") == "QUEUED" and not body.get("stage")
             stage = "queued" if waiting else str(body.get("stage") or "running")
-            self.progress.update(job.name, stage, float(body.get("progress") or 0.0))
+            self.progress.update(job.name, stage, float(body.get("progress") or 0.0), body.get("eta_seconds"))
             self.server.sleep(read_retry_after(answer) or POLL_SECONDS)
 
     def _read(self, job: Job, task: str) -> dict[str, Any] | None:

@@ -11,7 +11,7 @@ from app.core.db.states import STATUSES, TASK_TYPES, TRANSCRIPTION
 from app.schemas.follow import FollowParameters
 from app.schemas.options import SubmissionOptions, SubmissionOptionsSchema
 from app.schemas.result import ResultParameters
-from app.schemas.task import IDENTIFIER
+from app.schemas.task import ETA_SECONDS, IDENTIFIER
 
 BATCH = "3f2a9c54-0d1b-4c7e-8a65-71b0c2d9e8f4"
 STATUS = (
@@ -71,6 +71,7 @@ class BatchLine(Schema):
     stage = fields.String(allow_none=True)
     progress = fields.Float(metadata={"minimum": 0, "maximum": 1})
     queue_position = fields.Integer(allow_none=True)
+    eta_seconds = fields.Float(allow_none=True, metadata={"minimum": 0, "description": ETA_SECONDS})
     error = fields.String(allow_none=True)
     error_code = fields.String(allow_none=True)
     warnings = fields.List(fields.String())
@@ -129,6 +130,7 @@ _LINE: dict[str, Any] = {
     "stage": None,
     "progress": 1.0,
     "queue_position": None,
+    "eta_seconds": None,
     "error": None,
     "error_code": None,
     "warnings": [],
@@ -136,7 +138,7 @@ _LINE: dict[str, Any] = {
     "audio_duration": 600.0,
     "language": "en",
 }
-_RUNNING = {"status": "IN_PROGRESS", "stage": "transcribe", "progress": 0.4, "duration": None}
+_RUNNING = {"status": "IN_PROGRESS", "stage": "transcribe", "progress": 0.4, "eta_seconds": 31.5, "duration": None}
 BATCH_EXAMPLE: dict[str, Any] = {
     "identifier": BATCH,
     "status": "IN_PROGRESS",

@@ -59,6 +59,7 @@ TASK_EXAMPLE: dict[str, Any] = {
     "language": "en",
     "speaker_embeddings": None,
     "queue_position": None,
+    "eta_seconds": None,
     "webhook": None,
     "created_at": "2026-11-22T13:00:00.000Z",
     "started_at": "2026-11-22T13:00:00.041Z",
@@ -68,6 +69,11 @@ TASK_EXAMPLE: dict[str, Any] = {
 CANCELLED_EXAMPLE = {"identifier": IDENTIFIER, "status": "CANCELLED", "message": "The task is cancelled"}
 
 ATTEMPT = "Number of runs so far, except those interrupted by a stop of the service."
+
+ETA_SECONDS = (
+    "Seconds until the task will probably end, estimated from earlier tasks; null if it has ended, or if no estimate is "
+    "possible yet."
+)
 
 
 class Cancelled(Schema):
@@ -167,6 +173,7 @@ class TaskAnswer(Schema):
         },
     )
     queue_position = fields.Integer(allow_none=True, metadata={"description": "1 runs next; null when not waiting."})
+    eta_seconds = fields.Float(allow_none=True, metadata={"minimum": 0, "description": ETA_SECONDS})
     webhook = fields.Nested(
         WebhookState, allow_none=True, metadata={"description": "The message to `webhook_url`; null without one."}
     )

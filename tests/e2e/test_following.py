@@ -44,6 +44,14 @@ def test_alignment_changes_the_first_segments(service: Service, tmp_path: Path) 
     assert follow(service, identifier)[-1][1]["segments_changed"] is True
 
 
+def test_second_task_of_its_kind_shows_the_time_to_its_end(service: Service, tmp_path: Path) -> None:
+    service.finished(service.submit(lang="en"))
+    identifier = service.submit(repeated(tmp_path), lang="en")
+    times = [data["eta_seconds"] for name, data in follow(service, identifier) if name != "segment"]
+    known = [seconds for seconds in times if seconds is not None]
+    assert known and known[0] > 0 and min(known) >= 0 and times[-1] is None
+
+
 def test_short_recording_needs_one_request(service: Service) -> None:
     begun = time.monotonic()
     answer = service.post(params={"wait": "60"})

@@ -18,8 +18,8 @@ from tests.service import SAMPLE, Service
 REFERENCE = json.loads(SAMPLE.with_suffix(".json").read_text())
 FIELDS = {
     "identifier", "status", "task_type", "result_type", "result", "task_params", "error", "error_code", "warnings",
-    "stage", "progress", "duration", "audio_duration", "language", "queue_position", "attempt", "created_at", "started_at",
-    "finished_at", "speaker_embeddings", "webhook",
+    "stage", "progress", "duration", "audio_duration", "language", "queue_position", "eta_seconds", "attempt", "created_at",
+    "started_at", "finished_at", "speaker_embeddings", "webhook",
 }  # fmt: skip
 
 

@@ -53,7 +53,8 @@ def execute(run: Run[Params], pipeline: Pipeline[Any]) -> Verdict:
 def _attempt(run: Run[Params], pipeline: Pipeline[Any]) -> Outcome | Failure:
     try:
         result_type, result = pipeline.run(run)
-        return Outcome(result_type, result, run.warnings, 0.0, run.facts, run.speaker_embeddings)
+        stages = run.stage_clock.read()
+        return Outcome(result_type, result, run.warnings, 0.0, run.facts, run.speaker_embeddings, stages)
     except Exception as error:
         if cuda_errors.is_sticky(error):
             log.exception("task %s: unrecoverable device error; exiting", run.job.uuid)

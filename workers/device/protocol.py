@@ -91,7 +91,8 @@ class Progress:
 class Outcome:
     """A finished task.
 
-    ``result`` and ``speaker_embeddings`` are JSON text; ``duration`` is the execution time in seconds.
+    ``result`` and ``speaker_embeddings`` are JSON text; ``duration`` is the execution time in seconds, ``stages`` the time
+    of each stage without waiting.
     """
 
     result_type: str
@@ -100,6 +101,7 @@ class Outcome:
     duration: float
     facts: dict[str, Any]
     speaker_embeddings: str | None = None
+    stages: dict[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from app.core.settings import Settings
 from workers.device import cuda_errors
 from workers.device.device import Device
 from workers.device.protocol import Job, Progress, Slot
+from workers.device.stage_clock import StageClock
 from workers.device.turns import Share, Turn
 from workers.models.cache import WarmModels
 from workers.models.loan import Loan
@@ -58,14 +59,17 @@ class Run(Generic[P_co]):
         self.settings = settings
         self.device = device or Device(slot, settings.workers)
         self.share = share or Share()
-        self.models = Loan(models, self.device.turns, self.share, tell)
+        self.models = Loan(models, self.device.turns, self.share, self._note_load)
         self.warnings = list(job.warnings)
         self.facts: dict[str, Any] = {}
+        self.stage_clock = StageClock(self._read_work_clock)
         self.speaker_embeddings: str | None = None  # JSON text; stored with the result, unlike the facts
         self._warm = models
         self._send = send
         self._tell = tell
         self._clock = clock
+        self._loading_since: float | None = None
+        self._loaded = 0.0  # seconds
         self._stage = ""
         self._from = self._until = 0.0
         self._reported = float("-inf")  # the first report is never held back
@@ -118,6 +122,7 @@ class Run(Generic[P_co]):
 
         When it is finished, the progress of the task is ``until`` (0–1).
         """
+        self.stage_clock.enter(stage)
         self._stage, self._from, self._until = stage, self._until, until
         self._report(self._from)
 
@@ -155,6 +160,16 @@ class Run(Generic[P_co]):
         """Add a warning for the client, once."""
         if sentence not in self.warnings:
             self.warnings.append(sentence)
+
+    def _note_load(self, model: str | None) -> None:
+        self._tell(model)
+        if self._loading_since is not None:
+            self._loaded += self._clock() - self._loading_since
+        self._loading_since = None if model is None else self._clock()
+
+    def _read_work_clock(self) -> float:
+        """Return the seconds of a clock that stands still while the run waits for others, or a model is loaded."""
+        return self._clock() - self.device.turns.measure_wait(self.share)[0] - self._loaded
 
     def _report(self, progress: float) -> None:
         self._reported = self._clock()

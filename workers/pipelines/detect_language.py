@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from app.core.catalog.catalog import WHISPER
+from app.core.db.states import DETECT_LANGUAGE
 from app.core.languages import NAMES
 from app.core.params import DetectLanguageParams
+from app.core.work import DECODED
 from workers.device.run import Run
 from workers.stages.language import decode_speech, detect_language
 from workers.stages.segments import finite_or, to_json
 from workers.stages.transcribe import load_model
 
 MODEL_KINDS: tuple[str, ...] = (WHISPER,)
-DECODED = 0.7  # the progress of the task after decoding
 
 
 def run(run: Run[DetectLanguageParams]) -> tuple[str, str]:
@@ -19,7 +20,7 @@ def run(run: Run[DetectLanguageParams]) -> tuple[str, str]:
 
     Raises SpeechError.
     """
-    run.enter("decode", until=DECODED)
+    run.enter("decode", until=DECODED[DETECT_LANGUAGE])
     samples, windows = decode_speech(run)
 
     run.enter("detect", until=1.0)

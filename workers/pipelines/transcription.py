@@ -9,8 +9,10 @@ from functools import partial
 from typing import Any
 
 from app.core.catalog.catalog import ALIGN, DIARIZE, SEPARATE, WHISPER
+from app.core.db.states import TRANSCRIPTION
 from app.core.errors import SpeechError
 from app.core.params import TranscriptionParams
+from app.core.work import DECODED, SEPARATED, TRANSCRIBED, UNDIARIZED
 from workers.audio.decode import SAMPLE_RATE, decode
 from workers.device.run import Run
 from workers.stages import align, attention, diarize, separate, transcribe
@@ -18,11 +20,6 @@ from workers.stages.segments import Segment, sort_and_clamp, to_json
 from workers.stages.transcribe import Plan
 
 MODEL_KINDS: tuple[str, ...] = (WHISPER, ALIGN, SEPARATE, DIARIZE)
-# the progress of the task at the end of each stage
-DECODED = 0.05
-SEPARATED = 0.5
-TRANSCRIBED = 0.8
-UNDIARIZED = 0.6  # if diarization follows, the stages before it share this much
 
 
 def run(run: Run[TranscriptionParams]) -> tuple[str, str]:
@@ -31,7 +28,7 @@ def run(run: Run[TranscriptionParams]) -> tuple[str, str]:
     Raises SpeechError.
     """
     params = run.params
-    run.enter("decode", until=DECODED)
+    run.enter("decode", until=DECODED[TRANSCRIPTION])
     samples = decode(run, copies=2 if params.is_separate_bgm else 1)
     seconds = len(samples) / SAMPLE_RATE
 

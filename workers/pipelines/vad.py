@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from app.core.db.states import VAD
 from app.core.params import VadParams
+from app.core.work import DECODED
 from workers.audio.decode import decode
 from workers.device.run import Run
 from workers.stages.segments import to_json
 from workers.stages.vad import detect_speech
 
 MODEL_KINDS: tuple[str, ...] = ()  # Silero is a small part of faster-whisper and stays loaded
-DECODED = 0.3  # the progress of the task after decoding
 
 
 def run(run: Run[VadParams]) -> tuple[str, str]:
@@ -17,7 +18,7 @@ def run(run: Run[VadParams]) -> tuple[str, str]:
 
     Raises SpeechError.
     """
-    run.enter("decode", until=DECODED)
+    run.enter("decode", until=DECODED[VAD])
     samples = decode(run)
 
     run.enter("vad", until=1.0)

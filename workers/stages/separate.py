@@ -53,6 +53,8 @@ def separate_to_files(run: Run[SeparationOptions]) -> list[StemFile]:
         if recording.declared is not None:
             run.measure_recording(recording.declared)
         separator = run.models.separator(run.params.uvr_model_size)
+        if recording.declared:  # until all of it is decoded, so that its end can be estimated
+            run.add_facts(audio_duration=round(recording.declared, 3))
         with _open_files(run, recording, separator) as writers:
             for piece in _separate_pieces(run, recording, separator):
                 for name, writer in writers.items():

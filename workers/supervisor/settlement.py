@@ -13,7 +13,7 @@ from app.core.db import leases, tasks
 from app.core.db.tasks import Claim
 from app.core.settings import Settings
 from workers.device.protocol import Failure, Outcome
-from workers.supervisor import cleanup
+from workers.supervisor import cleanup, measurement
 
 log = logging.getLogger(__name__)
 
@@ -36,6 +36,8 @@ def settle(settings: Settings, claim: Claim, verdict: Verdict) -> None:
             verdict.speaker_embeddings,
             **verdict.facts,
         )
+        if ours:
+            measurement.record_stages(claim, verdict.stages)
         word = f"completed in {verdict.duration:.1f} s"
     elif verdict is None:
         ours, word = tasks.requeue(claim), "returned to the queue"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from typing import Any
 
 from peewee import CharField, DoubleField, Model, TextField
@@ -27,6 +28,14 @@ class Worker(Model):
     class Meta:
         database = database
         table_name = "worker"
+
+
+@dataclass(frozen=True)
+class Devices:
+    """The usable devices of one supervisor, all of one ``kind``: ``cpu`` or ``cuda``."""
+
+    kind: str
+    count: int
 
 
 def record_heartbeat(name: str, devices: list[dict[str, Any]]) -> None:
@@ -54,3 +63,13 @@ def list_alive() -> list[Worker]:
     A heartbeat in the future was written before the database's clock was set back.
     """
     return list(Worker.select().where(Worker.heartbeat_at.between(now() - FRESH_SECONDS, now() + FRESH_SECONDS)))
+
+
+def list_devices() -> dict[str, Devices]:
+    """Map the supervisors of ``list_alive`` to their devices; those without a usable one are left out."""
+    found = {}
+    for worker in list_alive():
+        usable = [device["device"] for device in json.loads(worker.devices) if device["state"] != "down"]
+        if usable:
+            found[worker.name] = Devices(usable[0].rpartition("-")[0], len(usable))
+    return found

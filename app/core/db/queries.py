@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import bisect
+from typing import Any
 
 from app.core.db.states import QUEUED
 from app.core.db.tasks import Task
@@ -33,12 +34,20 @@ def queue_positions(tasks: list[Task]) -> dict[int, int]:
 
     The keys are row ids. Tasks that are not waiting are left out.
     """
-    waiting = [(task.lane, task.id) for task in tasks if task.status == QUEUED]
+    waiting = {task.id: (task.lane, task.id) for task in tasks if task.status == QUEUED}
     if not waiting:
         return {}
     # One query for all of them: a page shows up to 200 tasks.
-    ahead = (Task.id <= max(waiting)[1]) | (Task.lane < max(waiting)[0])
-    up_to = Task.select(Task.lane, Task.id).where((Task.status == QUEUED) & ahead).order_by(Task.lane, Task.id)
-    queue: list[tuple[int, int]] = [(row.lane, row.id) for row in up_to]
+    queue = list(select_queue(max(waiting.values()), Task.lane, Task.id))
     # A task that was claimed after its row was read is no longer in ``queue``; it was next at that time.
-    return {row_id: max(1, bisect.bisect_right(queue, (lane, row_id))) for lane, row_id in waiting}
+    return {row_id: max(1, bisect.bisect_right(queue, place)) for row_id, place in waiting.items()}
+
+
+def select_queue(last: tuple[int, int], *columns: Any) -> Any:
+    """Build the query for the waiting tasks up to the place ``last`` (lane and row id), in order.
+
+    It gives tuples of ``columns``.
+    """
+    lane, row_id = last
+    up_to = (Task.lane < lane) | ((Task.lane == lane) & (Task.id <= row_id))
+    return Task.select(*columns).where((Task.status == QUEUED) & up_to).order_by(Task.lane, Task.id).tuples()

@@ -93,6 +93,13 @@ def test_bars_show_name_stage_and_percentage(capsys: Capture) -> None:
     assert "a.wav" in said and " 40 %" in said.replace("40%", "40 %") and "transcribe" in said and "a.wav: done" in said
 
 
+def test_bars_show_the_time_to_the_end_if_it_is_known(capsys: Capture) -> None:
+    bars = Bars()
+    bars.update("a.wav", "transcribe", 0.4, 95.4)
+    bars.close()
+    assert "transcribe, 01:35 left" in capsys.readouterr().err
+
+
 def test_names_cannot_control_the_terminal() -> None:
     assert make_printable("a\x1b[2Jb\nc\udcff") == "a�[2Jb�c�"
 

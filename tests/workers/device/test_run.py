@@ -8,6 +8,7 @@ from typing import Any
 from app.core.params import VadParams
 from app.core.settings import Settings
 from tests.workers.clock import Clock
+from workers.device.device import Device
 from workers.device.protocol import Job, Progress, Slot
 from workers.device.run import Run
 from workers.models.cache import WarmModels
@@ -102,3 +103,19 @@ def test_result_is_compared_with_what_was_shown() -> None:
     assert run.facts["segments_changed"] is False
     run.compare_with_shown(iter(["a", "c"]))
     assert run.facts["segments_changed"] is True
+
+
+def test_time_of_a_stage_is_without_waiting_and_loading() -> None:
+    clock = Clock()
+    device = Device(SLOT, Settings().workers, clock)
+    job = Job("u", 1, "vad", VadParams(), [], "source")
+    run = Run(job, SLOT, Settings(), WarmModels(SLOT, Settings()), [].append, clock, device=device)
+    run.enter("vad", until=1.0)
+    clock.now += 4.0
+    with device.turns.wait_for_others(run.share):
+        clock.now += 2.0
+    run.models.tell("whisper base")
+    clock.now += 8.0
+    run.models.tell(None)
+    clock.now += 1.0
+    assert run.stage_clock.read() == {"vad": 5.0}

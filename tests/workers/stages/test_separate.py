@@ -125,6 +125,8 @@ def test_progress_rises_with_the_segments(separation: MakeRun, tmp_path: Path, m
     seen = [message.progress for message in run.sent]  # type: ignore[attr-defined]
     assert {message.stage for message in run.sent} == {"separate"}  # type: ignore[attr-defined]
     assert seen == sorted(seen) and len(set(seen)) > 5 and 0.6 < seen[-1] <= 1
+    # the length is needed for estimates before all is decoded
+    assert {message.facts["audio_duration"] for message in run.sent[1:]} == {30.0}  # type: ignore[attr-defined]
 
 
 def test_segment_size_changes_what_the_model_sees(

@@ -22,6 +22,7 @@ class Task(Model):
     status = CharField(max_length=16)
     file_name = TextField(default="")
     params = TextField(default="{}")
+    work = TextField(default="[]")
     warnings = TextField(default="[]")
     result_type = CharField(max_length=16, null=True)
     error_code = CharField(max_length=64, null=True)
@@ -204,6 +205,19 @@ class RequestTotal(Model):
         primary_key = CompositeKey("facade", "method", "status", "le")
 
 
+class Rate(Model):
+    task_type = CharField(max_length=32)
+    stage = CharField(max_length=32)
+    model = TextField()
+    device = CharField(max_length=16)
+    seconds = DoubleField()
+    amount = DoubleField()
+
+    class Meta:
+        table_name = "rate"
+        primary_key = CompositeKey("task_type", "stage", "model", "device")
+
+
 # --- Triggers that count each ended task, in the transaction that ends or deletes it ---
 
 ENDS = "NEW.status IN ('COMPLETED', 'FAILED', 'CANCELLED') AND OLD.status IN ('QUEUED', 'IN_PROGRESS')"
@@ -279,7 +293,7 @@ def count_on_postgres(db):
 
 def up(migrator, db):
     models = [Task, Result, Rendering, PartialSegment, IdempotencyKey, Webhook, Upload, Worker]
-    models += [ApiKey, AudioUsage, TaskTotal, RequestTotal]
+    models += [ApiKey, AudioUsage, TaskTotal, RequestTotal, Rate]
     with db.bind_ctx(models):
         db.create_tables(models)
     # Only the few tasks whose recording is still to be downloaded.

@@ -17,6 +17,7 @@ from app.core.db.api_keys import ApiKey
 from app.core.db.audio_usage import AudioUsage
 from app.core.db.heartbeats import Worker
 from app.core.db.partial import PartialSegment
+from app.core.db.rates import Rate
 from app.core.db.renderings import Rendering
 from app.core.db.request_totals import RequestTotal
 from app.core.db.results import Result
@@ -91,7 +92,7 @@ def test_lists_are_read_in_index_order(tmp_path: Path, query: str, index: str) -
 def test_migrations_create_the_columns_of_the_models(database_url: str) -> None:
     connection.connect(database_url)
     models: tuple[Any, ...] = (Task, Result, Rendering, PartialSegment, IdempotencyKey, Webhook, Upload, Worker)
-    models += (ApiKey, AudioUsage, TaskTotal, RequestTotal)
+    models += (ApiKey, AudioUsage, TaskTotal, RequestTotal, Rate)
     assert columns() == {model._meta.table_name: set(model._meta.sorted_field_names) for model in models}
 
 
