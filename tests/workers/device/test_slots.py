@@ -21,6 +21,11 @@ def test_each_gpu_is_a_slot_of_its_own() -> None:
     assert [(slot.number, slot.device, slot.cuda_index) for slot in found] == [(0, "cuda", 0), (1, "cuda", 1)]
 
 
+def test_each_gpu_can_have_several_slots() -> None:
+    found = slots.list_slots(Workers(device="auto", slots_per_gpu=2), gpus=2)
+    assert [(slot.number, slot.cuda_index) for slot in found] == [(0, 0), (1, 0), (2, 1), (3, 1)]
+
+
 def test_without_a_gpu_auto_is_the_cpu() -> None:
     (slot,) = slots.list_slots(Workers(device="auto"), gpus=0)
     assert (slot.device, slot.cuda_index, slot.threads) == ("cpu", None, slots.count_cores())
