@@ -12,6 +12,8 @@ from statistics import median
 from bench import base, reading
 from bench.client import Client, list_words
 from bench.figures import Figure
+from bench.hour import processor_seconds
+from tests.service import Service
 
 COUNT, CLIENTS, ROUNDS = 64, 16, 3
 QUICK_COUNT, QUICK_CLIENTS, QUICK_ROUNDS = 8, 4, 1
@@ -30,17 +32,27 @@ def measure(quick: bool) -> Iterator[Figure]:
         send(single.url, paths[:2], 1)
         together, alone, differ = [], [], 0
         for _ in range(rounds):  # alternating, so that noise on the machine affects both
-            seconds, found = send(shared.url, paths, clients)
+            *seconds, found = _measure(shared, paths, clients)
             together.append(seconds)
-            seconds, expected = send(single.url, paths, 1)
+            *seconds, expected = _measure(single, paths, 1)
             alone.append(seconds)
             differ += sum(found[name] != expected[name] for name in expected)
     empty = sum(not words for words in expected.values())
-    yield Figure(f"{count} clips, one at a time, median of {rounds}", median(alone), "s")
-    yield Figure(f"{count} clips, {clients} clients at once, median of {rounds}", median(together), "s")
-    yield Figure("at once / one at a time", median(together) / median(alone), "", MOST)
+    (slow, slow_busy), (fast, fast_busy) = (map(median, zip(*side, strict=True)) for side in (alone, together))
+    yield Figure(f"{count} clips, one at a time, median of {rounds}", slow, "s")
+    yield Figure(f"{count} clips, {clients} clients at once, median of {rounds}", fast, "s")
+    yield Figure("at once / one at a time", fast / slow, "", MOST)
+    yield Figure("processor time of the device process, at once / one", fast_busy / slow_busy)
     yield Figure(f"clips whose words differ, of {rounds * count}", differ, "", 0)
     yield Figure("clips without words", empty, "", 0)
+
+
+def _measure(service: Service, paths: list[Path], clients: int) -> tuple[float, float, Words]:
+    """Add the seconds of processor time to what ``send`` returns."""
+    (process,) = service.device_processes()
+    busy = processor_seconds(process)
+    seconds, words = send(service.url, paths, clients)
+    return seconds, processor_seconds(process) - busy, words
 
 
 def send(url: str, paths: list[Path], clients: int) -> tuple[float, Words]:

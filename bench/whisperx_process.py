@@ -21,6 +21,8 @@ from workers.device.protocol import Slot
 BATCH_SIZE = 8
 GOODBYE_SECONDS = 5.0
 
+Timed = tuple[float, float, list[dict[str, Any]]]
+
 
 @dataclass(frozen=True)
 class WhisperX:
@@ -28,13 +30,13 @@ class WhisperX:
 
     connection: Connection
 
-    def transcribe(self, recording: Path) -> tuple[float, list[dict[str, Any]]]:
-        """Return the seconds from the file to the aligned segments, and these.
+    def transcribe(self, recording: Path) -> Timed:
+        """Return the seconds from the file to the aligned segments, those of processor time, and the segments.
 
         Raises EOFError if the process has died.
         """
         self.connection.send(recording)
-        answer: tuple[float, list[dict[str, Any]]] = self.connection.recv()
+        answer: Timed = self.connection.recv()
         return answer
 
 
@@ -83,8 +85,8 @@ def _serve(connection: Connection, base: Path, slot: Slot, parent: int) -> None:
             recording: Path = connection.recv()
         except EOFError:
             return
-        started = time.perf_counter()
+        started, busy = time.perf_counter(), time.process_time()
         samples = whisperx.load_audio(str(recording))
         found = model.transcribe(samples, batch_size=BATCH_SIZE)["segments"]
         segments = whisperx.align(found, aligner, metadata, samples, "cpu")["segments"]
-        connection.send((time.perf_counter() - started, segments))
+        connection.send((time.perf_counter() - started, time.process_time() - busy, segments))
