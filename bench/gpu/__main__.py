@@ -23,8 +23,10 @@ def main() -> int:
     Return 1 when one misses its target, or a part fails; the other parts go on.
     """
     arguments = _arguments()
+    import torch
+
+    importlib.import_module("transformers.models.wav2vec2.modeling_wav2vec2")  # first, as it asks what is installed
     absent = replace_absent()
-    import torch  # only now: it may import what is absent
 
     where = torch.cuda.get_device_name(0) if arguments.device == "cuda" else f"CPU, {torch.get_num_threads()} threads"
     print(f"Python {sys.version.split()[0]}, torch {torch.__version__}, {where}")

@@ -12,14 +12,20 @@ import types
 from collections.abc import Sequence
 from typing import Any
 
-OURS = ("av", "ctranslate2", "demucs", "dotenv", "faster_whisper", "nltk", "peewee", "pyannote", "whisperx", "yaml")
+OURS = ("av", "ctranslate2", "demucs", "dotenv", "faster_whisper", "nltk", "peewee", "pyannote", "whisperx")
 
 
 def replace_absent() -> list[str]:
     """Replace what is not installed; return its names."""
-    absent = [name for name in OURS if importlib.util.find_spec(name) is None]
+    absent = [name for name in OURS if not is_installed(name)]
     sys.meta_path.append(_Finder(absent))
     return absent
+
+
+def is_installed(name: str) -> bool:
+    """Whether a package is there, rather than its stand-in."""
+    spec = importlib.util.find_spec(name)
+    return spec is not None and not isinstance(spec.loader, _Finder)
 
 
 class _Finder:

@@ -5,7 +5,6 @@ The times depend on the size of the network and of the text, not on the weights.
 
 from __future__ import annotations
 
-import importlib.util
 import itertools
 import time
 from collections.abc import Callable, Iterator
@@ -18,6 +17,7 @@ from transformers import Wav2Vec2Config, Wav2Vec2ForCTC
 
 import workers.alignment.sentences
 from bench.figures import MEGABYTE, Figure
+from bench.gpu.absent import is_installed
 from bench.gpu.sentences import Splitter, make_windows, split_sentences
 from workers.alignment.alphabet import read_alphabet
 from workers.alignment.emissions import compute_emissions
@@ -53,18 +53,25 @@ Align = Callable[[list[dict[str, Any]], np.ndarray, Any, str], Words]
 
 
 def measure(device: str, quick: bool) -> Iterator[Figure | str]:
-    has_stock = importlib.util.find_spec("whisperx") is not None
+    has_stock = is_installed("whisperx")
     if not has_stock:
         yield "whisperx is not installed here: its alignment is skipped"
     sizes = {"small": SMALL} if quick else {"base": BASE, "large": LARGE} if device == "cuda" else {"base": BASE}
-    windows = make_windows(30.0 if quick else 600.0 if device == "cuda" else 120.0)
+    windows = make_windows(10.0 if quick else 600.0 if device == "cuda" else 120.0)
+    rounds = 1 if quick else ROUNDS
     noise = np.random.default_rng(0).standard_normal(int((windows[-1]["end"] + 1) * RATE), dtype=np.float32)
     for name, size in sizes.items():
-        yield from _measure_network(name, size, windows, 0.1 * noise, device, has_stock)
+        yield from _measure_network(name, size, windows, 0.1 * noise, device, has_stock, rounds)
 
 
 def _measure_network(
-    name: str, size: dict[str, Any], windows: list[dict[str, Any]], samples: np.ndarray, device: str, has_stock: bool
+    name: str,
+    size: dict[str, Any],
+    windows: list[dict[str, Any]],
+    samples: np.ndarray,
+    device: str,
+    has_stock: bool,
+    rounds: int,
 ) -> Iterator[Figure]:
     torch.manual_seed(0)
     model = Wav2Vec2ForCTC(Wav2Vec2Config(vocab_size=len(LABELS), **size)).to(device).eval()
@@ -73,7 +80,7 @@ def _measure_network(
         side(windows[:2], samples, model, device)  # warm up
     if device == "cuda":
         torch.cuda.reset_peak_memory_stats()
-    pairs = [[_time(side, windows, samples, model, device) for side in sides] for _ in range(ROUNDS)]
+    pairs = [[_time(side, windows, samples, model, device) for side in sides] for _ in range(rounds)]
     seconds = [median(pair[number][0] for pair in pairs) for number in range(len(sides))]
     minutes = windows[-1]["end"] / 60
     yield Figure(f"{name}: {minutes:.1f} minutes, ours", seconds[0], "s")
@@ -87,7 +94,7 @@ def _measure_network(
         weights = sum(each.numel() * each.element_size() for each in model.parameters())
         yield Figure(f"{name}: weights", weights / MEGABYTE, "MB")
         yield Figure(f"{name}: peak memory with weights", torch.cuda.max_memory_allocated() / MEGABYTE, "MB")
-    yield from _measure_batches(name, model, samples, device)
+    yield from _measure_batches(name, model, samples, device, rounds)
 
 
 def _align_ours(windows: list[dict[str, Any]], samples: np.ndarray, model: Any, device: str) -> Words:
@@ -110,9 +117,9 @@ def _align_stock(windows: list[dict[str, Any]], samples: np.ndarray, model: Any,
     return [(word["word"], word.get("start", 0.0), word.get("end", 0.0)) for word in found]
 
 
-def _measure_batches(name: str, model: Any, samples: np.ndarray, device: str) -> Iterator[Figure]:
+def _measure_batches(name: str, model: Any, samples: np.ndarray, device: str, rounds: int) -> Iterator[Figure]:
     """Measure what batches would save: the network on windows of the same length, one by one and together."""
-    length = int(BATCH_SECONDS * RATE)
+    length = min(int(BATCH_SECONDS * RATE), len(samples))
     batch = torch.from_numpy(np.resize(samples, (BATCH_SIZE, length)).copy())
 
     def compute(size: int) -> float:
@@ -122,7 +129,7 @@ def _measure_batches(name: str, model: Any, samples: np.ndarray, device: str) ->
                 model(batch[first : first + size].to(device)).logits.cpu()
         return time.perf_counter() - started
 
-    pairs = [(compute(1), compute(BATCH_SIZE)) for _ in range(ROUNDS)]
+    pairs = [(compute(1), compute(BATCH_SIZE)) for _ in range(rounds)]
     one, together = (median(side) for side in zip(*pairs, strict=True))
     yield Figure(f"{name}: network, {BATCH_SIZE} windows one by one", one, "s")
     yield Figure(f"{name}: network, in a batch / one by one", together / one)

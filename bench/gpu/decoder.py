@@ -10,6 +10,7 @@ from statistics import median
 import numpy as np
 
 from bench.figures import Figure
+from bench.gpu.absent import is_installed
 
 MODEL = Path(__file__).parents[2] / "models" / "mini" / "whisper"
 PROMPT = ["<|startoftranscript|>", "<|en|>", "<|transcribe|>", "<|notimestamps|>"]
@@ -20,14 +21,11 @@ BATCH_SIZES = (1, 8)
 
 
 def measure(device: str, quick: bool) -> Iterator[Figure | str]:
-    try:
-        import ctranslate2
-    except ImportError as error:
-        yield f"CTranslate2 is skipped: {error}"
-        return
-    if not hasattr(ctranslate2, "__version__"):
+    if not is_installed("ctranslate2"):
         yield "CTranslate2 is not installed here: skipped"
         return
+    import ctranslate2
+
     yield f"CTranslate2 {ctranslate2.__version__}"
     yield Figure("CUDA devices that it finds", ctranslate2.get_cuda_device_count())
     yield f"compute types: {', '.join(sorted(ctranslate2.get_supported_compute_types(device)))}"
