@@ -8,7 +8,22 @@ import os
 import signal
 import sys
 
-NAMES = ("throughput", "latency", "waiting", "memory", "startup", "database", "separation", "hour", "align", "words")
+NAMES = (
+    "throughput",
+    "latency",
+    "waiting",
+    "memory",
+    "startup",
+    "start",
+    "database",
+    "separation",
+    "hour",
+    "align",
+    "words",
+    "stock",
+    "clips",
+    "fair",
+)
 IDLE_LOAD = 0.5
 
 

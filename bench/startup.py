@@ -58,17 +58,17 @@ def serve() -> tuple[float, float, int]:
             "CACHE_DIR": str(folder / "cache"),
         }
         started = time.perf_counter()
-        process = _start_make(environment, folder / "serve.log")
+        process = start_make(environment, folder / "serve.log")
         try:
-            until(lambda: _is_alive(port), "make serve answers", START_PATIENCE, POLL_SECONDS)
+            until(lambda: is_alive(port), "make serve answers", START_PATIENCE, POLL_SECONDS)
             answered = time.perf_counter()
         finally:
             os.killpg(process.pid, signal.SIGINT)
-            _wait_or_kill(process)
+            wait_or_kill(process)
         return answered - started, time.perf_counter() - answered, len(places.started_in(folder))
 
 
-def _start_make(environment: dict[str, str], log: Path) -> subprocess.Popen[bytes]:
+def start_make(environment: dict[str, str], log: Path) -> subprocess.Popen[bytes]:
     """Start make in its own process group, as a terminal does."""
     with log.open("wb") as output:
         return subprocess.Popen(
@@ -76,7 +76,7 @@ def _start_make(environment: dict[str, str], log: Path) -> subprocess.Popen[byte
         )
 
 
-def _wait_or_kill(process: subprocess.Popen[bytes]) -> None:
+def wait_or_kill(process: subprocess.Popen[bytes]) -> None:
     try:
         process.wait(STOP_PATIENCE)
     except subprocess.TimeoutExpired:
@@ -84,7 +84,7 @@ def _wait_or_kill(process: subprocess.Popen[bytes]) -> None:
         process.wait()
 
 
-def _is_alive(port: int) -> bool:
+def is_alive(port: int) -> bool:
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
     try:
         connection.request("GET", "/health/live")

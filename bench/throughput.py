@@ -21,7 +21,7 @@ from workers.device.protocol import Job
 COUNT, ROUNDS = 20, 5
 POLL_SECONDS = 0.25
 PATIENCE = 900.0
-OVERHEAD = 1.10
+OVERHEAD = 1.02
 
 
 def measure(quick: bool) -> Iterator[Figure]:

@@ -11,10 +11,11 @@ import requests
 
 from bench import places
 from bench.figures import Figure, percentile
-from bench.latency import P99_MILLISECONDS, RATE, keep_busy, send_on_schedule
+from bench.latency import keep_busy, send_on_schedule
 from tests.service import Service
 
 CLIENTS, SECONDS, WAIT = 200, 20.0, 10
+RATE, P99_MILLISECONDS = 50, 50.0
 STARTED_SECONDS = 3.0  # until all clients have connected
 
 
@@ -31,7 +32,8 @@ def measure(quick: bool) -> Iterator[Figure]:
         for client in clients:
             client.start()
         time.sleep(STARTED_SECONDS)
-        delays, errors = send_on_schedule([f"{service.url}/task/{identifier}" for identifier in waiting], seconds)
+        urls = [f"{service.url}/task/{identifier}" for identifier in waiting]
+        delays, errors = send_on_schedule(urls, seconds, RATE)
         ended.set()
         for client in clients:
             client.join()

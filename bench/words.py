@@ -14,7 +14,6 @@ from typing import Any
 
 import jiwer
 import numpy as np
-import yaml
 
 from app.core.db import connection
 from app.core.db.states import TRANSCRIPTION
@@ -22,10 +21,10 @@ from app.core.params import TranscriptionParams
 from app.core.settings import Settings, load
 from app.factory import create_app
 from app.schemas.transcription import TranscriptionParameters
+from bench import base, whisperx_process
 from bench.figures import Figure, percentile
 from tests.real.speech import Sentence, cut_read_speech, normalize, read_sentences
 from tests.real.weights import fetch_base
-from tests.service import MINI
 from workers.device import slots
 from workers.device.environment import prepare_environment
 from workers.device.protocol import Job
@@ -46,13 +45,14 @@ MOST_LOST = 1.2
 def measure(quick: bool) -> Iterator[Figure]:
     sentences = read_sentences(QUICK_SECONDS if quick else SECONDS)
     truth = normalize(" ".join(sentence.text for sentence in sentences))
-    base = fetch_base()
+    weights = fetch_base()
     with tempfile.TemporaryDirectory() as folder:
         recording = cut_read_speech(Path(folder), sentences)
-        settings = _configure(Path(folder), base)
+        config = base.write_config(Path(folder))
+        settings = load({"CONFIG": str(config), "CACHE_DIR": f"{folder}/cache"}, root=Path(folder))
         slot = slots.list_slots(settings.workers)[0]
         prepare_environment(slot)
-        text, stock_seconds = _run_whisperx(base, recording, slot.threads)
+        text, stock_seconds = _run_whisperx(weights, recording, slot.threads)
         stock = jiwer.process_words(truth, normalize(text))
         yield Figure("whisperX: word error rate", stock.wer)
         yield Figure("whisperX: words deleted", stock.deletions)
@@ -72,26 +72,13 @@ def measure(quick: bool) -> Iterator[Figure]:
         yield Figure("words deleted, worst mode", max(lost.values()), most=MOST_LOST * min(lost.values()))
 
 
-def _configure(folder: Path, base: Path) -> Settings:
-    (folder / "models").mkdir()
-    (folder / "models" / "base").symlink_to(base)
-    config = {
-        "whisper": {"model_size": "base", "compute_type": "int8"},
-        "align": {"models": {"en": str(MINI / "align")}},
-    }
-    (folder / "config.yaml").write_text(yaml.safe_dump(config))
-    return load({"CONFIG": str(folder / "config.yaml"), "CACHE_DIR": str(folder / "cache")}, root=folder)
-
-
-def _run_whisperx(base: Path, recording: Path, threads: int) -> tuple[str, float]:
+def _run_whisperx(weights: Path, recording: Path, threads: int) -> tuple[str, float]:
     import whisperx
 
-    model = whisperx.load_model(
-        str(base), "cpu", compute_type="int8", language="en", vad_method="pyannote", threads=threads
-    )
+    model = whisperx_process.load_whisper(weights, threads)
     samples = whisperx.load_audio(str(recording))
     started = time.perf_counter()
-    found = model.transcribe(samples, batch_size=8)["segments"]
+    found = model.transcribe(samples, batch_size=whisperx_process.BATCH_SIZE)["segments"]
     return " ".join(segment["text"] for segment in found), time.perf_counter() - started
 
 
