@@ -9,7 +9,7 @@ import sys
 import pytest
 
 from app.core.errors import SettingsError
-from app.core.settings import BgmSeparation, Workers
+from app.core.settings import BgmSeparation, Diarization, Workers
 from tests.service import ROOT
 from workers.device import slots
 from workers.device.environment import visible_device
@@ -87,3 +87,10 @@ def test_separation_runs_on_the_configured_device() -> None:
     assert slots.choose_separation_device(BgmSeparation(device="auto"), cpu) == "cpu"
     with pytest.raises(SettingsError, match=r"bgm_separation\.device is cuda"):
         slots.choose_separation_device(BgmSeparation(device="cuda"), cpu)
+
+
+def test_diarization_runs_on_the_configured_device() -> None:
+    cpu, gpu = slots.list_slots(Workers(device="cpu"))[0], slots.list_slots(Workers(), gpus=1)[0]
+    assert slots.choose_diarization_device(Diarization(device="auto"), gpu) == "cuda"
+    assert slots.choose_diarization_device(Diarization(device="cpu"), gpu) == "cpu"
+    assert slots.choose_diarization_device(Diarization(device="auto"), cpu) == "cpu"

@@ -11,7 +11,14 @@ from contextlib import closing
 import pytest
 import torch
 
-from workers.device.threads import MOST_SIDE_BY_SIDE, map_side_by_side
+from workers.device.protocol import Slot
+from workers.device.threads import (
+    MOST_SIDE_BY_SIDE,
+    count_window_cores,
+    count_workers,
+    map_side_by_side,
+    use_threads,
+)
 
 PATIENCE = 10.0
 
@@ -89,3 +96,49 @@ def test_nothing_begins_after_the_end() -> None:
     count = len(begun)
     time.sleep(0.2)
     assert len(begun) == count < 10
+
+
+def test_tasks_at_once_keep_their_own_numbers_of_threads() -> None:
+    """Each thread asks for another number while the others compute, and while new threads begin."""
+    meeting = threading.Barrier(4)
+    wrong: list[tuple[int, int]] = []
+
+    def check(expected: int) -> None:
+        found = torch.get_num_threads()
+        if found != expected:
+            wrong.append((expected, found))
+
+    def compute(own: int) -> None:
+        use_threads(own)
+        meeting.wait(PATIENCE)
+        available = 2 * own
+        each = available // min(available, MOST_SIDE_BY_SIDE)
+        for _ in range(30):
+            for _ in map_side_by_side(lambda _: check(each), range(4), available):
+                check(own)
+            use_threads(own)
+            check(own)
+
+    with ThreadPoolExecutor(4) as pool:
+        for done in [pool.submit(compute, own) for own in (1, 2, 4, 8)]:
+            done.result(PATIENCE)
+    assert wrong == []
+    use_threads(torch.get_num_threads())  # sets the common number as it was
+
+
+def test_zero_threads_are_the_choice_of_torch() -> None:
+    before = torch.get_num_threads()
+    use_threads(0)
+    assert torch.get_num_threads() == before
+
+
+@pytest.mark.parametrize(("threads", "workers", "cores"), [(0, 1, 1), (1, 1, 1), (2, 2, 1), (8, 8, 1), (20, 8, 2)])
+def test_cores_are_divided_among_the_windows_that_are_decoded_side_by_side(
+    threads: int, workers: int, cores: int
+) -> None:
+    assert count_workers(threads) == workers
+    assert count_window_cores(Slot(0, "cpu", None, threads)) == cores
+
+
+def test_window_on_a_gpu_takes_all_of_it() -> None:
+    assert count_window_cores(Slot(0, "cuda", 0, 16)) == 1

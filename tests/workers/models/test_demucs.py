@@ -15,6 +15,7 @@ from app.core.settings import Models, Settings
 from tests.service import MINI
 from tests.workers.conftest import SLOT, forbid_network
 from tests.workers.separators import saved, untrained
+from workers.models import demucs
 from workers.models.cache import WarmModels
 
 
@@ -123,3 +124,11 @@ def test_pulled_separation_model_loads_without_the_hub(
     forbid_network(monkeypatch)
     separator = WarmModels(SLOT, settings).separator("htdemucs")
     assert separator.model.sources == ["drums", "bass", "other", "vocals"]
+
+
+@pytest.mark.parametrize("bag", [None, "bag"])
+def test_networks_stay_on_their_device(tmp_path: Path, bag: str | None) -> None:
+    """demucs would move those of a bag there and back for each call, under other tasks that use them."""
+    folder = saved(tmp_path / "repo", "abc", ["vocals", "other"], bag)
+    separator = demucs.load(folder, bag or "abc", "meta")
+    assert {weight.device.type for weight in separator.model.parameters()} == {"meta"}
