@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from app.core.db.states import BGM_SEPARATION, DETECT_LANGUAGE, TRANSCRIPTION, VAD
+from app.core.db.states import DETECT_LANGUAGE, TRANSCRIPTION, VAD
+from app.core.params import (
+    BgmSeparationParams,
+    DetectLanguageParams,
+    ModelOptions,
+    Params,
+    TranscriptionParams,
+    VadParams,
+)
 
 # the progress of the task at the end of each stage
 DECODED = {TRANSCRIPTION: 0.05, VAD: 0.3, DETECT_LANGUAGE: 0.7}
@@ -24,30 +32,37 @@ class Step(NamedTuple):
     until: float
 
 
-def plan_steps(task_type: str, params: Mapping[str, Any]) -> tuple[Step, ...]:
-    """List the stages of a task in order, by its stored parameters; none for an unknown type.
+def plan_steps(params: Params) -> tuple[Step, ...]:
+    """List the stages of a task in order.
 
     A stage may turn out to have nothing to do, such as alignment without a model for the language.
     """
-    whisper = f"{params.get('model_size')} {params.get('compute_type')}"
-    separator = str(params.get("uvr_model_size"))
-    if task_type == TRANSCRIPTION:
-        share = UNDIARIZED if params.get("is_diarize") else 1.0
-        is_aligned = params.get("word_timestamps") and not params.get("is_translate")
-        optional = (
-            (True, Step("decode", "", DECODED[TRANSCRIPTION])),
-            (params.get("is_separate_bgm"), Step("separate", separator, round(SEPARATED * share, 4))),
-            (True, Step("transcribe", whisper, round(TRANSCRIBED * share, 4))),
-            (is_aligned, Step("align", "", share)),
-            (params.get("is_diarize"), Step("diarize", "", 1.0)),
-        )
-        return tuple(step for is_planned, step in optional if is_planned)
-    steps = {
-        VAD: (Step("decode", "", DECODED[VAD]), Step("vad", "", 1.0)),
-        BGM_SEPARATION: (Step("separate", separator, 1.0),),
-        DETECT_LANGUAGE: (Step("decode", "", DECODED[DETECT_LANGUAGE]), Step("detect", whisper, 1.0)),
-    }
-    return steps.get(task_type, ())
+    match params:
+        case TranscriptionParams():
+            return tuple(_plan_transcription(params))
+        case VadParams():
+            return Step("decode", "", DECODED[VAD]), Step("vad", "", 1.0)
+        case BgmSeparationParams():
+            return (Step("separate", params.uvr_model_size, 1.0),)
+        case DetectLanguageParams():
+            return Step("decode", "", DECODED[DETECT_LANGUAGE]), Step("detect", _name_whisper(params), 1.0)
+    raise TypeError(f"Unknown parameters: {type(params).__name__}")
+
+
+def _plan_transcription(params: TranscriptionParams) -> Iterator[Step]:
+    share = UNDIARIZED if params.is_diarize else 1.0
+    yield Step("decode", "", DECODED[TRANSCRIPTION])
+    if params.is_separate_bgm:
+        yield Step("separate", params.uvr_model_size, round(SEPARATED * share, 4))
+    yield Step("transcribe", _name_whisper(params), round(TRANSCRIBED * share, 4))
+    if params.word_timestamps and not params.is_translate:
+        yield Step("align", "", share)
+    if params.is_diarize:
+        yield Step("diarize", "", 1.0)
+
+
+def _name_whisper(params: ModelOptions) -> str:
+    return f"{params.model_size} {params.compute_type}"
 
 
 def write_steps(steps: tuple[Step, ...]) -> str:

@@ -19,6 +19,7 @@ from app.core.net.addresses import Target, parse_url
 from app.core.params import FILE_URL, Params
 from app.core.storage.paths import task_folder
 from app.core.webhooks import Receiver
+from app.core.work import plan_steps, write_steps
 from app.current import get_settings
 from app.http_errors import reject
 from app.submission import uploads, urls
@@ -154,6 +155,7 @@ def insert_task(
         stored,
         label,
         list(order.warnings),
+        work=write_steps(plan_steps(order.params)),
         fingerprint=fingerprint,
         owner=current_owner(),
         facade=order.facade,

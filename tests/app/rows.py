@@ -7,6 +7,7 @@ import uuid
 from app.core.db import claims, results, tasks
 from app.core.db.tasks import Claim, Task
 from app.core.params import TranscriptionParams
+from app.core.work import plan_steps, write_steps
 
 PARAMS = TranscriptionParams(
     model_size="mini", uvr_model_size="mini", batch_size=8, compute_type="int8", enable_offload=False
@@ -16,7 +17,8 @@ PARAMS = TranscriptionParams(
 def queued(source_url: str | None = None) -> str:
     """Submit a task and return its identifier."""
     identifier = str(uuid.uuid4())
-    tasks.submit(identifier, "transcription", PARAMS.to_json(), "a.wav", ["w"], source_url=source_url)
+    work = write_steps(plan_steps(PARAMS))
+    tasks.submit(identifier, "transcription", PARAMS.to_json(), "a.wav", ["w"], source_url=source_url, work=work)
     return identifier
 
 

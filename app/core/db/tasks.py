@@ -15,7 +15,6 @@ from peewee import SQL, AutoField, BooleanField, Case, CharField, DoubleField, I
 from app.core.db import partial, results, webhooks
 from app.core.db.connection import begin_write, database, is_postgres, now
 from app.core.db.states import CANCELLED, COMPLETED, FAILED, IN_PROGRESS, MAX_ATTEMPTS, QUEUED
-from app.core.work import plan_steps, write_steps
 
 LEASE_SECONDS = 30.0
 CHANNEL = "task_changed"  # of PostgreSQL's NOTIFY
@@ -34,7 +33,7 @@ class Task(Model):
     status = CharField(max_length=16)
     file_name = TextField(default="")
     params = TextField(default="{}")
-    work = TextField(default="[]")  # its stages (core/work.py)
+    work = TextField(default="[]")  # its stages, as core/work.py writes them
     warnings = TextField(default="[]")
     result_type = CharField(max_length=16, null=True)
     error_code = CharField(max_length=64, null=True)
@@ -108,7 +107,6 @@ def submit(
             status=QUEUED,
             file_name=file_name,
             params=json.dumps(params),
-            work=write_steps(plan_steps(task_type, params)),
             warnings=json.dumps(warnings),
             created_at=now(),
             **columns,

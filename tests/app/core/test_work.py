@@ -2,47 +2,40 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from app.core.params import BgmSeparationParams, DetectLanguageParams, Params, VadParams
 from app.core.work import Step, plan_steps, read_steps, write_steps
+from tests.app.rows import PARAMS
 
-WHISPER = {"model_size": "base", "compute_type": "int8"}
+DETECTION = DetectLanguageParams(model_size="base", compute_type="auto", enable_offload=False)
 
 
 @pytest.mark.parametrize(
-    ("task_type", "params", "steps"),
+    ("params", "steps"),
     [
-        ("transcription", {}, [("decode", "", 0.05), ("transcribe", "base int8", 0.8)]),
+        (PARAMS, [("decode", "", 0.05), ("transcribe", "mini int8", 0.8), ("align", "", 1.0)]),
+        (replace(PARAMS, word_timestamps=False), [("decode", "", 0.05), ("transcribe", "mini int8", 0.8)]),
+        (replace(PARAMS, is_translate=True), [("decode", "", 0.05), ("transcribe", "mini int8", 0.8)]),
         (
-            "transcription",
-            {"word_timestamps": True},
-            [("decode", "", 0.05), ("transcribe", "base int8", 0.8), ("align", "", 1.0)],
-        ),
-        (
-            "transcription",
-            {"word_timestamps": True, "is_translate": True},
-            [("decode", "", 0.05), ("transcribe", "base int8", 0.8)],
-        ),
-        (
-            "transcription",
-            {"word_timestamps": True, "is_diarize": True, "is_separate_bgm": True, "uvr_model_size": "htdemucs"},
+            replace(PARAMS, is_diarize=True, is_separate_bgm=True, uvr_model_size="htdemucs"),
             [
                 ("decode", "", 0.05),
                 ("separate", "htdemucs", 0.3),
-                ("transcribe", "base int8", 0.48),
+                ("transcribe", "mini int8", 0.48),
                 ("align", "", 0.6),
                 ("diarize", "", 1.0),
             ],
         ),
-        ("vad", {}, [("decode", "", 0.3), ("vad", "", 1.0)]),
-        ("bgm-separation", {"uvr_model_size": "htdemucs"}, [("separate", "htdemucs", 1.0)]),
-        ("detect_language", {}, [("decode", "", 0.7), ("detect", "base int8", 1.0)]),
-        ("unknown", {}, []),
+        (VadParams(), [("decode", "", 0.3), ("vad", "", 1.0)]),
+        (BgmSeparationParams(uvr_model_size="htdemucs", enable_offload=True), [("separate", "htdemucs", 1.0)]),
+        (DETECTION, [("decode", "", 0.7), ("detect", "base auto", 1.0)]),
     ],
 )
-def test_stages_follow_from_the_parameters(task_type: str, params: dict[str, Any], steps: list[Any]) -> None:
-    planned = plan_steps(task_type, WHISPER | params)
+def test_stages_follow_from_the_parameters(params: Params, steps: list[Any]) -> None:
+    planned = plan_steps(params)
     assert planned == tuple(Step(*step) for step in steps)
     assert read_steps(write_steps(planned)) == planned

@@ -59,5 +59,5 @@ def test_pipeline_runs_the_planned_stages(
 
     run.enter = watch  # type: ignore[method-assign]
     load_pipelines()[task_type].run(run)
-    assert entered == [(step.stage, step.until) for step in plan_steps(task_type, job.params.to_json())]
+    assert entered == [(step.stage, step.until) for step in plan_steps(job.params)]
     assert list(run.stage_clock.read()) == [stage for stage, _ in entered]
