@@ -123,6 +123,7 @@ def measure_operations(address: str, folder: Path) -> Measured:
     taken["GET /task/{id}"] = time_repeated(lambda: get(client, f"/task/{newest}"))
     connection.database.connect(reuse_if_open=True)
     taken["claim, queue empty"] = time_repeated(lambda: claims.claim("bench"))
+    taken["look for a crashed task, queue empty"] = time_repeated(claims.has_lone)
     taken |= time_task_steps()
     connection.database.close()
     return taken

@@ -22,16 +22,23 @@ from app.core.db.states import CANCELLED, COMPLETED
 from app.core.db.tasks import Claim, Task
 from app.core.storage.removal import remove_partial
 from app.submission import uploads
+from tests.faults.protocol import rules
 from tests.faults.protocol.explorer import ViolationError
-from tests.faults.protocol.state import RECEIVED
+from tests.faults.protocol.state import KEPT, RECEIVED
 from tests.faults.protocol.world import ALL, World
-from workers.supervisor import cleanup, settlement
+from workers.supervisor import cleanup, settlement, sharing
 from workers.supervisor.lease_watch import LeaseWatch
+from workers.supervisor.sharing import Ending, Load, Wanted, judge_ending
 
 Make = Callable[..., World]
 
 ONE = {"web": RECEIVED, "others": ALL}
 TWO = {"supervisors": "AB", "files": False, "returns": 0}
+SHARED: dict[str, Any] = {"places": 2, "files": False}
+TWO_SHARE = SHARED | {"tasks": 2, "faults": 3}
+HOUR, MINUTE = 3600.0, 60.0
+ENDLESS = SHARED | {"tasks": 3, "others": ("again",), "faults": 1, "returns": 0}
+LONG_ONES = ENDLESS | {"faults": 0, "lengths": (HOUR, MINUTE, MINUTE), "web": KEPT}
 WORLDS: dict[str, dict[str, Any]] = {
     "one supervisor, clients, purge, any number of faults": ONE,
     "two supervisors, any number of faults": TWO,
@@ -47,6 +54,22 @@ WORLDS: dict[str, dict[str, Any]] = {
     "two tasks, two supervisors, answers lost, 1 fault": {
         "tasks": 2, "supervisors": "AB", "files": False, "lossy": True, "faults": 1,
     },
+    "two tasks in one process, cancel, any number of faults": SHARED | {
+        "tasks": 2, "others": ("cancel",), "returns": 0,
+    },
+    "two tasks in one process, cancel and delete, 1 fault": SHARED | {
+        "tasks": 2, "files": True, "others": ("cancel", "delete"), "faults": 1,
+    },
+    "two tasks in processes of two supervisors, answers lost, 1 fault": SHARED | {
+        "tasks": 2, "supervisors": "AB", "lossy": True, "faults": 1,
+    },
+    "three tasks in one process, 2 faults": SHARED | {"tasks": 3, "faults": 2, "returns": 0},
+    "three tasks in two processes, 1 fault": SHARED | {"tasks": 3, "slots": 2, "faults": 1, "returns": 0},
+    "three tasks in two processes, two of them long": SHARED | {
+        "tasks": 3, "slots": 2, "lengths": (HOUR, HOUR, MINUTE), "faults": 0,
+    },
+    "tasks without end, 1 fault": ENDLESS,
+    "tasks without end, some of them long": LONG_ONES,
 }  # fmt: skip
 
 
@@ -130,8 +153,8 @@ def allowing_a_fourth_attempt(monkeypatch: pytest.MonkeyPatch) -> None:
 def reusing_claim_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
     real = claims.claim
 
-    def claim(holder: str, **named: Any) -> Task | None:
-        row = real(holder, **named)
+    def claim(*arguments: Any) -> Task | None:
+        row = real(*arguments)
         if row is not None and row.claim_no > 1:
             Task.update(claim_no=row.claim_no - 1).where(Task.id == row.id).execute()
             row.claim_no -= 1
@@ -174,6 +197,59 @@ def keeping_unknown_claims(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(settlement, "requeue_unknown", lambda *_: tasks.list_held("unknown"))
 
 
+def claiming_tasks_that_lost_a_run_for_any_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    real = claims.claim
+
+    def claim(holder: str, shared: bool, longest: float | None) -> Task | None:
+        return real(holder, False, longest)
+
+    monkeypatch.setattr(claims, "claim", claim)
+
+
+def adding_to_a_task_that_lost_a_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    def choose(loads: tuple[Load, ...], places: int, has_lone: bool) -> list[Wanted | None]:
+        return [Wanted(bool(load.running)) if len(load.running) < places else None for load in loads]
+
+    monkeypatch.setattr(sharing, "choose_claims", choose)
+
+
+def losing_two_runs_beside_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    adding_to_a_task_that_lost_a_run(monkeypatch)
+    monkeypatch.setattr(rules, "_sharing", lambda *_: None)  # another rule would find it first
+
+
+def claiming_the_oldest_task_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(claims, "_has_crashed", lambda: Task.crashes < 0)
+
+
+def never_emptying_a_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sharing, "_choose_emptied", lambda _: None)
+
+
+def keeping_the_last_place_for_short_tasks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sharing, "_count_long", lambda load: len(load.running))
+
+
+def giving_the_place_of_short_tasks_to_long_ones(monkeypatch: pytest.MonkeyPatch) -> None:
+    real = claims.claim
+
+    def claim(holder: str, shared: bool, longest: float | None) -> Task | None:
+        return real(holder, shared)
+
+    monkeypatch.setattr(claims, "claim", claim)
+
+
+def charging_the_neighbours_of_a_stopped_task(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sharing, "judge_ending", lambda is_stopped, *_: Ending.STOPPED if is_stopped else Ending.LOST)
+
+
+def charging_tasks_that_have_not_begun(monkeypatch: pytest.MonkeyPatch) -> None:
+    def judge(is_stopped: bool, has_begun: bool, was_killed: bool) -> Ending:
+        return judge_ending(is_stopped, True, was_killed)
+
+    monkeypatch.setattr(sharing, "judge_ending", judge)
+
+
 BROKEN: list[tuple[Callable[[pytest.MonkeyPatch], None], dict[str, Any], str]] = [
     (
         ignoring_the_claim_number,
@@ -193,6 +269,23 @@ BROKEN: list[tuple[Callable[[pytest.MonkeyPatch], None], dict[str, Any], str]] =
     (committing_before_storing_the_upload, ONE, "the recording of a task that is QUEUED is gone"),
     (watching_no_leases, {"faults": 1}, "the task never ends"),
     (keeping_unknown_claims, {"lossy": True, "faults": 1}, "the task never ends"),
+    (
+        claiming_tasks_that_lost_a_run_for_any_process,
+        TWO_SHARE | {"slots": 2},
+        "a task that has lost a run shares a process",
+    ),
+    (adding_to_a_task_that_lost_a_run, TWO_SHARE, "a task that has lost a run shares a process"),
+    (losing_two_runs_beside_others, TWO_SHARE, "a task has lost two runs beside others"),
+    (claiming_the_oldest_task_first, TWO_SHARE, "a task that has lost a run is passed by another one"),
+    (never_emptying_a_process, ENDLESS, "task 0 waits for ever behind tasks that are sent later"),
+    (keeping_the_last_place_for_short_tasks, LONG_ONES, "task 0 waits for ever behind tasks that are sent later"),
+    (giving_the_place_of_short_tasks_to_long_ones, LONG_ONES, "a long task has the place of a short one"),
+    (
+        charging_the_neighbours_of_a_stopped_task,
+        TWO_SHARE | {"others": ("cancel",)},
+        "a task loses a run for which it cannot be the cause",
+    ),
+    (charging_tasks_that_have_not_begun, TWO_SHARE, "a task loses a run for which it cannot be the cause"),
 ]
 
 

@@ -6,7 +6,7 @@ A state is hashable. A violation is reported with the shortest sequence of steps
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -17,13 +17,15 @@ GOOD, FAULT, CLIENT = "good", "fault", "client"
 class Step(NamedTuple):
     """One step of a process or a client.
 
-    ``kind`` is GOOD for a step of a healthy service; ``touch`` is its access to the database.
+    ``kind`` is GOOD for a step of a healthy service; ``touch`` is its access to the database. ``spares`` are claims that
+    it ends through no fault of theirs.
     """
 
     label: str
     kind: str
     state: State
     touch: Any = None
+    spares: tuple[Any, ...] = ()
 
 
 class ViolationError(AssertionError):
@@ -126,3 +128,50 @@ def require_end(graph: Graph, live: Callable[[State], bool]) -> None:
                 waiting.append(earlier)
     if left:
         raise graph.fail(min(left), "from here, an endless loop is possible without any fault")
+
+
+def require_turn(
+    graph: Graph, waits: Callable[[State], bool], running: Callable[[State], frozenset[Any]], what: str
+) -> None:
+    """Require that waiting ends although clients go on for ever.
+
+    A loop among ``waits`` states is allowed only if something that is ``running`` never ends in it.
+    """
+    inside = {number for number, state in enumerate(graph.states) if waits(state)}
+    onward = {
+        n: [reached for _, kind, reached in graph.steps[n] if kind != FAULT and reached in inside] for n in inside
+    }
+    for component in _find_components(onward):
+        if len(component) > 1 and not frozenset.intersection(*(running(graph.states[n]) for n in component)):
+            raise graph.fail(min(component), what)
+
+
+def _find_components(onward: dict[int, list[int]]) -> Iterator[list[int]]:
+    """Find the strongly connected components (Kosaraju's algorithm)."""
+    before: dict[int, list[int]] = {number: [] for number in onward}
+    for number, reached in onward.items():
+        for each in reached:
+            before[each].append(number)
+    seen: set[int] = set()
+    order = [number for root in onward for number in _walk(root, onward, seen)]
+    seen = set()
+    for root in reversed(order):
+        if component := _walk(root, before, seen):
+            yield component
+
+
+def _walk(root: int, onward: dict[int, list[int]], seen: set[int]) -> list[int]:
+    """Return what can be reached from ``root`` and was not ``seen``, in the order in which a depth-first search leaves it."""
+    left: list[int] = []
+    path = [(root, iter(onward[root]))] if root not in seen else []
+    seen.add(root)
+    while path:
+        number, rest = path[-1]
+        following = next((each for each in rest if each not in seen), None)
+        if following is None:
+            left.append(number)
+            path.pop()
+        else:
+            seen.add(following)
+            path.append((following, iter(onward[following])))
+    return left

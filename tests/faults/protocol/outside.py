@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from app.core.db import tasks
 from app.core.db.states import TERMINAL
 from app.core.db.tasks import Claim
+from app.core.storage.paths import SOURCE
 from tests.faults.protocol.explorer import CLIENT, FAULT, GOOD, Step
 from tests.faults.protocol.snapshots import Snapshots
 from tests.faults.protocol.state import (
@@ -17,8 +18,10 @@ from tests.faults.protocol.state import (
     RECEIVED,
     RUNNING,
     STOPPED,
+    Process,
     State,
     Supervisor,
+    put,
     renamed,
 )
 from tests.faults.protocol.stepped import NOTHING, VERDICTS, Script, Stepper
@@ -31,7 +34,10 @@ def may_return(state: State, identifiers: tuple[str, ...], claim: Claim, returns
 
 
 class Outside:
-    """The steps outside the loop of a supervisor. ``others`` selects from "cancel", "delete" and "purge"."""
+    """The steps outside the loop of a supervisor.
+
+    ``others`` selects from "cancel", "delete", "purge", and "again": clients send new tasks without end.
+    """
 
     def __init__(self, snapshots: Snapshots, stepper: Stepper, others: tuple[str, ...], returns: int) -> None:
         self._snapshots = snapshots
@@ -61,9 +67,21 @@ class Outside:
             yield Step(f"client: cancel → {touch.answer}", CLIENT, state._replace(rows=touch.rows), touch)
         if state.rows[place] is not None and state.deleting is None and "delete" in self.others:
             yield self._scripted(state, CLIENT, "deleting", Script("delete", identifier))
+        if "again" in self.others:
+            yield from self._again(state, place)
         if place == 0 and state.deleting is not None:
             yield self._scripted(state, GOOD, "deleting", state.deleting)
             yield Step("web: killed while it deletes", FAULT, state._replace(deleting=None))
+
+    def _again(self, state: State, place: int) -> Iterator[Step]:
+        """A new task in place of one that has ended and is in use nowhere. Task 0 stays, to wait for its turn."""
+        row, identifier = state.rows[place], self._identifiers[place]
+        if place == 0 or row is None or row.status not in TERMINAL or any(one.script for one in state.supervisors):
+            return
+        if all(work.claim.uuid != identifier for one in state.supervisors for work in one.works()):
+            rows = put(state.rows, place, None)
+            fresh = state._replace(rows=rows, hit=put(state.hit, place, 0)).request(place, KEPT)
+            yield Step(f"client: another task {place}", CLIENT, fresh.folder(place, frozenset({SOURCE})))
 
     def purge(self, state: State) -> Iterator[Step]:
         """Purge (workers/supervisor/purge.py). A folder without a row is old only if its request has ended."""
@@ -88,7 +106,7 @@ class Outside:
     def fates(self, state: State, number: int) -> Iterator[Step]:
         """Signals to a supervisor, and restarts. Its device processes die with it and continue while it is suspended."""
         one = state.supervisors[number]
-        idle = (None,) * len(one.slots)
+        idle: tuple[Process, ...] = ((),) * len(one.processes)
         if one.life == DEAD:
             fresh = renamed(state, one.holder).supervisor(number, Supervisor(RUNNING, one.holder, idle))
             yield Step(f"{one.holder} is started again", GOOD, fresh)
@@ -99,20 +117,19 @@ class Outside:
             kind = GOOD if all(each.life == STOPPED for each in state.supervisors) else CLIENT
             yield Step(f"{one.holder}: SIGCONT", kind, state.supervisor(number, one._replace(life=RUNNING)))
             return
-        if any(one.slots) or one.script:
+        if any(one.processes) or one.script:
             yield Step(f"{one.holder}: SIGSTOP", FAULT, state.supervisor(number, one._replace(life=STOPPED)))
         if not one.ending and (one.script is None or not one.script.answers):
             yield from self._told_to_stop(state, number, one)
 
     def _told_to_stop(self, state: State, number: int, one: Supervisor) -> Iterator[Step]:
         """Supervisor._shut_down: all processes with a task are killed; what they have said is settled where it was heard."""
-        if not all(may_return(state, self._identifiers, work.claim, self._returns) for work in one.slots if work):
+        if not all(may_return(state, self._identifiers, work.claim, self._returns) for work in one.works()):
             return
         for heard in (False, True):
-            slots = tuple(
-                work and work._replace(phase=work.phase if heard and work.phase in VERDICTS else NOTHING)
-                for work in one.slots
+            ended = tuple(
+                tuple(work if heard and work.phase in VERDICTS else work._replace(phase=NOTHING) for work in process)
+                for process in one.processes
             )
-            yield Step(
-                f"{one.holder}: SIGTERM", FAULT, state.supervisor(number, one._replace(slots=slots, ending=True))
-            )
+            after = state.supervisor(number, one._replace(processes=ended, ending=True))
+            yield Step(f"{one.holder}: SIGTERM", FAULT, after)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from app.core.db.leases import Lease
-from app.core.db.states import COMPLETED, FAILED, IN_PROGRESS, MAX_ATTEMPTS, TERMINAL
+from app.core.db.states import COMPLETED, FAILED, IN_PROGRESS, MAX_ATTEMPTS, QUEUED, TERMINAL
 from app.core.db.tasks import Claim
 from app.core.storage.paths import SOURCE, STEMS
 from tests.faults.protocol.explorer import Step
-from tests.faults.protocol.snapshots import SEEN_LEASE, Folder, Row, Touch
+from tests.faults.protocol.snapshots import PAUSED, SEEN_LEASE, Folder, Row, Touch
 from tests.faults.protocol.state import COMMITTED, State
+from tests.faults.protocol.stepped import LOST, LOST_BESIDE
 
 COUNTED = ("retry_or_fail", "take_over")
 
@@ -25,7 +26,37 @@ def broken(before: State, step: Step, files: bool = True) -> str | None:
             problem = "an acknowledged task is missing"
         if problem:
             return problem
-    return _writer(before, step.touch) if step.touch is not None else None
+    if any(runs > 1 for runs in after.hit):
+        return "a task has lost two runs beside others"
+    if any(
+        work.claim in step.spares and work.phase in (LOST, LOST_BESIDE)
+        for one in after.supervisors
+        for work in one.works()
+    ):
+        return "a task loses a run for which it cannot be the cause"
+    if step.touch is None:
+        return None
+    return _writer(before, step.touch) or _sharing(before, after, step.touch)
+
+
+def _sharing(before: State, after: State, touch: Touch) -> str | None:
+    """Check what a claim puts into a process."""
+    if touch.name != "claim":
+        return None
+    for process in (process for one in after.supervisors for process in one.processes):
+        running = [work for work in process if work.goes_on]
+        if len(running) > 1 and any(work.crashed for work in running):
+            return "a task that has lost a run shares a process"
+    _, shared, longest = touch.arguments
+    place = next(place for place, row in enumerate(after.rows) if row is not None and row != before.rows[place])
+    claimed = before.rows[place]
+    assert claimed is not None
+    if longest is not None and claimed.audio_duration is not None and claimed.audio_duration > longest:
+        return "a long task has the place of a short one"
+    ready = [row for row in before.rows if row is not None and (row.status, row.pause != PAUSED) == (QUEUED, True)]
+    if not shared and not claimed.crashes and any(row.crashes for row in ready):
+        return "a task that has lost a run is passed by another one"
+    return None
 
 
 def _changes(was: Row | None, row: Row, touch: Touch | None) -> str | None:

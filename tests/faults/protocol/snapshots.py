@@ -40,6 +40,7 @@ class Row(NamedTuple):
     purged: bool
     error_code: str | None
     result: str | None
+    audio_duration: float | None = None
 
 
 Rows = tuple[Row | None, ...]
@@ -74,6 +75,7 @@ class Snapshots:
         self._select = f"SELECT {columns}, result.result FROM task LEFT JOIN result ON result.task = task.uuid"
         self._known: dict[Any, Touch] = {}
         self._folders: dict[Any, Folder] = {}
+        self._written: dict[tuple[int, Row], list[Any]] = {}  # the values of columns
 
     def call(self, rows: Rows, function: Callable[..., Any], *arguments: Any, **named: Any) -> Touch:
         """Call ``function`` on ``rows``."""
@@ -87,9 +89,10 @@ class Snapshots:
         connection.database.execute_sql("DELETE FROM task")
         for number, row in enumerate(rows):
             if row is not None:
-                connection.database.execute_sql(
-                    self._insert, [self._values(number, row)[name] for name in self._columns]
-                )
+                if (number, row) not in self._written:
+                    values = self._values(number, row)
+                    self._written[number, row] = [values[name] for name in self._columns]
+                connection.database.execute_sql(self._insert, self._written[number, row])
                 if row.result is not None:
                     results.store(self.identifiers[number], row.result, None)
         before = self._read()
@@ -110,7 +113,8 @@ class Snapshots:
             "lane": 1,
             "changes": 0,
         }
-        values |= {name: getattr(row, name) for name in ("status", "claim_no", "crashes", "holder", "error_code")}
+        same = ("status", "claim_no", "crashes", "holder", "error_code", "audio_duration")
+        values |= {name: getattr(row, name) for name in same}
         values["lease_expires"] = SEEN_LEASE if row.leased else None
         values["not_before"] = {None: None, DUE: 5.0, PAUSED: self._ahead}[row.pause]
         for column, there, moment in (
@@ -182,4 +186,5 @@ def _row(values: dict[str, Any]) -> Row:
         values["files_purged_at"] is not None,
         values["error_code"],
         values["result"],
+        values["audio_duration"],
     )

@@ -19,10 +19,22 @@ RECEIVED, KEPT, COMMITTED, GONE = "received", "kept", "committed", "gone"  # of 
 
 
 class Work(NamedTuple):
-    """The work of a device process, or its verdict that the supervisor has not written yet."""
+    """A run of a task in a device process, or its verdict that the supervisor has not written yet.
+
+    ``crashed``: an earlier run of the task was lost. ``bounded``: it has a place for short recordings.
+    """
 
     claim: Claim
     phase: str
+    crashed: bool = False
+    bounded: bool = False
+
+    @property
+    def goes_on(self) -> bool:
+        return self.phase in (AT_WORK, WRITING)
+
+
+Process = tuple[Work, ...]  # in the order of the claims
 
 
 class Supervisor(NamedTuple):
@@ -30,9 +42,22 @@ class Supervisor(NamedTuple):
 
     life: str
     holder: str
-    slots: tuple[Work | None, ...]
+    processes: tuple[Process, ...]
     script: Script | None = None
     ending: bool = False
+
+    def works(self) -> list[Work]:
+        return [work for process in self.processes for work in process]
+
+    def change(self, number: int, *changed: tuple[Work, Work | None]) -> tuple[Process, ...]:
+        """Return the processes with works of process ``number`` replaced, or removed by None."""
+        new = dict(changed)
+        process = [new.get(work, work) for work in self.processes[number]]
+        return put(self.processes, number, tuple(work for work in process if work is not None))  # type: ignore[no-any-return]
+
+    def add(self, number: int, work: Work) -> tuple[Process, ...]:
+        process = sorted([*self.processes[number], work], key=lambda each: (each.claim.uuid, each.claim.claim_no))
+        return put(self.processes, number, tuple(process))  # type: ignore[no-any-return]
 
 
 class State(NamedTuple):
@@ -46,6 +71,7 @@ class State(NamedTuple):
     deleting: Script | None = None
     removed: tuple[bool, ...] = ()  # whether a client or the purge has removed the row
     faults: int | None = None  # how many may still happen; None for any number
+    hit: tuple[int, ...] = ()  # by task, how many runs it lost beside others; empty if processes are not shared
 
     def row(self, place: int, row: Row) -> State:
         return self._replace(rows=put(self.rows, place, row))
@@ -75,15 +101,17 @@ class State(NamedTuple):
         return state
 
 
-def start(tasks: int, supervisors: str, slots: int, web: str, faults: int | None) -> State:
-    """The first state: for each task, an upload was received, or its row is committed."""
+def start(tasks: int, supervisors: str, slots: int, web: str, faults: int | None, shared: bool) -> State:
+    """The first state: for each task, an upload was received or stored, or its row is committed."""
     rows: Rows = (None,) * tasks
     folders: tuple[Folder, ...] = (None,) * tasks
-    if web == COMMITTED:
+    if web in (KEPT, COMMITTED):
         folders = (frozenset({SOURCE}),) * tasks
+    if web == COMMITTED:
         rows = (Row(QUEUED, 0, 0, None, False, None, False, False, False, None, None),) * tasks
-    serving = tuple(Supervisor(RUNNING, name, (None,) * slots) for name in supervisors)
-    return State(rows, folders, (web,) * tasks, serving, removed=(False,) * tasks, faults=faults)
+    serving = tuple(Supervisor(RUNNING, name, ((),) * slots) for name in supervisors)
+    state = State(rows, folders, (web,) * tasks, serving, removed=(False,) * tasks, faults=faults)
+    return state._replace(hit=(0,) * tasks) if shared else state
 
 
 def put(values: tuple[Any, ...], place: int, value: Any) -> Any:

@@ -20,7 +20,13 @@ from tests.faults.protocol.snapshots import Folder, Rows, Seen, Snapshots, Touch
 from workers.device.protocol import Failure, Outcome
 from workers.supervisor import cleanup, purge, settlement
 
-VERDICTS = OUTCOME, FAILURE, LOST, NOTHING = ("outcome", "failure", "lost", "nothing")
+VERDICTS = OUTCOME, FAILURE, LOST, LOST_BESIDE, NOTHING = (
+    "outcome",
+    "failure",
+    "lost",
+    "lost beside others",
+    "nothing",
+)
 
 
 class Script(NamedTuple):
@@ -148,7 +154,7 @@ def _verdict(claim: Claim, word: str) -> Outcome | Failure | None:
         return Outcome("filepath", str(claim.claim_no), [], 1.0, {})
     if word == FAILURE:
         return Failure("invalid_media", "It cannot be decoded.", [], 1.0, {})
-    return Failure("worker_crashed", "It died.", [], None, {}) if word == LOST else None
+    return None if word == NOTHING else Failure("worker_crashed", "It died.", [], None, {})
 
 
 def _thawed(name: str, answer: Any) -> Any:

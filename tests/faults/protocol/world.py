@@ -9,7 +9,8 @@ import pytest
 
 from app.core.db.states import QUEUED, TERMINAL
 from tests.faults.protocol import rules
-from tests.faults.protocol.explorer import FAULT, GOOD, Graph, Step, explore, require_end, require_way_out
+from tests.faults.protocol.devices import Devices
+from tests.faults.protocol.explorer import FAULT, GOOD, Graph, Step, explore, require_end, require_turn, require_way_out
 from tests.faults.protocol.inside import Inside
 from tests.faults.protocol.outside import Outside
 from tests.faults.protocol.snapshots import DUE, PAUSED, Snapshots
@@ -30,6 +31,8 @@ class World:
         tasks: int = 1,
         supervisors: str = "A",
         slots: int = 1,
+        places: int = 1,
+        lengths: tuple[float, ...] = (),
         web: str = COMMITTED,
         faults: int | None = None,
         lossy: bool = False,
@@ -40,9 +43,10 @@ class World:
         identifiers = tuple(f"00000000-0000-4000-8000-{number:012}" for number in range(tasks))
         snapshots = Snapshots(cache, identifiers)
         stepper = Stepper(snapshots, patch)
-        self._inside = Inside(snapshots, stepper, lossy, files, returns)
+        self._inside = Inside(snapshots, stepper, lossy, returns, places, lengths)
+        self._devices = Devices(identifiers, files, returns)
         self._outside = Outside(snapshots, stepper, others, returns)
-        self._start = start(tasks, supervisors, slots, web, faults)
+        self._start = start(tasks, supervisors, slots, web, faults, places > 1)
         self._files = files
         self.snapshots = snapshots
 
@@ -56,6 +60,8 @@ class World:
         require_end(graph, live)
         if "purge" in self._outside.others:
             require_way_out(graph, waste, lambda state: not waste(state), "the folder is never removed")
+        if "again" in self._outside.others:
+            require_turn(graph, waits, running, "task 0 waits for ever behind tasks that are sent later")
         return graph
 
     def _steps(self, state: State) -> Iterator[Step]:
@@ -74,12 +80,23 @@ class World:
         yield from self._outside.purge(state)
         for number in range(len(state.supervisors)):
             yield from self._outside.fates(state, number)
-            yield from self._inside.processes(state, number)
+            yield from self._devices.steps(state, number)
             yield from self._inside.loop(state, number)
 
 
 def live(state: State) -> bool:
     return any(row is not None and row.status not in TERMINAL for row in state.rows)
+
+
+def waits(state: State) -> bool:
+    """Whether task 0, the oldest, is ready to be claimed."""
+    row = state.rows[0]
+    return row is not None and row.status == QUEUED and row.pause != PAUSED
+
+
+def running(state: State) -> frozenset[tuple[str, int]]:
+    works = [work for one in state.supervisors for work in one.works()]
+    return frozenset((work.claim.uuid, work.claim.claim_no) for work in works if work.goes_on)
 
 
 def waste(state: State) -> bool:
