@@ -10,9 +10,12 @@ import threading
 from types import ModuleType
 
 _importing = threading.RLock()
+_imported: dict[str, ModuleType] = {}  # completely
 
 
 def import_library(name: str) -> ModuleType:
     """Import a module, with all that it imports. The first time, this may take seconds."""
-    with _importing:
-        return importlib.import_module(name)
+    if name not in _imported:  # otherwise, it need not wait for another library
+        with _importing:
+            _imported[name] = importlib.import_module(name)
+    return _imported[name]

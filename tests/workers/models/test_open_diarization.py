@@ -25,6 +25,8 @@ from tests.service import MINI
 from tests.wheels import Wheels, replace_pypi
 from tests.workers.conftest import SLOT, forbid_network
 from tests.workers.conversations import recording
+from workers.device.protocol import Job
+from workers.device.run import Run
 from workers.models import __main__ as command
 from workers.models import check, fetch, hub, listing, open_diarization
 from workers.models.cache import WarmModels
@@ -86,18 +88,11 @@ def snapshot(models: Path) -> Path:
 
 def run_task(settings: Settings, models: WarmModels | None = None) -> tuple[list[dict[str, Any]], list[str]]:
     """Diarize some speech; return the segments and the warnings of the task."""
-    said: list[str] = []
-    run: Any = SimpleNamespace(
-        params=DiarizationOptions(),
-        settings=settings,
-        models=models or WarmModels(SLOT, settings),
-        warn=said.append,
-        advance=lambda _: None,
-        must_raise=lambda _: True,
-        job=SimpleNamespace(uuid="test"),
-    )
+    job = Job("test", 1, "transcription", DiarizationOptions(), [], "")
+    run = Run(job, SLOT, settings, models or WarmModels(SLOT, settings), lambda progress: None)
+    run.must_raise = lambda _: True  # type: ignore[method-assign]
     segments: Any = [{"start": 0.0, "end": 5.0, "text": "kept", "words": [], "speaker": None, "tokens": []}]
-    return diarize.diarize(segments, SPEECH[: 5 * 16_000], str, run), said  # type: ignore[return-value]
+    return diarize.diarize(segments, SPEECH[: 5 * 16_000], str, run), run.warnings  # type: ignore[return-value]
 
 
 def test_open_model_needs_no_token_and_no_network(configured: Configured, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,40 @@
+"""Libraries are imported in one thread at a time; what is imported already need not wait."""
+
+from __future__ import annotations
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from workers.device import libraries
+from workers.device.libraries import import_library
+
+PATIENCE = 10.0
+
+
+@pytest.fixture
+def slow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> threading.Event:
+    """A module ``slow_library`` whose import ends with this event."""
+    released = threading.Event()
+    monkeypatch.setattr(libraries, "released", released, raising=False)
+    monkeypatch.syspath_prepend(tmp_path)
+    code = f"from workers.device import libraries\nassert libraries.released.wait({PATIENCE})\n"
+    (tmp_path / "slow_library.py").write_text(code)
+    (tmp_path / "other_library.py").write_text("")
+    return released
+
+
+def test_imported_library_does_not_wait_for_one_that_is_being_imported(slow: threading.Event) -> None:
+    import_library("json")
+    with ThreadPoolExecutor(2) as threads:
+        first = threads.submit(import_library, "slow_library")
+        while libraries._importing.acquire(blocking=False):  # until that thread has it
+            libraries._importing.release()
+        assert threads.submit(import_library, "json").result(PATIENCE).__name__ == "json"
+        second = threads.submit(import_library, "other_library")
+        assert not second.done()
+        slow.set()
+        assert first.result(PATIENCE).__name__ == "slow_library"
+        assert second.result(PATIENCE).__name__ == "other_library"
