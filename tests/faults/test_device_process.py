@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -208,16 +209,20 @@ def test_hanging_native_call_ends_at_the_deadline(service: FaultyService) -> Non
 
 def test_task_over_its_deadline_fails_and_its_neighbour_goes_on(tmp_path: Path) -> None:
     """The call sleeps for ever, but lets the other threads of its process run."""
-    with faulty(tmp_path, workers={"task_timeout": 20.0}) as service:
+    timeout = 30.0
+    with faulty(tmp_path, workers={"task_timeout": timeout}) as service:
         service.start()
         service.finished(submit(service))  # everything is imported
         process = service.device_process()
         fault = service.inject("transcribe", "long pause", prompt="sleeping")
         sleeping = submit(service, initial_prompt="sleeping")
         until(lambda: happened(fault), "it sleeps")
+        slept = time.monotonic()
         neighbours = [submit(service) for _ in range(3)]
         for each in neighbours:
             assert service.finished(each)["attempt"] == 1
+        # the process is killed after as long as this one would lose, which must be less than its own limit
+        time.sleep(max(0.0, slept + 0.8 * timeout - time.monotonic()))
         late = service.inject("decode", HOLD, prompt="late")
         beside = submit(service, initial_prompt="late")
         until(lambda: happened(late), "it is held")
