@@ -10,6 +10,7 @@ import sys
 import threading
 from functools import partial
 from multiprocessing.connection import Connection
+from typing import Any
 
 from app.core.logs import configure_logging
 from app.core.params import Params
@@ -24,7 +25,7 @@ from workers.device.preload import load_first, load_others
 from workers.device.protocol import Job, Loading, Progress, Pulse, Ready, RunKey, Said, Slot, Stop, Warm
 from workers.device.run import Run
 from workers.models.cache import WarmModels, collect_garbage
-from workers.pipelines import load_pipeline
+from workers.pipelines import Pipeline, load_pipeline
 
 log = logging.getLogger(__name__)
 
@@ -104,6 +105,13 @@ class Runs:
         self._runs[job.key] = run
         threading.Thread(target=self._run, args=(run,), name=f"task {job.uuid}", daemon=True).start()
 
+    def _load_pipeline(self, job: Job[Params]) -> Pipeline[Any]:
+        """Import the pipeline; the seconds that its libraries take the first time are not those of the run."""
+        self._messenger.send(Said(job.key, Loading("the speech libraries")))
+        pipeline = load_pipeline(job.task_type)
+        self._messenger.send(Said(job.key, Loading(None)))
+        return pipeline
+
     def _report(self, key: RunKey, progress: Progress) -> None:
         self._messenger.send(Said(key, progress))
         self._heap.trim_grown()
@@ -111,7 +119,7 @@ class Runs:
     def _run(self, run: Run[Params]) -> None:
         key = run.job.key
         try:
-            verdict = execute(run, load_pipeline(run.job.task_type))
+            verdict = execute(run, self._load_pipeline(run.job))
             self._heap.trim_grown()  # before the supervisor gets the verdict and checks workers.max_rss
             del self._runs[key]
             self._messenger.send(Said(key, verdict))

@@ -23,13 +23,13 @@ WAIT_SECONDS = 10.0  # a run that waits is assumed to wait on for so long after 
 
 @dataclass
 class Stopping:
-    """A run is being stopped since ``since``.
+    """A run that is stopped should end by ``deadline``.
 
     ``failure`` is its verdict, None if its task is no longer held.
     """
 
     failure: Failure | None
-    since: float
+    deadline: float
 
 
 class Assignment:

@@ -98,7 +98,8 @@ class DeviceProcess:
 
     def stop_run(self, assignment: Assignment, failure: Failure | None) -> None:
         """Ask a run to end; ``failure`` is its verdict, None if its task is no longer held."""
-        assignment.stopping = Stopping(failure, self._clock())
+        patience = choose_patience(assignment, list(self.assignments.values()))
+        assignment.stopping = Stopping(failure, self._clock() + patience)
         self._send(Stop(assignment.key))
 
     def release(self, assignment: Assignment) -> None:
@@ -146,12 +147,8 @@ class DeviceProcess:
 
     def has_hung(self) -> bool:
         """Whether a run that was stopped has not ended in time, or cannot."""
-        present = list(self.assignments.values())
-        return any(
-            each.stopping is not None
-            and (self.is_silent or self._clock() - each.stopping.since > choose_patience(each, present))
-            for each in present
-        )
+        stopped = [each.stopping for each in self.assignments.values() if each.stopping is not None]
+        return any(self.is_silent or self._clock() > each.deadline for each in stopped)
 
     def has_idled(self, seconds: float) -> bool:
         """Whether it has had models in memory without a task for ``seconds``."""
