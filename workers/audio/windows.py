@@ -13,7 +13,7 @@ import numpy as np
 
 from app.core.params import TranscriptionParams, VadOptions
 from workers.audio.decode import SAMPLE_RATE, Samples
-from workers.stages.vad import Intervals, detect_speech
+from workers.stages.vad import Advance, Intervals, detect_speech
 
 FRAME = SAMPLE_RATE // 50  # 20 ms
 SMOOTHING_FRAMES = 9
@@ -41,16 +41,17 @@ class Window(NamedTuple):
         return samples[int(self.start * SAMPLE_RATE) : int(self.end * SAMPLE_RATE)]
 
 
-def choose_windows(samples: Samples, params: TranscriptionParams) -> list[Window]:
+def choose_windows(samples: Samples, params: TranscriptionParams, advance: Advance | None = None) -> list[Window]:
     """List the windows to transcribe, in order.
 
-    Silent windows are left out. ``samples`` are float32 at 16 kHz, shape (samples,).
+    Silent windows are left out. ``samples`` are float32 at 16 kHz, shape (samples,). ``advance`` is called again and again
+    while speech is found, with the fraction done.
     """
     longest = float(params.chunk_length)
     if params.vad_filter:
-        windows = [Window(start, end, True) for start, end in group_speech(samples, params, longest)]
+        windows = [Window(start, end, True) for start, end in group_speech(samples, params, longest, advance)]
     else:
-        windows = follow_speech(samples, longest)
+        windows = follow_speech(samples, longest, advance)
     return drop_silent(windows, samples)
 
 
@@ -58,14 +59,15 @@ def drop_silent(windows: list[Window], samples: Samples) -> list[Window]:
     return [window for window in windows if _is_audible(window.cut(samples))]
 
 
-def follow_speech(samples: Samples, longest: float) -> list[Window]:
+def follow_speech(samples: Samples, longest: float, advance: Advance | None = None) -> list[Window]:
     """Cover the recording with windows of at most ``longest`` seconds.
 
     Those with speech end in its pauses; long pauses between them have windows of their own.
     """
     end = len(samples) / SAMPLE_RATE
     margin = min(MARGIN_SECONDS, longest / 8)
-    groups = _group(samples, detect_speech(samples, PAUSES, longest - 2 * margin), longest - 2 * margin)
+    speech = detect_speech(samples, PAUSES, longest - 2 * margin, advance)
+    groups = _group(samples, speech, longest - 2 * margin)
     windows: list[Window] = []
     for number, (first, last) in enumerate(groups):
         before = (first - groups[number - 1][1]) / 2 if number else first
@@ -124,12 +126,12 @@ def cut_at_quiet(samples: Samples, longest: float) -> Intervals:
     return [(start, min(end, start + longest)) for start, end in itertools.pairwise(times)]
 
 
-def group_speech(samples: Samples, options: VadOptions, longest: float) -> Intervals:
+def group_speech(samples: Samples, options: VadOptions, longest: float, advance: Advance | None = None) -> Intervals:
     """Group speech into windows of at most ``longest`` seconds.
 
     Silero VAD finds the speech; times are those of the recording.
     """
-    return _group(samples, detect_speech(samples, options, longest), longest)
+    return _group(samples, detect_speech(samples, options, longest, advance), longest)
 
 
 def _is_audible(piece: Samples) -> bool:

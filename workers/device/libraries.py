@@ -6,16 +6,36 @@ Two threads that import modules of one circle see modules that are not complete:
 from __future__ import annotations
 
 import importlib
+import sys
 import threading
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from types import ModuleType
+from typing import Any
 
 _importing = threading.RLock()
 _imported: dict[str, ModuleType] = {}  # completely
 
 
-def import_library(name: str) -> ModuleType:
-    """Import a module, with all that it imports. The first time, this may take seconds."""
+def import_library(name: str, unneeded: Collection[str] = ()) -> ModuleType:
+    """Import a module, with all that it imports. The first time, this may take seconds.
+
+    Packages in ``unneeded`` appear not to be installed meanwhile: some libraries import them only for functions that we do
+    not call.
+    """
     if name not in _imported:  # otherwise, it need not wait for another library
-        with _importing:
+        with _importing, _hide(unneeded):
             _imported[name] = importlib.import_module(name)
     return _imported[name]
+
+
+@contextmanager
+def _hide(packages: Collection[str]) -> Iterator[None]:
+    hidden = [package for package in packages if package not in sys.modules]
+    modules: dict[str, Any] = dict.fromkeys(hidden)  # None: Python then says that there is no such module
+    sys.modules.update(modules)
+    try:
+        yield
+    finally:
+        for package in hidden:
+            del sys.modules[package]

@@ -30,16 +30,6 @@ def replace_silero(load: Callable[[], Any]) -> None:
     faster_whisper.vad.get_vad_model = load
 
 
-def restore_feature_window(extractor: Any) -> None:
-    """Restore the window of a loaded model's feature extractor.
-
-    Sequential decoding by faster-whisper 1.2 leaves its ``chunk_length`` there; the next task would detect the language in
-    a window of that length.
-    """
-    extractor.n_samples = extractor.chunk_length * extractor.sampling_rate
-    extractor.nb_max_frames = extractor.n_samples // extractor.hop_length
-
-
 def keep_pyannote_offline(offline: bool) -> None:
     """Let pyannote.audio 4.0 load files from disk only.
 

@@ -29,13 +29,11 @@ from workers.device.libraries import import_library
 from workers.device.protocol import Slot
 from workers.device.slots import choose_diarization_device, choose_separation_device
 from workers.device.threads import count_workers
-from workers.models import fetch, hub
+from workers.models import aligner, fetch, hub
 from workers.models.errors import DownloadError
 from workers.models.whisper_wheels import WHEELS
 
 log = logging.getLogger(__name__)
-
-ALIGNMENT_LIBRARY = "whisperx.alignment"
 
 
 class Loader:
@@ -124,12 +122,10 @@ class Loader:
             damaged = f"The alignment model for language {language!r} is damaged. Remove {folder} on the server."
             raise SpeechError("model_not_available", damaged)
         try:
-            model: tuple[Any, dict[str, Any]] = import_library(ALIGNMENT_LIBRARY).load_align_model(
-                language,
-                self._slot.device,
-                model_name=place if bundle_file(wanted) else str(folder),
-                model_dir=str(self._settings.models.path),
-            )
+            if bundle_file(wanted):
+                model = aligner.load_bundle(place, language, str(self._settings.models.path), self._slot.device)
+            else:
+                model = aligner.load_folder(str(folder), language, self._slot.device)
         except Exception as error:  # transformers and torchaudio raise many types for damaged files
             cuda_errors.reraise_device_error(error)
             log.warning("alignment model for %s in %s cannot be loaded: %s", language, folder, error)

@@ -12,7 +12,6 @@ from app.core.errors import SpeechError
 from app.core.params import DetectionOptions, DetectLanguageParams, TranscriptionParams
 from workers.audio.decode import SAMPLE_RATE, Samples, decode_beginning
 from workers.audio.windows import Window, drop_silent, follow_speech
-from workers.device import patches
 from workers.device.run import Run
 from workers.device.threads import count_window_cores
 from workers.device.turns import Turn
@@ -49,7 +48,6 @@ def detect_language(
 
     Returns its code and its probability.
     """
-    patches.restore_feature_window(model.feature_extractor)
     options = run.params
     most = options.language_detection_segments * model.feature_extractor.n_samples
     heard = [window for window in windows if window.speech] or windows

@@ -44,7 +44,7 @@ def make_plan(samples: Samples, model: Any, run: Run[TranscriptionParams]) -> Pl
 
     Raises SpeechError: unsupported_language, invalid_parameters.
     """
-    windows = choose_windows(samples, run.params)
+    windows = choose_windows(samples, run.params, lambda done: run.share.check())
     if not windows:
         return Plan([], run.params.lang, None)
     language = choose_language(samples, windows, model, run)

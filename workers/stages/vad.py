@@ -27,13 +27,14 @@ BLOCK = 2048 * WINDOW  # samples per model call: about a minute
 
 Intervals = list[tuple[float, float]]
 Probabilities = NDArray[np.float32]
+Advance = Callable[[float], None]  # called with the fraction done
 
 # of the detection that this thread runs: faster-whisper has no parameter for it
 _advance: ContextVar[Callable[[float], None] | None] = ContextVar("advance", default=None)
 
 
 def detect_speech(
-    samples: Samples, options: VadOptions, longest: float = math.inf, advance: Callable[[float], None] | None = None
+    samples: Samples, options: VadOptions, longest: float = math.inf, advance: Advance | None = None
 ) -> Intervals:
     """Detect speech in ``samples`` (float32, 16 kHz).
 

@@ -38,3 +38,13 @@ def test_imported_library_does_not_wait_for_one_that_is_being_imported(slow: thr
         slow.set()
         assert first.result(PATIENCE).__name__ == "slow_library"
         assert second.result(PATIENCE).__name__ == "other_library"
+
+
+def test_unneeded_package_is_hidden_during_the_import_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / "optional_package.py").write_text("")
+    code = "try:\n    import optional_package\n    found = True\nexcept ImportError:\n    found = False\n"
+    (tmp_path / "first_library.py").write_text(code)
+    (tmp_path / "second_library.py").write_text(code)
+    assert import_library("first_library", ["optional_package"]).found is False
+    assert import_library("second_library").found is True

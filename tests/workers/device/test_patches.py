@@ -15,7 +15,6 @@ import faster_whisper.vad
 import numpy as np
 import pytest
 from demucs.api import Separator
-from faster_whisper.feature_extractor import FeatureExtractor
 
 from tests.service import ROOT
 from workers.device import patches
@@ -52,17 +51,6 @@ def test_faster_whisper_uses_our_silero(monkeypatch: pytest.MonkeyPatch) -> None
     patches.replace_silero(lambda: silent)
     assert faster_whisper.vad.get_speech_timestamps(np.zeros(512 * 4, np.float32)) == []
     assert len(asked) == 1
-
-
-def test_faster_whisper_keeps_a_chunk_length_until_it_is_restored() -> None:
-    extractor = FeatureExtractor()
-    before = dict(vars(extractor))
-    extractor(np.zeros(16_000, np.float32), chunk_length=5)
-    changed = {name for name, value in vars(extractor).items() if value is not before[name]}
-    assert {"n_samples", "nb_max_frames"} <= changed
-    patches.restore_feature_window(extractor)
-    assert (extractor.n_samples, extractor.nb_max_frames) == (before["n_samples"], before["nb_max_frames"])
-    assert extractor.chunk_length == before["chunk_length"]
 
 
 def test_pyannote_uses_our_download_function(monkeypatch: pytest.MonkeyPatch) -> None:

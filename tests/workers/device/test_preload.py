@@ -12,6 +12,7 @@ from app.core.errors import SpeechError
 from app.core.settings import Settings
 from tests.workers.conftest import SLOT
 from workers.device import preload
+from workers.models import aligner
 from workers.pipelines import MODULES
 
 
@@ -40,7 +41,7 @@ class Models:
 @pytest.fixture
 def imported(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     names: list[str] = []
-    monkeypatch.setattr(preload, "import_library", names.append)
+    monkeypatch.setattr(aligner, "import_library", lambda name, unneeded: names.append(name))
     return names
 
 
@@ -64,4 +65,4 @@ def test_libraries_are_imported_although_models_are_loaded_for_each_task(mini: S
     preload.load_first(models, SLOT, settings(mini, offload=True))
     assert all(f"workers.pipelines.{name}" in sys.modules for name in MODULES.values())
     preload.load_others(models, settings(mini, offload=True))
-    assert models.asked == [] and imported == [preload.ALIGNMENT_LIBRARY]
+    assert models.asked == [] and imported == ["nltk.tokenize.punkt", "torchaudio"]

@@ -9,7 +9,6 @@ import sys
 import pytest
 
 from tests.service import ROOT
-from workers.models.loader import ALIGNMENT_LIBRARY
 from workers.pipelines import MODULES
 
 LARGE = ("torch", "transformers", "nltk", "pandas", "pyannote.audio", "demucs")
@@ -32,6 +31,8 @@ def test_pipeline_imports_no_large_library(module: str) -> None:
 
 
 def test_alignment_needs_neither_diarization_nor_separation() -> None:
-    found = list_imported(ALIGNMENT_LIBRARY)
-    assert {"torch", "nltk.tokenize.punkt"} <= found, "imported beforehand for the first words"
-    assert not found & {"pyannote.audio", "demucs"}
+    found = list_imported(
+        "workers.models.aligner; workers.models.aligner.load_folder('models/mini/align', 'en', 'cpu')"
+    )
+    assert {"torch", "nltk.tokenize.punkt", "transformers"} <= found
+    assert not found & {"pyannote.audio", "demucs", "sklearn", "pandas", "torchvision", "whisperx.alignment"}
