@@ -20,6 +20,7 @@ from app.api import (
     metrics,
     models,
     results,
+    revisions,
     tasks,
     transcription,
     vad,
@@ -81,7 +82,14 @@ def create_app(settings: Settings, patience: float = connection.BUSY_TIMEOUT) ->
     submitting = (transcription, vad, bgm_separation, detect_language, batch)
     submissions = tuple(each.blueprint for each in submitting)
     reading = (tasks.blueprint, events.blueprint, results.blueprint, files.blueprint, batches.blueprint)
-    for blueprint in (*submissions, *reading, models.blueprint, health.blueprint, metrics.blueprint):
+    for blueprint in (
+        *submissions,
+        *reading,
+        revisions.blueprint,
+        models.blueprint,
+        health.blueprint,
+        metrics.blueprint,
+    ):
         api.register_blueprint(blueprint)
     app.register_blueprint(docs.blueprint)
     errors.register_error_handlers(app, api)

@@ -8,6 +8,7 @@ from typing import Any
 from app.api.lookup import format_time
 from app.core.db import estimates, partial, queries, webhooks
 from app.core.db.results import Result
+from app.core.db.states import COMPLETED
 from app.core.db.tasks import Task
 
 
@@ -19,7 +20,9 @@ def write_body(row: Task, result: Result | None, **more: Any) -> str:
     known = json.dumps(more | describe_task(row), allow_nan=False)
     # ``known`` ends with "}": cut it off and append the large fields.
     embeddings = (result and result.speaker_embeddings) or "null"
-    return f'{known[:-1]}, "speaker_embeddings": {embeddings}, "result": {result.result if result else "null"}}}\n'
+    revision = json.dumps(result.revision if result and row.status == COMPLETED else None)
+    text = result.result if result else "null"
+    return f'{known[:-1]}, "speaker_embeddings": {embeddings}, "revision": {revision}, "result": {text}}}\n'
 
 
 def describe_tasks(rows: list[Task]) -> list[dict[str, Any]]:

@@ -12,8 +12,10 @@ from flask import Response, send_file
 
 from app.api.lookup import abort_not_found, find_task, require_completed
 from app.api.query import QueryBlueprint
-from app.core.db import renderings, results
+from app.core.db import renderings, results, revisions
+from app.core.db.results import Result
 from app.core.db.tasks import Task
+from app.editing import history
 from app.formats import MIMETYPES, VERSION, list_writers
 from app.formats.file_name import download_name
 from app.http_errors import reject
@@ -35,7 +37,7 @@ def download_result(params: dict[str, Any], identifier: str) -> Response:
     row, chosen = find_task(identifier), params["format"]
     require_completed(row)
     require_format(row.task_type, chosen)
-    content = read_result_file(row, chosen) or abort_not_found()  # the task has just been deleted
+    content = read_result_file(row, chosen, params["revision"]) or abort_not_found()  # the task has just been deleted
     name = download_name(row.file_name, row.uuid, chosen)
     response = send_file(content, MIMETYPES[chosen], as_attachment=True, download_name=name, etag=False)
     if chosen != "json":
@@ -52,19 +54,36 @@ def require_format(task_type: str, file_format: str) -> None:
         reject({"format": [f"Not available for a {task_type} task; use one of: {', '.join(known)}."]})
 
 
-def read_result_file(row: Task, file_format: str) -> BytesIO | None:
-    """Read the rendered file, or render and store it; None if the task has no result."""
+def find_result(uuid: str, revision: int | None) -> Result | None:
+    """Return the result at ``revision``, None for the latest; None if the task has no result.
+
+    Answers 422 for a revision that does not exist.
+    """
+    latest = results.get(uuid)
+    try:
+        return history.read_result(latest, revision) if latest is not None else None
+    except history.RevisionError as error:
+        reject({"revision": [str(error)]})
+
+
+def read_result_file(row: Task, file_format: str, revision: int | None = None) -> BytesIO | None:
+    """Read the rendered file of ``revision``, or render and store it; None if the task has no result.
+
+    Without ``revision``, it is the latest one.
+    """
     # JSON is the stored result itself: a rendering would only be a second copy of it.
-    known = None if file_format == "json" else renderings.get(row.uuid, file_format, VERSION)
-    if known is not None:
-        return BytesIO(known)
-    result = results.get(row.uuid)
+    if file_format != "json":
+        wanted = revisions.find_latest(row.uuid) if revision is None else revision
+        known = renderings.get(row.uuid, file_format, VERSION, wanted)
+        if known is not None:
+            return BytesIO(known)
+    result = find_result(row.uuid, revision)
     if result is None:
         return None
     # Encode piece by piece: the text of a long recording is not held in memory twice.
     content = BytesIO()
     content.writelines(piece.encode() for piece in list_writers(row.task_type)[file_format](result.result))
     content.seek(0)
-    if file_format != "json":
-        renderings.store(row.uuid, file_format, VERSION, content.getvalue())
+    if file_format != "json" and revision is None:  # few clients want an older one
+        renderings.store(row.uuid, file_format, VERSION, content.getvalue(), result.revision)
     return content

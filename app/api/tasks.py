@@ -14,8 +14,9 @@ from app.api.answers import describe_tasks, write_body, write_partial_body
 from app.api.lookup import abort_not_found, estimate_retry_seconds, find_task
 from app.api.preferences import choose_wait
 from app.api.query import QueryBlueprint
+from app.api.results import find_result
 from app.auth import visible_owner
-from app.core.db import queries, results, tasks, waiters
+from app.core.db import queries, tasks, waiters
 from app.core.db.states import CANCELLED, COMPLETED, TERMINAL
 from app.core.storage.removal import remove_folder
 from app.current import get_settings
@@ -64,7 +65,7 @@ def get_task(params: dict[str, Any], identifier: str) -> Response:
     if wait and row.status not in TERMINAL:
         row = wait_until_ended(identifier, wait) or abort_not_found()
     # A completed task without a result has just been deleted.
-    result = (results.get(row.uuid) or abort_not_found()) if row.status == COMPLETED else None
+    result = (find_result(row.uuid, params["revision"]) or abort_not_found()) if row.status == COMPLETED else None
     body = write_partial_body(row) if result is None and params["partial"] else write_body(row, result)
     response = current_app.response_class(body, mimetype="application/json")
     if row.status not in TERMINAL:

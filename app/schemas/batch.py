@@ -52,11 +52,14 @@ class BatchFollowParameters(FollowParameters):
     """How a client follows a batch."""
 
     class Meta(FollowParameters.Meta):
-        exclude = ("partial",)
+        exclude = ("partial", "revision")
 
 
 class BatchResultParameters(ResultParameters):
     """Which results a client downloads."""
+
+    class Meta(ResultParameters.Meta):
+        exclude = ("revision",)
 
     partial = fields.Boolean(  # type: ignore[assignment]  # fields are not attributes of the class
         load_default=False,

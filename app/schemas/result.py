@@ -8,6 +8,7 @@ from typing import Any
 from marshmallow import RAISE, Schema, fields, validate
 
 from app.formats import MIMETYPES, TRANSCRIPT
+from app.schemas.follow import make_revision_field
 from app.schemas.task import TASK_EXAMPLE
 
 
@@ -20,6 +21,7 @@ class ResultParameters(Schema):
         validate=validate.OneOf(list(MIMETYPES)),
         metadata={"description": "The format of the file."},
     )
+    revision = make_revision_field()
 
 
 def document_formats() -> dict[str, Any]:

@@ -58,6 +58,7 @@ TASK_EXAMPLE: dict[str, Any] = {
     "audio_duration": 2.0,
     "language": "en",
     "speaker_embeddings": None,
+    "revision": 0,
     "queue_position": None,
     "eta_seconds": None,
     "webhook": None,
@@ -170,6 +171,12 @@ class TaskAnswer(Schema):
         allow_none=True,
         metadata={
             "description": "One vector per speaker, on request. The same voice has similar vectors in other recordings."
+        },
+    )
+    revision = fields.Integer(
+        allow_none=True,
+        metadata={
+            "description": "Which text `result` holds: 0 is the machine's, others were edited; null without a result."
         },
     )
     queue_position = fields.Integer(allow_none=True, metadata={"description": "1 runs next; null when not waiting."})

@@ -76,15 +76,46 @@ class Result(Model):
         table_name = "result"
 
 
+class Revision(Model):
+    task = ForeignKeyField(Task, field="uuid", column_name="task", index=False, on_delete="CASCADE")
+    number = IntegerField()
+    content = IntegerField()
+    changes = TextField()
+    changed = IntegerField()
+    created_at = DoubleField()
+
+    class Meta:
+        table_name = "revision"
+        primary_key = CompositeKey("task", "number")
+
+
+class EditedResult(Model):
+    task = ForeignKeyField(Task, field="uuid", column_name="task", primary_key=True, on_delete="CASCADE")
+    revision = IntegerField()
+    result = TextField()
+
+    class Meta:
+        table_name = "edited_result"
+
+
+class GivenTranscript(Model):
+    task = ForeignKeyField(Task, field="uuid", column_name="task", primary_key=True, on_delete="CASCADE")
+    transcript = TextField()
+
+    class Meta:
+        table_name = "given_transcript"
+
+
 class Rendering(Model):
     task = ForeignKeyField(Task, field="uuid", column_name="task", index=False, on_delete="CASCADE")
     format = CharField(max_length=16)
     version = IntegerField()
+    revision = IntegerField(default=0)
     content = BlobField()
 
     class Meta:
         table_name = "rendering"
-        primary_key = CompositeKey("task", "format", "version")
+        primary_key = CompositeKey("task", "format", "version", "revision")
 
 
 class PartialSegment(Model):
@@ -293,7 +324,7 @@ def count_on_postgres(db):
 
 def up(migrator, db):
     models = [Task, Result, Rendering, PartialSegment, IdempotencyKey, Webhook, Upload, Worker]
-    models += [ApiKey, AudioUsage, TaskTotal, RequestTotal, Rate]
+    models += [Revision, EditedResult, GivenTranscript, ApiKey, AudioUsage, TaskTotal, RequestTotal, Rate]
     with db.bind_ctx(models):
         db.create_tables(models)
     # Only the few tasks whose recording is still to be downloaded.
