@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, TypeVar
 
-from app.core.db.states import BGM_SEPARATION, DETECT_LANGUAGE, TRANSCRIPTION, VAD
+from app.core.db.states import ALIGNMENT, BGM_SEPARATION, DETECT_LANGUAGE, TRANSCRIPTION, VAD
 
 FILE_URL = "file_url"  # stored beside the parameters: the recording's URL without its query string
 NEVER_STORED = ("hf_token",)  # a secret, which GET /task would show
@@ -211,11 +211,23 @@ class DetectLanguageParams(DetectionOptions, ModelOptions, RecordingOptions):
     """The parameters of a language detection."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class AlignmentParams(RecordingOptions):
+    """The parameters of an alignment.
+
+    ``transcript`` is its SHA-256 in a stored task; the text is in a table of its own (db/transcripts.py).
+    """
+
+    transcript: str
+    lang: str
+
+
 PARAMS: dict[str, type[Params]] = {
     TRANSCRIPTION: TranscriptionParams,
     VAD: VadParams,
     BGM_SEPARATION: BgmSeparationParams,
     DETECT_LANGUAGE: DetectLanguageParams,
+    ALIGNMENT: AlignmentParams,
 }
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 
-from app.core.db.states import DETECT_LANGUAGE, TRANSCRIPTION, VAD
+from app.core.db.states import ALIGNMENT, DETECT_LANGUAGE, TRANSCRIPTION, VAD
 from app.formats import json, srt, tsv, txt, vtt
 
 Writer = Callable[[str], Iterator[str]]
@@ -29,6 +29,7 @@ TRANSCRIPT: Mapping[str, Writer] = {
 }
 WRITERS = {
     TRANSCRIPTION: TRANSCRIPT,
+    ALIGNMENT: TRANSCRIPT,
     VAD: {**ANY, "tsv": tsv.write_speech},
     DETECT_LANGUAGE: {**ANY, "txt": txt.write_language},
 }

@@ -58,7 +58,7 @@ class TaskSummary(TaskAnswer):
     """A task in a list, without result and embeddings."""
 
     class Meta:
-        exclude = ("result", "speaker_embeddings")
+        exclude = ("result", "revision", "speaker_embeddings")
 
 
 class TaskList(Schema):

@@ -12,7 +12,7 @@ from werkzeug.datastructures import FileStorage
 from werkzeug.exceptions import HTTPException
 
 from app.auth import confirm_key, current_owner
-from app.core.db import reuse, tasks, waiters
+from app.core.db import reuse, tasks, transcripts, waiters
 from app.core.db.connection import begin_write, now
 from app.core.db.reuse import KeyScope
 from app.core.net.addresses import Target, parse_url
@@ -36,7 +36,7 @@ class Order:
 
     ``reuse``: share the task of an equal order. ``key``: the Idempotency-Key of the request. ``waited``: cancel the task
     when its client has gone. ``webhook``: who is informed of its end; None for the receiver of config.yaml, if any.
-    ``facade``: whose contract the client speaks.
+    ``facade``: whose contract the client speaks. ``transcript``: what is to be aligned, as JSON text.
     """
 
     task_type: str
@@ -49,6 +49,7 @@ class Order:
     webhook: Receiver | None = None
     batch: str | None = None
     lane: int = tasks.USUAL_LANE
+    transcript: str | None = None
 
 
 @dataclass(frozen=True)
@@ -144,7 +145,7 @@ def _commit(
 def insert_task(
     order: Order, identifier: str, fingerprint: str, label: str, stored: dict[str, Any], **columns: Any
 ) -> None:
-    """Insert the row of a task.
+    """Insert the row of a task, and its transcript if it has one. Call it in a transaction.
 
     ``stored``: the parameters as GET /task shows them. ``columns``: further ones of the row.
     """
@@ -165,6 +166,8 @@ def insert_task(
         **({"waited_at": now()} if order.waited else {}),
         **columns,
     )
+    if order.transcript is not None:
+        transcripts.store(identifier, order.transcript)
 
 
 def _make_fingerprint(order: Order, recording: str) -> str:

@@ -282,7 +282,7 @@ def test_wrong_examples_are_found() -> None:
     assert list(differences(elided('{"result": [{"begin": 1, ...}, ...], ...}'), real)) != []
 
 
-SUBMISSIONS = ("/transcription", "/vad", "/bgm-separation", "/detect-language")
+SUBMISSIONS = ("/transcription", "/vad", "/bgm-separation", "/detect-language", "/alignment")
 REFERENCE = (ROOT / "docs/api.md").read_text()
 
 

@@ -32,7 +32,8 @@ class RunKey(NamedTuple):
 class Job(Generic[P_co]):
     """A claimed task; ``source`` is the recording's path.
 
-    A recording of more than ``longest`` seconds is not for this process now: the run answers Returned.
+    A recording of more than ``longest`` seconds is not for this process now: the run answers Returned. ``transcript`` is
+    what an alignment places in the recording, as JSON text.
     """
 
     uuid: str
@@ -42,6 +43,7 @@ class Job(Generic[P_co]):
     warnings: list[str]
     source: str
     longest: float | None = None
+    transcript: str | None = None
 
     @property
     def key(self) -> RunKey:

@@ -22,6 +22,7 @@ BGM_SEPARATION = "bgm-separation"
 DETECT_LANGUAGE = "detect_language"
 ALIGNMENT = "alignment"
 TASK_TYPES = (TRANSCRIPTION, VAD, BGM_SEPARATION, DETECT_LANGUAGE, ALIGNMENT)
+BATCH_TYPES = tuple(kind for kind in TASK_TYPES if kind != ALIGNMENT)  # a transcript is of one recording
 TRANSCRIPTS = (TRANSCRIPTION, ALIGNMENT)  # their result is a list of segments with words
 
 Stage = Literal["download", "decode", "separate", "vad", "transcribe", "align", "diarize", "detect"]

@@ -136,6 +136,7 @@ def test_unsuitable_format_is_422_and_names_the_suitable_ones(web: Flask) -> Non
         ("vad", {"json", "tsv"}, '[{"start": 0, "end": 1}]'),
         ("bgm-separation", {"json"}, "{}"),
         ("detect_language", {"json", "txt"}, language),
+        ("alignment", set(TYPES), json.dumps(RESULT)),
     ):
         tasks.submit(kind, kind, {}, "a.wav", [])
         completed(result)
