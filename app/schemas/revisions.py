@@ -88,7 +88,7 @@ class Revised(Schema):
 class EditedMeanwhile(Schema):
     """The answer to an edit of a revision that is not the latest."""
 
-    code = fields.String(metadata={"enum": ["edited_meanwhile"]})
+    code = fields.Raw(metadata={"description": "`edited_meanwhile`; 409 if the task has no result."})
     status = fields.String()
     message = fields.String()
     revision = fields.Integer(metadata={"description": "The latest revision."})

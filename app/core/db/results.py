@@ -43,7 +43,8 @@ def get(uuid: str) -> Result | None:
     """Read the latest text of a task's result; None unless it is completed."""
     text = fn.COALESCE(EditedResult.result, Result.result).alias("result")
     number = fn.COALESCE(EditedResult.revision, 0).alias("revision")
-    rows = Result.select(Result.task, Result.speaker_embeddings, text, number)
+    others = [field for field in Result._meta.sorted_fields if field is not Result.result]
+    rows = Result.select(*others, text, number)
     joined = rows.join(EditedResult, JOIN.LEFT_OUTER, on=(EditedResult.task == Result.task))
     # One statement: text and number belong together, even while another client edits.
     found: Result | None = joined.where(Result.task == uuid).objects().first()
