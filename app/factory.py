@@ -11,6 +11,7 @@ from app.api import (
     batch,
     batches,
     bgm_separation,
+    console,
     detect_language,
     docs,
     errors,
@@ -60,7 +61,7 @@ def create_app(settings: Settings, patience: float = connection.BUSY_TIMEOUT) ->
     ``patience``: seconds that a request waits for a lock on SQLite. Raises SettingsError for settings that cannot be used.
     """
     configure_logging()
-    app = SpeechFlask(__name__)
+    app = SpeechFlask(__name__, static_folder=None)  # api/console.py serves the static files
     app.extensions[SETTINGS] = settings
     # No redirects for slashes: a client would have to send its upload twice.
     app.url_map.strict_slashes = False
@@ -84,6 +85,8 @@ def create_app(settings: Settings, patience: float = connection.BUSY_TIMEOUT) ->
     for blueprint in (*submissions, *reading, models.blueprint, health.blueprint, metrics.blueprint):
         api.register_blueprint(blueprint)
     app.register_blueprint(docs.blueprint)
+    if settings.console.enabled:
+        console.register_console(app)
     errors.register_error_handlers(app, api)
     app.extensions[DEFAULTS] = _load_defaults(app, settings)
     count_requests(app)

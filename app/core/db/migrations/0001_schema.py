@@ -218,6 +218,15 @@ class Rate(Model):
         primary_key = CompositeKey("task_type", "stage", "model", "device")
 
 
+class Session(Model):
+    digest = CharField(max_length=64, primary_key=True)
+    key_digest = CharField(max_length=64)
+    expires_at = DoubleField(index=True)
+
+    class Meta:
+        table_name = "session"
+
+
 # --- Triggers that count each ended task, in the transaction that ends or deletes it ---
 
 ENDS = "NEW.status IN ('COMPLETED', 'FAILED', 'CANCELLED') AND OLD.status IN ('QUEUED', 'IN_PROGRESS')"
@@ -293,7 +302,7 @@ def count_on_postgres(db):
 
 def up(migrator, db):
     models = [Task, Result, Rendering, PartialSegment, IdempotencyKey, Webhook, Upload, Worker]
-    models += [ApiKey, AudioUsage, TaskTotal, RequestTotal, Rate]
+    models += [ApiKey, AudioUsage, TaskTotal, RequestTotal, Rate, Session]
     with db.bind_ctx(models):
         db.create_tables(models)
     # Only the few tasks whose recording is still to be downloaded.
