@@ -23,6 +23,7 @@ from app.api import (
     metrics,
     models,
     results,
+    selection,
     tasks,
     transcription,
     vad,
@@ -90,6 +91,7 @@ def create_app(settings: Settings, patience: float = connection.BUSY_TIMEOUT) ->
         files.blueprint,
         listening.blueprint,
         batches.blueprint,
+        selection.blueprint,
     )
     for blueprint in (*submissions, *reading, models.blueprint, health.blueprint, metrics.blueprint):
         api.register_blueprint(blueprint)
