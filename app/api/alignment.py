@@ -6,10 +6,9 @@ import hashlib
 import json
 from dataclasses import replace
 
-from flask import Response, current_app, url_for
 from flask.typing import ResponseReturnValue
 
-from app.api.lookup import abort_not_found, require_files
+from app.api.lookup import abort_not_found
 from app.api.revisions import find_transcript
 from app.core.db import results
 from app.core.db.states import ALIGNMENT
@@ -21,8 +20,7 @@ from app.openapi import document_errors, document_submission
 from app.schemas.alignment import AlignmentParameters, explain_language
 from app.schemas.task import IDENTIFIER, SUBMITTED_EXAMPLE, Submitted
 from app.schemas.transcript import write_segments
-from app.submission.accept import Order
-from app.submission.copies import create_from_task
+from app.submission.earlier import GONE, find_recording
 from app.submission.native import submit
 from app.submission.parser import Submission, SubmissionBlueprint
 
@@ -47,14 +45,13 @@ def align(submission: Submission[AlignmentParams]) -> ResponseReturnValue:
     example=SUBMITTED_EXAMPLE | {"message": QUEUED},
     headers={"Location": {"description": f"/task/{IDENTIFIER}", "schema": {"type": "string"}}},
 )
-@document_errors(blueprint, 404, 409, 410, 422, 429, 503)
+@document_errors(blueprint, 404, 409, 410, 422, 429, 503, say_410=GONE)
 def align_again(identifier: str) -> ResponseReturnValue:
     """Find the times of the words of a task's latest text, in a new task.
 
     Its segments have the ids of the transcript, so that their words can be sent back as edits.
     """
     row = find_transcript(identifier)
-    require_files(row)
     text = _read_text(row)
     recording = parse_params(row.task_type, row.params)
     if isinstance(recording, WhisperOptions) and recording.is_translate:
@@ -69,11 +66,8 @@ def align_again(identifier: str) -> ResponseReturnValue:
         transcript=compute_digest(text),
         lang=str(row.language),
     )
-    created = create_from_task(Order(ALIGNMENT, params, transcript=text), row)
-    body = json.dumps({"identifier": created, "status": "QUEUED", "message": QUEUED}) + "\n"
-    response: Response = current_app.response_class(body, 201, mimetype="application/json")
-    response.headers["Location"] = url_for("Task.get_task", identifier=created)
-    return response
+    submission = Submission(params, None)
+    return submit(ALIGNMENT, submission, [], find_recording(row), transcript=text)
 
 
 def compute_digest(transcript: str) -> str:

@@ -49,6 +49,7 @@ class Task(Model):
     fingerprint = CharField(max_length=64, null=True)
     waited_at = DoubleField(null=True)
     webhook = TextField(null=True)
+    media_type = CharField(max_length=32, null=True)
     segments_changed = BooleanField(null=True)
     changes = IntegerField(default=0)
 
@@ -249,6 +250,15 @@ class Rate(Model):
         primary_key = CompositeKey("task_type", "stage", "model", "device")
 
 
+class Session(Model):
+    digest = CharField(max_length=64, primary_key=True)
+    key_digest = CharField(max_length=64)
+    expires_at = DoubleField(index=True)
+
+    class Meta:
+        table_name = "session"
+
+
 # --- Triggers that count each ended task, in the transaction that ends or deletes it ---
 
 ENDS = "NEW.status IN ('COMPLETED', 'FAILED', 'CANCELLED') AND OLD.status IN ('QUEUED', 'IN_PROGRESS')"
@@ -324,7 +334,7 @@ def count_on_postgres(db):
 
 def up(migrator, db):
     models = [Task, Result, Rendering, PartialSegment, IdempotencyKey, Webhook, Upload, Worker]
-    models += [Revision, EditedResult, GivenTranscript, ApiKey, AudioUsage, TaskTotal, RequestTotal, Rate]
+    models += [Revision, EditedResult, GivenTranscript, ApiKey, AudioUsage, TaskTotal, RequestTotal, Rate, Session]
     with db.bind_ctx(models):
         db.create_tables(models)
     # Only the few tasks whose recording is still to be downloaded.
