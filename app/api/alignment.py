@@ -13,7 +13,7 @@ from app.api.revisions import find_transcript
 from app.core.db import results
 from app.core.db.states import ALIGNMENT
 from app.core.db.tasks import Task
-from app.core.params import AlignmentParams, RecordingOptions, WhisperOptions, parse_params
+from app.core.params import AlignmentParams, ListeningOptions, WhisperOptions, parse_params
 from app.current import get_settings
 from app.http_errors import reject
 from app.openapi import document_errors, document_submission
@@ -59,10 +59,11 @@ def align_again(identifier: str) -> ResponseReturnValue:
     say = explain_language(row.language, get_settings())
     if say is not None:
         reject({"identifier": [say]})
-    assert isinstance(recording, RecordingOptions)
+    assert isinstance(recording, ListeningOptions)
     params = AlignmentParams(
         audio_track=recording.audio_track,
         raw_pcm=recording.raw_pcm,
+        listening_copy=recording.listening_copy,
         transcript=compute_digest(text),
         lang=str(row.language),
     )

@@ -223,7 +223,7 @@ class DetectLanguageParams(DetectionOptions, ModelOptions, RecordingOptions):
 
 
 @dataclass(frozen=True, kw_only=True)
-class AlignmentParams(RecordingOptions):
+class AlignmentParams(ListeningOptions):
     """The parameters of an alignment.
 
     ``transcript`` is its SHA-256 in a stored task; the text is in a table of its own (db/transcripts.py).

@@ -11,11 +11,11 @@ from app.core.params import AlignmentParams
 from app.core.settings import Settings
 from app.current import get_settings
 from app.schemas.languages import Language
-from app.schemas.recording import RecordingParameters
+from app.schemas.recording import ListeningParameters
 from app.schemas.transcript import Transcript
 
 
-class AlignmentParameters(RecordingParameters):
+class AlignmentParameters(ListeningParameters):
     """All parameters of POST /alignment.
 
     Clients send them in the query or as form fields.
