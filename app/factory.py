@@ -20,6 +20,7 @@ from app.api import (
     metrics,
     models,
     results,
+    speaker_names,
     tasks,
     transcription,
     vad,
@@ -38,6 +39,7 @@ from app.current import DEFAULTS, SETTINGS
 from app.facade import Facade, register_facade
 from app.metrics.requests import count_requests
 from app.schemas.detect_language import DetectedLanguage
+from app.schemas.speaker_names import SpeakerNames
 from app.schemas.task import Segment, Stems
 from app.schemas.transcription import TranscriptionParameters
 from app.submission.admission import limit_submissions
@@ -76,11 +78,23 @@ def create_app(settings: Settings, patience: float = connection.BUSY_TIMEOUT) ->
 
     openapi.configure_openapi(app)
     api = errors.SpeechApi(app)
-    for schema in (Segment, Stems, DetectedLanguage):  # apispec finds those that are nested, but not these references
+    for schema in (
+        Segment,
+        Stems,
+        DetectedLanguage,
+        SpeakerNames,
+    ):  # apispec finds those that are nested, but not these references
         api.spec.components.schema(schema.__name__, schema=schema)
     submitting = (transcription, vad, bgm_separation, detect_language, batch)
     submissions = tuple(each.blueprint for each in submitting)
-    reading = (tasks.blueprint, events.blueprint, results.blueprint, files.blueprint, batches.blueprint)
+    reading = (
+        tasks.blueprint,
+        speaker_names.blueprint,
+        events.blueprint,
+        results.blueprint,
+        files.blueprint,
+        batches.blueprint,
+    )
     for blueprint in (*submissions, *reading, models.blueprint, health.blueprint, metrics.blueprint):
         api.register_blueprint(blueprint)
     app.register_blueprint(docs.blueprint)

@@ -55,10 +55,10 @@ class ListParameters(Schema):
 
 
 class TaskSummary(TaskAnswer):
-    """A task in a list, without result and embeddings."""
+    """A task in a list, without result, embeddings and turns."""
 
     class Meta:
-        exclude = ("result", "speaker_embeddings")
+        exclude = ("result", "speaker_embeddings", "speaker_turns")
 
 
 class TaskList(Schema):

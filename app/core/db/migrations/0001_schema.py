@@ -50,6 +50,7 @@ class Task(Model):
     waited_at = DoubleField(null=True)
     webhook = TextField(null=True)
     segments_changed = BooleanField(null=True)
+    speaker_names = TextField(default="{}")
     changes = IntegerField(default=0)
 
     class Meta:
@@ -71,6 +72,7 @@ class Result(Model):
     task = ForeignKeyField(Task, field="uuid", column_name="task", primary_key=True, on_delete="CASCADE")
     result = TextField()
     speaker_embeddings = TextField(null=True)
+    speaker_turns = TextField(null=True)
 
     class Meta:
         table_name = "result"
