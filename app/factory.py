@@ -26,6 +26,7 @@ from app.api import (
     results,
     revisions,
     selection,
+    speaker_names,
     tasks,
     transcription,
     vad,
@@ -44,6 +45,7 @@ from app.current import DEFAULTS, SETTINGS
 from app.facade import Facade, register_facade
 from app.metrics.requests import count_requests
 from app.schemas.detect_language import DetectedLanguage
+from app.schemas.speaker_names import SpeakerNames
 from app.schemas.task import Segment, Stems
 from app.schemas.transcription import TranscriptionParameters
 from app.submission.admission import limit_submissions
@@ -82,12 +84,18 @@ def create_app(settings: Settings, patience: float = connection.BUSY_TIMEOUT) ->
 
     openapi.configure_openapi(app)
     api = errors.SpeechApi(app)
-    for schema in (Segment, Stems, DetectedLanguage):  # apispec finds those that are nested, but not these references
+    for schema in (
+        Segment,
+        Stems,
+        DetectedLanguage,
+        SpeakerNames,
+    ):  # apispec finds those that are nested, but not these references
         api.spec.components.schema(schema.__name__, schema=schema)
     submitting = (transcription, vad, bgm_separation, detect_language, alignment, batch, again)
     submissions = tuple(each.blueprint for each in submitting)
     reading = (
         tasks.blueprint,
+        speaker_names.blueprint,
         events.blueprint,
         results.blueprint,
         files.blueprint,

@@ -20,10 +20,14 @@ def write_body(row: Task, result: Result | None, **more: Any) -> str:
     """
     known = json.dumps(more | describe_task(row, get_settings().cache.ttl), allow_nan=False)
     # ``known`` ends with "}": cut it off and append the large fields.
-    embeddings = (result and result.speaker_embeddings) or "null"
-    revision = json.dumps(result.revision if result and row.status == COMPLETED else None)
-    text = result.result if result else "null"
-    return f'{known[:-1]}, "speaker_embeddings": {embeddings}, "revision": {revision}, "result": {text}}}\n'
+    embeddings, turns = (result.speaker_embeddings, result.speaker_turns) if result else (None, None)
+    large = {
+        "speaker_embeddings": embeddings,
+        "speaker_turns": turns,
+        "revision": str(result.revision) if result and row.status == COMPLETED else None,
+        "result": result.result if result else None,
+    }
+    return known[:-1] + "".join(f', "{name}": {text or "null"}' for name, text in large.items()) + "}\n"
 
 
 def describe_tasks(rows: list[Task], files_ttl: int) -> list[dict[str, Any]]:
@@ -37,7 +41,7 @@ def describe_tasks(rows: list[Task], files_ttl: int) -> list[dict[str, Any]]:
 
 
 def describe_task(row: Task, files_ttl: int) -> dict[str, Any]:
-    """Collect a task's fields for clients, without its result and speaker embeddings."""
+    """Collect a task's fields for clients, without its result, speaker embeddings and turns."""
     (described,) = describe_tasks([row], files_ttl)
     return described
 
@@ -61,6 +65,7 @@ def _describe(
         "duration": row.duration,
         "audio_duration": row.audio_duration,
         "language": row.language,
+        "speaker_names": json.loads(row.speaker_names),
         "queue_position": queue_position,
         "eta_seconds": eta_seconds,
         "webhook": webhook,

@@ -23,11 +23,20 @@ def download_name(label: str, identifier: str, extension: str) -> str:
 
     Without a usable stem, use the identifier.
     """
+    return f"{clean_stem(label) or identifier}.{extension}"
+
+
+def clean_stem(label: str) -> str:
+    """Return the usable part of a file name, without its extension; it may be empty."""
+    stem = PurePosixPath(clean_name(label)).stem.strip(" .")
+    return stem.encode()[:STEM_BYTES].decode(errors="ignore").strip()
+
+
+def clean_name(label: str) -> str:
+    """Return the usable part of a file name; it may be empty."""
     base = re.split(r"[/\\]", label)[-1]
     base = "".join(character for character in base if unicodedata.category(character) not in HIDDEN)
-    stem = PurePosixPath(UNFIT.sub("_", base)).stem.strip(" .")
-    stem = stem.encode()[:STEM_BYTES].decode(errors="ignore").strip()
-    return f"{stem or identifier}.{extension}"
+    return UNFIT.sub("_", base)
 
 
 def original_name(label: str, identifier: str) -> str:

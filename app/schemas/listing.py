@@ -67,10 +67,10 @@ class ListParameters(Schema):
 
 
 class TaskSummary(TaskAnswer):
-    """A task in a list, without result and embeddings."""
+    """A task in a list, without result, embeddings and turns."""
 
     class Meta:
-        exclude = ("result", "revision", "speaker_embeddings")
+        exclude = ("result", "revision", "speaker_embeddings", "speaker_turns")
 
 
 class TaskList(Schema):

@@ -60,6 +60,8 @@ TASK_EXAMPLE: dict[str, Any] = {
     "language": "en",
     "speaker_embeddings": None,
     "revision": 0,
+    "speaker_names": {},
+    "speaker_turns": None,
     "queue_position": None,
     "eta_seconds": None,
     "webhook": None,
@@ -181,6 +183,19 @@ class TaskAnswer(Schema):
         allow_none=True,
         metadata={
             "description": "Which text `result` holds: 0 is the machine's, others were edited; null without a result."
+        },
+    )
+    speaker_names = fields.Dict(
+        keys=fields.String(),
+        values=fields.String(),
+        metadata={"description": "The names that clients gave to the speakers, by label. The result keeps the labels."},
+    )
+    speaker_turns = fields.List(
+        fields.List(fields.Raw(metadata={"anyOf": [{"type": "number"}, {"type": "string"}]})),
+        allow_none=True,
+        metadata={
+            "description": "The diarizer's own turns, which may overlap: start and end in seconds, and the label. null without "
+            "`is_diarize`."
         },
     )
     queue_position = fields.Integer(allow_none=True, metadata={"description": "1 runs next; null when not waiting."})

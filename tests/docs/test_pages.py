@@ -23,6 +23,7 @@ TOPICS = (
     "asr",
     "assemblyai",
     "batches",
+    "formats",
     "command-line",
     "webhooks",
     "api-keys",

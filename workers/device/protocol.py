@@ -93,8 +93,8 @@ class Progress:
 class Outcome:
     """A finished task.
 
-    ``result`` and ``speaker_embeddings`` are JSON text; ``duration`` is the execution time in seconds, ``stages`` the time
-    of each stage without waiting.
+    ``result``, ``speaker_embeddings`` and ``speaker_turns`` are JSON text; ``duration`` is the execution time in seconds,
+    ``stages`` the time of each stage without waiting.
     """
 
     result_type: str
@@ -104,6 +104,7 @@ class Outcome:
     facts: dict[str, Any]
     speaker_embeddings: str | None = None
     stages: dict[str, float] = field(default_factory=dict)
+    speaker_turns: str | None = None
 
 
 @dataclass(frozen=True)

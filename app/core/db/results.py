@@ -25,18 +25,21 @@ class Result(Model):
     task = CharField(max_length=36, primary_key=True)
     result = TextField()
     speaker_embeddings = TextField(null=True)
+    speaker_turns = TextField(null=True)
 
     class Meta:
         database = database
         table_name = "result"
 
 
-def store(uuid: str, result: str, speaker_embeddings: str | None) -> None:
+def store(uuid: str, result: str, speaker_embeddings: str | None, speaker_turns: str | None = None) -> None:
     """Insert the result of a task.
 
     Part of the transaction that completes the task (``tasks.complete``).
     """
-    Result.insert(task=uuid, result=result, speaker_embeddings=speaker_embeddings).execute()
+    Result.insert(
+        task=uuid, result=result, speaker_embeddings=speaker_embeddings, speaker_turns=speaker_turns
+    ).execute()
 
 
 def get(uuid: str) -> Result | None:

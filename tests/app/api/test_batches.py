@@ -146,7 +146,7 @@ def test_wait_ends_after_its_seconds(web: Flask) -> None:
 # --- results ---
 
 
-@pytest.mark.parametrize("form", ["json", "txt", "srt", "vtt", "tsv"])
+@pytest.mark.parametrize("form", ["json", "txt", "srt", "vtt", "tsv", "ctm"])
 def test_results_are_a_zip_named_after_the_recordings(anywhere: Flask, form: str) -> None:
     identifier = batched(anywhere)["identifier"]
     completed(RESULT), completed(RESULT), completed(RESULT)

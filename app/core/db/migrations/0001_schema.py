@@ -51,6 +51,7 @@ class Task(Model):
     webhook = TextField(null=True)
     media_type = CharField(max_length=32, null=True)
     segments_changed = BooleanField(null=True)
+    speaker_names = TextField(default="{}")
     changes = IntegerField(default=0)
 
     class Meta:
@@ -72,6 +73,7 @@ class Result(Model):
     task = ForeignKeyField(Task, field="uuid", column_name="task", primary_key=True, on_delete="CASCADE")
     result = TextField()
     speaker_embeddings = TextField(null=True)
+    speaker_turns = TextField(null=True)
 
     class Meta:
         table_name = "result"
