@@ -111,3 +111,9 @@ def test_alignments_wait_their_turn_in_a_full_queue(make_web: Any) -> None:
     earlier = transcribed(web)
     submitted(web)
     refused(web.test_client().post(f"/task/{earlier}/align"), 429)
+
+
+def test_an_alignment_is_neither_repeated_nor_made_of_several_recordings(web: Flask) -> None:
+    identifier = submitted(web, path="/alignment")
+    refused(web.test_client().post(f"/task/{identifier}/again"), 422, "identifier")
+    refused(post(web, "?task_type=alignment", path="/batch"), 422, "task_type")
