@@ -59,7 +59,7 @@ def undo_edit(body: dict[str, Any], identifier: str) -> Response:
 @blueprint.route("/task/<identifier>/revisions", methods=["GET"])
 @blueprint.response(200, schemas.Revisions, example=schemas.REVISIONS_EXAMPLE)
 @document_errors(blueprint, 404, 409, 503)
-def list_revisions(identifier: str) -> dict[str, Any]:
+def list_revisions(identifier: str) -> Response:
     """List the revisions of a task's result."""
     row = find_task(identifier)
     require_completed(row)
@@ -68,13 +68,11 @@ def list_revisions(identifier: str) -> dict[str, Any]:
         (0, 0, 0, row.finished_at),
         *((each.number, each.content, each.changed, each.created_at) for each in made),
     ]
-    return {
-        "revision": len(made),
-        "revisions": [
-            {"revision": number, "content": content, "changed": changed, "created_at": format_time(moment)}
-            for number, content, changed, moment in entries
-        ],
-    }
+    listed = [
+        {"revision": number, "content": content, "changed": changed, "created_at": format_time(moment)}
+        for number, content, changed, moment in entries
+    ]
+    return _answer({"revision": len(made), "revisions": listed}, 200)
 
 
 def find_transcript(identifier: str) -> Task:

@@ -40,9 +40,9 @@ def test_transcript_is_stored_beside_the_task_and_its_digest_shown(anywhere: Fla
 
 
 def test_equal_alignments_are_shared_and_other_texts_are_not(web: Flask) -> None:
-    first = submitted(web, path="/alignment?reuse=true")
-    assert submitted(web, path="/alignment?reuse=true") == first
-    assert submitted(web, path="/alignment?reuse=true", transcript="hello tuesday") != first
+    first = submitted(web, "?reuse=true", path="/alignment")
+    assert submitted(web, "?reuse=true", path="/alignment") == first
+    assert submitted(web, "?reuse=true", path="/alignment", transcript="hello tuesday") != first
 
 
 @pytest.mark.parametrize(
