@@ -29,6 +29,10 @@ def identifiers(body: dict[str, Any]) -> list[str]:
     return [task["identifier"] for task in body["tasks"]]
 
 
+def parse(text: str) -> datetime:
+    return datetime.fromisoformat(text.replace("Z", "+00:00"))
+
+
 def followed(web: Flask, address: str) -> list[list[str]]:
     pages, following = [], address
     while following:
@@ -199,7 +203,7 @@ def test_list_says_when_files_expire(anywhere: Flask) -> None:
     assert listed(anywhere)["tasks"][0]["files_expire_at"] is None
     completed()
     (ended,) = listed(anywhere)["tasks"]
-    kept = datetime.fromisoformat(ended["files_expire_at"]) - datetime.fromisoformat(ended["finished_at"])
+    kept = parse(ended["files_expire_at"]) - parse(ended["finished_at"])
     assert kept.total_seconds() == pytest.approx(get_settings(anywhere).cache.ttl, abs=0.01)
     assert ended["files_purged_at"] is None
     retention.mark_purged(first)
