@@ -34,13 +34,16 @@ log = logging.getLogger(__name__)
 def store_waveform(run: Run[RecordingOptions], waveform: Waveform, sound: str = SOURCE) -> None:
     """Store the waveform of the recording, or of one stem."""
     path = waveform_path(run.settings.cache.path, run.job.uuid, sound)
-    with _replace(run, path, "waveform") as partial:
+    partial = partial_file(path, run.job.claim_no)
+    with _survive_failure(run, path, "waveform"), replace_file(path, partial):
         partial.write_text(waveform.write_json())
 
 
 def store_copy(run: Run[ListeningOptions], pieces: Iterable[Sound]) -> None:
     """Store the listening copy. ``pieces`` have the shape (1, samples), at 16 kHz. Raises StoppedError."""
-    with _replace(run, copy_path(run.settings.cache.path, run.job.uuid), "listening_copy") as partial:
+    path = copy_path(run.settings.cache.path, run.job.uuid)
+    partial = partial_file(path, run.job.claim_no)
+    with _survive_failure(run, path, "listening_copy"), replace_file(path, partial):
         writer = StemWriter(partial, FORMAT, RATE, channels=1, bit_rate=BIT_RATE)
         try:
             for piece in pieces:
@@ -60,11 +63,10 @@ def cut_pieces(samples: Sound) -> Iterator[Sound]:
 
 
 @contextlib.contextmanager
-def _replace(run: Run[RecordingOptions], path: Path, what: str) -> Iterator[Path]:
-    partial = partial_file(path, run.job.claim_no)
+def _survive_failure(run: Run[RecordingOptions], path: Path, what: str) -> Iterator[None]:
+    """Log and warn if the block cannot store ``path``: the task is useful without."""
     try:
-        with replace_file(path, partial):
-            yield partial
+        yield
     except FileNotFoundError:  # the folder of the task: it was deleted, so its client gets no warning
         log.info("task %s: %s is not stored, as the task was deleted", run.job.uuid, path.name)
     except (OSError, av.error.FFmpegError) as error:
