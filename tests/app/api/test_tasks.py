@@ -21,7 +21,7 @@ FACTS = {
     *("identifier", "status", "task_type", "result_type", "result", "task_params", "error", "error_code", "warnings"),
     *("stage", "progress", "duration", "audio_duration", "language", "speaker_embeddings"),
     *("revision", "queue_position", "eta_seconds", "attempt", "webhook", "speaker_names", "speaker_turns"),
-    *("created_at", "started_at", "finished_at"),
+    *("created_at", "started_at", "finished_at", "file_name", "files_expire_at", "files_purged_at"),
 }
 
 
