@@ -155,7 +155,6 @@ def test_unsuitable_format_is_422_and_names_the_suitable_ones(web: Flask) -> Non
         ("vad", {"json", "tsv", "textgrid", "eaf", "rttm", "audacity"}, '[{"start": 0, "end": 1}]'),
         ("bgm-separation", {"json"}, "{}"),
         ("detect_language", {"json", "txt"}, language),
-        ("alignment", set(TYPES) - {"rttm"}, json.dumps(RESULT)),
     ):
         tasks.submit(kind, kind, {}, "a.wav", [])
         completed(result)
