@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -20,7 +20,7 @@ class Interval(NamedTuple):
     start: int
     end: int
     text: str
-    words: list[Interval]
+    words: Sequence[Interval] = ()
 
 
 @dataclass
@@ -58,7 +58,7 @@ def gather_tiers(source: Source, words: bool) -> Tiers:
     tiers: dict[str, Tier] = {}
     for each in iter_utterances(source, words):
         name = each.speaker or SPEECH
-        said = [Interval(piece.start, piece.end, piece.text, []) for piece in each.pieces] if words else []
+        said = [Interval(piece.start, piece.end, piece.text) for piece in each.pieces] if words else []
         tier = tiers.setdefault(name, Tier(name, each.speaker))
         tier.utterances.append(Interval(each.start, each.end, each.text, said))
     return _lay_out_all(list(tiers.values()), source)
@@ -67,7 +67,7 @@ def gather_tiers(source: Source, words: bool) -> Tiers:
 def gather_speech(source: Source) -> Tiers:
     """Collect the stretches of a task that only looks for speech."""
     spans = ((to_milliseconds(span["start"]), to_milliseconds(span["end"])) for span in iter_items(source.result))
-    return _lay_out_all([Tier(SPEECH, None, [Interval(*span, SPEECH, []) for span in spans])], source)
+    return _lay_out_all([Tier(SPEECH, None, [Interval(*span, SPEECH) for span in spans])], source)
 
 
 def _lay_out_all(tiers: list[Tier], source: Source) -> Tiers:

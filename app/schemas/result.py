@@ -50,6 +50,13 @@ class ResultParameters(Schema):
             raise ValidationError(problems)
 
 
+def _describe_examples(shown: dict[str, Any]) -> dict[str, Any]:
+    """Describe one example, or several by the names of their formats."""
+    if len(shown) == 1:
+        return {"example": next(iter(shown.values()))}
+    return {"examples": {name: {"value": value} for name, value in shown.items()}}
+
+
 def document_formats() -> dict[str, Any]:
     """Return the OpenAPI content of each format.
 
@@ -70,7 +77,7 @@ def document_formats() -> dict[str, Any]:
     content: dict[str, Any] = {
         mimetype: {
             "schema": {} if mimetype == MIMETYPES["json"] else {"type": "string"},
-            "examples": {name: {"value": value} for name, value in shown.items()},
+            **_describe_examples(shown),
         }
         for mimetype, shown in examples.items()
     }

@@ -28,7 +28,7 @@ EXAMPLE = {"speaker_names": {"SPEAKER_00": "Maria", "SPEAKER_01": None}}
 class NamesByLabel(fields.Field[dict[str, str | None]]):
     """A name for each label; null takes the name back."""
 
-    default_error_messages = {"invalid": 'Must be an object, such as {"SPEAKER_00": "Maria"}.'}
+    default_error_messages = {"invalid": "Must be an object: labels, each with a name."}
 
     def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> dict[str, str | None]:
         if not isinstance(value, dict):

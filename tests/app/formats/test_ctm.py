@@ -23,7 +23,7 @@ def test_ctm_has_every_word_by_onset(path: Path, source: Source) -> None:
     text = write("ctm", source)
     path.write_text(text, encoding="utf-8")
     lines = meeteval.io.CTM.load(str(path)) if text else []
-    assert sorted(letters("".join(each.words for each in lines)).replace("_", "")) == [
+    assert sorted(letters("".join(each.word for each in lines)).replace("_", "")) == [
         each for each in spoken(source) if each not in "_\u00a0\u202f"
     ]
     starts = [float(each.begin_time) for each in lines]

@@ -10,6 +10,7 @@ from zipfile import ZipFile
 import mammoth
 from docx import Document
 from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from app.formats import list_writers
 from app.formats.source import Source
@@ -34,13 +35,12 @@ def parts(content: bytes) -> dict[str, str]:
         return {name: archive.read(name).decode("latin-1") for name in archive.namelist()}
 
 
-@settings(max_examples=25, deadline=None)
-@given(sources())
-def test_word_shows_the_same_paragraphs_as_qda(source: Source) -> None:
-    for stamps in ("brackets", "f4"):
-        wanted = write("qda", choose(source, stamps=stamps)).replace("\ufffe", "").replace("\uffff", "").rstrip("\n")
-        title, paragraphs = read(make(choose(source, stamps=stamps)))
-        assert title == "a b.mp3" and paragraphs == (wanted.split("\n\n") if wanted else [])
+@settings(max_examples=12, deadline=None)  # mammoth takes half a second for each
+@given(source=sources(), stamps=st.sampled_from(["brackets", "f4"]))
+def test_word_shows_the_same_paragraphs_as_qda(source: Source, stamps: str) -> None:
+    wanted = write("qda", choose(source, stamps=stamps)).replace("\ufffe", "").replace("\uffff", "").rstrip("\n")
+    title, paragraphs = read(make(choose(source, stamps=stamps)))
+    assert title == "a b.mp3" and paragraphs == (wanted.split("\n\n") if wanted else [])
 
 
 def test_names_are_bold() -> None:

@@ -10,7 +10,7 @@ from tests.app.formats.transcripts import letters, segment, simple, sources, spo
 
 
 def intervals(*spans: tuple[int, int, str]) -> list[Interval]:
-    return [Interval(*span, []) for span in spans]
+    return [Interval(*span) for span in spans]
 
 
 @settings(max_examples=150, deadline=None)
