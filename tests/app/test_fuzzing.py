@@ -20,12 +20,13 @@ from schemathesis.engine import events, from_schema
 from schemathesis.schemas import BaseSchema
 
 from app.api import preferences
-from app.core.db import connection, heartbeats
+from app.core.db import connection, heartbeats, tasks
 from app.formats import MIMETYPES
+from app.formats.choices import SUITABLE
 from app.schemas.transcription import TranscriptionParameters
 from app.submission.kinds import KINDS
 from tests.app.posting import submitted
-from tests.app.rows import completed
+from tests.app.rows import claimed
 from tests.app.separating import finished
 
 SEED = 10
@@ -83,6 +84,12 @@ def has_possible_bounds(context: Any, query: Any) -> bool:
     return not (isinstance(least, int) and isinstance(most, int) and least > most)
 
 
+def has_suitable_choices(context: Any, query: Any) -> bool:
+    """Whether the choices have an effect on the format, which OpenAPI cannot express."""
+    asked = query or {}
+    return all(asked.get("format", "json") in formats for name, formats in SUITABLE.items() if name in asked)
+
+
 @schemathesis.hook("before_call")
 def drop_foreign_parameters(context: Any, case: Any, kwargs: Any) -> None:
     """Leave a valid batch only the parameters of its kind of task, which OpenAPI cannot express."""
@@ -113,6 +120,7 @@ def is_false_alarm(failure: str) -> bool:
 def test_answers_keep_to_the_document_whatever_is_sent(ready: Flask) -> None:
     schema = load(ready)
     schema.hook("filter_query")(has_possible_bounds)
+    schema.hook("filter_query")(has_suitable_choices)
     failures: list[str] = []
     phases: set[str] = set()
     checks: set[str] = set()
@@ -132,8 +140,9 @@ def test_answers_keep_to_the_document_whatever_is_sent(ready: Flask) -> None:
 
 
 def test_answers_about_finished_tasks_keep_to_the_document(ready: Flask) -> None:
-    transcribed = submitted(ready)
-    completed('[{"start": 0, "end": 1, "text": "hello", "words": []}]')
+    transcribed = submitted(ready, "?is_diarize=true")
+    result = '[{"start": 0, "end": 1, "text": "hello", "words": []}]'
+    assert tasks.complete(claimed(), "json", result, [], 0.5, speaker_turns='[[0.0, 1.0, "SPEAKER_00"]]')
     separated = finished(ready)
     schema = load(ready)
     asked: list[tuple[str, dict[str, str], dict[str, str]]] = [

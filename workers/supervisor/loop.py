@@ -21,9 +21,10 @@ from peewee import (
     ProgrammingError,
 )
 
-from app.core.db import claims, heartbeats, leases, tasks
+from app.core.db import claims, heartbeats, leases, tasks, transcripts
 from app.core.db.connection import database
 from app.core.db.notify import Watch
+from app.core.db.states import ALIGNMENT
 from app.core.db.tasks import LEASE_SECONDS, Claim, Task
 from app.core.params import Params, parse_params
 from app.core.settings import Settings
@@ -357,7 +358,8 @@ class Supervisor:
         """
         source = source_path(self._settings.cache.path, row.uuid)
         params, warnings = parse_params(row.task_type, row.params), json.loads(row.warnings)
-        return Job(row.uuid, row.claim_no, row.task_type, params, warnings, str(source), longest)
+        text = transcripts.get(row.uuid) if row.task_type == ALIGNMENT else None
+        return Job(row.uuid, row.claim_no, row.task_type, params, warnings, str(source), longest, text)
 
     def _shut_down(self) -> None:
         """Requeue running tasks, then stop all processes.

@@ -17,7 +17,7 @@ from tests.workers.conftest import SLOT
 from workers.device.protocol import Job
 from workers.device.run import Run
 from workers.models.cache import WarmModels
-from workers.pipelines import load_pipelines
+from workers.pipelines import load_pipeline
 
 MODEL = {"model_size": "mini", "compute_type": "int8", "enable_offload": False}
 
@@ -30,6 +30,7 @@ MODEL = {"model_size": "mini", "compute_type": "int8", "enable_offload": False}
         ("vad", {}),
         ("bgm-separation", {}),
         ("detect_language", {}),
+        ("alignment", {}),
     ],
 )
 def test_pipeline_runs_the_planned_stages(
@@ -45,10 +46,11 @@ def test_pipeline_runs_the_planned_stages(
         "vad": PARAMS["vad"],
         "bgm-separation": lambda: PARAMS["bgm-separation"](uvr_model_size="mini", enable_offload=False),
         "detect_language": lambda: PARAMS["detect_language"](**MODEL),
+        "alignment": lambda: PARAMS["alignment"](transcript="", lang="en"),
     }
     recording = recordings.wav(tmp_path / "short.wav", recordings.speech(SAMPLE))
     (mini.cache.path / "planned").mkdir(parents=True, exist_ok=True)
-    job = Job("planned", 1, task_type, given[task_type](), [], str(recording))
+    job = Job("planned", 1, task_type, given[task_type](), [], str(recording), transcript='"hello"')
     run = Run(job, SLOT, mini, models, lambda progress: None)
     entered: list[tuple[str, float]] = []
     enter = run.enter
@@ -58,6 +60,6 @@ def test_pipeline_runs_the_planned_stages(
         enter(stage, until)
 
     run.enter = watch  # type: ignore[method-assign]
-    load_pipelines()[task_type].run(run)
+    load_pipeline(task_type).run(run)
     assert entered == [(step.stage, step.until) for step in plan_steps(job.params)]
     assert list(run.stage_clock.read()) == [stage for stage, _ in entered]
