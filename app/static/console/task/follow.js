@@ -1,0 +1,31 @@
+/** Keep the spoken row in view, until the user scrolls. */
+
+const SCROLL_KEYS = new Set(["PageUp", "PageDown"]);
+
+export function scrollToRow(row, block = "center") {
+  const isCalm = matchMedia("(prefers-reduced-motion: reduce)").matches;
+  row.item.scrollIntoView({ block, behavior: isCalm ? "instant" : "smooth" });
+}
+
+/** Whether the row lies between the player and the lower edge of the window. */
+export function isInView(row, top) {
+  const box = row.item.getBoundingClientRect();
+  return box.top >= top && box.bottom <= innerHeight;
+}
+
+/** Call `stop` when the user scrolls by wheel, finger, bar or key. Returns what removes the listeners. */
+export function onUserScroll(stop) {
+  const byKey = (event) => SCROLL_KEYS.has(event.key) && stop();
+  const byBar = (event) => event.target === document.documentElement && event.clientX >= document.documentElement.clientWidth && stop();
+  const options = { passive: true };
+  addEventListener("wheel", stop, options);
+  addEventListener("touchmove", stop, options);
+  addEventListener("keydown", byKey);
+  addEventListener("pointerdown", byBar);
+  return () => {
+    removeEventListener("wheel", stop, options);
+    removeEventListener("touchmove", stop, options);
+    removeEventListener("keydown", byKey);
+    removeEventListener("pointerdown", byBar);
+  };
+}
