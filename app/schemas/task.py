@@ -27,6 +27,7 @@ TASK_EXAMPLE: dict[str, Any] = {
     "identifier": IDENTIFIER,
     "status": "COMPLETED",
     "task_type": "transcription",
+    "file_name": "monday.mp3",
     "result_type": "json",
     "result": [
         {
@@ -64,6 +65,8 @@ TASK_EXAMPLE: dict[str, Any] = {
     "created_at": "2026-11-22T13:00:00.000Z",
     "started_at": "2026-11-22T13:00:00.041Z",
     "finished_at": "2026-11-22T13:00:00.893Z",
+    "files_expire_at": "2026-11-22T13:10:00.893Z",
+    "files_purged_at": None,
 }
 
 CANCELLED_EXAMPLE = {"identifier": IDENTIFIER, "status": "CANCELLED", "message": "The task is cancelled"}
@@ -137,6 +140,7 @@ class TaskAnswer(Schema):
     identifier = fields.UUID()
     status = fields.String(metadata={"enum": list(STATUSES)})
     task_type = fields.String(metadata={"enum": list(TASK_TYPES)})
+    file_name = fields.String(metadata={"description": "Name of the upload, or last part of the URL."})
     result_type = fields.String(allow_none=True)
     result = fields.Raw(
         allow_none=True,
@@ -180,6 +184,11 @@ class TaskAnswer(Schema):
     created_at = fields.DateTime()
     started_at = fields.DateTime(allow_none=True)
     finished_at = fields.DateTime(allow_none=True)
+    files_expire_at = fields.DateTime(
+        allow_none=True,
+        metadata={"description": "Until when the recording and the files of an ended task are kept at least."},
+    )
+    files_purged_at = fields.DateTime(allow_none=True, metadata={"description": "When they were removed."})
 
 
 class Submitted(TaskAnswer):

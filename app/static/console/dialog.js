@@ -1,0 +1,26 @@
+/** A modal dialog of the browser: it keeps the focus inside, closes with Esc, and gives the focus back. */
+import { useEffect, useId, useRef } from "preact/hooks";
+import { html } from "./html.js";
+
+export function Dialog({ title, onClose, children }) {
+  const dialog = useRef(null);
+  const id = useId();
+  useEffect(() => {
+    const opener = document.activeElement;
+    dialog.current.showModal();
+    return () => {
+      if (opener?.isConnected) opener.focus();
+    };
+  }, []);
+  return html`<dialog ref=${dialog} aria-labelledby=${id} onClose=${onClose} onClick=${closeOutside}>
+    <div class="dialog-body">
+      <h2 id=${id}>${title}</h2>
+      ${children}
+    </div>
+  </dialog>`;
+}
+
+/** Only the backdrop belongs to the dialog itself; everything else lies in its body. */
+function closeOutside(event) {
+  if (event.target === event.currentTarget) event.currentTarget.close();
+}
