@@ -18,6 +18,8 @@ import { useWaveform } from "../task/waveforms.js";
 import { taskTexts as texts } from "../texts_task.js";
 import { localFile } from "../uploads.js";
 
+const MOST_STICKY = 4; // people whose turns stay in view; more would cover the text
+
 export function TranscriptView({ task, api, navigate, announce, reload }) {
   const root = useRef(null);
   const session = useMemo(() => makeSession({ api, task: present(task), reload }), [task.identifier]);
@@ -60,11 +62,14 @@ export function TranscriptView({ task, api, navigate, announce, reload }) {
   };
   const isVad = task.task_type === "vad";
   const duration = task.audio_duration ?? turns.at(-1)?.[1] ?? 0;
+  const strip = turns.length > 0
+    && html`<${Strip} people=${people} turns=${turns} duration=${duration} seek=${session.player.seek} />`;
   return html`<div class="transcript-view" ref=${root}>
     <${PlayerBar} player=${session.player} task=${task} waveform=${waveform} follow=${follow} setFollow=${session.setFollow}
       nameAt=${(time) => people.find(({ labels }) => labels.includes(session.transcript.rowAt(time)?.label))?.name}>
-      ${turns.length > 0 && html`<${Strip} people=${people} turns=${turns} duration=${duration} seek=${session.player.seek} />`}
+      ${people.length <= MOST_STICKY && strip}
     <//>
+    ${people.length > MOST_STICKY && strip}
     ${people.length > 0 && !isVad && html`<${PeopleBar} people=${people} rename=${rename} renaming=${renaming}
       setRenaming=${setRenaming} isLocked=${!isDone} />`}
     ${!isVad && html`<div class="tools">

@@ -7,10 +7,17 @@ export function scrollToRow(row, block = "center") {
   row.item.scrollIntoView({ block, behavior: isCalm ? "instant" : "smooth" });
 }
 
+/** Height of what stays at the upper edge of the window: the player, or its buttons on a narrow screen. */
+export function coveredHeight() {
+  const bar = document.querySelector(".player-bar");
+  const sticky = bar && getComputedStyle(bar).display === "contents" ? bar.querySelector(".controls") : bar;
+  return sticky?.offsetHeight ?? 0;
+}
+
 /** Whether the row lies between the player and the lower edge of the window. */
-export function isInView(row, top) {
+export function isInView(row) {
   const box = row.item.getBoundingClientRect();
-  return box.top >= top && box.bottom <= innerHeight;
+  return box.top >= coveredHeight() && box.bottom <= innerHeight;
 }
 
 /** Call `stop` when the user scrolls by wheel, finger, bar or key. Returns what removes the listeners. */

@@ -60,9 +60,9 @@ export function PeopleBar({ people, rename, renaming, setRenaming, isLocked }) {
         ? html`<${Rename} person=${person} others=${people.filter((other) => other !== person)} rename=${rename}
             close=${() => close(person.labels[0])} />`
         : html`<span class="name">${person.name}</span>
-          ${!isLocked && html`<button type="button" class="quiet" data-label=${person.labels[0]} title=${texts.rename(person.name)}
+          ${!isLocked && html`<button type="button" class="slim" data-label=${person.labels[0]} title=${texts.rename(person.name)}
             aria-label=${texts.rename(person.name)} onClick=${() => setRenaming(person.labels[0])}>✎</button>`}
-          ${!isLocked && person.labels.length > 1 && html`<button type="button" class="quiet"
+          ${!isLocked && person.labels.length > 1 && html`<button type="button" class="slim"
             aria-label=${texts.separate(person.name)} onClick=${() => divide(person)}>${texts.separateShort}</button>`}`}
     </li>`)}</ul>
   </div>`;

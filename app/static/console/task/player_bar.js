@@ -4,6 +4,7 @@ import { html } from "../html.js";
 import { useStore } from "../store.js";
 import { taskTexts as texts } from "../texts_task.js";
 import { clock } from "../words.js";
+import { coveredHeight } from "./follow.js";
 import { Mount } from "./mount.js";
 import { RATES, STEP } from "./player.js";
 import { openFile } from "./recording.js";
@@ -19,6 +20,19 @@ function Waveform({ player, waveform, duration }) {
     [waveform, player],
   );
   return html`<div class="wave" aria-hidden="true" ref=${host}></div>`;
+}
+
+/** Keep what gets the focus out from under the sticky player. */
+function useScrollPadding(bar) {
+  useEffect(() => {
+    const { style } = document.documentElement;
+    const watcher = new ResizeObserver(() => (style.scrollPaddingTop = `${coveredHeight() + 8}px`));
+    for (const part of [bar.current, bar.current.querySelector(".controls")]) watcher.observe(part);
+    return () => {
+      watcher.disconnect();
+      style.scrollPaddingTop = "";
+    };
+  }, []);
 }
 
 /** What plays, and what to do where nothing does. */
@@ -47,8 +61,10 @@ export function PlayerBar({ player, task, waveform, nameAt, follow, setFollow, c
   const { time, duration, isPlaying, rate, source } = useStore(player.store);
   const whole = duration || task.audio_duration || 0;
   const canPlay = ["server", "file", "copy"].includes(source);
+  const bar = useRef(null);
+  useScrollPadding(bar);
   const rates = RATES.includes(rate) ? RATES : [...RATES, rate].sort((one, other) => one - other);
-  return html`<section class="player-bar" aria-label=${texts.player}>
+  return html`<section class="player-bar" ref=${bar} aria-label=${texts.player}>
     <${Mount} class="picture" node=${player.media} />
     <div class="controls">
       <button type="button" class="play" aria-label=${isPlaying ? texts.pause : texts.play} disabled=${!canPlay}

@@ -79,16 +79,12 @@ export function makeSession({ api, task, reload }) {
     current?.item.removeAttribute("aria-current");
     current = row;
     row?.item.setAttribute("aria-current", "true");
-    if (row && view.get().follow && !player.media.paused && !box && !isInView(row, bottomOfPlayer())) scrollToRow(row);
-  }
-
-  function bottomOfPlayer() {
-    return document.querySelector(".player-bar")?.getBoundingClientRect().bottom ?? 0;
+    if (row && view.get().follow && !player.media.paused && !box && !isInView(row)) scrollToRow(row);
   }
 
   function goTo(row, block) {
     transcript.focus(row);
-    if (!isInView(row, bottomOfPlayer())) scrollToRow(row, block);
+    if (!isInView(row)) scrollToRow(row, block);
   }
 
   function setFollow(follow) {
