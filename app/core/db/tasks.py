@@ -60,6 +60,7 @@ class Task(Model):
     fingerprint = CharField(max_length=64, null=True)  # of recording and parameters (submission/fingerprint.py)
     waited_at = DoubleField(null=True)  # set only while the task is to end with its client (waiting.py)
     webhook = TextField(null=True)  # who is informed of its end (core/webhooks.py), or webhooks.ANNOUNCED
+    media_type = CharField(max_length=32, null=True)  # of the recording, as decoding has found it
     segments_changed = BooleanField(null=True)  # whether the result differs from the partial segments
     changes = IntegerField(default=0)  # grows with each change that a client can see
 

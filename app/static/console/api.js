@@ -10,6 +10,9 @@ export const root = new URL(given.root, location.href).pathname.replace(/\/$/, "
 /** Whether requests need no API key. */
 export const isOpen = given.open === "true";
 
+/** Whether the server has a recording to try the page with. */
+export const hasSample = given.sample === "true";
+
 export class ApiError extends Error {
   constructor(status, body, retryAfter) {
     super(body.message || texts.errors.unknown(status));

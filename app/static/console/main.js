@@ -45,9 +45,7 @@ function Header({ place }) {
 }
 
 function Page({ page, id }) {
-  if (page === "home") return html`<${Home} />`;
-  if (page === "task") return html`<${LazyTask} id=${id} />`;
-  return html`<${Missing} />`;
+  return page === "task" ? html`<${LazyTask} id=${id} />` : html`<${Home} />`;
 }
 
 /** The page of a task has its own modules, which the list of recordings does not need. */
@@ -67,15 +65,6 @@ function LazyTask({ id }) {
   if (!isBroken) return html`<p class="quiet">${texts.loading}</p>`;
   return html`<h1>${texts.errors.page}</h1>
     <p><a class="button" href=${taskPath(id)} target="_self">${texts.errors.reload}</a></p>`;
-}
-
-function Missing() {
-  useEffect(() => {
-    document.title = texts.title(texts.missing.title);
-  }, []);
-  return html`<h1>${texts.missing.title}</h1>
-    <p>${texts.missing.text}</p>
-    <p><a class="button" href=${homePath}>${texts.missing.home}</a></p>`;
 }
 
 function unlock() {

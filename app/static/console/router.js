@@ -10,10 +10,8 @@ addEventListener("popstate", () => here.set(find()));
 
 /** Find the page of the current address. */
 function find() {
-  const path = location.pathname.slice(root.length);
-  const task = TASK.exec(path);
-  if (task) return { page: "task", id: decodeURIComponent(task[1]) };
-  return { page: /^\/console\/?$/.test(path) ? "home" : "missing" };
+  const task = TASK.exec(location.pathname.slice(root.length));
+  return task ? { page: "task", id: decodeURIComponent(task[1]) } : { page: "home" };
 }
 
 export function taskPath(id) {

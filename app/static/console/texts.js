@@ -23,8 +23,6 @@ export const texts = {
     reload: "Load the page again",
   },
 
-  missing: { title: "Page not found", text: "There is no page at this address.", home: "Go to the recordings" },
-
   key: {
     title: "This server asks for a key",
     text: `Enter the API key that you got from ${ASK_OPERATOR}.`,

@@ -49,6 +49,7 @@ class Task(Model):
     fingerprint = CharField(max_length=64, null=True)
     waited_at = DoubleField(null=True)
     webhook = TextField(null=True)
+    media_type = CharField(max_length=32, null=True)
     segments_changed = BooleanField(null=True)
     changes = IntegerField(default=0)
 

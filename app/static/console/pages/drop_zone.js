@@ -1,10 +1,13 @@
 /** Take recordings: dropped, chosen, or from a link. */
 import { useEffect, useRef, useState } from "preact/hooks";
+import { address, hasSample } from "../api.js";
 import { dropProblem, isDragging } from "../drops.js";
 import { html } from "../html.js";
 import { useStore } from "../store.js";
 import { texts } from "../texts.js";
 import { addFiles, addLink } from "../uploads.js";
+
+const SAMPLE = "sample conversation.flac";
 
 export function DropZone({ isCompact }) {
   const isOver = useStore(isDragging);
@@ -27,6 +30,7 @@ export function DropZone({ isCompact }) {
         <button type="button" aria-expanded=${asksLink ? "true" : "false"} onClick=${() => askLink(!asksLink)}>
           ${texts.home.link}
         </button>
+        ${hasSample && !isCompact && html`<button type="button" onClick=${addSample}>${texts.home.sample}</button>`}
       </p>
     </div>
     ${problem && html`<p class="problem">${problem}</p>`}
@@ -66,4 +70,20 @@ function findWrong(text) {
   const url = new URL(text);
   if (!["http:", "https:"].includes(url.protocol)) return texts.home.linkWrong;
   return url.username || url.password ? texts.home.linkSecret : null;
+}
+
+/** Take the server's own recording as if it had been dropped. */
+async function addSample() {
+  let blob;
+  try {
+    const answer = await fetch(address("/console/sample"));
+    if (!answer.ok) throw new TypeError(texts.errors.unknown(answer.status));
+    blob = await answer.blob();
+  } catch (error) {
+    if (!(error instanceof TypeError)) throw error;
+    dropProblem.set(texts.errors.silent);
+    return;
+  }
+  dropProblem.set(null);
+  addFiles([new File([blob], SAMPLE, { type: blob.type })]);
 }

@@ -23,7 +23,7 @@ export function Home() {
     <h1 class="visually-hidden">${texts.home.title}</h1>
     <section class="panel" aria-labelledby="new-heading">
       <h2 id="new-heading">${texts.home.heading}</h2>
-      <${DropZone} isCompact=${items.length > 0} offer=${offer} />
+      <${DropZone} isCompact=${items.length > 0} />
       <${UploadList} items=${items} />
       ${offer && html`<${OptionsForm} offer=${offer} count=${items.filter(({ state }) => state === "staged").length} />`}
     </section>
