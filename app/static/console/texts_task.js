@@ -54,6 +54,7 @@ export const taskTexts = {
   separateShort: "Divide",
   renamed: (name) => `The name is ${name} now.`,
   merged: (name) => `Both are ${name} now.`,
+  divided: (labels) => `These are apart now: ${labels.join(", ")}.`,
   playFrom: (time, name) => `Play from ${time}${name ? `, ${name}` : ""}`,
 
   find: "Find",

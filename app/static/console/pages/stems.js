@@ -59,7 +59,8 @@ function OpenStems({ files, task, api }) {
 function LaneList({ files, task, api, lanes }) {
   return html`<h2>${texts.stems}</h2>
     <ol class=${`lanes${lanes ? "" : " gone"}`}>
-      ${files.map((file, place) => html`<${Lane} key=${file.title} file=${file} place=${place} task=${task} api=${api} lanes=${lanes} />`)}
+      ${files.map((file, place) => html`<${Lane} key=${file.title} file=${file} place=${place} task=${task} api=${api}
+        lanes=${lanes} />`)}
     </ol>`;
 }
 

@@ -31,10 +31,12 @@ export function TaskPage({ id, api, texts, navigate, announce }) {
       <p class="facts">${listFacts(task, texts).join(" · ")}</p>
       <${Actions} task=${task} api=${api} navigate=${navigate} reload=${reload} />
     </div>
-    ${(error || isSilent) && html`<p class="notice" role="alert">${error?.status === 404 ? taskTexts.gone : taskTexts.silent}</p>`}
+    ${(error || isSilent) && html`<p class="notice" role="alert">
+      ${error?.status === 404 ? taskTexts.gone : taskTexts.silent}</p>`}
     <${Progress} task=${task} />
     <${Notes} warnings=${task.warnings} />
-    ${hasText && html`<${TranscriptView} key=${id} task=${task} api=${api} navigate=${navigate} announce=${announce} reload=${reload} />`}
+    ${hasText && html`<${TranscriptView} key=${id} task=${task} api=${api} navigate=${navigate} announce=${announce}
+      reload=${reload} />`}
     ${isDone && task.task_type === "bgm-separation" && html`<${Stems} key=${id} task=${task} api=${api} />`}
     ${isDone && task.task_type === "detect_language" && html`<p>${describeLanguage(task)}</p>`}
   </article>`;
@@ -76,5 +78,5 @@ function listFacts(task, texts) {
 }
 
 function describeLanguage({ result }) {
-  return taskTexts.language(language(result.language ?? result.language_code), Math.round(100 * (result.confidence ?? result.probability)));
+  return taskTexts.language(language(result.language_code), Math.round(100 * result.confidence));
 }

@@ -26,6 +26,7 @@ export function TranscriptView({ task, api, navigate, announce, reload }) {
   const { people, turns, follow, level, unsure, lost } = useStore(session.view);
   const [renaming, setRenaming] = useState(null);
   const isDone = task.status === "COMPLETED";
+  const isVad = task.task_type === "vad";
   const waveform = useWaveform(api, task);
 
   useEffect(() => session.show(present(task)), [session, task]);
@@ -36,7 +37,8 @@ export function TranscriptView({ task, api, navigate, announce, reload }) {
       openRecording(session.player, task, { address: api.address, file: localFile(task.identifier) });
     }
   }, [session, isDone]);
-  useEffect(() => showCaptions(session.player.media, isDone && api.address(`/task/${task.identifier}/result?format=vtt`)), [task]);
+  const captions = isDone && !isVad ? api.address(`/task/${task.identifier}/result?format=vtt`) : null;
+  useEffect(() => showCaptions(session.player.media, captions), [task, captions]);
   useEffect(() => warnBeforeLeaving(session), [session]);
 
   const find = () => root.current.querySelector(".find-field").select();
@@ -57,10 +59,9 @@ export function TranscriptView({ task, api, navigate, announce, reload }) {
     if (await session.editing.undo()) announce(texts.undone);
   };
   const align = async () => {
-    const { identifier } = await api.send("POST", `/task/${task.identifier}/align`);
-    navigate(taskPath(identifier));
+    const identifier = await session.editing.align();
+    if (identifier) navigate(taskPath(identifier));
   };
-  const isVad = task.task_type === "vad";
   const duration = task.audio_duration ?? turns.at(-1)?.[1] ?? 0;
   const strip = turns.length > 0
     && html`<${Strip} people=${people} turns=${turns} duration=${duration} seek=${session.player.seek} />`;

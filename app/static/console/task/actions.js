@@ -12,6 +12,11 @@ import { cancelTask, deleteTasks } from "../task_actions.js";
 import { texts as shared } from "../texts.js";
 import { taskTexts as texts } from "../texts_task.js";
 
+/** A transcription may have kept the voice and the music, too. */
+function hasStems({ task_params: params, files_purged_at: purged }) {
+  return Boolean(params?.is_separate_bgm && params.save_file && !purged);
+}
+
 export function Actions({ task, api, navigate, reload }) {
   const offer = useStore(server);
   const [problem, setProblem] = useState(null);
@@ -37,7 +42,9 @@ export function Actions({ task, api, navigate, reload }) {
   };
   return html`<div class="actions">
     ${task.status === "COMPLETED" && offer && html`<${Menu} label=${texts.download}>
-      <${DownloadLinks} task=${task} offered=${offer.formats} /><//>`}
+      <${DownloadLinks} task=${task} offered=${offer.formats} />
+      ${hasStems(task) && html`<li><a href=${api.address(`/task/file/${task.identifier}`)} download>${shared.stems}</a></li>`}
+    <//>`}
     ${isActive(task)
       ? html`<button type="button" onClick=${cancel}>${texts.cancel}</button>`
       : html`<button type="button" onClick=${repeat}>${texts.again}</button>`}

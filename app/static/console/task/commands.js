@@ -24,8 +24,9 @@ export function listCommands(session, { rename, find, unsureStep }) {
     ArrowUp: () => moveRow(-1),
     ArrowDown: () => moveRow(1),
     Enter: () => {
-      const [row, word] = [session.currentRow(), session.currentWord()];
-      if (row) player.playFrom(word?.row === row ? word.start : row.start);
+      const row = session.currentRow();
+      if (row && session.isCurrent(row) && player.media.paused) player.play();
+      else if (row) player.playFrom(row.start);
     },
     "[": () => player.changeRate(-1),
     "]": () => player.changeRate(1),

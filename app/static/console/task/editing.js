@@ -46,6 +46,17 @@ export function makeEditing({ api, id, getSegments, show, reload }) {
       if (edits.some((edit) => !edit.text)) await reload(); // the segments after it have other numbers now
       else apply(answer.segments);
     }),
+    /** Have the words of this text timed by a new task; returns its identifier, or null. */
+    async align() {
+      change({ error: null });
+      try {
+        return (await api.send("POST", `/task/${id}/align`)).identifier;
+      } catch (error) {
+        if (error.status === undefined) throw error;
+        change({ error: error.message });
+        return null;
+      }
+    },
     /** Go back to the text before the latest change. */
     undo: () => send("POST", `${path}/undo`, {}, reload),
   };

@@ -26,8 +26,10 @@ export function FindBar({ search, editing, canReplace, announce, back }) {
     <label>${texts.find} <input type="search" class="find-field" value=${text} onKeyDown=${press}
       onInput=${(event) => search.look({ text: event.currentTarget.value })} /></label>
     <span class="count">${text.trim() ? texts.hits(place + 1, count) : ""}</span>
-    <button type="button" class="slim" aria-label=${texts.previousHit} disabled=${!count} onClick=${() => search.step(-1)}>↑</button>
-    <button type="button" class="slim" aria-label=${texts.nextHit} disabled=${!count} onClick=${() => search.step(1)}>↓</button>
+    <button type="button" class="slim" aria-label=${texts.previousHit} disabled=${!count}
+      onClick=${() => search.step(-1)}>↑</button>
+    <button type="button" class="slim" aria-label=${texts.nextHit} disabled=${!count}
+      onClick=${() => search.step(1)}>↓</button>
     ${canReplace && html`<button type="button" class="slim" aria-expanded=${String(isReplacing)}
       onClick=${() => setReplacing(!isReplacing)}>${texts.replaceOpen}</button>`}
     ${canReplace && isReplacing && html`<span class="replace">

@@ -23,7 +23,8 @@ export function isInView(row) {
 /** Call `stop` when the user scrolls by wheel, finger, bar or key. Returns what removes the listeners. */
 export function onUserScroll(stop) {
   const byKey = (event) => SCROLL_KEYS.has(event.key) && stop();
-  const byBar = (event) => event.target === document.documentElement && event.clientX >= document.documentElement.clientWidth && stop();
+  const page = document.documentElement;
+  const byBar = (event) => event.target === page && event.clientX >= page.clientWidth && stop();
   const options = { passive: true };
   addEventListener("wheel", stop, options);
   addEventListener("touchmove", stop, options);

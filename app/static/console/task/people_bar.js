@@ -51,7 +51,16 @@ export function PeopleBar({ people, rename, renaming, setRenaming, isLocked }) {
     setRenaming(null);
     setTimeout(() => bar.current?.querySelector(`[data-label="${CSS.escape(label)}"]`)?.focus());
   };
-  const divide = (person) => rename(person.labels, null, texts.renamed(person.labels.join(", ")));
+  const [problem, setProblem] = useState(null);
+  const divide = async (person) => {
+    try {
+      await rename(person.labels, null, texts.divided(person.labels));
+      setProblem(null);
+    } catch (error) {
+      if (error.status === undefined) throw error;
+      setProblem(error.message);
+    }
+  };
   return html`<div class="people" ref=${bar}>
     <h2>${texts.people}</h2>
     <ul>${people.map((person) => html`<li key=${person.labels[0]}>
@@ -65,5 +74,6 @@ export function PeopleBar({ people, rename, renaming, setRenaming, isLocked }) {
           ${!isLocked && person.labels.length > 1 && html`<button type="button" class="slim"
             aria-label=${texts.separate(person.name)} onClick=${() => divide(person)}>${texts.separateShort}</button>`}`}
     </li>`)}</ul>
+    ${problem && html`<p class="problem" role="alert">${problem}</p>`}
   </div>`;
 }

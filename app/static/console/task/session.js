@@ -83,6 +83,7 @@ export function makeSession({ api, task, reload }) {
   }
 
   function goTo(row, block) {
+    if (!row) return;
     transcript.focus(row);
     if (!isInView(row)) scrollToRow(row, block);
   }
@@ -138,7 +139,7 @@ export function makeSession({ api, task, reload }) {
     list, player, transcript, search, editing, view, setFollow, showUnsure, correct, goTo,
     isCorrecting: () => Boolean(box?.isChanged()),
     currentRow: () => transcript.rowOf(document.activeElement) ?? current ?? transcript.rows[0],
-    currentWord: () => spoken,
+    isCurrent: (row) => row === current,
     unsureWords: () => unsure,
     chooseLevel(chosen) {
       remember(KEPT_LEVEL, chosen);

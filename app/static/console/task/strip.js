@@ -6,7 +6,11 @@ const HEIGHT = 10;
 
 /** The SVG path of the turns: one rectangle each. */
 export function drawTurns(turns) {
-  return turns.map(([start, end]) => `M${start.toFixed(2)} 0h${Math.max(0.05, end - start).toFixed(2)}v${HEIGHT}H${start.toFixed(2)}z`).join("");
+  const drawTurn = ([start, end]) => {
+    const left = start.toFixed(2);
+    return `M${left} 0h${Math.max(0.05, end - start).toFixed(2)}v${HEIGHT}H${left}z`;
+  };
+  return turns.map(drawTurn).join("");
 }
 
 export function Strip({ people, turns, duration, seek }) {

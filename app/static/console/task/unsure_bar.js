@@ -9,7 +9,9 @@ export function UnsureBar({ level, count, choose, step }) {
       ${Object.keys(LEVELS).map((name) => html`<option key=${name} value=${name}>${texts.unsureLevels[name]}</option>`)}
     </select></label>
     <span class="count">${level === "off" ? "" : count}</span>
-    <button type="button" class="slim" aria-label=${texts.previousUnsure} disabled=${!count} onClick=${() => step(-1)}>↑</button>
-    <button type="button" class="slim" aria-label=${texts.nextUnsure} disabled=${!count} onClick=${() => step(1)}>↓</button>
+    <button type="button" class="slim" aria-label=${texts.previousUnsure} disabled=${!count}
+      onClick=${() => step(-1)}>↑</button>
+    <button type="button" class="slim" aria-label=${texts.nextUnsure} disabled=${!count}
+      onClick=${() => step(1)}>↓</button>
   </div>`;
 }
