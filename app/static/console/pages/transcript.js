@@ -3,6 +3,7 @@ import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { html } from "../html.js";
 import { taskPath } from "../router.js";
 import { useStore } from "../store.js";
+import { Captions } from "../task/captions.js";
 import { listCommands, stepUnsure } from "../task/commands.js";
 import { EditBar } from "../task/edit_bar.js";
 import { FindBar } from "../task/find_bar.js";
@@ -37,8 +38,6 @@ export function TranscriptView({ task, api, navigate, announce, reload }) {
       openRecording(session.player, task, { address: api.address, file: localFile(task.identifier) });
     }
   }, [session, isDone]);
-  const captions = isDone && !isVad ? api.address(`/task/${task.identifier}/result?format=vtt`) : null;
-  useEffect(() => showCaptions(session.player.media, captions), [task, captions]);
   useEffect(() => warnBeforeLeaving(session), [session]);
 
   const find = () => root.current.querySelector(".find-field").select();
@@ -54,6 +53,7 @@ export function TranscriptView({ task, api, navigate, announce, reload }) {
   const rename = async (labels, name, sentence) => {
     await session.rename(labels, name);
     announce(sentence);
+    reload();
   };
   const undo = async () => {
     if (await session.editing.undo()) announce(texts.undone);
@@ -70,6 +70,8 @@ export function TranscriptView({ task, api, navigate, announce, reload }) {
       nameAt=${(time) => people.find(({ labels }) => labels.includes(session.transcript.rowAt(time)?.label))?.name}>
       ${people.length <= MOST_STICKY && strip}
     <//>
+    ${isDone && !isVad && html`<${Captions} session=${session} names=${people}
+      address=${api.address(`/task/${task.identifier}/result?format=vtt`)} />`}
     ${people.length > MOST_STICKY && strip}
     ${people.length > 0 && !isVad && html`<${PeopleBar} people=${people} rename=${rename} renaming=${renaming}
       setRenaming=${setRenaming} isLocked=${!isDone} />`}
@@ -91,15 +93,6 @@ function present(task) {
   if (task.task_type !== "vad") return task;
   const result = (task.result ?? []).map(({ start, end }) => ({ start, end, text: texts.stretch(end - start) }));
   return { ...task, result, speaker_turns: result.map(({ start, end }) => [start, end, texts.speech]) };
-}
-
-/** Put the transcript under the picture; the track is a new one after each change. */
-function showCaptions(media, address) {
-  if (!address) return undefined;
-  const track = document.createElement("track");
-  Object.assign(track, { kind: "captions", label: texts.captions, src: address });
-  media.append(track);
-  return () => track.remove();
 }
 
 function warnBeforeLeaving(session) {

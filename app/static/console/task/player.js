@@ -13,8 +13,7 @@ export function makePlayer() {
   media.preload = "metadata";
   media.playsInline = true;
   media.hidden = true;
-  media.tabIndex = -1;
-  const store = makeStore({ time: 0, duration: 0, isPlaying: false, rate: 1, source: "none" });
+  const store = makeStore({ time: 0, duration: 0, isPlaying: false, rate: 1, source: "none", hasPicture: false });
   const ticks = new Set(); // called with the time while playing, once a frame
   const change = (values) => store.set((old) => ({ ...old, ...values }));
   let frame = null;
@@ -34,7 +33,12 @@ export function makePlayer() {
   }
   media.addEventListener("play", () => (frame ??= requestAnimationFrame(tick)));
   for (const name of ["seeking", "seeked", "pause"]) media.addEventListener(name, () => frame ?? tick());
-  media.addEventListener("loadedmetadata", () => (media.hidden = !media.videoWidth));
+  media.addEventListener("loadedmetadata", () => {
+    const hasPicture = media.videoWidth > 0;
+    media.hidden = !hasPicture;
+    media.controls = hasPicture; // full screen and captions
+    change({ hasPicture });
+  });
 
   const player = {
     media,
