@@ -38,7 +38,7 @@ export async function openRecording(player, task, { address, file }) {
   const path = `/task/${task.identifier}/recording`;
   if (!task.files_purged_at) {
     if (await load(player.media, address(path))) return report(player, "server");
-    if (task.task_params?.listening_copy && (await load(player.media, address(`${path}?copy=true`)))) {
+    if (task.task_params?.listening_copy === "auto" && (await load(player.media, address(`${path}?copy=true`)))) {
       return report(player, "copy");
     }
   }
