@@ -11,7 +11,7 @@ export const texts = {
   open: "Everybody who reaches this server sees these recordings.",
   close: "Close",
   loading: "Loading…",
-  theme: { label: "Colours", system: "Light or dark as the system", light: "Light", dark: "Dark" },
+  theme: { label: "Light or dark", system: "System colours", light: "Light", dark: "Dark" },
 
   errors: {
     silent: "The server does not answer.",
