@@ -131,7 +131,7 @@ export const texts = {
   },
 
   queue: {
-    heading: "Your recordings",
+    heading: "Recordings on this server",
     search: "Search by file name",
     filter: "Show",
     filters: { all: "All", running: "Running", done: "Done", failed: "Failed" },
