@@ -6,11 +6,9 @@ export function Dialog({ title, onClose, children }) {
   const dialog = useRef(null);
   const id = useId();
   useEffect(() => {
-    const opener = document.activeElement;
-    dialog.current.showModal();
-    return () => {
-      if (opener?.isConnected) opener.focus();
-    };
+    const shown = dialog.current;
+    shown.showModal();
+    return () => shown.close(); // gives the focus back; removing it alone would not
   }, []);
   return html`<dialog ref=${dialog} aria-labelledby=${id} onClose=${onClose} onClick=${closeOutside}>
     <div class="dialog-body">

@@ -63,7 +63,7 @@ export async function refresh() {
 
 export function show(changes) {
   shown = PAGE;
-  queue.set((known) => ({ ...known, ...changes, tasks: null }));
+  queue.set((known) => ({ ...known, ...changes }));
   refresh();
 }
 

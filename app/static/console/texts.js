@@ -11,7 +11,7 @@ export const texts = {
   open: "Everybody who reaches this server sees these recordings.",
   close: "Close",
   loading: "Loading…",
-  theme: { label: "Colours", system: "Light or dark as the system", light: "Light", dark: "Dark" },
+  theme: { label: "Light or dark", system: "System colours", light: "Light", dark: "Dark" },
 
   errors: {
     silent: "The server does not answer.",
@@ -131,7 +131,7 @@ export const texts = {
   },
 
   queue: {
-    heading: "Your recordings",
+    heading: "Recordings on this server",
     search: "Search by file name",
     filter: "Show",
     filters: { all: "All", running: "Running", done: "Done", failed: "Failed" },

@@ -136,14 +136,9 @@ function repeat(item, error) {
 
 /** An option was refused: nothing with these options can be sent. */
 function giveBack(error) {
-  uploads.set((items) =>
-    items.map((item) => (["waiting", "sending"].includes(item.state) && !isRunning(item.key) ? { ...item, state: "staged" } : item)),
-  );
+  const isHeld = ({ key, state }) => state === "waiting" || (state === "sending" && !requests.has(key));
+  uploads.set((items) => items.map((item) => (isHeld(item) ? { ...item, state: "staged" } : item)));
   optionErrors.set(Object.keys(error.fields).length ? error.fields : { "": error.message });
-}
-
-function isRunning(key) {
-  return requests.get(key) instanceof XMLHttpRequest;
 }
 
 function fail(item, reason) {

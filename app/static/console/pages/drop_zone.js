@@ -13,6 +13,11 @@ export function DropZone({ isCompact }) {
   const isOver = useStore(isDragging);
   const problem = useStore(dropProblem);
   const [asksLink, askLink] = useState(false);
+  const link = useRef(null);
+  const closeLink = () => {
+    askLink(false);
+    link.current.focus();
+  };
   const choose = ({ currentTarget }) => {
     dropProblem.set(null);
     if (currentTarget.files.length) addFiles(currentTarget.files);
@@ -27,14 +32,14 @@ export function DropZone({ isCompact }) {
           <input id="files" class="visually-hidden" type="file" multiple onChange=${choose} />
           <label for="files" class="button">${texts.home.choose}</label>
         </span>
-        <button type="button" aria-expanded=${asksLink ? "true" : "false"} onClick=${() => askLink(!asksLink)}>
+        <button ref=${link} type="button" aria-expanded=${asksLink ? "true" : "false"} onClick=${() => askLink(!asksLink)}>
           ${texts.home.link}
         </button>
         ${hasSample && !isCompact && html`<button type="button" onClick=${addSample}>${texts.home.sample}</button>`}
       </p>
     </div>
     ${problem && html`<p class="problem">${problem}</p>`}
-    ${asksLink && html`<${LinkForm} onAdded=${() => askLink(false)} />`}
+    ${asksLink && html`<${LinkForm} onAdded=${closeLink} />`}
   `;
 }
 

@@ -36,7 +36,7 @@ export function Choice({ name, label, values, choices, usual = "", error, hint }
     <label for=${`option-${name}`}>${label}</label>
     <select ...${describedBy(name, error, hint)} value=${known}
       onChange=${({ currentTarget }) => choose(name, currentTarget.value)}>
-      ${choices.map(([each, words]) => html`<option key=${each} value=${each} selected=${each === known}>${words}</option>`)}
+      ${choices.map(([each, words]) => html`<option key=${each} value=${each}>${words}</option>`)}
     </select>
     <${Notes} name=${name} error=${error} hint=${hint} />
   </div>`;

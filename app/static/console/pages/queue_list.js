@@ -1,6 +1,7 @@
 /** All recordings, with search, filter and selection. */
-import { useLayoutEffect, useRef, useState } from "preact/hooks";
+import { useRef, useState } from "preact/hooks";
 import { html } from "../html.js";
+import { useKeptFocus } from "../kept_focus.js";
 import { FILTERS, queue, show, showMore } from "../queue.js";
 import { useStore } from "../store.js";
 import { texts } from "../texts.js";
@@ -14,7 +15,7 @@ export function QueueList({ offer }) {
   const [picked, pick] = useState(new Set());
   const heading = useRef(null);
   const list = useRef(null);
-  useKeptFocus(list, heading);
+  useKeptFocus(list, () => heading.current);
   const selected = (tasks ?? []).filter(({ identifier }) => picked.has(identifier));
   const toggle = (id, isOn) => {
     const next = new Set(picked);
@@ -44,14 +45,6 @@ export function QueueList({ offer }) {
       ${hasMore && html`<p><button type="button" onClick=${showMore}>${texts.queue.more}</button></p>`}
     </div>
   </section>`;
-}
-
-/** If what had the focus inside `part` is gone after a drawing, give it to `rest` instead of losing it. */
-function useKeptFocus(part, rest) {
-  const hadFocus = part.current?.contains(document.activeElement);
-  useLayoutEffect(() => {
-    if (hadFocus && document.activeElement === document.body) rest.current.focus();
-  });
 }
 
 function Search({ text }) {

@@ -1,12 +1,13 @@
 /** One recording of the list: its state in words, and what can be done with it. */
-import { useLayoutEffect, useRef, useState } from "preact/hooks";
+import { useRef, useState } from "preact/hooks";
 import { announce } from "../announcer.js";
 import { ConfirmDelete } from "../confirm.js";
 import { DownloadLinks } from "../downloads.js";
 import { html } from "../html.js";
+import { useKeptFocus } from "../kept_focus.js";
 import { Menu } from "../menu.js";
 import { isActive, nameOf, stageOf } from "../queue.js";
-import { followLink, taskPath } from "../router.js";
+import { taskPath } from "../router.js";
 import { cancelTask, deleteTasks, repeatTask } from "../task_actions.js";
 import { texts } from "../texts.js";
 import { clock, language, moment } from "../words.js";
@@ -18,7 +19,7 @@ export function Row({ task, offer, isSelected, onSelect }) {
   const name = nameOf(task);
   const title = useRef(null);
   const row = useRef(null);
-  useKeptFocus(row, title);
+  useKeptFocus(row, () => title.current);
   return html`<li ref=${row} class=${`row ${task.status.toLowerCase().replace("_", "-")}`} data-id=${task.identifier}>
     <label class="pick">
       <input type="checkbox" checked=${isSelected} onChange=${({ currentTarget }) => onSelect(currentTarget.checked)} />
@@ -26,20 +27,12 @@ export function Row({ task, offer, isSelected, onSelect }) {
     </label>
     <span class="mark" aria-hidden="true">${MARKS[task.status]}</span>
     <div class="row-main">
-      <a ref=${title} class="name" dir="auto" href=${taskPath(task.identifier)} onClick=${followLink}>${name}</a>
+      <a ref=${title} class="name" dir="auto" href=${taskPath(task.identifier)}>${name}</a>
       <${State} task=${task} name=${name} />
       ${task.warnings?.length > 0 && html`<${Notes} warnings=${task.warnings} />`}
     </div>
     <${Actions} task=${task} name=${name} offer=${offer} />
   </li>`;
-}
-
-/** A button that had the focus may go with the state it belonged to: the name keeps the place. */
-function useKeptFocus(row, title) {
-  const hadFocus = row.current?.contains(document.activeElement);
-  useLayoutEffect(() => {
-    if (hadFocus && document.activeElement === document.body) title.current.focus();
-  });
 }
 
 function State({ task, name }) {
@@ -108,7 +101,7 @@ function Actions({ task, name, offer }) {
       ${texts.row.cancel}
     </button>`}
     ${isDone &&
-    html`<a class="button" href=${taskPath(task.identifier)} aria-label=${label(texts.row.open)} onClick=${followLink}>
+    html`<a class="button" href=${taskPath(task.identifier)} aria-label=${label(texts.row.open)}>
         ${texts.row.open}
       </a>
       ${offer && html`<${Menu} label=${texts.row.download} name=${label(texts.row.download)}>

@@ -1,12 +1,16 @@
 /** The recordings that this tab is about to send, or sends. */
+import { useRef } from "preact/hooks";
 import { html } from "../html.js";
+import { useKeptFocus } from "../kept_focus.js";
 import { texts } from "../texts.js";
 import { remove, retry } from "../uploads.js";
 import { size } from "../words.js";
 
 export function UploadList({ items }) {
+  const list = useRef(null);
+  useKeptFocus(list, () => document.getElementById("files"));
   if (!items.length) return null;
-  return html`<ul class="uploads" aria-label=${texts.home.uploading}>
+  return html`<ul ref=${list} class="uploads" aria-label=${texts.home.uploading}>
     ${items.map((item) => html`<${Upload} key=${item.key} item=${item} />`)}
   </ul>`;
 }
