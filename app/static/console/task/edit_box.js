@@ -35,6 +35,7 @@ export function openEditBox(group, text, { keep, leave }) {
     leave();
   };
   const store = async () => {
+    if (field.readOnly) return;
     const typed = tidy(field.value);
     if (typed === before && other.hidden) return close();
     field.readOnly = true;
@@ -43,9 +44,9 @@ export function openEditBox(group, text, { keep, leave }) {
     if (isStored) close();
     else field.focus();
   };
-  field.addEventListener("keydown", (event) => {
+  box.addEventListener("keydown", (event) => {
     if (event.isComposing) return;
-    if (event.key === "Enter") store();
+    if (event.key === "Enter" && event.target === field) store();
     else if (event.key === "Escape") close();
     else return;
     event.preventDefault();

@@ -109,8 +109,7 @@ export function makeSession({ api, task, reload }) {
       leave() {
         box = null;
         editing.dismiss();
-        transcript.update(transcript.segments);
-        showUnsure(view.get().level);
+        showSegments(transcript.segments);
         goTo(transcript.rows.find((other) => other.index >= row.index) ?? transcript.rows.at(-1));
       },
     });
