@@ -10,13 +10,12 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
 from tests.browser import visible
-from tests.console.looking import assert_clean, emulate, examine, focused, press
+from tests.console.looking import assert_clean, emulate, examine, press
 from tests.console.transcripts import (
     open_task,
     paragraphs,
     position,
     run_module,
-    set_result,
     spoken,
     wait_for_announcement,
 )
@@ -75,59 +74,6 @@ def test_page_of_a_transcript_passes_the_checks(
     assert_clean(browser, service.url)
 
 
-def test_every_key_of_the_transcript_does_what_help_says(
-    service: Service, browser: webdriver.Chrome, task: dict[str, Any]
-) -> None:
-    open_task(browser, service, task["identifier"])
-    words = words_of(task)
-    browser.execute_script("document.querySelector('.transcript li').focus()")
-
-    def row() -> int:
-        return int(
-            browser.execute_script(
-                "return [...document.querySelectorAll('.transcript li')].indexOf(document.activeElement)"
-            )
-        )
-
-    press(browser, Keys.ARROW_RIGHT)
-    assert position(browser) == pytest.approx(3, abs=PRECISE)
-    press(browser, Keys.ARROW_LEFT)
-    assert position(browser) == pytest.approx(0, abs=PRECISE)
-    press(browser, Keys.SHIFT, Keys.ARROW_RIGHT, Keys.SHIFT)
-    assert position(browser) == pytest.approx(words[0]["start"], abs=PRECISE)
-    press(browser, Keys.SHIFT, Keys.ARROW_RIGHT, Keys.SHIFT)
-    assert position(browser) == pytest.approx(words[1]["start"], abs=PRECISE)
-    press(browser, Keys.SHIFT, Keys.ARROW_LEFT, Keys.SHIFT)
-    assert position(browser) == pytest.approx(words[0]["start"], abs=PRECISE)
-    press(browser, Keys.HOME)
-    assert (row(), position(browser)) == (0, 0)
-    press(browser, Keys.ARROW_DOWN)
-    assert row() == 1
-    press(browser, Keys.ENTER)
-    until(lambda: position(browser) > 0.3, "it plays from the second row")
-    press(browser, " ")
-    assert browser.execute_script("return document.querySelector('video').paused")
-    press(browser, Keys.ARROW_UP)
-    assert row() == 0
-    for key, speed in (("[", 0.75), ("]", 1), ("]", 1.25), ("0", 1)):
-        press(browser, key)
-        assert browser.execute_script("return document.querySelector('video').playbackRate") == speed
-    press(browser, "f")
-    assert not visible(browser, ".follow input").is_selected()
-    press(browser, "f")
-    press(browser, Keys.END)
-    assert row() == len(paragraphs(browser)) - 1
-    press(browser, "?")
-    visible(browser, "dialog")
-    press(browser, Keys.ESCAPE)
-    press(browser, "/")
-    assert focused(browser).get_attribute("class") == "find-field"
-    press(browser, "f", "0")  # typed, not obeyed
-    assert focused(browser).get_attribute("value") == "f0"
-    press(browser, Keys.ESCAPE)
-    assert row() >= 0
-
-
 def test_hits_are_counted_coloured_and_gone_through(
     service: Service, browser: webdriver.Chrome, task: dict[str, Any]
 ) -> None:
@@ -176,65 +122,3 @@ def test_following_stops_when_the_user_scrolls(
     browser.execute_script("dispatchEvent(new WheelEvent('wheel', { deltaY: 40 }))")
     until(lambda: not visible(browser, ".follow input").is_selected(), "it no longer follows", 5)
     visible(browser, ".play").click()
-
-
-def test_thirty_thousand_words_are_drawn_and_followed_quickly(service: Service, browser: webdriver.Chrome) -> None:
-    identifier = service.submit(lang="en")
-    service.finished(identifier)
-    spare = {
-        "seek": 0,
-        "tokens": [],
-        "temperature": 0.0,
-        "avg_logprob": -0.1,
-        "compression_ratio": 1.0,
-        "no_speech_prob": 0.0,
-    }
-    segments = [
-        {
-            "id": number,
-            "start": 10.0 * number,
-            "end": 10.0 * number + 10,
-            "text": " ".join(f"word{place}" for place in range(15)),
-            "speaker": None,
-            "words": [
-                {
-                    "word": f"word{place}",
-                    "start": 10 * number + place / 2,
-                    "end": 10 * number + place / 2 + 0.4,
-                    "probability": 0.9,
-                    "speaker": None,
-                }
-                for place in range(15)
-            ],
-            **spare,
-        }
-        for number in range(2000)
-    ]
-    set_result(service, identifier, segments)
-    open_task(browser, service, identifier)
-    drawn, tick = run_module(
-        browser,
-        "task/transcript.js",
-        """
-        const { paint, rangeOf } = await import(address.replace(/transcript\\.js$/, "highlights.js"));
-        const list = document.querySelector("ol.transcript");
-        list.replaceChildren();
-        const before = performance.now();
-        const transcript = new given.Transcript(list, { personOf: () => null, isEditable: true });
-        transcript.update(values[0]);
-        await new Promise((drawn) => requestAnimationFrame(() => setTimeout(drawn)));
-        const drawn = performance.now() - before;
-        let slowest = 0;
-        for (let time = 0; time < 20000; time += 97.3) {
-          const start = performance.now();
-          const word = transcript.wordAt(time);
-          transcript.rowAt(time);
-          paint("spoken", word ? [rangeOf(word.node)] : []);
-          slowest = Math.max(slowest, performance.now() - start);
-        }
-        return [drawn, slowest];
-        """,
-        segments,
-    )
-    assert drawn <= 1500
-    assert tick <= 5
