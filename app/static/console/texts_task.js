@@ -78,7 +78,7 @@ export const taskTexts = {
   leave: "Leave",
   undo: "Undo",
   undone: "The last change is undone.",
-  revision: (number) => (number === 1 ? "Changed once" : `Changed ${number} times`),
+  corrected: "This text was corrected.",
   align: "Time the words again",
   alignHint: "Makes a new recording in the list: the words of this text, each with the time at which it is spoken.",
   meanwhile: (count) => `Somebody else has changed ${plural(count, "paragraph")} meanwhile. Nothing of theirs is lost; `

@@ -4,7 +4,7 @@ import { useStore } from "../store.js";
 import { taskTexts as texts } from "../texts_task.js";
 
 export function EditBar({ editing, lost, forgetLost, isCorrecting, undo, align }) {
-  const { revision, isSaving, error, meanwhile } = useStore(editing.store);
+  const { canUndo, isSaving, error, meanwhile } = useStore(editing.store);
   const dismiss = () => {
     editing.dismiss();
     forgetLost();
@@ -19,8 +19,8 @@ export function EditBar({ editing, lost, forgetLost, isCorrecting, undo, align }
       ${notes.map((note) => html`<p key=${note}>${note}</p>`)}
       <button type="button" onClick=${dismiss}>${texts.close}</button>
     </div>`}
-    ${revision > 0 && html`<div class="changes">
-      <span>${texts.revision(revision)}</span>
+    ${canUndo && html`<div class="changes">
+      <span>${texts.corrected}</span>
       <button type="button" disabled=${isSaving} onClick=${undo}>${texts.undo}</button>
       <button type="button" title=${texts.alignHint} onClick=${align}>${texts.align}</button>
     </div>`}`;

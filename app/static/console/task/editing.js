@@ -5,10 +5,11 @@ export const MEANWHILE = "edited_meanwhile";
 
 /**
  * `getSegments()` reads what is shown, `show(segments)` shows others, `reload()` asks the server for the latest.
- * The store: {revision, isSaving, error, meanwhile}; `meanwhile` counts the segments that somebody else has changed.
+ * The store: {revision, canUndo, isSaving, error, meanwhile}; `meanwhile` counts the segments that somebody else has
+ * changed. Once all changes are undone, the text is that of the machine again, and nothing is left to undo.
  */
 export function makeEditing({ api, id, getSegments, show, reload }) {
-  const store = makeStore({ revision: 0, isSaving: false, error: null, meanwhile: 0 });
+  const store = makeStore({ revision: 0, canUndo: false, isSaving: false, error: null, meanwhile: 0 });
   const change = (values) => store.set((old) => ({ ...old, ...values }));
   const path = `/task/${id}/result`;
 
@@ -38,11 +39,22 @@ export function makeEditing({ api, id, getSegments, show, reload }) {
 
   return {
     store,
-    setRevision: (revision) => change({ revision }),
+    /** Take over the revision of a text that the server has sent. */
+    async setRevision(revision) {
+      if (revision === store.get().revision) return;
+      change({ revision, canUndo: false });
+      try {
+        const { revisions } = await api.get(`/task/${id}/revisions`);
+        if (store.get().revision === revision) change({ canUndo: revisions.at(-1).content > 0 });
+      } catch (error) {
+        if (error.status === undefined) throw error;
+        change({ error: error.message });
+      }
+    },
     dismiss: () => change({ error: null, meanwhile: 0 }),
     /** Store edits [{segment, text}]; an empty text removes its segment. */
     keep: (edits) => send("PATCH", path, { edits }, async (answer) => {
-      change({ revision: answer.revision });
+      change({ revision: answer.revision, canUndo: true });
       if (edits.some((edit) => !edit.text)) await reload(); // the segments after it have other numbers now
       else apply(answer.segments);
     }),
