@@ -1,6 +1,7 @@
 /** Draw the server's peaks; the browser never decodes a recording. */
 import WaveSurfer from "wavesurfer.js";
 import Timeline from "wavesurfer.js/timeline";
+import { clock } from "../words.js";
 
 const COLOURS = { waveColor: "#7d8794", progressColor: "#4a86e0", cursorColor: "#e0700a" }; // 3:1 on light and dark
 
@@ -30,7 +31,7 @@ export function drawWaveform(container, { waveform, duration, media, height, wit
     dragToSeek: true,
     hideScrollbar: true,
     cspNonce: document.querySelector("script[nonce]").nonce,
-    plugins: withTimes ? [Timeline.create({ height: 16 })] : [],
+    plugins: withTimes ? [Timeline.create({ height: 16, formatTimeCallback: clock, secondaryLabelOpacity: 1 })] : [],
   });
   return () => drawn.destroy();
 }
