@@ -8,6 +8,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from app import cross_site, openapi
 from app.api import (
+    again,
     batch,
     batches,
     bgm_separation,
@@ -18,9 +19,11 @@ from app.api import (
     events,
     files,
     health,
+    listening,
     metrics,
     models,
     results,
+    selection,
     tasks,
     transcription,
     vad,
@@ -79,9 +82,17 @@ def create_app(settings: Settings, patience: float = connection.BUSY_TIMEOUT) ->
     api = errors.SpeechApi(app)
     for schema in (Segment, Stems, DetectedLanguage):  # apispec finds those that are nested, but not these references
         api.spec.components.schema(schema.__name__, schema=schema)
-    submitting = (transcription, vad, bgm_separation, detect_language, batch)
+    submitting = (transcription, vad, bgm_separation, detect_language, batch, again)
     submissions = tuple(each.blueprint for each in submitting)
-    reading = (tasks.blueprint, events.blueprint, results.blueprint, files.blueprint, batches.blueprint)
+    reading = (
+        tasks.blueprint,
+        events.blueprint,
+        results.blueprint,
+        files.blueprint,
+        listening.blueprint,
+        batches.blueprint,
+        selection.blueprint,
+    )
     for blueprint in (*submissions, *reading, models.blueprint, health.blueprint, metrics.blueprint):
         api.register_blueprint(blueprint)
     app.register_blueprint(docs.blueprint)

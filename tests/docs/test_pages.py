@@ -26,6 +26,7 @@ TOPICS = (
     "command-line",
     "webhooks",
     "api-keys",
+    "console",
     "metrics",
     "failures",
     "durability",
