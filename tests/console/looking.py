@@ -33,6 +33,7 @@ def resize(browser: webdriver.Chrome, width: int, height: int = 1000) -> None:
     """Make the page ``width`` CSS pixels wide; no window of a desktop is as narrow as a phone."""
     metrics = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
     browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
+    browser.execute_cdp_cmd("Emulation.setScrollbarsHidden", {"hidden": True})  # as on phones: they take no width
 
 
 def photograph(browser: webdriver.Chrome, name: str) -> Path:

@@ -196,13 +196,20 @@ def test_running_recording_is_cancelled_repeated_and_deleted(
     cancel.click()
     until(lambda: "Cancelled" in rows(browser)[own], "it is cancelled", promptly(5))
     assert focused(browser).text == own  # the button is gone, its row keeps the focus
+    button(row(browser, own), "Again").click()
+    until(
+        lambda: len(browser.find_elements(By.CSS_SELECTOR, f".row:has([aria-label='Cancel: {own}'])")) == 1,
+        "it runs anew",
+    )
+    button(row(browser, own), "Cancel").click()
+    until(lambda: text_of(browser, ".rows").count(f"{own}\nCancelled") == 2, "both are cancelled")
     button(row(browser, own), "Delete").click()
     visible(browser, "dialog .danger")
     examine(browser, "home-delete")
     visible(browser, "dialog .danger").click()
-    until(lambda: own not in rows(browser), "it is no longer listed")
+    until(lambda: text_of(browser, ".rows").count(own) == 1, "it is no longer listed")
     assert focused(browser).tag_name == "h2"
-    assert requests.get(f"{service.url}/task", params={"q": own}, timeout=30).json()["tasks"] == []
+    assert len(requests.get(f"{service.url}/task", params={"q": own}, timeout=30).json()["tasks"]) == 1
     assert_clean(browser, service.url)
 
 

@@ -65,6 +65,8 @@ def _replace(run: Run[RecordingOptions], path: Path, what: str) -> Iterator[Path
     try:
         with replace_file(path, partial):
             yield partial
+    except FileNotFoundError:  # the folder of the task: it was deleted, so its client gets no warning
+        log.info("task %s: %s is not stored, as the task was deleted", run.job.uuid, path.name)
     except (OSError, av.error.FFmpegError) as error:
         log.warning("task %s: %s cannot be stored: %s", run.job.uuid, path.name, error)
         run.warn(f"{what}: the server could not store it; see the server log")

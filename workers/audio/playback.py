@@ -41,9 +41,14 @@ def describe_playback(container: Any, track: int, head: bytes) -> Playback:
     context = container.streams.audio[track].codec_context
     # Players take the first track.
     is_played = track == 0 and context.codec.canonical_name in PLAYED.get(kind, ())
-    return Playback(
-        "audio/mp4" if kind == "quicktime" and group == "audio" else f"{group}/{SUBTYPES.get(kind, kind)}", is_played
-    )
+    return Playback(write_type(kind, group), is_played)
+
+
+def write_type(kind: str, group: str) -> str:
+    """Write the media type of a container; ``group`` is audio or video."""
+    if (kind, group) == ("quicktime", "audio"):  # it has no type of its own
+        return "audio/mp4"
+    return f"{group}/{SUBTYPES.get(kind, kind)}"
 
 
 def name_container(container: Any, head: bytes) -> str:

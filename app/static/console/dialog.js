@@ -6,9 +6,13 @@ export function Dialog({ title, onClose, children }) {
   const dialog = useRef(null);
   const id = useId();
   useEffect(() => {
+    const opener = document.activeElement;
     const shown = dialog.current;
     shown.showModal();
-    return () => shown.close(); // gives the focus back; removing it alone would not
+    return () => {
+      shown.close();
+      opener?.focus(); // by now the dialog is removed, which gives the focus to nothing
+    };
   }, []);
   return html`<dialog ref=${dialog} aria-labelledby=${id} onClose=${onClose} onClick=${closeOutside}>
     <div class="dialog-body">

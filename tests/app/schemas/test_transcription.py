@@ -57,6 +57,7 @@ DEFAULTS: dict[str, Any] = {
     "raw_pcm": False,
     "is_separate_bgm": False,
     "segment_size": None,
+    "listening_copy": "off",
     "stem_format": "wav",
     "save_file": False,
     "is_diarize": False,
