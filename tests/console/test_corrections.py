@@ -11,8 +11,8 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
 from tests.browser import visible
-from tests.console.looking import assert_clean, examine, focused, press
-from tests.console.transcripts import open_task, paragraphs
+from tests.console.looking import assert_clean, focused, press
+from tests.console.transcripts import examine_task, open_task, paragraphs
 from tests.service import MINI, Service, until
 
 EVIL = "<img src=x onerror=document.title=1>"
@@ -45,7 +45,7 @@ def test_correction_is_kept_by_enter_dropped_by_escape_and_undone(
     assert paragraphs(browser) == before
     new = f"{before[0]} {EVIL}"
     correct_first(browser, new)
-    examine(browser, "transcript-correcting")
+    examine_task(browser, service, "transcript-correcting")
     press(browser, Keys.ENTER)
     until(lambda: paragraphs(browser)[0] == new, "the correction is shown", 10)
     assert focused(browser).tag_name == "li"
@@ -72,7 +72,7 @@ def test_text_that_is_typed_survives_the_correction_of_another_person(
     visible(browser, ".correct .other", lambda found: found.text == "They wrote: theirs")
     field = visible(browser, ".correct textarea")
     assert field.get_attribute("value") == "mine"
-    examine(browser, "transcript-meanwhile")
+    examine_task(browser, service, "transcript-meanwhile", "409")
     field.send_keys(Keys.ENTER)
     until(lambda: paragraphs(browser)[0] == "mine", "the second attempt is kept", 10)
     assert service.task(identifier)["revision"] == 2

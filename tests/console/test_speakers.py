@@ -9,8 +9,8 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
 from tests.browser import visible
-from tests.console.looking import assert_clean, examine, focused, press
-from tests.console.transcripts import open_task, run_module
+from tests.console.looking import assert_clean, focused, press
+from tests.console.transcripts import examine_task, open_task, run_module
 from tests.service import MINI, Service, until
 
 
@@ -38,7 +38,7 @@ def test_new_name_is_shown_everywhere_and_two_labels_of_one_name_are_one_person(
     assert focused(browser) == field
     field.send_keys("Mar:ia", Keys.ENTER)
     visible(browser, ".rename .problem")
-    examine(browser, "transcript-wrong-name")
+    examine_task(browser, service, "transcript-wrong-name", "422")
     field.clear()
     field.send_keys("Öztürk", Keys.ENTER)
     until(lambda: "Öztürk" in names(browser), "the name is shown", 10)

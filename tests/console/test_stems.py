@@ -9,8 +9,8 @@ from selenium import webdriver
 from selenium.webdriver.common.by import By
 
 from tests.browser import visible
-from tests.console.looking import assert_clean, examine, press
-from tests.console.transcripts import change
+from tests.console.looking import assert_clean, press
+from tests.console.transcripts import change, examine_task
 from tests.service import MINI, Service
 
 PLAYING = (
@@ -35,7 +35,7 @@ def test_solo_switches_at_once_and_at_the_same_position(
     assert [title.text for title in browser.find_elements(By.CSS_SELECTOR, ".lane-head strong")] == [
         "Original", "Music", "Voice",
     ]  # fmt: skip
-    examine(browser, "stems")
+    examine_task(browser, service, "stems")
     browser.execute_script("document.querySelector('.position').focus()")
     press(browser, " ")
     visible(browser, ".play[aria-label=Pause]")
@@ -69,5 +69,5 @@ def test_purged_stems_say_when_they_were_removed(service: Service, browser: webd
     browser.get(f"{service.url}/console/task/{separated}")
     visible(browser, ".notice", lambda found: "The files were removed" in found.text)
     assert len(browser.find_elements(By.CSS_SELECTOR, ".lanes.gone li")) == 3
-    examine(browser, "stems-gone")
+    examine_task(browser, service, "stems-gone")
     assert_clean(browser, service.url)

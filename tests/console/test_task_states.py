@@ -14,8 +14,8 @@ from selenium.webdriver.common.by import By
 
 from tests import recordings
 from tests.browser import visible
-from tests.console.looking import assert_clean, examine, text_of
-from tests.console.transcripts import change, open_task, paragraphs, repeat
+from tests.console.looking import assert_clean, text_of
+from tests.console.transcripts import change, examine_task, open_task, paragraphs, repeat
 from tests.service import MINI, SAMPLE, Service, until
 
 SILENCE = MINI / "samples" / "silence.flac"
@@ -31,7 +31,7 @@ def test_text_stays_after_the_purge_and_a_local_file_plays(
     browser.get(f"{service.url}/console/task/{identifier}")
     chooser = visible(browser, ".source", lambda found: "no longer has the recording" in found.text)
     assert paragraphs(browser)
-    examine(browser, "transcript-purged")
+    examine_task(browser, service, "transcript-purged")
     other = recordings.wav(tmp_path / "other.wav", recordings.silence(9))
     chooser.find_element(By.CSS_SELECTOR, "input").send_keys(str(other))
     visible(browser, ".source .problem", lambda found: "lasts 0:09" in found.text)
@@ -49,7 +49,7 @@ def test_running_recording_fills_its_page_by_itself(
     browser.get(f"{service.url}/console/task/{identifier}")
     visible(browser, ".stage progress")
     visible(browser, ".transcript li")
-    examine(browser, "transcript-running")
+    examine_task(browser, service, "transcript-running")
     first = browser.find_element(By.CSS_SELECTOR, ".transcript li")
     service.finished(identifier)
     until(lambda: not browser.find_elements(By.CSS_SELECTOR, ".stage progress"), "the end is shown", 10)
@@ -66,16 +66,16 @@ def test_recordings_without_speech_with_errors_and_without_a_task_say_so(
     service.finished(broken)
     browser.get(f"{service.url}/console/task/{silent}")
     visible(browser, ".task .empty", lambda found: "Nobody speaks" in found.text)
-    examine(browser, "transcript-empty")
+    examine_task(browser, service, "transcript-empty")
     browser.get(f"{service.url}/console/task/{broken}")
     visible(browser, ".task .problem")
     assert service.task(broken)["error"] in text_of(browser)
     assert browser.title.startswith("Failed · ")
-    examine(browser, "task-failed")
+    examine_task(browser, service, "task-failed")
     assert_clean(browser, service.url)
     browser.get(f"{service.url}/console/task/{silent[:-4]}0000")
     visible(browser, "h1", lambda found: "no such recording" in found.text)
-    examine(browser, "task-missing")
+    examine_task(browser, service, "task-missing", "404")
     assert_clean(browser, service.url, "404")
 
 
@@ -86,7 +86,7 @@ def test_stretches_of_speech_are_a_list_and_a_strip(service: Service, browser: w
     assert len(paragraphs(browser)) == len(stretches)
     assert browser.find_element(By.CSS_SELECTOR, ".strip path").get_attribute("d").count("M") == len(stretches)
     assert browser.find_elements(By.CSS_SELECTOR, ".transcript .edit") == []
-    examine(browser, "vad")
+    examine_task(browser, service, "vad")
     assert_clean(browser, service.url)
 
 
@@ -114,7 +114,7 @@ def test_picture_of_a_video_is_shown_above_the_text(
     open_task(browser, service, identifier)
     picture = visible(browser, ".picture video")
     assert picture.find_element(By.CSS_SELECTOR, "track").get_attribute("kind") == "captions"
-    examine(browser, "transcript-video")
+    examine_task(browser, service, "transcript-video")
     assert_clean(browser, service.url)
 
 

@@ -10,8 +10,9 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
 from tests.browser import visible
-from tests.console.looking import assert_clean, emulate, examine, press
+from tests.console.looking import assert_clean, emulate, press
 from tests.console.transcripts import (
+    examine_task,
     open_task,
     paragraphs,
     position,
@@ -70,8 +71,7 @@ def test_page_of_a_transcript_passes_the_checks(
     assert browser.title == f"{VOICES.name} · Speech"
     visible(browser, ".wave")
     assert browser.find_element(By.CSS_SELECTOR, ".said").get_attribute("lang") == "en"
-    examine(browser, "transcript")
-    assert_clean(browser, service.url)
+    examine_task(browser, service, "transcript")
 
 
 def test_hits_are_counted_coloured_and_gone_through(

@@ -13,6 +13,7 @@ from selenium.webdriver.common.by import By
 
 from tests import recordings
 from tests.browser import visible
+from tests.console.looking import assert_clean, examine
 from tests.service import Service, until
 
 SPOKEN = "return [...(CSS.highlights.get('spoken') ?? [])].map(String).join('')"
@@ -23,6 +24,16 @@ def open_task(browser: webdriver.Chrome, service: Service, identifier: str) -> N
     browser.get(f"{service.url}/console/task/{identifier}")
     visible(browser, ".transcript li")
     visible(browser, ".play:not(:disabled)")
+
+
+def examine_task(browser: webdriver.Chrome, service: Service, name: str, expected: str = "^$") -> None:
+    """Like ``examine``, with the browser's complaints looked at before.
+
+    axe writes a style into the waveform's shadow root, which the policy of the page refuses.
+    """
+    assert_clean(browser, service.url, expected)
+    examine(browser, name)
+    browser.get_log("browser")
 
 
 def set_result(service: Service, identifier: str, segments: list[dict[str, Any]]) -> None:
