@@ -13,6 +13,7 @@ import { Transcript } from "./transcript.js";
 import { chooseUnsure, LEVELS, markUnsure } from "./unsure.js";
 
 const KEPT_LEVEL = "unsure";
+const ROUNDING = 0.001; // seconds that a player may be before the place it was sent to
 
 export function makeSession({ api, task, reload }) {
   const list = document.createElement("ol");
@@ -71,10 +72,10 @@ export function makeSession({ api, task, reload }) {
 
   /** Colour the word that is spoken, and mark its row. */
   function showTime(time) {
-    const word = transcript.wordAt(time);
+    const word = transcript.wordAt(time + ROUNDING);
     if (word !== spoken) paint("spoken", word ? [rangeOf(word.node)] : []);
     spoken = word;
-    const row = word?.row ?? transcript.rowAt(time);
+    const row = word?.row ?? transcript.rowAt(time + ROUNDING);
     if (row === current) return;
     current?.item.removeAttribute("aria-current");
     current = row;
