@@ -46,7 +46,8 @@ def test_clicked_word_is_played_and_the_spoken_one_coloured(
     for place in range(0, len(words), max(1, len(words) // 20)):
         browser.execute_script("arguments[0].click()", shown[place])
         assert abs(position(browser) - words[place]["start"]) <= PRECISE
-        until(lambda word=words[place]["word"].strip(): spoken(browser) == word, "it is coloured", 5)
+        word = words[place]["word"].strip()
+        until(lambda: spoken(browser) == word, f"{word} is coloured", 5)  # noqa: B023
     browser.execute_script("arguments[0].click()", shown[0])
     visible(browser, ".play").click()
     for _ in range(20):
@@ -102,7 +103,7 @@ def test_unsure_words_are_few_and_reached_by_key(
         words,
     )
     assert chosen == [1, 3]  # 5 % of 40 words, the least sure ones
-    visible(browser, ".unsure select option[value=more]").click()
+    browser.find_element(By.CSS_SELECTOR, ".unsure select option[value=more]").click()
     marked = [mark.text for mark in browser.find_elements(By.CSS_SELECTOR, ".said mark")]
     assert visible(browser, ".unsure .count").text == str(len(marked))
     browser.execute_script("document.querySelector('.transcript li').focus()")
