@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from pathlib import Path
 from typing import Any
 
 from flask import (
@@ -13,6 +14,7 @@ from flask import (
     make_response,
     render_template,
     request,
+    send_file,
     send_from_directory,
 )
 from flask.typing import ResponseReturnValue
@@ -27,6 +29,7 @@ blueprint = Blueprint("console", __name__, template_folder="../templates")
 
 ASSETS = "speech.assets"
 YEAR = 365 * 86400
+SAMPLE = "conversation.flac"
 # Names of libraries in the console's modules; wavesurfer's style is added by a script, which needs the nonce.
 LIBRARIES = {
     "preact": "preact.mjs",
@@ -70,6 +73,7 @@ def show(identifier: str = "") -> Response:
         imports=imports,
         nonce=nonce,
         is_open=not api_keys.are_needed(),
+        has_sample=_find_sample().is_file(),
     )
     response = make_response(page)
     response.headers.update(HEADERS | {"Content-Security-Policy": POLICY.format(nonce=nonce)})
@@ -86,6 +90,15 @@ def asset(digest: str, name: str) -> Response:
     response.cache_control.immutable = True
     response.headers["X-Content-Type-Options"] = "nosniff"
     return response
+
+
+@blueprint.get("/console/sample")
+def send_sample() -> Response:
+    """Send a recording to try the page with, which only the mini models bring."""
+    path = _find_sample()
+    if not path.is_file():
+        raise NotFound("These models bring no sample recording.")
+    return send_file(path, mimetype="audio/flac")
 
 
 @blueprint.post("/console/session")
@@ -118,6 +131,10 @@ def sign_out() -> ResponseReturnValue:
     response = current_app.response_class(status=204)
     response.delete_cookie(SESSION_COOKIE, path=request.script_root or "/")
     return response
+
+
+def _find_sample() -> Path:
+    return get_settings().models.path / "samples" / SAMPLE
 
 
 def _get_assets() -> Assets:
