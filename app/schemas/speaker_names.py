@@ -18,6 +18,7 @@ UNFIT = (
 )
 PATTERN = rf"[^\W_]([^{UNFIT}]*[^\s{UNFIT}])?"
 NAME = re.compile(PATTERN)
+WHOLE = rf"^{PATTERN}$(?!\n)"  # in Python, $ alone would allow a line break at the end
 SAY = (
     "A name has 1 to 80 characters, begins with a letter or a digit, does not end with a space, and has none of "
     '< > " { } : \\ and no tab or line break.'
@@ -57,7 +58,7 @@ class SpeakerNames(Schema):
                 "nullable": True,
                 "minLength": 1,
                 "maxLength": MOST_CHARACTERS,
-                "pattern": f"^{PATTERN}$",
+                "pattern": WHOLE,
             },
             "description": "New names by label. null takes a name back; speakers that are not mentioned keep theirs.",
         },

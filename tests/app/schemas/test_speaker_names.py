@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from app.schemas.speaker_names import PATTERN, SpeakerNames, is_name
+from app.schemas.speaker_names import SpeakerNames, is_name
 
 
 @pytest.mark.parametrize(
@@ -43,5 +43,7 @@ def test_two_spellings_of_a_name_are_one() -> None:
 
 def test_pattern_is_the_same_in_the_document() -> None:
     field = SpeakerNames().fields["speaker_names"]
-    assert field.metadata["additionalProperties"]["pattern"] == f"^{PATTERN}$"
-    assert re.search(f"^{PATTERN}$", "Öztürk") and not re.search(f"^{PATTERN}$", "a\nb")
+    pattern = field.metadata["additionalProperties"]["pattern"]
+    assert re.search(pattern, "Öztürk") and not [
+        name for name in ("a\nb", "a\n", " a", "a:") if re.search(pattern, name)
+    ]
