@@ -101,12 +101,6 @@ def drop_foreign_parameters(context: Any, case: Any, kwargs: Any) -> None:
             case.query.pop(name, None)
 
 
-def find_kind(identifier: str) -> str | None:
-    with connection.database.connection_context() if connection.database.is_closed() else nullcontext():
-        row = tasks.get(identifier)
-    return row.task_type if row is not None else None
-
-
 @schemathesis.hook("before_call")
 def drop_unsuitable_choices(context: Any, case: Any, kwargs: Any) -> None:
     """Leave a valid request for a file only the choices of its format, which OpenAPI cannot express."""
@@ -119,6 +113,12 @@ def drop_unsuitable_choices(context: Any, case: Any, kwargs: Any) -> None:
         for name, formats in SUITABLE.items():
             if (case.query.get("format") or "json") not in formats:
                 case.query.pop(name, None)
+
+
+def find_kind(identifier: str) -> str | None:
+    with connection.database.connection_context() if connection.database.is_closed() else nullcontext():
+        row = tasks.get(identifier)
+    return row.task_type if row is not None else None
 
 
 def describe(recorder: Any, case_id: str, check: Any) -> str:
