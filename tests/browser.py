@@ -16,7 +16,7 @@ from selenium.webdriver.remote.webelement import WebElement
 from tests.conftest import unavailable
 from tests.service import until
 
-WAIT = 60.0
+WAIT = 120.0
 FLAGS = (
     "headless=new",
     "no-sandbox",
