@@ -5,9 +5,8 @@ from __future__ import annotations
 from marshmallow import RAISE, Schema, fields, validate
 
 from app.formats import MIMETYPES
-from app.schemas.fields import Text
 
-IDENTIFIER_CHARACTERS = 36
+IDENTIFIER = "^[0-9a-f-]{36}$"
 
 
 class SelectionParameters(Schema):
@@ -17,7 +16,7 @@ class SelectionParameters(Schema):
         unknown = RAISE
 
     task = fields.List(
-        Text(most=IDENTIFIER_CHARACTERS),
+        fields.String(validate=validate.Regexp(IDENTIFIER, error="Must be the identifier of a task.")),
         required=True,
         validate=validate.Length(min=1, error="Name at least one task."),
         metadata={"description": "A task, at most `limits.max_batch` of them: `task=ID&task=ID`."},

@@ -70,7 +70,7 @@ def test_server_with_keys_asks_for_one_and_then_shows_the_page(web_alone: Servic
     visible(browser, "#key-problem", lambda found: "not valid" in found.text)
     examine(browser, "key")
     assert focused(browser).get_attribute("type") == "password"
-    focused(browser).clear()
+    focused(browser).send_keys(Keys.CONTROL, "a", Keys.NULL)
     focused(browser).send_keys(made.stdout.strip(), Keys.ENTER)
     visible(browser, ".empty")
     visible(browser, ".options")

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import av
@@ -34,13 +34,13 @@ log = logging.getLogger(__name__)
 def store_waveform(run: Run[RecordingOptions], waveform: Waveform, sound: str = SOURCE) -> None:
     """Store the waveform of the recording, or of one stem."""
     path = waveform_path(run.settings.cache.path, run.job.uuid, sound)
-    with _replace(run, path, "waveform") as partial:
-        partial.write_text(waveform.write_json())
+    _store(run, path, "waveform", lambda partial: partial.write_text(waveform.write_json()))
 
 
 def store_copy(run: Run[ListeningOptions], pieces: Iterable[Sound]) -> None:
     """Store the listening copy. ``pieces`` have the shape (1, samples), at 16 kHz. Raises StoppedError."""
-    with _replace(run, copy_path(run.settings.cache.path, run.job.uuid), "listening_copy") as partial:
+
+    def encode(partial: Path) -> None:
         writer = StemWriter(partial, FORMAT, RATE, channels=1, bit_rate=BIT_RATE)
         try:
             for piece in pieces:
@@ -52,6 +52,8 @@ def store_copy(run: Run[ListeningOptions], pieces: Iterable[Sound]) -> None:
                 writer.close()
             raise
 
+    _store(run, copy_path(run.settings.cache.path, run.job.uuid), "listening_copy", encode)
+
 
 def cut_pieces(samples: Sound) -> Iterator[Sound]:
     """Cut samples at 16 kHz, of shape (samples,), into what ``store_copy`` takes."""
@@ -59,12 +61,11 @@ def cut_pieces(samples: Sound) -> Iterator[Sound]:
         yield samples[None, start : start + PIECE_SECONDS * RATE]
 
 
-@contextlib.contextmanager
-def _replace(run: Run[RecordingOptions], path: Path, what: str) -> Iterator[Path]:
+def _store(run: Run[RecordingOptions], path: Path, what: str, write: Callable[[Path], object]) -> None:
     partial = partial_file(path, run.job.claim_no)
     try:
         with replace_file(path, partial):
-            yield partial
+            write(partial)
     except FileNotFoundError:  # the folder of the task: it was deleted, so its client gets no warning
         log.info("task %s: %s is not stored, as the task was deleted", run.job.uuid, path.name)
     except (OSError, av.error.FFmpegError) as error:

@@ -2,7 +2,7 @@
 import { useEffect, useId, useRef, useState } from "preact/hooks";
 import { html } from "./html.js";
 
-export function Menu({ label, name, children }) {
+export function Menu({ label, name, hasArrow = true, children }) {
   const [isOpen, open] = useState(false);
   const whole = useRef(null);
   const button = useRef(null);
@@ -28,7 +28,7 @@ export function Menu({ label, name, children }) {
     open(false);
   };
   return html`<div class="menu" ref=${whole} onKeyDown=${escape} onFocusOut=${leave}>
-    <button ref=${button} type="button" class="folds" aria-expanded=${isOpen ? "true" : "false"} aria-controls=${id}
+    <button ref=${button} type="button" class=${hasArrow ? "folds" : ""} aria-expanded=${isOpen ? "true" : "false"} aria-controls=${id}
       aria-label=${name} onClick=${() => open(!isOpen)}>${label}</button>
     <ul id=${id} class="menu-list" hidden=${!isOpen} onClick=${pick}>${children}</ul>
   </div>`;

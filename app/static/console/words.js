@@ -3,7 +3,8 @@
 const languageNames = new Intl.DisplayNames(["en"], { type: "language", fallback: "code" });
 const ordinals = new Intl.PluralRules("en", { type: "ordinal" });
 const SUFFIXES = { one: "st", two: "nd", few: "rd", other: "th" };
-const OWN_NAMES = { jw: "Javanese" }; // Whisper writes its own code for it
+// Whisper has its own code for Javanese; Chromium has no name for the others.
+const OWN_NAMES = { jw: "Javanese", ba: "Bashkir", bo: "Tibetan" };
 
 /** 58:02, or 1:02:03. */
 export function clock(seconds) {

@@ -75,7 +75,7 @@ WHOLE += ["batch_size", "segment_size", "max_new_tokens", "num_speakers", "min_s
 REAL = [name for name, value in DEFAULTS.items() if type(value) is float] + ["hallucination_silence_threshold"]
 TEXT = ["initial_prompt", "prefix", "hotwords", "prepend_punctuations", "append_punctuations"]
 TEXT += ["uvr_device", "diarization_device", "hf_token"]
-CHOICES = ["model_size", "lang", "compute_type", "uvr_model_size", "stem_format"]
+CHOICES = ["model_size", "lang", "compute_type", "uvr_model_size", "stem_format", "listening_copy"]
 BOOLEANS = [name for name, value in DEFAULTS.items() if type(value) is bool] + ["enable_offload"]
 NULLABLE = [name for name, value in DEFAULTS.items() if value is None]
 

@@ -60,7 +60,7 @@ export function OptionsForm({ offer, count }) {
 function Transcription({ values, errors, offer }) {
   const { lang, model_size: models } = offer.models;
   const languages = lang.choices.map(({ name }) => [name, language(name)]).sort((a, b) => a[1].localeCompare(b[1]));
-  const shared = (name) => ({ name, values, error: errors[name] });
+  const shared = (name) => ({ name, values, error: errors[name]?.replace(/\bm(in|ax)_speakers\b/, quoteLabel) });
   return html`
     <div class="grid">
       <${Choice} ...${shared("lang")} label=${texts.options.language} usual=${lang.default ?? "auto"}
@@ -83,6 +83,11 @@ function Transcription({ values, errors, offer }) {
         hint=${texts.options.speakersHint} />
     </div>`}
   `;
+}
+
+/** The server names the field as programs know it. */
+function quoteLabel(name) {
+  return `“${name === "min_speakers" ? texts.options.speakersFrom : texts.options.speakersTo}”`;
 }
 
 function Separation({ values, errors, offer }) {

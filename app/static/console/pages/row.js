@@ -107,7 +107,7 @@ function Actions({ task, name, offer }) {
       ${offer && html`<${Menu} label=${texts.row.download} name=${label(texts.row.download)}>
         <${DownloadLinks} task=${task} offered=${offer.formats} />
       <//>`}
-      <${Menu} label="⋯" name=${label(texts.row.more)}><li>${again}</li><li>${deletes}</li><//>`}
+      <${Menu} label="⋯" hasArrow=${false} name=${label(texts.row.more)}><li>${again}</li><li>${deletes}</li><//>`}
     ${!isDone && !isActive(task) && [again, deletes]}
     ${problem && html`<p class="problem">${problem}</p>`}
     ${asks && html`<${ConfirmDelete} count=${1} isRunning=${false} onYes=${remove} onNo=${() => ask(false)} />`}
