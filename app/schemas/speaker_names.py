@@ -16,7 +16,7 @@ MOST_CHARACTERS = 80
 UNFIT = (
     r'<>"{}:\\\u0000-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ufffd-\uffff\ud800-\udfff'
 )
-PATTERN = rf"[^\W_]([^{UNFIT}]*[^\s{UNFIT}])?"
+PATTERN = rf"[^\W_][^{UNFIT}]{{0,{MOST_CHARACTERS - 1}}}(?<!\s)"
 NAME = re.compile(PATTERN)
 WHOLE = rf"^{PATTERN}$(?!\n)"  # in Python, $ alone would allow a line break at the end
 SAY = (
