@@ -9,6 +9,9 @@ import importlib
 import threading
 from types import ModuleType
 
+SENTENCE_LIBRARY = "nltk.tokenize.punkt"
+ALIGNMENT_LIBRARY = "whisperx.alignment"
+
 _importing = threading.RLock()
 _imported: dict[str, ModuleType] = {}  # completely
 

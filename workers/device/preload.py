@@ -11,10 +11,9 @@ from functools import partial
 
 from app.core.errors import SpeechError
 from app.core.settings import Settings
-from workers.device.libraries import import_library
+from workers.device.libraries import ALIGNMENT_LIBRARY, SENTENCE_LIBRARY, import_library
 from workers.device.protocol import Slot
 from workers.models.cache import KEPT, WarmModels, choose_compute_type
-from workers.models.loader import ALIGNMENT_LIBRARY
 from workers.pipelines import MODULES, load_pipeline
 
 log = logging.getLogger(__name__)
@@ -31,7 +30,8 @@ def load_first(models: WarmModels, slot: Slot, settings: Settings) -> None:
 
 def load_others(models: WarmModels, settings: Settings) -> None:
     """Load the other models and libraries, while the first tasks may run already."""
-    import_library(ALIGNMENT_LIBRARY)
+    for library in (SENTENCE_LIBRARY, ALIGNMENT_LIBRARY):  # in the order of use
+        import_library(library)
     if not settings.whisper.enable_offload:
         for language in list(settings.align.models)[: KEPT["align"]]:
             _load(partial(models.aligner, language))

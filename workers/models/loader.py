@@ -25,7 +25,7 @@ from app.core.catalog.catalog import (
 from app.core.errors import SpeechError
 from app.core.settings import Settings
 from workers.device import cuda_errors
-from workers.device.libraries import import_library
+from workers.device.libraries import ALIGNMENT_LIBRARY, import_library
 from workers.device.protocol import Slot
 from workers.device.slots import choose_diarization_device, choose_separation_device
 from workers.device.threads import count_workers
@@ -34,8 +34,6 @@ from workers.models.errors import DownloadError
 from workers.models.whisper_wheels import WHEELS
 
 log = logging.getLogger(__name__)
-
-ALIGNMENT_LIBRARY = "whisperx.alignment"
 
 
 class Loader:

@@ -13,7 +13,7 @@ from typing import Any
 
 from whisperx.utils import PUNKT_LANGUAGES
 
-from workers.device.libraries import import_library
+from workers.device.libraries import SENTENCE_LIBRARY, import_library
 from workers.stages.segments import Segment, Word
 from workers.stages.tokens import Decode, share_tokens
 
@@ -43,7 +43,7 @@ def load_splitter(language: str) -> Any:
 
     Languages without a list of abbreviations use the English one.
     """
-    punkt = import_library("nltk.tokenize.punkt")  # it takes seconds, which no task needs before its first words
+    punkt = import_library(SENTENCE_LIBRARY)  # it takes seconds, which no task needs before its first words
     parameters = punkt.PunktParameters()
     parameters.abbrev_types = set(ABBREVIATIONS.get(language, ABBREVIATIONS["english"]).split())
     return punkt.PunktSentenceTokenizer(parameters)

@@ -64,4 +64,4 @@ def test_libraries_are_imported_although_models_are_loaded_for_each_task(mini: S
     preload.load_first(models, SLOT, settings(mini, offload=True))
     assert all(f"workers.pipelines.{name}" in sys.modules for name in MODULES.values())
     preload.load_others(models, settings(mini, offload=True))
-    assert models.asked == [] and imported == [preload.ALIGNMENT_LIBRARY]
+    assert models.asked == [] and imported == [preload.SENTENCE_LIBRARY, preload.ALIGNMENT_LIBRARY]

@@ -9,7 +9,7 @@ import sys
 import pytest
 
 from tests.service import ROOT
-from workers.models.loader import ALIGNMENT_LIBRARY
+from workers.device.libraries import ALIGNMENT_LIBRARY, SENTENCE_LIBRARY
 from workers.pipelines import MODULES
 
 LARGE = ("torch", "transformers", "nltk", "pandas", "pyannote.audio", "demucs")
@@ -33,5 +33,5 @@ def test_pipeline_imports_no_large_library(module: str) -> None:
 
 def test_alignment_needs_neither_diarization_nor_separation() -> None:
     found = list_imported(ALIGNMENT_LIBRARY)
-    assert {"torch", "nltk.tokenize.punkt"} <= found, "imported beforehand for the first words"
+    assert {"torch", SENTENCE_LIBRARY} <= found
     assert not found & {"pyannote.audio", "demucs"}
