@@ -38,3 +38,12 @@ def test_imported_library_does_not_wait_for_one_that_is_being_imported(slow: thr
         slow.set()
         assert first.result(PATIENCE).__name__ == "slow_library"
         assert second.result(PATIENCE).__name__ == "other_library"
+
+
+def test_library_is_there_once_another_thread_has_imported_it(slow: threading.Event) -> None:
+    with ThreadPoolExecutor(1) as threads:
+        with libraries._importing:  # the thread that imports one library after the other
+            waiting = threads.submit(import_library, "third_library")
+            libraries._imported["third_library"] = threading
+            assert waiting.result(PATIENCE) is threading
+        del libraries._imported["third_library"]
