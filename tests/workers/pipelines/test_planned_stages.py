@@ -17,7 +17,7 @@ from tests.workers.conftest import SLOT
 from workers.device.protocol import Job
 from workers.device.run import Run
 from workers.models.cache import WarmModels
-from workers.pipelines import load_pipelines
+from workers.pipelines import load_pipeline
 
 MODEL = {"model_size": "mini", "compute_type": "int8", "enable_offload": False}
 
@@ -58,6 +58,6 @@ def test_pipeline_runs_the_planned_stages(
         enter(stage, until)
 
     run.enter = watch  # type: ignore[method-assign]
-    load_pipelines()[task_type].run(run)
+    load_pipeline(task_type).run(run)
     assert entered == [(step.stage, step.until) for step in plan_steps(job.params)]
     assert list(run.stage_clock.read()) == [stage for stage, _ in entered]
