@@ -17,7 +17,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from app.core import settings
-from app.core.db import claims, connection, tasks
+from app.core.db import connection, tasks
 from app.core.db.tasks import Claim
 from app.factory import create_app
 from bench import places
@@ -43,11 +43,11 @@ IDENTIFIER = {
     ),
 }
 FILL_TASKS = """
-INSERT INTO task (uuid, task_type, status, file_name, params, warnings, result_type, progress, claim_no, crashes,
-                  created_at, started_at, finished_at, duration, files_purged_at, lane, changes)
+INSERT INTO task (uuid, task_type, status, file_name, params, work, warnings, result_type, progress, claim_no, crashes,
+                  lane, changes, created_at, started_at, finished_at, duration, files_purged_at)
 SELECT {identifier}, 'transcription',
        CASE WHEN n {modulo} 50 = 0 THEN 'FAILED' WHEN n {modulo} 50 = 1 THEN 'CANCELLED' ELSE 'COMPLETED' END,
-       'a.wav', '{{"beam_size": 5}}', '[]', 'json', 1.0, 1, 0, 1e9 + n, 1e9 + n, 1e9 + n, 0.5, 1e9 + n, 1, 0
+       'a.wav', '{{"beam_size": 5}}', '[]', '[]', 'json', 1.0, 1, 0, 1, 3, 1e9 + n, 1e9 + n, 1e9 + n, 0.5, 1e9 + n
 FROM {counted} AS numbers
 """
 FILL_RESULTS = """
@@ -122,8 +122,7 @@ def measure_operations(address: str, folder: Path) -> Measured:
     taken = {name: time_repeated(lambda address=address: get(client, address)) for name, address in LISTS.items()}  # type: ignore[misc]
     taken["GET /task/{id}"] = time_repeated(lambda: get(client, f"/task/{newest}"))
     connection.database.connect(reuse_if_open=True)
-    taken["claim, queue empty"] = time_repeated(lambda: claims.claim("bench"))
-    taken["has_lone, queue empty"] = time_repeated(claims.has_lone)
+    taken["claim, queue empty"] = time_repeated(lambda: tasks.claim("bench"))
     taken |= time_task_steps()
     connection.database.close()
     return taken
@@ -138,21 +137,21 @@ def time_task_steps() -> Measured:
 
     Each is deleted again, so that every round finds the same rows.
     """
-    submits, takes, finishes = [], [], []
+    submits, claims, finishes = [], [], []
     for _ in range(REPETITIONS):
         identifier = str(uuid.uuid4())
         times = [time.perf_counter()]
         tasks.submit(identifier, "transcription", {}, "a.wav", [])
         times.append(time.perf_counter())
-        row = claims.claim("bench")
+        row = tasks.claim("bench")
         times.append(time.perf_counter())
         assert row is not None and row.uuid == identifier
         tasks.complete(Claim(identifier, row.claim_no, "bench"), "json", RESULT, [], 0.5)
         times.append(time.perf_counter())
         tasks.delete(identifier)
-        for kept, begin, end in zip((submits, takes, finishes), times, times[1:], strict=False):
+        for kept, begin, end in zip((submits, claims, finishes), times, times[1:], strict=False):
             kept.append(end - begin)
-    return {"submit": median(submits), "claim": median(takes), "complete": median(finishes)}
+    return {"submit": median(submits), "claim": median(claims), "complete": median(finishes)}
 
 
 def time_repeated(work: Callable[[], object]) -> float:

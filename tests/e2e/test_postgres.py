@@ -46,7 +46,9 @@ def test_running_task_is_cancelled_on_postgresql(postgres: Postgres, tmp_path: P
         until(lambda: service.task(identifier)["stage"] == "transcribe", "task is being transcribed")
         (process,) = service.device_processes()
         assert requests.post(f"{service.url}/task/{identifier}/cancel", timeout=30).status_code == 202
-        until(lambda: not process.is_running(), "its process is gone", promptly(5))
+        stopped = f"task {identifier} was cancelled"
+        until(lambda: stopped in service.log("worker.log"), "its run is stopped", promptly(5))
         assert service.task(identifier)["status"] == "CANCELLED"
         assert service.finished(service.submit())["status"] == "COMPLETED"
+        assert service.device_processes() == [process]
         assert requests.delete(f"{service.url}/task/{identifier}", timeout=30).status_code == 204

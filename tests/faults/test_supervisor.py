@@ -43,7 +43,7 @@ def kill_worker(service: FaultyService) -> None:
 
 
 def test_device_processes_end_with_a_killed_supervisor_and_a_restart_recovers_its_tasks(tmp_path: Path) -> None:
-    with faulty(tmp_path) as service:
+    with faulty(tmp_path, workers={"tasks_per_device": 1}) as service:
         service.start()
         service.inject("transcribe", "long pause")
         interrupted, *waiting = [service.submit() for _ in range(4)]

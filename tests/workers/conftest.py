@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -68,17 +68,21 @@ def parameters(mini: settings.Settings) -> Callable[..., TranscriptionParams]:
 @pytest.fixture
 def make_run(
     mini: settings.Settings, models: WarmModels, parameters: Callable[..., TranscriptionParams]
-) -> Callable[..., Run]:
-    """A Run of a recording; its progress reports are in ``run.sent``."""
+) -> Iterator[Callable[..., Run]]:
+    """A Run of a recording; its progress reports are in ``run.sent``. It gives its models back after the test."""
+    made: list[Run] = []
 
     def make(recording: Path | str, **params: Any) -> Run:
         sent: list[Progress] = []
         job = Job("test", 1, "transcription", parameters(**params), [], os.fspath(recording))
         run = Run(job, SLOT, mini, models, sent.append)
         run.sent = sent  # type: ignore[attr-defined]
+        made.append(run)
         return run
 
-    return make
+    yield make
+    for run in made:
+        run.models.give_back()
 
 
 @pytest.fixture

@@ -13,6 +13,8 @@ from contextlib import contextmanager
 from types import ModuleType
 from typing import Any
 
+LOOK_SECONDS = 0.05
+
 _importing = threading.RLock()
 _imported: dict[str, ModuleType] = {}  # completely
 
@@ -23,9 +25,14 @@ def import_library(name: str, unneeded: Collection[str] = ()) -> ModuleType:
     Packages in ``unneeded`` appear not to be installed meanwhile: some libraries import them only for functions that we do
     not call.
     """
-    if name not in _imported:  # otherwise, it need not wait for another library
-        with _importing, _hide(unneeded):
-            _imported[name] = importlib.import_module(name)
+    while name not in _imported:
+        # not longer: once another thread has imported this module, it may go on to import the next one
+        if _importing.acquire(timeout=LOOK_SECONDS):
+            try:
+                with _hide(unneeded):
+                    _imported[name] = importlib.import_module(name)
+            finally:
+                _importing.release()
     return _imported[name]
 
 

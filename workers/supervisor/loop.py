@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import logging
 import signal
 import time
@@ -21,19 +20,15 @@ from peewee import (
     ProgrammingError,
 )
 
-from app.core.db import claims, heartbeats, leases, tasks, transcripts
+from app.core.db import heartbeats, leases, tasks
 from app.core.db.connection import database
 from app.core.db.notify import Watch
-from app.core.db.states import ALIGNMENT
-from app.core.db.tasks import LEASE_SECONDS, Claim, Task
-from app.core.params import Params, parse_params
+from app.core.db.tasks import LEASE_SECONDS, Claim
 from app.core.settings import Settings
-from app.core.storage.paths import source_path
 from workers.device import execution, main
 from workers.device.protocol import (
     Ended,
     Failure,
-    Job,
     Message,
     Outcome,
     Progress,
@@ -44,12 +39,13 @@ from workers.device.protocol import (
     Warm,
 )
 from workers.supervisor.assignment import Assignment
+from workers.supervisor.dispatch import Dispatcher
 from workers.supervisor.identity import make_name
 from workers.supervisor.lease_watch import LeaseWatch
 from workers.supervisor.pool import Pool
 from workers.supervisor.process import DeviceProcess
 from workers.supervisor.settlement import Verdict, clean_up_run, requeue_unknown, settle, take_over_lost
-from workers.supervisor.sharing import Ending, Running, Wanted, choose_claims, judge_ending
+from workers.supervisor.sharing import Ending, judge_ending
 from workers.supervisor.waiters import GRACE_SECONDS, WaiterWatch
 
 log = logging.getLogger(__name__)
@@ -58,7 +54,6 @@ TICK_SECONDS = 0.05
 BEAT_SECONDS = 5.0
 LOOK_SECONDS = 2.0  # between looks for queued tasks, unless a notification comes first
 DATABASE_PAUSE_SECONDS = 1.0
-UNREADABLE = "The stored parameters of this task cannot be read; see the server log."
 # the database is available, but rejects the values, such as a NUL in a text
 REFUSALS = (DataError, IntegrityError, InternalError, NotSupportedError, ProgrammingError)
 UNWRITABLE = Failure("internal_error", "Internal error; see the server log.", [], None, {})
@@ -91,6 +86,9 @@ class Supervisor:
         self._waiters = WaiterWatch(clock, grace_seconds)
         self._pool = Pool(settings, slots, clock, serve)
         self._unsettled: list[tuple[Claim, Verdict]] = []
+        self._dispatcher = Dispatcher(
+            self.name, settings, self._pool, lambda verdict: self._unsettled.append(verdict), clock
+        )
         self._stop_by: float | None = None  # when draining ends; None while running
         self._hurried = False
         self._next_beat = self._next_look = self._database_again = 0.0
@@ -273,7 +271,7 @@ class Supervisor:
             self._next_look = self._clock() + LOOK_SECONDS
             self._stop_unheld()
             if self._stop_by is None:
-                self._dispatch()
+                self._dispatcher.dispatch()
 
     def _settle_all(self) -> None:
         """Write all verdicts to the database.
@@ -316,50 +314,6 @@ class Supervisor:
             if assignment.stopping is None and assignment.key not in held:
                 log.info("task %s was cancelled, deleted or taken over", assignment.claim.uuid)
                 process.stop_run(assignment, None)
-
-    def _dispatch(self) -> None:
-        """Claim tasks for all processes that have room, first for those with the fewest."""
-        while self._claim_one():
-            pass
-
-    def _claim_one(self) -> bool:
-        """Claim one task for some process; return whether there was one."""
-        present = sorted((p for p in self._pool.processes if p.ready and p.is_alive), key=lambda p: len(p.assignments))
-        has_lone = any(process.assignments for process in present) and claims.has_lone()
-        loads = [process.load for process in present]
-        choices = choose_claims(loads, self._settings.workers.tasks_per_device, has_lone)
-        tried: set[Wanted] = set()
-        for process, wanted in zip(present, choices, strict=True):
-            if wanted is None or wanted in tried:
-                continue
-            row = claims.claim(self.name, wanted.shared, wanted.longest)
-            if row is not None:
-                self._assign(process, row, wanted.longest)
-                return True
-            tried.add(wanted)
-        return False
-
-    def _assign(self, process: DeviceProcess, row: Task, longest: float | None) -> None:
-        log.info("task %s claimed for %s, attempt %d", row.uuid, process.name, row.attempts)
-        claim = Claim(row.uuid, row.claim_no, self.name)
-        try:
-            job = self._make_job(row, longest)
-        except ValueError:
-            log.exception("task %s: its row cannot be read", row.uuid)
-            self._unsettled.append((claim, Failure("internal_error", UNREADABLE, [], None, {})))
-        else:
-            running = Running(row.crashes, row.audio_duration, longest)
-            process.assign(Assignment(claim, job, running, self._clock))
-
-    def _make_job(self, row: Task, longest: float | None) -> Job[Params]:
-        """Make a typed Job from ``row``.
-
-        Raises ValueError if its parameters cannot be read.
-        """
-        source = source_path(self._settings.cache.path, row.uuid)
-        params, warnings = parse_params(row.task_type, row.params), json.loads(row.warnings)
-        text = transcripts.get(row.uuid) if row.task_type == ALIGNMENT else None
-        return Job(row.uuid, row.claim_no, row.task_type, params, warnings, str(source), longest, text)
 
     def _shut_down(self) -> None:
         """Requeue running tasks, then stop all processes.

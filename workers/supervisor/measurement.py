@@ -18,6 +18,8 @@ def record_stages(claim: Claim, stages: Mapping[str, float]) -> None:
 
     A planned stage that did not run took no time, such as an alignment without a model.
     """
+    if not stages:
+        return
     try:
         _add_stages(claim, stages)
     except Exception:
@@ -25,7 +27,7 @@ def record_stages(claim: Claim, stages: Mapping[str, float]) -> None:
 
 
 def _add_stages(claim: Claim, stages: Mapping[str, float]) -> None:
-    row = tasks.get(claim.uuid) if stages else None
+    row = tasks.get(claim.uuid)
     amount = measure_amount(row.task_type, row.audio_duration) if row is not None else None
     devices = heartbeats.list_devices().get(claim.holder)
     if row is None or not amount or devices is None:

@@ -48,3 +48,12 @@ def test_unneeded_package_is_hidden_during_the_import_only(tmp_path: Path, monke
     (tmp_path / "second_library.py").write_text(code)
     assert import_library("first_library", ["optional_package"]).found is False
     assert import_library("second_library").found is True
+
+
+def test_library_is_there_once_another_thread_has_imported_it(slow: threading.Event) -> None:
+    with ThreadPoolExecutor(1) as threads:
+        with libraries._importing:  # the thread that imports one library after the other
+            waiting = threads.submit(import_library, "third_library")
+            libraries._imported["third_library"] = threading
+            assert waiting.result(PATIENCE) is threading
+        del libraries._imported["third_library"]

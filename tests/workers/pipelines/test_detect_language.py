@@ -126,7 +126,11 @@ def test_a_model_of_one_language_says_that_nothing_was_detected(
     assert run.warnings == ["The language was not detected: model mini supports English only."]
 
 
-def test_the_model_is_freed_on_request(make_run: Callable[..., Run[DetectLanguageParams]], models: WarmModels) -> None:
+def test_the_model_is_freed_on_request(
+    make_run: Callable[..., Run[DetectLanguageParams]], mini: settings.Settings
+) -> None:
+    models = WarmModels(SLOT, mini)
     for offload in (False, True):
-        assert isinstance(execute(make_run(SAMPLE, enable_offload=offload), detect_language), Outcome)
+        job = make_run(SAMPLE, enable_offload=offload).job
+        assert isinstance(execute(Run(job, SLOT, mini, models, lambda progress: None), detect_language), Outcome)
         assert bool(models._kept["whisper"]) is not offload

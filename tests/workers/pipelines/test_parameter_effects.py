@@ -116,7 +116,10 @@ class Lab:
     def run(self, recording: Path, **asked: Any) -> tuple[Segments, Run]:
         run = Run(self.job(recording, **asked), SLOT, self.settings, self.models, lambda report: None)
         ctranslate2.set_random_seed(1)
-        return json.loads(transcription.run(run)[1]), run
+        try:
+            return json.loads(transcription.run(run)[1]), run
+        finally:
+            run.models.give_back()
 
     def segments(self, recording: Path, **asked: Any) -> Segments:
         return self.run(recording, **asked)[0]

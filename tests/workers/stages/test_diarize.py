@@ -296,6 +296,7 @@ def test_the_model_is_kept_or_freed_as_configured(mini: Settings) -> None:
         job = Job("test", 1, "transcription", DiarizationOptions(), [], "")
         run = Run(job, SLOT, settings, models, lambda _: None)
         diarize.diarize([{"words": []}], np.zeros(16_000, np.float32), str, run)  # type: ignore[typeddict-item]
+        run.models.give_back()
         assert (models.diarizer() is kept) is same
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from app.core.db import heartbeats, rates
+from app.core.db import heartbeats, rates, tasks
 from app.core.db.rates import Key
 from app.core.db.states import COMPLETED
 from app.core.db.tasks import Claim
@@ -41,6 +41,7 @@ def test_stages_of_a_completed_task_are_added(settings: Settings, claim: Claim) 
 
 
 def test_result_of_an_earlier_run_adds_nothing(settings: Settings, claim: Claim) -> None:
+    tasks.report(claim, "decode", 0.0, audio_duration=60.0)
     settle(settings, replace(claim, claim_no=claim.claim_no + 1), DONE)
     assert rates.read() == {}
 

@@ -14,7 +14,8 @@ from app.core.db.tasks import Task
 from app.core.params import VadParams
 from app.core.settings import Cache, Settings
 from workers.device.protocol import Job, Slot
-from workers.supervisor.loop import UNREADABLE, Supervisor
+from workers.supervisor.dispatch import UNREADABLE
+from workers.supervisor.loop import Supervisor
 from workers.supervisor.sharing import Load
 
 
