@@ -86,8 +86,9 @@ def test_second_signal_stops_the_supervisor_at_once(tmp_path: Path) -> None:
     with faulty(tmp_path, workers={"drain_timeout": 600.0}) as service:
         service.start()
         service.inject("transcribe", "hang")
-        running, waiting = service.submit(), service.submit()
+        running = service.submit()
         service.wait_for_stage(running, "transcribe")
+        waiting = service.submit()
         process = service.device_process()
         assert service.worker is not None
         service.worker.send_signal(signal.SIGTERM)

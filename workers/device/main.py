@@ -58,10 +58,14 @@ def run_jobs(messenger: Messenger, slot: Slot, settings: Settings, supervisor: i
 
 
 def _warm_up(messenger: Messenger, models: WarmModels, settings: Settings, preload: bool) -> None:
-    if preload:
-        load_others(models, settings)
-        collect_garbage()
-    messenger.send(Warm())
+    try:
+        if preload:
+            load_others(models, settings)
+            collect_garbage()
+        messenger.send(Warm())
+    except Exception:  # a failed start: after the second one, the slot starts without preloading
+        log.exception("the models cannot be loaded beforehand")
+        os._exit(1)
 
 
 class Runs:

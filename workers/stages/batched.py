@@ -67,7 +67,7 @@ def decode_batched(
 
     def decode(batch: list[Window]) -> list[Found]:
         given = [Given(window, decoder.extract_features(window, samples)) for window in batch]
-        return decode_together(given, decoder, timed, run)
+        return decode_together(given, decoder, timed, size, run)
 
     done = 0
     with closing(map_in_threads(decode, batches, threads)) as decoded:
@@ -82,15 +82,17 @@ def decode_batched(
         run.warn(describe_failed([window[:2] for window in failed]))
 
 
-def decode_together(given: list[Given], decoder: Decoder, timed: bool, run: Run[TranscriptionParams]) -> list[Found]:
-    """Decode windows in one call, perhaps with windows of other runs that want the same."""
+def decode_together(
+    given: list[Given], decoder: Decoder, timed: bool, largest: int, run: Run[TranscriptionParams]
+) -> list[Found]:
+    """Decode windows in one call, with windows of other runs that want the same, up to ``largest`` in all."""
     model, tokenizer, options = decoder
     same = (id(model.model), tokenizer.language_code, tokenizer.task, repr(options), timed)
 
     def decode(batch: list[Given]) -> list[Found]:
         return list(_decode_windows(batch, decoder, timed))
 
-    return run.device.batcher.compute(same, given, decode, run.share, len(given), count_window_cores(run.slot))
+    return run.device.batcher.compute(same, given, decode, run.share, largest, count_window_cores(run.slot))
 
 
 def _decode_windows(given: list[Given], decoder: Decoder, timed: bool) -> Iterator[Found]:

@@ -130,6 +130,8 @@ class Supervisor:
             died = not process.is_alive  # check before reading, so that its last messages are read as well
             for message in process.read_messages():
                 self._handle(process, message)
+            if process not in self._pool.processes:  # replaced after its last task
+                continue
             if died:
                 self._remove_dead(process)
             else:

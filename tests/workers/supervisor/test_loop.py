@@ -242,3 +242,20 @@ def test_stop_requeues_before_it_waits_and_waits_once(
     assert seen == [(QUEUED, 0, 3)]
     assert waited[0] > waited[1] > waited[2], "the processes share one time limit"
     assert not supervisor._pool.processes
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_process_that_dies_after_the_last_task_before_its_replacement_does_not_stop_the_loop(
+    settings: Settings, open_database: str
+) -> None:
+    supervisor = Supervisor(settings, [SLOT], is_only_supervisor=False, serve=processes.complete_and_die)
+    identifier = queued()
+    supervisor._tick()
+    (process,) = supervisor._pool.processes
+    until(lambda: supervisor._tick() or row(identifier).status == IN_PROGRESS, "it is claimed")
+    process.retiring = True
+    until(lambda: not process.is_alive, "it has died")
+    supervisor._tick()
+    assert process not in supervisor._pool.processes
+    until(lambda: supervisor._tick() or row(identifier).status == COMPLETED, "its result is stored")
+    supervisor._pool.stop(hurried=True)
