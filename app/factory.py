@@ -41,6 +41,7 @@ from app.core.errors import SettingsError
 from app.core.logs import configure_logging
 from app.core.params import TranscriptionParams
 from app.core.settings import Settings
+from app.core.storage.opening import open_storage
 from app.current import DEFAULTS, SETTINGS
 from app.facade import Facade, register_facade
 from app.metrics.requests import count_requests
@@ -78,7 +79,7 @@ def create_app(settings: Settings, patience: float = connection.BUSY_TIMEOUT) ->
     app.config["MAX_FORM_MEMORY_SIZE"] = FORM_FIELD_BYTES
     # Keep the order of the fields: it is the one that the documentation shows.
     app.json.sort_keys = False  # type: ignore[attr-defined]
-    settings.cache.path.mkdir(parents=True, exist_ok=True)
+    open_storage(settings).prepare()
     connection.connect(settings.db_url, patience)
     connection.database.close()  # gunicorn's threads each open their own
 

@@ -12,6 +12,7 @@ from app.core.db import connection, deliveries, downloads
 from app.core.db.tasks import LEASE_SECONDS
 from app.core.errors import SettingsError
 from app.core.logs import configure_logging
+from app.core.storage.opening import open_storage
 from workers.device import slots
 from workers.device.main import serve as serve_device
 from workers.downloads.downloader import Downloader
@@ -35,7 +36,8 @@ def main(
     """
     configure_logging()
     loaded = settings.load()
-    loaded.cache.path.mkdir(parents=True, exist_ok=True)
+    storage = open_storage(loaded)
+    storage.prepare()
     served = slots.list_slots(loaded.workers)
     for slot in served:  # raises SettingsError now, instead of failing each task
         slots.choose_separation_device(loaded.bgm_separation, slot)
@@ -44,7 +46,7 @@ def main(
     if held is not None:  # no other process can be downloading or sending: free the claims of a crashed one
         downloads.release_all()
         deliveries.release_all()
-    scheduler = purge.start_purge(loaded.cache, loaded.tasks)
+    scheduler = purge.start_purge(storage, loaded.cache, loaded.tasks)
     fetching = Downloader(loaded)
     delivering = Deliverer(loaded)
     fetching.start()

@@ -19,8 +19,7 @@ from app.auth import may_see
 from app.core.db import batches, estimates, queries
 from app.core.db.states import CANCELLED, COMPLETED, FAILED, IN_PROGRESS, QUEUED, STATUSES, TERMINAL
 from app.core.db.tasks import Task
-from app.core.storage.removal import remove_folder
-from app.current import get_settings
+from app.current import get_storage
 from app.formats import EXTENSIONS
 from app.formats.choices import read_choices
 from app.formats.result_archive import write_archive
@@ -74,7 +73,7 @@ def delete_batch(identifier: str) -> ResponseReturnValue:
     find_batch(identifier)
     # Delete the rows first: the purge removes a folder without a row, should this process die in between.
     for task in batches.delete(identifier):
-        remove_folder(get_settings().cache.path, task)
+        get_storage().discard(task)
     log.info("batch %s deleted", identifier)
     return "", 204
 

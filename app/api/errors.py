@@ -17,6 +17,7 @@ from werkzeug.exceptions import HTTPException, ServiceUnavailable
 
 from app.core.db import api_keys
 from app.core.db.connection import database
+from app.core.storage.storage import StorageUnavailableError
 from app.current import get_settings
 from app.facade import HttpError, find_facade
 from app.http_errors import InsufficientStorage
@@ -70,7 +71,7 @@ class SpeechApi(Api):
 
 
 def register_error_handlers(app: Flask, api: SpeechApi) -> None:
-    """Answer 507 for a full disk, 503 without database.
+    """Answer 507 for a full disk, 503 without database or storage.
 
     Other errors are bugs, and answered with 500.
     """
@@ -92,7 +93,12 @@ def register_error_handlers(app: Flask, api: SpeechApi) -> None:
             return handle_unavailable(error)
         raise error
 
+    def handle_storage_error(error: StorageUnavailableError) -> Any:
+        log.error("storage unavailable: %s", error.reason)
+        return api.handle_http_exception(ServiceUnavailable(error.message, retry_after=RETRY_SECONDS))
+
     app.register_error_handler(OSError, handle_disk_error)
+    app.register_error_handler(StorageUnavailableError, handle_storage_error)
     app.register_error_handler(OperationalError, handle_unavailable)
     app.register_error_handler(InterfaceError, handle_unavailable)
     app.register_error_handler(DatabaseError, handle_database_error)

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import NoReturn
 
-from flask import Response, current_app, send_file
+from flask import Response, current_app
 from flask_smorest import Blueprint
 from werkzeug.exceptions import Gone, NotFound
 
 from app.api.lookup import find_task, require_completed, require_files
+from app.api.sending import send_stored
 from app.core.db.states import CANCELLED, FAILED
 from app.core.db.tasks import Task
-from app.current import get_settings
+from app.core.storage.stored_file import StoredFile
+from app.current import get_storage
 from app.formats import stem_archive
 from app.openapi import document_errors
 
@@ -28,9 +29,9 @@ BINARY = {"type": "string", "format": "binary"}
 def archive(identifier: str) -> Response:
     """Download all stems as a ZIP."""
     row = find_task(identifier)
-    paths = _find_stems(row)
+    stems = _find_stems(row)
     try:
-        content = stem_archive.Archive(paths)
+        content = stem_archive.Archive(stems)
     except FileNotFoundError:
         _abort_gone()
     response = current_app.response_class(content, mimetype="application/zip", direct_passthrough=True)
@@ -45,23 +46,23 @@ def archive(identifier: str) -> Response:
 @document_errors(blueprint, *ERRORS, 416)
 def stem(identifier: str, name: str) -> Response:
     """Download one stem, or a range of it."""
-    path = find_stem_file(find_task(identifier), name)
+    file = find_stem_file(find_task(identifier), name)
     try:
-        return send_file(path, conditional=True, as_attachment=True, download_name=name)
+        return send_stored(file, None, name)
     except FileNotFoundError:
         _abort_gone()
 
 
-def find_stem_file(row: Task, name: str) -> Path:
+def find_stem_file(row: Task, name: str) -> StoredFile:
     """Find one stem of a task, or answer 404, 409 or 410."""
-    paths = _find_stems(row)
-    if name not in paths:  # looked up among the files on disk: a client's name never becomes part of a path
-        raise NotFound(f"This task has no such file. Available: {', '.join(paths)}.")
-    return paths[name]
+    stems = _find_stems(row)
+    if name not in stems:  # looked up among the files there are: a client's name never becomes part of a path
+        raise NotFound(f"This task has no such file. Available: {', '.join(stems)}.")
+    return stems[name]
 
 
-def _find_stems(row: Task) -> dict[str, Path]:
-    """Map the task's file names to paths.
+def _find_stems(row: Task) -> dict[str, StoredFile]:
+    """Map names to the task's files.
 
     Answers 409 while the task is unfinished, 404 when it has no files, 410 once they are purged.
     """
@@ -71,7 +72,7 @@ def _find_stems(row: Task) -> dict[str, Path]:
     if not stem_archive.has_stems(row):
         raise NotFound("This task has no files.")
     require_files(row)
-    return stem_archive.find_stems(get_settings().cache.path, row) or _abort_gone()
+    return stem_archive.find_stems(get_storage(), row) or _abort_gone()
 
 
 def _abort_gone() -> NoReturn:

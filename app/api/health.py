@@ -12,7 +12,7 @@ from werkzeug.exceptions import ServiceUnavailable
 from app.core.db import heartbeats
 from app.core.settings import Settings
 from app.core.storage.space import MEBIBYTE, has_space
-from app.current import get_settings
+from app.current import get_settings, get_storage
 from app.openapi import document_errors
 
 blueprint = Blueprint("Health", __name__, url_prefix="/health", description="For probes and load balancers.")
@@ -44,9 +44,13 @@ def live() -> Any:
 def ready() -> Any:
     """Check that tasks can run.
 
-    The database answers, a worker is alive and there is disk space.
+    The database and the storage answer, a worker is alive and there is disk space.
     """
-    reason = _find_worker_problem(heartbeats.list_alive()) or _find_space_problem(get_settings())
+    reason = (
+        _find_worker_problem(heartbeats.list_alive())
+        or _find_space_problem(get_settings())
+        or get_storage().find_outage()
+    )
     if reason:
         raise ServiceUnavailable(reason, retry_after=RETRY_SECONDS)
     return {"status": "ok"}

@@ -9,17 +9,18 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, NoReturn
 
-from flask import Response, send_file
+from flask import Response
 from werkzeug.exceptions import Gone, NotFound
 
 from app.api.files import find_stem_file
 from app.api.lookup import Unfinished, estimate_retry_seconds, find_task, format_time
 from app.api.query import QueryBlueprint
+from app.api.sending import send_stored
 from app.core.db.states import TERMINAL
 from app.core.db.tasks import Task
 from app.core.media_types import MEDIA_TYPES, choose_media_type
-from app.core.storage.paths import SOURCE, copy_path, source_path, waveform_path
-from app.current import get_settings
+from app.core.storage.paths import COPY_NAME, SOURCE, waveform_name
+from app.current import get_storage
 from app.formats.file_name import download_name, original_name
 from app.openapi import document_errors
 from app.schemas.listening import WAVEFORM_EXAMPLE, RecordingQuery, Waveform, WaveformQuery
@@ -52,13 +53,13 @@ def download_recording(params: dict[str, Any], identifier: str) -> Response:
 
     With copy=true, it is the copy that listening_copy=auto has made.
     """
-    row, cache = find_task(identifier), get_settings().cache.path
+    row = find_task(identifier)
     if params["copy"]:
         name = download_name(row.file_name, row.uuid, "mp3")
-        response = _send(row, copy_path(cache, row.uuid), COPY_TYPE, name, "listening copy")
+        response = _send(row, COPY_NAME, COPY_TYPE, name, "listening copy")
     else:
         name = original_name(row.file_name, row.uuid)
-        response = _send(row, source_path(cache, row.uuid), choose_media_type(row.media_type), name, "recording")
+        response = _send(row, SOURCE, choose_media_type(row.media_type), name, "recording")
     response.headers.update(SAFE_HEADERS)
     return response
 
@@ -70,14 +71,13 @@ def download_recording(params: dict[str, Any], identifier: str) -> Response:
 def get_waveform(params: dict[str, Any], identifier: str) -> Response:
     """Read the waveform of the recording, or of one stem."""
     row = find_task(identifier)
-    sound = find_stem_file(row, params["file"]).stem if params["file"] else SOURCE
-    path = waveform_path(get_settings().cache.path, row.uuid, sound)
-    return _send(row, path, "application/json", f"{row.uuid}.json", "waveform")
+    sound = Path(find_stem_file(row, params["file"]).name).stem if params["file"] else SOURCE
+    return _send(row, waveform_name(sound), "application/json", f"{row.uuid}.json", "waveform", may_redirect=False)
 
 
-def _send(row: Task, path: Path, media_type: str, name: str, what: str) -> Response:
+def _send(row: Task, stored: str, media_type: str, name: str, what: str, may_redirect: bool = True) -> Response:
     try:
-        return send_file(path, media_type, as_attachment=True, download_name=name, conditional=True)
+        return send_stored(get_storage().find(row.uuid, stored), media_type, name, may_redirect)
     except FileNotFoundError:
         _explain_missing(row, what)
 

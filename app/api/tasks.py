@@ -18,8 +18,7 @@ from app.api.results import find_result
 from app.auth import visible_owner
 from app.core.db import queries, tasks, waiters
 from app.core.db.states import CANCELLED, COMPLETED, TERMINAL
-from app.core.storage.removal import remove_folder
-from app.current import get_settings
+from app.current import get_settings, get_storage
 from app.openapi import document_errors
 from app.schemas.follow import FollowParameters
 from app.schemas.listing import LIST_EXAMPLE, LONG_FIELDS, ListParameters, TaskList, encode_cursor
@@ -90,7 +89,7 @@ def delete_task(identifier: str) -> ResponseReturnValue:
     # Delete the row first: the purge removes a folder without a row, should this process die in between.
     if not tasks.delete(row.uuid):
         abort_not_found()
-    remove_folder(get_settings().cache.path, row.uuid)
+    get_storage().discard(row.uuid)
     log.info("task %s deleted while %s", row.uuid, row.status)
     return "", 204
 

@@ -6,17 +6,16 @@ A purge does not interrupt a download.
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterator
 from contextlib import ExitStack
-from pathlib import Path
 from typing import BinaryIO
 
 from zipstream import ZipStream
 
 from app.core.db.states import BGM_SEPARATION, COMPLETED
 from app.core.db.tasks import Task
-from app.core.storage.paths import stems_folder
+from app.core.storage.storage import Storage
+from app.core.storage.stored_file import StoredFile
 
 CHUNK = 256 * 1024
 
@@ -28,16 +27,12 @@ def has_stems(row: Task) -> bool:
     return bool(kept) and row.status == COMPLETED
 
 
-def find_stems(cache: Path, row: Task) -> dict[str, Path]:
-    """Map file names to paths for the claim that completed.
+def find_stems(storage: Storage, row: Task) -> dict[str, StoredFile]:
+    """Map names to the files of the claim that completed.
 
     The result is empty once they are purged.
     """
-    folder = stems_folder(cache, row.uuid, row.claim_no)
-    try:
-        return {path.name: path for path in sorted(folder.iterdir())}
-    except FileNotFoundError:
-        return {}
+    return storage.list_stems(row.uuid, row.claim_no)
 
 
 class Archive:
@@ -47,15 +42,14 @@ class Archive:
     compresses. Raises FileNotFoundError when a file has just been purged.
     """
 
-    def __init__(self, paths: dict[str, Path]) -> None:
+    def __init__(self, stems: dict[str, StoredFile]) -> None:
         self._files = ExitStack()
         self._zip = ZipStream(sized=True)
         try:
-            for name, path in paths.items():
-                file = self._files.enter_context(
-                    path.open("rb")
-                )  # all open from the start: a purge cannot cut the ZIP off
-                self._zip.add(_read_chunks(file), name, size=os.fstat(file.fileno()).st_size)
+            for name, stem in stems.items():
+                # all open from the start: a purge of local files cannot cut the ZIP off
+                file = self._files.enter_context(stem.open())
+                self._zip.add(_read_chunks(file), name, size=stem.read_size())
         except BaseException:
             self.close()
             raise

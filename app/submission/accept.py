@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import shutil
 import uuid
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from werkzeug.datastructures import FileStorage
@@ -17,10 +15,9 @@ from app.core.db.connection import begin_write, now
 from app.core.db.reuse import KeyScope
 from app.core.net.addresses import Target, parse_url
 from app.core.params import FILE_URL, Params
-from app.core.storage.paths import task_folder
 from app.core.webhooks import Receiver
 from app.core.work import plan_steps, write_steps
-from app.current import get_settings
+from app.current import get_settings, get_storage
 from app.http_errors import reject
 from app.submission import uploads, urls
 from app.submission.earlier import EarlierRecording
@@ -75,26 +72,24 @@ def create_task(order: Order, recording: FileStorage | KeptUpload | EarlierRecor
 
 
 def _create_from_upload(order: Order, upload: FileStorage) -> Accepted:
-    cache, identifier = get_settings().cache.path, str(uuid.uuid4())
+    identifier = str(uuid.uuid4())
     fingerprint = _make_fingerprint(order, uploads.read_digest(upload))
     known = _find_known(order, fingerprint)  # a copy that is not needed is not stored
     if known is not None:
         return known
-    folder = task_folder(cache, identifier)
-    store_recording(upload, folder)
-    return _commit_folder(order, folder, fingerprint, uploads.file_label(upload), order.params.to_json())
+    uploads.store_upload(upload, get_storage(), identifier)
+    return _commit_stored(order, identifier, fingerprint, uploads.file_label(upload), order.params.to_json())
 
 
 def _create_from_disk(order: Order, recording: KeptUpload | EarlierRecording) -> Accepted:
-    cache, identifier = get_settings().cache.path, str(uuid.uuid4())
+    identifier = str(uuid.uuid4())
     fingerprint = _make_fingerprint(order, recording.digest)
     known = _find_known(order, fingerprint)
     if known is not None:
         return known
-    folder = task_folder(cache, identifier)
-    recording.link(folder)
+    recording.link(get_storage(), identifier)
     stored = order.params.to_json() | ({FILE_URL: recording.shown} if recording.shown else {})
-    return _commit_folder(order, folder, fingerprint, recording.label, stored)
+    return _commit_stored(order, identifier, fingerprint, recording.label, stored)
 
 
 def _create(order: Order, link: Target) -> Accepted:
@@ -109,16 +104,16 @@ def _create(order: Order, link: Target) -> Accepted:
     return _commit(order, identifier, fingerprint, link.label, stored, source_url=link.url)
 
 
-def _commit_folder(order: Order, folder: Path, fingerprint: str, label: str, stored: dict[str, Any]) -> Accepted:
-    """Commit the task whose recording is in ``folder``, or remove the folder if it is not needed."""
-    # Keep the folder if the commit fails: it may have succeeded all the same. The purge removes folders without a row.
+def _commit_stored(order: Order, identifier: str, fingerprint: str, label: str, stored: dict[str, Any]) -> Accepted:
+    """Commit the task whose recording is stored, or remove the recording if it is not needed."""
+    # Keep it if the commit fails: it may have succeeded all the same. The purge removes files without a row.
     try:
-        accepted = _commit(order, folder.name, fingerprint, label, stored)
+        accepted = _commit(order, identifier, fingerprint, label, stored)
     except HTTPException:  # refused: nothing was committed
-        shutil.rmtree(folder, ignore_errors=True)
+        get_storage().discard(identifier)
         raise
     if not accepted.is_new:
-        shutil.rmtree(folder, ignore_errors=True)
+        get_storage().discard(identifier)
     return accepted
 
 
@@ -201,12 +196,3 @@ def _find_known(order: Order, fingerprint: str) -> Accepted | None:
     # A client that does not wait must get its result, even if those who do have gone.
     waiters.renew(known) if order.waited else waiters.keep_task(known)
     return Accepted(known, is_new=False)
-
-
-def store_recording(upload: FileStorage, folder: Path) -> None:
-    """Store an upload durably, or nothing of it."""
-    try:
-        uploads.store_upload(upload, folder)
-    except BaseException:  # also a shutdown: no folder with half a recording may stay
-        shutil.rmtree(folder, ignore_errors=True)
-        raise

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import shutil
 import time
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 from werkzeug.datastructures import FileStorage
 from werkzeug.exceptions import HTTPException, TooManyRequests
@@ -18,11 +16,10 @@ from app.core.db import reuse, tasks
 from app.core.db.connection import begin_write
 from app.core.net.addresses import Target, parse_url
 from app.core.params import FILE_URL
-from app.core.storage.paths import task_folder
-from app.current import get_settings
+from app.current import get_settings, get_storage
 from app.http_errors import reject
 from app.submission import uploads, urls
-from app.submission.accept import Order, find_sent_key, insert_task, store_recording
+from app.submission.accept import Order, find_sent_key, insert_task
 from app.submission.admission import QUEUE_RETRY_SECONDS
 from app.submission.fingerprint import combine_fingerprints, make_fingerprint
 
@@ -55,24 +52,20 @@ def create_batch(order: Order, recordings: Sequence[Recording]) -> str:
     _require_room(len(members))
     uploads.check_space(settings.cache.path, settings.limits.min_free_mb)
     _check_hosts([each for each in recordings if isinstance(each, Target)])
-    folders = [
-        (task_folder(settings.cache.path, member.identifier), member.recording)
-        for member in members
-        if isinstance(member.recording, FileStorage)
-    ]
-    with _no_folder_without_others([folder for folder, _ in folders]):
-        for folder, upload in folders:
-            store_recording(upload, folder)
-    # As for a single task: if the commit fails, the purge removes the folders, since it may have succeeded all the same.
+    received = {m.identifier: m.recording for m in members if isinstance(m.recording, FileStorage)}
+    with _discard_all_on_failure(received):
+        for identifier, upload in received.items():
+            uploads.store_upload(upload, get_storage(), identifier)
+    # As for a single task: if the commit fails, the purge removes the files, since it may have succeeded all the same.
     placed = replace(order, batch=str(uuid.uuid4()))
     try:
-        identifier = _commit(placed, members)
+        committed = _commit(placed, members)
     except HTTPException:  # refused: nothing was committed
-        _remove([folder for folder, _ in folders])
+        _discard(received)
         raise
-    if identifier != placed.batch:
-        _remove([folder for folder, _ in folders])
-    return identifier
+    if committed != placed.batch:
+        _discard(received)
+    return committed
 
 
 def _commit(order: Order, members: Sequence[Member]) -> str:
@@ -146,15 +139,15 @@ def _check_hosts(targets: Sequence[Target]) -> None:
 
 
 @contextmanager
-def _no_folder_without_others(folders: Sequence[Path]) -> Iterator[None]:
-    """Remove all ``folders`` if one of them cannot be stored."""
+def _discard_all_on_failure(identifiers: Iterable[str]) -> Iterator[None]:
+    """Remove the recordings of all tasks if one of them cannot be stored."""
     try:
         yield
     except BaseException:  # also a shutdown
-        _remove(folders)
+        _discard(identifiers)
         raise
 
 
-def _remove(folders: Sequence[Path]) -> None:
-    for folder in folders:
-        shutil.rmtree(folder, ignore_errors=True)
+def _discard(identifiers: Iterable[str]) -> None:
+    for identifier in identifiers:
+        get_storage().discard(identifier)

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from pathlib import Path
 
 from werkzeug.exceptions import Conflict, Gone
 
 from app.core.db.tasks import Task
 from app.core.params import FILE_URL
-from app.core.storage.links import link_recording
-from app.core.storage.paths import source_path
+from app.core.storage.storage import Storage
 
 DOWNLOADING = "The recording of this task is still to be downloaded."
 GONE = "The recording of this task is no longer on the server; send it again."
@@ -32,10 +30,10 @@ class EarlierRecording:
     def digest(self) -> str:
         return f"task:{self.task}"
 
-    def link(self, folder: Path) -> None:
+    def link(self, storage: Storage, identifier: str) -> None:
         """Give the recording to another task. Answers 410 when it has been removed."""
         try:
-            link_recording(source_path(folder.parent, self.task), folder)
+            storage.copy_recording(self.task, identifier)
         except FileNotFoundError as error:
             raise Gone(GONE) from error
 

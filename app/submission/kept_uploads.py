@@ -11,11 +11,10 @@ from werkzeug.exceptions import BadRequest, UnsupportedMediaType
 
 from app.auth import current_owner, may_see
 from app.core.db import uploads as rows
-from app.core.storage.durable import sync_file, sync_folder
-from app.core.storage.links import link_recording
-from app.core.storage.paths import INCOMING, upload_path
+from app.core.storage.paths import INCOMING
 from app.core.storage.space import MEBIBYTE
-from app.current import get_settings
+from app.core.storage.storage import Storage
+from app.current import get_settings, get_storage
 from app.submission.body import MULTIPART
 from app.submission.uploads import Part, check_space
 
@@ -37,10 +36,10 @@ class KeptUpload:
     shown: str = ""
     label: str = LABEL
 
-    def link(self, folder: Path) -> None:
+    def link(self, storage: Storage, identifier: str) -> None:
         """Give the recording to a task. Answers 400 when the upload has just expired."""
         try:
-            link_recording(upload_path(folder.parent, self.token), folder)
+            storage.copy_upload(self.token, identifier)
         except FileNotFoundError as error:
             raise BadRequest("The upload has expired; send the recording again.") from error
 
@@ -58,14 +57,9 @@ def keep_upload(request: Request) -> KeptUpload:
     request.environ.setdefault("speech.parts", []).append(part)  # removed at the end of a request that fails
     if not _receive(request, part):
         raise BadRequest("The body is empty. Send the recording as the body: curl --data-binary @recording.wav")
-    sync_file(part)  # type: ignore[arg-type]
     part.close()
     token = secrets.token_urlsafe(TOKEN_BYTES)
-    path = upload_path(settings.cache.path, token)
-    path.parent.mkdir(exist_ok=True)
-    Path(part.name).rename(path)
-    for folder in (path.parent, path.parent.parent):
-        sync_folder(folder)
+    get_storage().keep_upload(Path(part.name), token)
     # After the file: the purge removes a file without a row.
     rows.add(token, current_owner(), part.read_digest())
     return KeptUpload(token, part.read_digest())
@@ -80,7 +74,7 @@ def find_upload(token: str, shown: str) -> KeptUpload | None:
 def discard_upload(token: str) -> None:
     """Remove an upload that this request may use, if it is still there."""
     if find_upload(token, "") is not None and rows.remove(token):
-        upload_path(get_settings().cache.path, token).unlink(missing_ok=True)
+        get_storage().remove_upload(token)
 
 
 def _check_headers(request: Request) -> None:

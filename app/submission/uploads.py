@@ -17,9 +17,9 @@ from werkzeug.datastructures import FileStorage
 from werkzeug.exceptions import BadRequest, RequestEntityTooLarge
 from werkzeug.formparser import FormDataParser
 
-from app.core.storage.durable import sync_file, sync_folder
-from app.core.storage.paths import INCOMING, SOURCE
+from app.core.storage.paths import INCOMING, PART
 from app.core.storage.space import MEBIBYTE, has_space
+from app.core.storage.storage import Storage
 from app.current import get_settings
 from app.http_errors import InsufficientStorage, reject
 
@@ -99,7 +99,7 @@ class Part:
     def __init__(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         # The name is random: nothing a client sends becomes part of a path.
-        self._file = tempfile.NamedTemporaryFile(dir=folder, suffix=".part", delete=False)
+        self._file = tempfile.NamedTemporaryFile(dir=folder, suffix=PART, delete=False)
         self._hash = hashlib.sha256()
         self.size = 0
 
@@ -161,18 +161,14 @@ def require_content(upload: FileStorage) -> None:
         reject({"file": ["The file is empty."]})
 
 
-def store_upload(upload: FileStorage, folder: Path) -> None:
-    """Move the upload to ``folder``/source.
+def store_upload(upload: FileStorage, storage: Storage, identifier: str) -> None:
+    """Make the upload the recording of a new task.
 
-    Content and name are durable when this returns.
+    It is durable when this returns, and nothing of it is left if this fails.
     """
     part: Any = upload.stream
-    sync_file(part)
     part.close()
-    folder.mkdir()
-    Path(part.name).rename(folder / SOURCE)
-    for directory in (folder, folder.parent):
-        sync_folder(directory)
+    storage.keep(Path(part.name), identifier)
 
 
 def read_digest(upload: FileStorage) -> str:

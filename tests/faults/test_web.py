@@ -13,6 +13,7 @@ import pytest
 import requests
 
 from app.core.settings import Cache
+from app.core.storage.folder import Folder
 from tests.faults.faulty import FaultyService, faulty, is_gone
 from tests.faults.injection import happened
 from tests.service import SAMPLE, promptly, until
@@ -51,7 +52,7 @@ def purge_later(service: FaultyService) -> int:
 
     connection.connect(service.environment["DB_URL"])
     try:
-        return purge.purge_abandoned(Cache(path=service.cache), now=lambda: time.time() + TWO_HOURS)
+        return purge.purge_abandoned(Folder(service.cache), Cache(), now=lambda: time.time() + TWO_HOURS)
     finally:
         connection.database.close()
 

@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.core.params import ListeningOptions, RecordingOptions
-from app.core.storage.durable import replace_file
-from app.core.storage.paths import SOURCE, copy_path, partial_file, waveform_path
+from app.core.storage.paths import COPY_NAME, SOURCE, waveform_name
+from app.core.storage.storage import StorageUnavailableError
 from workers.audio.stems import StemWriter
 from workers.audio.waveform import Waveform
 from workers.device.run import Run
@@ -33,8 +33,7 @@ log = logging.getLogger(__name__)
 
 def store_waveform(run: Run[RecordingOptions], waveform: Waveform, sound: str = SOURCE) -> None:
     """Store the waveform of the recording, or of one stem."""
-    path = waveform_path(run.settings.cache.path, run.job.uuid, sound)
-    _store(run, path, "waveform", lambda partial: partial.write_text(waveform.write_json()))
+    _store(run, waveform_name(sound), "waveform", lambda partial: partial.write_text(waveform.write_json()))
 
 
 def store_copy(run: Run[ListeningOptions], pieces: Iterable[Sound]) -> None:
@@ -52,7 +51,7 @@ def store_copy(run: Run[ListeningOptions], pieces: Iterable[Sound]) -> None:
                 writer.close()
             raise
 
-    _store(run, copy_path(run.settings.cache.path, run.job.uuid), "listening_copy", encode)
+    _store(run, COPY_NAME, "listening_copy", encode)
 
 
 def cut_pieces(samples: Sound) -> Iterator[Sound]:
@@ -61,13 +60,12 @@ def cut_pieces(samples: Sound) -> Iterator[Sound]:
         yield samples[None, start : start + PIECE_SECONDS * RATE]
 
 
-def _store(run: Run[RecordingOptions], path: Path, what: str, write: Callable[[Path], object]) -> None:
-    partial = partial_file(path, run.job.claim_no)
+def _store(run: Run[RecordingOptions], name: str, what: str, write: Callable[[Path], object]) -> None:
     try:
-        with replace_file(path, partial):
-            write(partial)
+        with run.storage.write_file(*run.job.key, name) as path:
+            write(path)
     except FileNotFoundError:  # the folder of the task: it was deleted, so its client gets no warning
-        log.info("task %s: %s is not stored, as the task was deleted", run.job.uuid, path.name)
-    except (OSError, av.error.FFmpegError) as error:
-        log.warning("task %s: %s cannot be stored: %s", run.job.uuid, path.name, error)
+        log.info("task %s: %s is not stored, as the task was deleted", run.job.uuid, name)
+    except (OSError, av.error.FFmpegError, StorageUnavailableError) as error:
+        log.warning("task %s: %s cannot be stored: %s", run.job.uuid, name, error)
         run.warn(f"{what}: the server could not store it; see the server log")

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import time
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -31,7 +33,7 @@ def execute(run: Run[Params], pipeline: Pipeline[Any]) -> Verdict:
     """
     started = time.monotonic()
     try:
-        with run.device.audio.hold(run.share):
+        with _borrow_recording(run), run.device.audio.hold(run.share):
             verdict = _attempt(run, pipeline)
             if isinstance(verdict, Failure) and verdict.code == OUT_OF_MEMORY:
                 log.warning("task %s: out of memory; retrying with half the batch size", run.job.uuid)
@@ -43,6 +45,8 @@ def execute(run: Run[Params], pipeline: Pipeline[Any]) -> Verdict:
         return Ended()
     except ReturnedError as error:
         return Returned(error.seconds)
+    except (OSError, SpeechError) as error:  # the storage does not give the recording
+        return replace(_make_failure(run, error), duration=time.monotonic() - started)
     finally:
         run.models.give_back()
         # after a failure, too: the next task may need the memory
@@ -60,10 +64,22 @@ def _attempt(run: Run[Params], pipeline: Pipeline[Any]) -> Outcome | Failure:
         if cuda_errors.is_sticky(error):
             log.exception("task %s: unrecoverable device error; exiting", run.job.uuid)
             os._exit(DEVICE_LOST)  # skips exit handlers of the libraries: they may call the broken device
-        failed = to_speech_error(error)
-        if failed.code == "internal_error":
-            log.exception("task %s failed", run.job.uuid)
-        return Failure(failed.code, failed.message, run.warnings, 0.0, run.facts)
+        return _make_failure(run, error)
+
+
+def _make_failure(run: Run[Params], error: Exception) -> Failure:
+    failed = to_speech_error(error)
+    if failed.code == "internal_error":
+        log.exception("task %s failed", run.job.uuid)
+    return Failure(failed.code, failed.message, run.warnings, 0.0, run.facts)
+
+
+@contextlib.contextmanager
+def _borrow_recording(run: Run[Params]) -> Iterator[None]:
+    """Have the recording at the path ``run.job.source`` inside the block."""
+    with run.storage.borrow(run.job.source, *run.job.key, run.share.check) as source:
+        run.job = replace(run.job, source=source)
+        yield
 
 
 def _is_offloaded(params: Params) -> bool:

@@ -30,7 +30,7 @@ class RunKey(NamedTuple):
 
 @dataclass(frozen=True)
 class Job(Generic[P_co]):
-    """A claimed task; ``source`` is the recording's path.
+    """A claimed task; ``source`` is where the storage has the recording; inside a run, it is its local path.
 
     A recording of more than ``longest`` seconds is not for this process now: the run answers Returned. ``transcript`` is
     what an alignment places in the recording, as JSON text.

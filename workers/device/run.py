@@ -11,6 +11,7 @@ from typing import Any, Generic
 from app.core.db.states import Stage
 from app.core.params import P, P_co
 from app.core.settings import Settings
+from app.core.storage.opening import open_storage
 from workers.device import cuda_errors
 from workers.device.device import Device
 from workers.device.protocol import Job, Progress, Slot
@@ -57,6 +58,7 @@ class Run(Generic[P_co]):
         self.last = last
         self.slot = slot
         self.settings = settings
+        self.storage = open_storage(settings)
         self.device = device or Device(slot, settings.workers)
         self.share = share or Share()
         self.models = Loan(models, self.device.turns, self.share, self._note_load)

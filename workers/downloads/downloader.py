@@ -12,11 +12,11 @@ from __future__ import annotations
 import logging
 import os
 import platform
-import shutil
 import threading
 import time
 import uuid
 from collections.abc import Callable
+from functools import partial
 
 from app.core.db import downloads, tasks
 from app.core.db.downloads import DownloadClaim
@@ -24,8 +24,9 @@ from app.core.db.notify import Watch
 from app.core.errors import SpeechError
 from app.core.net.addresses import Gate, Resolve, resolve
 from app.core.settings import Settings
-from app.core.storage.paths import task_folder
+from app.core.storage.opening import open_storage
 from app.core.storage.space import MEBIBYTE
+from app.core.storage.storage import Storage, StorageUnavailableError
 from workers.background import GOODBYE_SECONDS, BackgroundThread
 from workers.downloads.fetch import Fetch, Limits
 
@@ -33,6 +34,7 @@ log = logging.getLogger(__name__)
 
 LOOK_SECONDS = 2.0  # between looks for queued downloads, unless a notification comes first
 REPORT_SECONDS = 1.0  # between progress reports of a download
+STORAGE_PAUSE_SECONDS = 1.0
 
 
 class Download:
@@ -41,9 +43,11 @@ class Download:
     ``error`` is set when it has failed.
     """
 
-    def __init__(self, held: DownloadClaim, fetch: Fetch) -> None:
+    def __init__(self, held: DownloadClaim, fetch: Fetch, storage: Storage) -> None:
         self.held = held
         self.fetch = fetch
+        self._storage = storage
+        self._is_received = False
         self.error: SpeechError | None = None
         self.reported = 0.0
         self._thread = threading.Thread(target=self._run, name=f"download {held.uuid}", daemon=True)
@@ -56,9 +60,26 @@ class Download:
     def join(self, seconds: float) -> None:
         self._thread.join(seconds)
 
+    def watch(self) -> None:
+        """Abort it when it takes too long or is too slow."""
+        if not self._is_received:
+            self.fetch.watch()
+
+    def _keep(self) -> None:
+        """Store what was received, again and again while the storage does not answer."""
+        while True:
+            self.fetch.raise_if_aborted()
+            try:
+                self._storage.keep_download(self.held.uuid)
+                return
+            except StorageUnavailableError:  # downloading it again would take longer
+                time.sleep(STORAGE_PAUSE_SECONDS)
+
     def _run(self) -> None:
         try:
             self.fetch.run()
+            self._is_received = True
+            self._keep()
         except SpeechError as error:
             self.error = error
         except Exception as error:  # noqa: BLE001 - the task fails, and its downloader goes on
@@ -80,6 +101,7 @@ class Downloader(BackgroundThread):
         super().__init__("downloads")
         self.name = f"{platform.node()}:{os.getpid()}:download:{uuid.uuid4().hex[:8]}"
         self._settings = settings
+        self._storage = open_storage(settings)
         self._gate = Gate(settings.fetch.allow, resolve)
         self._bounds = make_limits(settings)
         self._clock = clock
@@ -96,7 +118,7 @@ class Downloader(BackgroundThread):
 
     def tick(self) -> None:
         for running in self._running.values():
-            running.fetch.watch()
+            running.watch()
         for running in [each for each in self._running.values() if each.is_finished]:
             self._write_outcome(running)
             del self._running[running.held.uuid]  # last: if the database fails, the next tick tries again
@@ -125,8 +147,8 @@ class Downloader(BackgroundThread):
         if (
             held.uuid not in self._running
         ):  # else its lease expired while the database was down, and this claim renewed it
-            folder = task_folder(self._settings.cache.path, held.uuid)
-            self._running[held.uuid] = Download(held, Fetch(url, folder, self._bounds, self._gate))
+            fetch = Fetch(url, self._storage.locate_download(held.uuid), self._bounds, self._gate)
+            self._running[held.uuid] = Download(held, fetch, self._storage)
             log.info("task %s: download started", held.uuid)
         return True
 
@@ -145,7 +167,7 @@ class Downloader(BackgroundThread):
             "task %s %s%s", held.uuid, outcome, "" if ours else "; ignored, as this process no longer holds the task"
         )
         if tasks.get(held.uuid) is None or (ours and error is not None):
-            shutil.rmtree(task_folder(self._settings.cache.path, held.uuid), ignore_errors=True)
+            self._storage.run_removal(partial(self._storage.discard, held.uuid))
 
     def release(self) -> None:
         for running in [each for each in self._running.values() if each.is_finished and each.error is None]:

@@ -90,7 +90,7 @@ class Fetch:
             with part.open("wb") as file:
                 self._receive(file)
                 sync_file(file)
-            self._raise_if_aborted()
+            self.raise_if_aborted()
             part.rename(self._folder / SOURCE)
             for folder in (self._folder, self._folder.parent):  # the task's folder itself may be new
                 sync_folder(folder)
@@ -129,7 +129,8 @@ class Fetch:
         self._aborted = self._aborted or error
         self._connection.abort()
 
-    def _raise_if_aborted(self) -> None:
+    def raise_if_aborted(self) -> None:
+        """Raise the error with which the download was aborted."""
         if self._aborted is not None:
             raise self._aborted
 
@@ -138,7 +139,7 @@ class Fetch:
         for hop in range(MOST_REDIRECTS + 1):
             try:
                 addresses = self._check_target(target, hop)
-                answer = self._connection.send(target, addresses, HEADERS, check=self._raise_if_aborted)
+                answer = self._connection.send(target, addresses, HEADERS, check=self.raise_if_aborted)
                 with contextlib.closing(answer) as response:
                     if response.status not in http_response.REDIRECTS:
                         self._store(response, file)
@@ -163,7 +164,7 @@ class Fetch:
         self._check_room(self.total or 0)
         checked = 0  # bytes received at the last check; other writers may fill the disk meanwhile
         while chunk := response.read1(CHUNK, decode_content=False):
-            self._raise_if_aborted()
+            self.raise_if_aborted()
             self.received += len(chunk)
             if self.received > self._bounds.most_bytes:
                 raise self._too_large()
@@ -171,7 +172,7 @@ class Fetch:
                 checked = self.received
                 self._check_room(0)
             file.write(chunk)
-        self._raise_if_aborted()
+        self.raise_if_aborted()
         if self.received == 0:
             raise http_response.download_error("The server sent an empty file.")
 

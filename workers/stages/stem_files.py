@@ -12,8 +12,6 @@ from numpy.typing import NDArray
 
 from app.core.errors import SpeechError
 from app.core.params import SeparationOptions
-from app.core.storage.paths import stems_folder
-from app.core.storage.removal import remove_stems
 from app.core.storage.space import MEBIBYTE, has_space
 from workers.audio import listening, media
 from workers.audio.stems import StemWriter, open_stems
@@ -44,11 +42,13 @@ def open_files(
 
     When the block succeeds, the files are durable. Raises SpeechError insufficient_storage.
     """
-    for claim_no in range(1, run.job.claim_no):  # files left by a crash of the machine
-        remove_stems(stems_folder(run.settings.cache.path, run.job.uuid, claim_no))
+    run.storage.remove_earlier_stems(*run.job.key)  # left by a crash of the machine
     rate, channels = separator.samplerate, separator.audio_channels
     _check_space(run, (recording.declared or 0.0) * rate * channels * BYTES_PER_SAMPLE * len(names))
-    with open_stems(locate_stems(run), names, run.params.stem_format, rate, channels) as writers:
+    with (
+        run.storage.write_stems(*run.job.key) as folder,
+        open_stems(folder, names, run.params.stem_format, rate, channels) as writers,
+    ):
         stems = {name: Stem(writer, rate) for name, writer in writers.items()}
         yield stems
     for name, stem in stems.items():
@@ -56,8 +56,8 @@ def open_files(
 
 
 def locate_stems(run: Run[SeparationOptions]) -> Path:
-    """Return the folder of the stems of this claim."""
-    return stems_folder(run.settings.cache.path, run.job.uuid, run.job.claim_no)
+    """Return the local folder of the stems of this claim."""
+    return run.storage.locate_stems(*run.job.key)
 
 
 def _check_space(run: Run[SeparationOptions], needed: float) -> None:

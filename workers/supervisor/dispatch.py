@@ -12,7 +12,7 @@ from app.core.db.states import ALIGNMENT
 from app.core.db.tasks import Claim, Task
 from app.core.params import Params, parse_params
 from app.core.settings import Settings
-from app.core.storage.paths import source_path
+from app.core.storage.opening import open_storage
 from workers.device.protocol import Failure, Job
 from workers.supervisor.assignment import Assignment
 from workers.supervisor.pool import Pool
@@ -80,7 +80,7 @@ class Dispatcher:
 
         Raises ValueError if its parameters cannot be read.
         """
-        source = source_path(self._settings.cache.path, row.uuid)
+        source = open_storage(self._settings).locate(row.uuid)
         params, warnings = parse_params(row.task_type, row.params), json.loads(row.warnings)
         text = transcripts.get(row.uuid) if row.task_type == ALIGNMENT else None
-        return Job(row.uuid, row.claim_no, row.task_type, params, warnings, str(source), longest, text)
+        return Job(row.uuid, row.claim_no, row.task_type, params, warnings, source, longest, text)

@@ -174,7 +174,7 @@ class Supervisor:
         stopping = assignment.stopping
         match said:
             case _ if stopping is not None and stopping.failure is None:
-                clean_up_run(self._settings.cache.path, assignment.claim)
+                clean_up_run(self._settings, assignment.claim)
             case Outcome():
                 self._unsettled.append((assignment.claim, said))
             case _ if stopping is not None:
@@ -218,7 +218,7 @@ class Supervisor:
                 case Ending.STOPPED if stopping is not None and stopping.failure is not None:
                     self._unsettled.append((claim, stopping.failure))
                 case Ending.STOPPED:
-                    clean_up_run(self._settings.cache.path, claim)
+                    clean_up_run(self._settings, claim)
                 case Ending.LOST:
                     say = f"{crash} The recording may need more memory than is available."
                     self._unsettled.append((claim, Failure("worker_crashed", say, assignment.job.warnings, None, {})))

@@ -32,8 +32,7 @@ from app.core.db.states import TRANSCRIPTION
 from app.core.db.tasks import Task
 from app.core.errors import SpeechError
 from app.core.net.addresses import Target, parse_url
-from app.core.storage.removal import remove_folder
-from app.current import get_settings
+from app.current import get_settings, get_storage
 from app.submission.accept import Order, create_task
 from app.submission.kept_uploads import KeptUpload, discard_upload, find_upload, keep_upload
 
@@ -83,7 +82,7 @@ def delete_transcript(identifier: str) -> Response:
     row = find_transcript(identifier)
     if not tasks.delete(row.uuid):
         raise NotFound(NO_TRANSCRIPT)
-    remove_folder(get_settings().cache.path, row.uuid)
+    get_storage().discard(row.uuid)
     uploaded = UPLOAD_PATH.search(show_audio_url(row))
     if uploaded:
         discard_upload(uploaded[1])

@@ -14,6 +14,8 @@ STEMS = "stems"
 LISTENING = "listening"
 COPY = "copy.mp3"
 PARTIAL = ".partial"
+PART = ".part"  # of an upload that is being received
+COPY_NAME = f"{LISTENING}/{COPY}"  # of the listening copy, among the files of its task
 
 
 def task_folder(cache: Path, identifier: str) -> Path:
@@ -31,12 +33,22 @@ def upload_path(cache: Path, token: str) -> Path:
     return cache / UPLOADS / token
 
 
+def stems_name(claim_no: int) -> str:
+    """The name of the stems of one claim among the files of the task."""
+    return f"{STEMS}-{claim_no}"
+
+
+def waveform_name(sound: str = SOURCE) -> str:
+    """The name of the waveform of the recording, or of one stem, among the files of the task."""
+    return f"{LISTENING}/{sound}.json"
+
+
 def stems_folder(cache: Path, identifier: str, claim_no: int) -> Path:
     """The stems folder of one claim.
 
     A run of an earlier claim that is still writing uses another folder.
     """
-    return task_folder(cache, identifier) / f"{STEMS}-{claim_no}"
+    return task_folder(cache, identifier) / stems_name(claim_no)
 
 
 def partial_folder(stems: Path) -> Path:
@@ -51,12 +63,12 @@ def listening_folder(cache: Path, identifier: str) -> Path:
 
 def waveform_path(cache: Path, identifier: str, sound: str = SOURCE) -> Path:
     """The waveform of the recording, or of one stem."""
-    return listening_folder(cache, identifier) / f"{sound}.json"
+    return task_folder(cache, identifier) / waveform_name(sound)
 
 
 def copy_path(cache: Path, identifier: str) -> Path:
     """The listening copy of the recording."""
-    return listening_folder(cache, identifier) / COPY
+    return task_folder(cache, identifier) / COPY_NAME
 
 
 def partial_file(path: Path, claim_no: int) -> Path:

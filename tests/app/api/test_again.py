@@ -15,6 +15,7 @@ from app.core.db import tasks
 from app.core.db.states import FAILED, QUEUED
 from app.core.db.tasks import Task
 from app.core.settings import Cache
+from app.core.storage.folder import Folder
 from app.core.storage.paths import source_path
 from app.current import get_settings
 from tests.app.calling import Caller, make_key
@@ -93,7 +94,7 @@ def test_purged_recording_is_410(web: Flask) -> None:
     identifier = submitted(web)
     completed()
     Task.update(finished_at=1.0).execute()
-    purge.purge_finished(Cache(path=get_settings(web).cache.path, ttl=1), 10.0**10)
+    purge.purge_finished(Folder(get_settings(web).cache.path), Cache(ttl=1), 10.0**10)
     refused(again(web, identifier), 410)
     assert len(rows()) == 1
     assert [path.name for path in get_settings(web).cache.path.iterdir()] == ["incoming"]

@@ -7,7 +7,6 @@ import json
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,6 +16,7 @@ from werkzeug.datastructures import MultiDict
 from werkzeug.test import TestResponse
 
 from app.core.db import connection, tasks
+from app.core.storage.storage import Storage
 from app.current import get_settings
 from app.factory import create_app
 from app.submission import uploads
@@ -183,14 +183,14 @@ def test_all_files_are_durable_before_the_tasks_exist(web: Flask, monkeypatch: p
 
 
 def test_failure_at_the_last_file_leaves_nothing(web: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
-    stored: list[Path] = []
+    stored: list[str] = []
     store = uploads.store_upload
 
-    def failing(upload: Any, folder: Path) -> None:
+    def failing(upload: Any, storage: Storage, identifier: str) -> None:
         if len(stored) == 2:
             raise OSError(28, "No space left on device")
-        stored.append(folder)
-        store(upload, folder)
+        stored.append(identifier)
+        store(upload, storage, identifier)
 
     monkeypatch.setattr(uploads, "store_upload", failing)
     refused(post_batch(web), 507)

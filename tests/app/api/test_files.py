@@ -12,6 +12,8 @@ from werkzeug.test import TestResponse
 
 from app.core.db import tasks
 from app.core.settings import Cache
+from app.core.storage.folder import Folder
+from app.core.storage.stored_file import LocalFile
 from app.current import get_settings
 from app.formats import stem_archive
 from tests.app.posting import refused, submitted
@@ -135,7 +137,7 @@ def test_transcription_that_keeps_stems_serves_them(web: Flask) -> None:
 
 def test_purged_files_are_410_with_the_time_of_removal(web: Flask) -> None:
     identifier = finished(web)
-    assert purge.purge_finished(Cache(path=cache(web), ttl=-1)) == 1
+    assert purge.purge_finished(Folder(cache(web)), Cache(ttl=-1)) == 1
     for address in addresses(identifier):
         message = refused(get(web, address), 410)["message"]
         assert message.startswith("The files of this task were removed at 20") and "Z;" in message
@@ -154,8 +156,8 @@ def test_download_in_progress_survives_the_purge(web: Flask) -> None:
     with web.app_context():
         row = tasks.get(identifier)
     assert row is not None
-    archive = stem_archive.Archive(stem_archive.find_stems(cache(web), row))
-    assert purge.purge_finished(Cache(path=cache(web), ttl=-1)) == 1
+    archive = stem_archive.Archive(stem_archive.find_stems(Folder(cache(web)), row))
+    assert purge.purge_finished(Folder(cache(web)), Cache(ttl=-1)) == 1
     content = b"".join(archive)
     archive.close()
     with zipfile.ZipFile(io.BytesIO(content)) as read:
@@ -165,7 +167,7 @@ def test_download_in_progress_survives_the_purge(web: Flask) -> None:
 def test_file_purged_at_the_last_moment_is_410(web: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
     identifier = finished(web)
     gone = cache(web) / "gone.wav"
-    monkeypatch.setattr(stem_archive, "find_stems", lambda *_: {"vocals.wav": gone})
+    monkeypatch.setattr(stem_archive, "find_stems", lambda *_: {"vocals.wav": LocalFile(gone)})
     for address in addresses(identifier):
         refused(get(web, address), 410)
 

@@ -12,6 +12,7 @@ from werkzeug.test import TestResponse
 from app.core.db import tasks
 from app.core.db.tasks import Task
 from app.core.settings import Cache
+from app.core.storage.folder import Folder
 from app.core.storage.paths import copy_path, waveform_path
 from app.current import get_settings
 from tests.app.calling import Caller, make_key
@@ -39,7 +40,7 @@ def write(path: Path, content: bytes) -> None:
 
 def purge_all(web: Flask) -> None:
     Task.update(finished_at=1.0).execute()
-    purge.purge_finished(Cache(path=get_settings(web).cache.path, ttl=1), 10.0**10)
+    purge.purge_finished(Folder(get_settings(web).cache.path), Cache(ttl=1), 10.0**10)
 
 
 def test_recording_is_sent_as_it_was_received(web: Flask) -> None:

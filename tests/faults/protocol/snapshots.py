@@ -18,6 +18,7 @@ from werkzeug.datastructures import FileStorage
 from app.core.db import connection, results
 from app.core.db.claims import LONGEST_PAUSE_SECONDS
 from app.core.db.tasks import Task
+from app.core.storage.folder import Folder as FolderStorage
 from app.core.storage.paths import INCOMING
 from app.submission import uploads
 
@@ -63,6 +64,7 @@ class Snapshots:
 
     def __init__(self, cache: Path, identifiers: tuple[str, ...]) -> None:
         self.cache = cache
+        self.storage = FolderStorage(cache)
         self.identifiers = identifiers
         (cache / INCOMING).mkdir(parents=True)
         connection.connect("sqlite:///:memory:")
@@ -147,7 +149,7 @@ class Snapshots:
     def store_upload(self, identifier: str) -> None:
         """Store a received upload with the function of the web side."""
         part = tempfile.NamedTemporaryFile(dir=self.cache / INCOMING, delete=False)
-        uploads.store_upload(FileStorage(part), self.cache / identifier)  # type: ignore[arg-type]
+        uploads.store_upload(FileStorage(part), self.storage, identifier)  # type: ignore[arg-type]
 
 
 def frozen(answer: Any) -> Any:

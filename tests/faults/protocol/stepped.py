@@ -15,17 +15,17 @@ import pytest
 from app.core.db import leases, retention, tasks
 from app.core.db.tasks import Claim
 from app.core.settings import Cache, Settings, Tasks
-from app.core.storage import removal
 from tests.faults.protocol.snapshots import Folder, Rows, Seen, Snapshots, Touch
 from workers.device.protocol import Failure, Outcome
 from workers.supervisor import cleanup, purge, settlement
 
-VERDICTS = OUTCOME, FAILURE, LOST, LOST_BESIDE, NOTHING = (
+VERDICTS = OUTCOME, FAILURE, LOST, LOST_BESIDE, NOTHING, AWAY = (
     "outcome",
     "failure",
     "lost",
     "lost beside others",
     "nothing",
+    "storage away",
 )
 
 
@@ -59,34 +59,30 @@ class Stepper:
         self._known: dict[Any, Going] = {}
         cache = Cache(path=snapshots.cache, ttl=1)
         settings = Settings(cache=cache)
+        storage: Any = SimpleNamespace(
+            run_removal=lambda remove: remove(),
+            **{name: self._file(name) for name in ("remove", "discard", "remove_partial", "remove_claim")},
+        )
         self._programs: dict[str, Callable[[Any], object]] = {
             "settle": lambda to: settlement.settle(settings, to[0], _verdict(*to)),
             "recover": lambda leases: settlement.take_over_lost(settings, list(leases)),
             "give back": lambda to: settlement.requeue_unknown(settings, to[0], set(to[1])),
-            "abandon": lambda claim: settlement.clean_up_run(cache.path, claim),
-            "purge": lambda _: purge.purge_finished(cache),
-            "forget": lambda _: purge.delete_expired(cache, Tasks(ttl=1)),
+            "abandon": lambda claim: settlement.clean_up_run(settings, claim),
+            "purge": lambda _: purge.purge_finished(storage, cache),
+            "forget": lambda _: purge.delete_expired(storage, Tasks(ttl=1)),
             # the purge's two steps for one old folder, and the two of DELETE /task/<identifier>
-            "sweep": lambda identifier: (
-                purge.retention.keeps_files(identifier) or self._remove_folder(cache.path, identifier)
-            ),
-            "delete": lambda identifier: self._delete_row(identifier) and self._remove_folder(cache.path, identifier),
+            "sweep": lambda identifier: purge.retention.keeps_files(identifier) or storage.remove(identifier),
+            "delete": lambda identifier: self._delete_row(identifier) and storage.discard(identifier),
         }
-        self._delete_row, self._remove_folder = self._row(tasks, "delete"), self._file(removal, "remove_folder")
+        self._delete_row = self._row(tasks, "delete")
         replaced = {
-            (settlement, "tasks"): self._rows_of(tasks, "complete", "fail", "requeue", "list_held"),
+            (settlement, "tasks"): self._rows_of(tasks, "complete", "fail", "requeue", "postpone", "list_held"),
             (settlement, "leases"): self._rows_of(leases, "retry_or_fail", "take_over"),
-            (settlement, "cleanup"): SimpleNamespace(
-                remove_claim_files=self._file(cleanup, "remove_claim_files"),
-                remove_unwanted_files=cleanup.remove_unwanted_files,
-            ),
+            (settlement, "open_storage"): lambda _: storage,
             (cleanup, "tasks"): self._rows_of(tasks, "get"),
-            (cleanup, "remove_folder"): self._remove_folder,
-            (cleanup, "remove_partial"): self._file(removal, "remove_partial"),
             (purge, "retention"): self._rows_of(
                 retention, "list_purgeable", "mark_purged", "list_expired", "delete_ended", "keeps_files"
             ),
-            (purge, "remove_folder"): self._remove_folder,
         }
         for (module, name), ours in replaced.items():
             patch.setattr(module, name, ours)
@@ -119,14 +115,13 @@ class Stepper:
 
         return touch
 
-    def _file(self, module: ModuleType, name: str) -> Callable[..., Any]:
-        def touch(cache: Any, whose: Claim | str) -> Any:
+    def _file(self, name: str) -> Callable[..., Any]:
+        def touch(identifier: str, *claim_no: int) -> Any:
             if not self._answers_known():
-                identifier = whose.uuid if isinstance(whose, Claim) else whose
-                place = self._snapshots.identifiers.index(identifier)
+                place, remove = self._snapshots.identifiers.index(identifier), getattr(self._snapshots.storage, name)
                 left = list(self._going.folders)
-                left[place] = self._snapshots.disk(left[place], identifier, getattr(module, name), cache, whose)
-                self._note(None, f"{module.__name__.rpartition('.')[2]}.{name}", folders=tuple(left))
+                left[place] = self._snapshots.disk(left[place], identifier, remove, identifier, *claim_no)
+                self._note(None, f"storage.{name}", folders=tuple(left))
             return self._answer()
 
         return touch
@@ -154,6 +149,8 @@ def _verdict(claim: Claim, word: str) -> Outcome | Failure | None:
         return Outcome("filepath", str(claim.claim_no), [], 1.0, {})
     if word == FAILURE:
         return Failure("invalid_media", "It cannot be decoded.", [], 1.0, {})
+    if word == AWAY:
+        return Failure("storage_unavailable", "The storage does not answer.", [], 1.0, {})
     return None if word == NOTHING else Failure("worker_crashed", "It died.", [], None, {})
 
 

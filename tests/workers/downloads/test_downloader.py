@@ -18,6 +18,8 @@ from app.core.db import claims, downloads
 from app.core.db.states import CANCELLED, FAILED, QUEUED
 from app.core.db.tasks import Task
 from app.core.settings import Cache, Fetch, Limits, Settings
+from app.core.storage.folder import Folder
+from app.core.storage.storage import StorageUnavailableError
 from tests.app.rows import queued, row
 from tests.service import promptly, until
 from tests.sources import answered, dripping, redirect, source
@@ -184,6 +186,37 @@ def test_download_of_a_killed_process_is_retried_when_its_lease_expires(serving:
             Task.update(lease_expires=0).execute()
             assert ended(identifier).error is None
     assert [path.name for path in folder.iterdir()] == ["source"]
+
+
+def test_download_is_stored_when_the_storage_is_back(serving: Serving, monkeypatch: pytest.MonkeyPatch) -> None:
+    refusals = iter(range(3))
+
+    def away(storage: Folder, identifier: str) -> None:
+        if next(refusals, None) is not None:
+            raise StorageUnavailableError("It does not answer.")
+
+    monkeypatch.setattr(downloader, "STORAGE_PAUSE_SECONDS", 0.01)
+    monkeypatch.setattr(Folder, "keep_download", away)
+    with source(answered(SOUND)) as server, serving(stall_seconds=1.0, min_kb_per_second=10_000.0):
+        assert ended(queued(source_url=server.url)).error is None
+    assert len(server.requests) == 1 and next(refusals, None) is None
+
+
+def test_download_that_cannot_be_stored_ends_with_its_task(serving: Serving, monkeypatch: pytest.MonkeyPatch) -> None:
+    def away(storage: Folder, identifier: str) -> None:
+        tried.append(identifier)
+        raise StorageUnavailableError("It does not answer.")
+
+    tried: list[str] = []
+    monkeypatch.setattr(downloader, "STORAGE_PAUSE_SECONDS", 0.01)
+    monkeypatch.setattr(Folder, "keep_download", away)
+    with source(answered(SOUND)) as server, serving(parallel=1):
+        identifier = queued(source_url=server.url)
+        until(lambda: tried, "the storage is tried")
+        Task.update(status=CANCELLED, finished_at=1.0).where(Task.uuid == identifier).execute()
+        monkeypatch.setattr(Folder, "keep_download", lambda *_: None)
+        assert ended(queued(source_url=server.url)).error is None
+    assert row(identifier).status == CANCELLED
 
 
 def test_long_download_keeps_its_lease(serving: Serving) -> None:

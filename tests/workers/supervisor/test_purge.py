@@ -16,6 +16,8 @@ from app.core.db.connection import database, read_clock
 from app.core.db.states import COMPLETED
 from app.core.db.tasks import Claim, Task
 from app.core.settings import Cache, Tasks
+from app.core.storage.folder import Folder
+from app.core.storage.storage import StorageUnavailableError
 from tests.app.rows import stored_result
 from tests.service import running, until, write_config
 from workers.supervisor import purge
@@ -56,13 +58,13 @@ def finish(identifier: str, seconds_ago: float) -> None:
 def test_files_of_finished_tasks_are_removed_and_the_result_stays(cache: Cache, kept: Kept) -> None:
     identifier = kept()
     finish(identifier, seconds_ago=601)
-    assert purge.purge_finished(cache) == 1
+    assert purge.purge_finished(Folder(cache.path), cache) == 1
     assert not (cache.path / identifier).exists()
     row = tasks.get(identifier)
     assert row is not None and row.status == COMPLETED
     assert stored_result(identifier) == "[]"
     assert row.files_purged_at is not None
-    assert purge.purge_finished(cache) == 0
+    assert purge.purge_finished(Folder(cache.path), cache) == 0
 
 
 def test_files_of_fresh_queued_and_running_tasks_stay(cache: Cache, kept: Kept) -> None:
@@ -72,8 +74,8 @@ def test_files_of_fresh_queued_and_running_tasks_stay(cache: Cache, kept: Kept) 
     claims.claim("me")
     queued = kept()
     Task.update(created_at=Task.created_at - 100_000).execute()
-    assert purge.purge_finished(cache) == 0
-    assert purge.purge_abandoned(cache, now=lambda: time.time() + 100_000) == 0
+    assert purge.purge_finished(Folder(cache.path), cache) == 0
+    assert purge.purge_abandoned(Folder(cache.path), cache, now=lambda: time.time() + 100_000) == 0
     for identifier in (fresh, running, queued):
         assert (cache.path / identifier / "source").exists()
 
@@ -85,8 +87,8 @@ def test_abandoned_uploads_and_folders_without_a_task_are_removed(cache: Cache) 
     part.write_bytes(b"half")
     other = cache.path / "notes"
     other.mkdir()
-    assert purge.purge_abandoned(cache) == 0
-    assert purge.purge_abandoned(cache, now=lambda: time.time() + 3700) == 2
+    assert purge.purge_abandoned(Folder(cache.path), cache) == 0
+    assert purge.purge_abandoned(Folder(cache.path), cache, now=lambda: time.time() + 3700) == 2
     assert not orphan.exists() and not part.exists() and other.exists()
 
 
@@ -94,7 +96,7 @@ def test_a_long_ttl_keeps_uploads_longer(cache: Cache) -> None:
     part = cache.path / "incoming" / "tmpx.part"
     part.write_bytes(b"half")
     patient = dataclasses.replace(cache, ttl=100_000)
-    assert purge.purge_abandoned(patient, now=lambda: time.time() + 3700) == 0
+    assert purge.purge_abandoned(Folder(patient.path), patient, now=lambda: time.time() + 3700) == 0
     assert part.exists()
 
 
@@ -103,8 +105,8 @@ def test_folder_left_by_an_interrupted_purge_is_removed(cache: Cache, kept: Kept
     finish(identifier, seconds_ago=601)
     retention.mark_purged(identifier)  # before the folder was removed, the power failed
     (cache.path / "incoming" / "x.trash").mkdir()
-    assert purge.purge_abandoned(cache) == 0
-    assert purge.purge_abandoned(cache, now=lambda: time.time() + 3700) == 2
+    assert purge.purge_abandoned(Folder(cache.path), cache) == 0
+    assert purge.purge_abandoned(Folder(cache.path), cache, now=lambda: time.time() + 3700) == 2
     assert not (cache.path / identifier).exists() and list((cache.path / "incoming").iterdir()) == []
 
 
@@ -112,7 +114,7 @@ def test_open_file_survives_the_purge(cache: Cache, kept: Kept) -> None:
     identifier = kept()
     finish(identifier, seconds_ago=601)
     with (cache.path / identifier / "source").open("rb") as reading:
-        purge.purge_finished(cache)
+        purge.purge_finished(Folder(cache.path), cache)
         assert reading.read() == b"sound"
 
 
@@ -120,10 +122,10 @@ def test_rows_are_kept_unless_a_ttl_is_set(cache: Cache, kept: Kept) -> None:
     identifier, running = kept(), kept()
     finish(identifier, seconds_ago=10**9)
     claims.claim("me")
-    assert purge.delete_expired(cache, Tasks()) == 0
-    assert purge.delete_expired(cache, Tasks(ttl=10**9 + 1000)) == 0
+    assert purge.delete_expired(Folder(cache.path), Tasks()) == 0
+    assert purge.delete_expired(Folder(cache.path), Tasks(ttl=10**9 + 1000)) == 0
     assert tasks.get(identifier) is not None
-    assert purge.delete_expired(cache, Tasks(ttl=3600)) == 1
+    assert purge.delete_expired(Folder(cache.path), Tasks(ttl=3600)) == 1
     assert tasks.get(identifier) is None and not (cache.path / identifier).exists()
     assert tasks.get(running) is not None and (cache.path / running).exists()
 
@@ -137,10 +139,28 @@ def test_clock_jump_right_after_the_check_purges_nothing(cache: Cache, kept: Kep
     os.utime(orphan, (time.time() - DAY,) * 2)
     watch = ClockWatch((lambda: read_clock() - jump, lambda: time.time() - jump))
     database.close()
-    purge._run(cache, Tasks(ttl=3600), watch)
+    purge._run(Folder(cache.path), cache, Tasks(ttl=3600), watch)
     database.connect()
     kept_all = bool(jump)
     assert (tasks.get(identifier) is not None, (cache.path / identifier).exists(), orphan.exists()) == (kept_all,) * 3
+
+
+def test_purge_survives_an_outage_of_the_storage_and_goes_on_later(
+    cache: Cache, kept: Kept, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def away(storage: Folder, identifier: str) -> bool:
+        raise StorageUnavailableError("The store does not answer.")
+
+    identifier = kept()
+    finish(identifier, seconds_ago=601)
+    watch = ClockWatch((read_clock, time.time))
+    with monkeypatch.context() as outage:
+        outage.setattr(Folder, "remove", away)
+        purge._run(Folder(cache.path), cache, Tasks(), watch)
+    assert "The store does not answer." in caplog.text and (cache.path / identifier).exists()
+    database.connect(reuse_if_open=True)
+    purge.purge_abandoned(Folder(cache.path), cache, now=lambda: time.time() + 3700)
+    assert not (cache.path / identifier).exists()
 
 
 def test_supervisor_runs_the_purge_schedule(tmp_path: Path) -> None:

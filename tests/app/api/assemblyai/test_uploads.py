@@ -14,6 +14,7 @@ from flask import Flask, g
 from app.core.db import connection, uploads
 from app.core.db.connection import read_clock
 from app.core.db.uploads import Upload
+from app.core.storage.folder import Folder
 from app.current import get_settings
 from tests.app.api.assemblyai.speaking import create, created, fetched, refused, upload, uploaded
 from tests.app.conftest import MakeWeb
@@ -155,7 +156,7 @@ def test_upload_of_another_key_is_unknown(web: Flask, keys: dict[str, int | None
 def purged(web: Flask, later: float = 0.0) -> int:
     settings = get_settings(web).cache
     with connection.database.connection_context():
-        return purge_uploads(settings, read_clock() + later, time.time() + later)
+        return purge_uploads(Folder(settings.path), settings, read_clock() + later, time.time() + later)
 
 
 def test_expired_upload_is_purged_but_not_its_transcript(web: Flask) -> None:
