@@ -20,13 +20,12 @@ from app.core.db import claims, connection, leases, retention, tasks
 from app.core.db.results import Result
 from app.core.db.states import CANCELLED, COMPLETED
 from app.core.db.tasks import Claim, Task
-from app.core.storage.removal import remove_partial
-from app.submission import uploads
+from app.core.storage.folder import Folder
 from tests.faults.protocol import rules
 from tests.faults.protocol.explorer import ViolationError
 from tests.faults.protocol.state import KEPT, RECEIVED
 from tests.faults.protocol.world import ALL, World
-from workers.supervisor import cleanup, settlement, sharing
+from workers.supervisor import settlement, sharing
 from workers.supervisor.lease_watch import LeaseWatch
 from workers.supervisor.sharing import Ending, Load, Wanted, judge_ending
 
@@ -68,6 +67,7 @@ WORLDS: dict[str, dict[str, Any]] = {
     "three tasks in two processes, two of them long": SHARED | {
         "tasks": 3, "slots": 2, "lengths": (HOUR, HOUR, MINUTE), "faults": 0,
     },
+    "a storage that does not answer, clients, purge, 2 faults": ONE | {"away": True, "faults": 2, "returns": 2},
     "tasks without end, 1 fault": ENDLESS,
     "tasks without end, some of them long": LONG_ONES,
 }  # fmt: skip
@@ -146,6 +146,13 @@ def counting_stops_as_crashes(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tasks, "requeue", requeue)
 
 
+def counting_outages_of_the_storage_as_crashes(monkeypatch: pytest.MonkeyPatch) -> None:
+    def postpone(claim: Claim, pause: float) -> bool:
+        return leases.retry_or_fail(claim, "storage_unavailable", "It does not answer.", pause) is not None
+
+    monkeypatch.setattr(tasks, "postpone", postpone)
+
+
 def allowing_a_fourth_attempt(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(leases, "MAX_ATTEMPTS", 4)
 
@@ -182,11 +189,11 @@ def purging_live_tasks(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def removing_the_files_of_all_claims(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cleanup, "remove_claim_files", lambda cache, claim: remove_partial(cache, claim.uuid))
+    monkeypatch.setattr(Folder, "remove_claim", lambda self, identifier, claim_no: self.remove_partial(identifier))
 
 
 def committing_before_storing_the_upload(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(uploads, "store_upload", lambda upload, folder: folder.mkdir())
+    monkeypatch.setattr(Folder, "keep", lambda self, part, identifier: (self.path / identifier).mkdir())
 
 
 def watching_no_leases(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -261,6 +268,11 @@ BROKEN: list[tuple[Callable[[pytest.MonkeyPatch], None], dict[str, Any], str]] =
     (taking_over_renewed_leases, TWO, "take_over by A, claim 1, which holds nothing, changed a row"),
     (not_counting_crashes, TWO, "retry_or_fail changed crashes from 0 to 0"),
     (counting_stops_as_crashes, TWO | {"returns": 1}, "requeue changed crashes from 0 to 1"),
+    (
+        counting_outages_of_the_storage_as_crashes,
+        {"away": True, "faults": 1},
+        "postpone changed crashes from 0 to 1",
+    ),
     (allowing_a_fourth_attempt, TWO, "after 3 crashes a task is QUEUED"),
     (reusing_claim_numbers, TWO, "claim_no went from 1 to 1"),
     (cancelling_ended_tasks, {"others": ("cancel",), "faults": 0}, "has changed to CANCELLED"),

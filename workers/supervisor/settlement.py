@@ -7,17 +7,18 @@ from __future__ import annotations
 
 import json
 import logging
-from pathlib import Path
 
 from app.core.db import leases, tasks
 from app.core.db.tasks import Claim
 from app.core.settings import Settings
+from app.core.storage.opening import open_storage
 from workers.device.protocol import Failure, Outcome
 from workers.supervisor import cleanup, measurement
 
 log = logging.getLogger(__name__)
 
 TRIED_AGAIN = ("worker_crashed", "insufficient_storage")
+STORAGE_UNAVAILABLE = "storage_unavailable"
 Verdict = Outcome | Failure | None
 
 
@@ -42,6 +43,9 @@ def settle(settings: Settings, claim: Claim, verdict: Verdict) -> None:
         word = f"completed in {verdict.duration:.1f} s"
     elif verdict is None:
         ours, word = tasks.requeue(claim), "returned to the queue"
+    elif verdict.code == STORAGE_UNAVAILABLE:  # the task is not the cause, and any other one would fail as well
+        ours = tasks.postpone(claim, settings.workers.retry_pause)
+        word = "returned to the queue: the storage is not available"
     elif verdict.again or verdict.code in TRIED_AGAIN:
         columns = {"warnings": json.dumps(verdict.warnings), "duration": verdict.duration} | verdict.facts
         lost = leases.retry_or_fail(claim, verdict.code, verdict.message, settings.workers.retry_pause, **columns)
@@ -50,10 +54,10 @@ def settle(settings: Settings, claim: Claim, verdict: Verdict) -> None:
         ours = tasks.fail(claim, verdict.code, verdict.message, verdict.warnings, verdict.duration, **verdict.facts)
         word = f"failed ({verdict.code})"
     if not isinstance(verdict, Outcome):
-        cleanup.remove_claim_files(settings.cache.path, claim)
+        cleanup.remove_claim_files(open_storage(settings), claim)
     log.info("task %s %s", claim.uuid, word if ours else "was cancelled, deleted or taken over; result discarded")
     if not ours:
-        cleanup.remove_unwanted_files(settings.cache.path, claim.uuid)
+        cleanup.remove_unwanted_files(open_storage(settings), claim.uuid)
 
 
 def take_over_lost(settings: Settings, lost: list[leases.Lease]) -> None:
@@ -62,7 +66,7 @@ def take_over_lost(settings: Settings, lost: list[leases.Lease]) -> None:
         became = leases.take_over(lease, "The service stopped while it ran this task.", settings.workers.retry_pause)
         if became:
             log.warning("task %s %s: %s is gone", lease.claim.uuid, became, lease.claim.holder)
-            cleanup.remove_claim_files(settings.cache.path, lease.claim)
+            cleanup.remove_claim_files(open_storage(settings), lease.claim)
 
 
 def requeue_unknown(settings: Settings, holder: str, known: set[tuple[str, int]]) -> None:
@@ -74,10 +78,10 @@ def requeue_unknown(settings: Settings, holder: str, known: set[tuple[str, int]]
         settle(settings, Claim(uuid, claim_no, holder), None)
 
 
-def clean_up_run(cache: Path, claim: Claim) -> None:
+def clean_up_run(settings: Settings, claim: Claim) -> None:
     """Remove the files of a run that was killed.
 
     Its task was cancelled, deleted or taken over.
     """
-    cleanup.remove_claim_files(cache, claim)
-    cleanup.remove_unwanted_files(cache, claim.uuid)
+    cleanup.remove_claim_files(open_storage(settings), claim)
+    cleanup.remove_unwanted_files(open_storage(settings), claim.uuid)

@@ -219,6 +219,14 @@ def requeue(claim: Claim) -> bool:
     return update_one(Task.update(queued_values()).where(is_held_by(claim)))
 
 
+def postpone(claim: Claim, pause: float) -> bool:
+    """IN_PROGRESS → QUEUED for at least ``pause`` seconds, without counting a crash.
+
+    The task keeps its place in the queue.
+    """
+    return update_one(Task.update(queued_values() | {Task.not_before: now() + pause}).where(is_held_by(claim)))
+
+
 def cancel(uuid: str, unless_waited_since: float | None = None) -> bool:
     """QUEUED or IN_PROGRESS → CANCELLED.
 

@@ -11,7 +11,7 @@ from tests.faults.protocol.explorer import FAULT, GOOD, Step
 from tests.faults.protocol.outside import may_return
 from tests.faults.protocol.snapshots import Folder
 from tests.faults.protocol.state import AT_WORK, WRITING, State, Work
-from tests.faults.protocol.stepped import FAILURE, LOST, LOST_BESIDE, NOTHING, OUTCOME
+from tests.faults.protocol.stepped import AWAY, FAILURE, LOST, LOST_BESIDE, NOTHING, OUTCOME
 from workers.supervisor import sharing
 from workers.supervisor.sharing import Ending
 
@@ -19,12 +19,13 @@ PHASES = {Ending.STOPPED: FAILURE, Ending.LOST: LOST, Ending.RETURNED: NOTHING}
 
 
 class Devices:
-    """``files``: tasks write stems. ``returns``: see inside.py."""
+    """``files``: tasks write stems. ``returns``: see inside.py. ``away``: the storage may not answer them."""
 
-    def __init__(self, identifiers: tuple[str, ...], files: bool, returns: int) -> None:
+    def __init__(self, identifiers: tuple[str, ...], files: bool, returns: int, away: bool = False) -> None:
         self._identifiers = identifiers
         self._files = files
         self._returns = returns
+        self._away = away
 
     def steps(self, state: State, number: int) -> Iterator[Step]:
         one = state.supervisors[number]
@@ -36,6 +37,9 @@ class Devices:
                 for does, phase, folder in self._work(work, state.folders[task] or frozenset()):
                     after = _change(state, number, place, (work, phase))
                     yield Step(f"{who}: {does}", GOOD, after if folder is None else after.folder(task, folder))
+                if self._away and may_return(state, self._identifiers, work.claim, self._returns):
+                    after = _change(state, number, place, (work, AWAY))
+                    yield Step(f"{who}: the storage does not answer", FAULT, after)
                 if len(running) > 1:
                     after = _change(state, number, place, (work, LOST_BESIDE))
                     yield Step(f"{who}: runs out of memory twice beside others", FAULT, after)

@@ -39,12 +39,13 @@ class World:
         files: bool = True,
         returns: int = 1,
         others: tuple[str, ...] = (),
+        away: bool = False,
     ) -> None:
         identifiers = tuple(f"00000000-0000-4000-8000-{number:012}" for number in range(tasks))
         snapshots = Snapshots(cache, identifiers)
         stepper = Stepper(snapshots, patch)
         self._inside = Inside(snapshots, stepper, lossy, returns, places, lengths)
-        self._devices = Devices(identifiers, files, returns)
+        self._devices = Devices(identifiers, files, returns, away)
         self._outside = Outside(snapshots, stepper, others, returns)
         self._start = start(tasks, supervisors, slots, web, faults, places > 1)
         self._files = files

@@ -1,4 +1,4 @@
-"""A claim that the supervisor does not know of is requeued."""
+"""A claim that the supervisor does not know of is requeued, and so is one whose storage does not answer."""
 
 from __future__ import annotations
 
@@ -6,9 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from app.core.db import claims
 from app.core.db.states import IN_PROGRESS, QUEUED
+from app.core.db.tasks import Task
 from app.core.settings import Cache, Settings
 from tests.app.rows import claimed, queued, row
+from workers.device.protocol import Failure
 from workers.supervisor import settlement
 from workers.supervisor.loop import Supervisor
 
@@ -35,3 +38,24 @@ def test_known_claims_and_those_of_others_are_kept(settings: Settings) -> None:
     claimed("me"), claimed("them")
     settlement.requeue_unknown(settings, "me", {(ours.uuid, ours.claim_no)})
     assert [row(identifier).status for identifier in (known, unknown, theirs)] == [IN_PROGRESS, QUEUED, IN_PROGRESS]
+
+
+def test_outage_of_the_storage_costs_no_attempt(settings: Settings) -> None:
+    identifier = queued()
+    for number in (1, 2, 3, 4):
+        claim = claimed()
+        assert claim.claim_no == number
+        settlement.settle(settings, claim, Failure("storage_unavailable", "It does not answer.", [], 1.0, {}))
+        waiting = row(identifier)
+        assert (waiting.status, waiting.holder, waiting.crashes, waiting.error_code) == (QUEUED, None, 0, None)
+        assert waiting.not_before is not None and claims.claim("me") is None, "it waits"
+        Task.update(not_before=None).execute()
+
+
+def test_late_outage_of_an_earlier_claim_changes_nothing(settings: Settings) -> None:
+    identifier = queued()
+    claim = claimed()
+    settlement.settle(settings, claim, None)
+    claimed("them")
+    settlement.settle(settings, claim, Failure("storage_unavailable", "It does not answer.", [], 1.0, {}))
+    assert (row(identifier).status, row(identifier).holder) == (IN_PROGRESS, "them")
