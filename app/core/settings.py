@@ -24,6 +24,7 @@ from app.core import configfile
 from app.core.catalog import hub_names, places
 from app.core.errors import SettingsError
 from app.core.net import addresses
+from app.core.storage import location
 from app.core.webhooks import check_receiver, read_secrets
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -140,6 +141,13 @@ class Cache:
 
 
 @dataclass(frozen=True)
+class Storage:
+    url: str = _limit("", check=location.check_url)
+    endpoint: str = _limit("", check=location.check_endpoint)
+    redirect: bool = False
+
+
+@dataclass(frozen=True)
 class Tasks:
     ttl: int = _limit(0, least=0)
     reuse_ttl: int = _limit(600, least=0)
@@ -196,6 +204,7 @@ class Settings:
     diarization: Diarization = field(default_factory=Diarization)
     workers: Workers = field(default_factory=Workers)
     cache: Cache = field(default_factory=Cache)
+    storage: Storage = field(default_factory=Storage)
     tasks: Tasks = field(default_factory=Tasks)
     limits: Limits = field(default_factory=Limits)
     fetch: Fetch = field(default_factory=Fetch)
@@ -207,11 +216,12 @@ class Settings:
     db_url: str = field(default="", repr=False)
     hf_token: str = field(default="", repr=False)
     webhook_secrets: tuple[str, ...] = field(default=(), repr=False)
+    storage_keys: location.Keys = field(default_factory=location.Keys, repr=False)
     # of the configuration file; the folders of models may be relative to it
     folder: Path | None = field(default=None, compare=False)
 
 
-NO_SECTIONS = ("transcription", "db_url", "hf_token", "webhook_secrets", "folder")
+NO_SECTIONS = ("transcription", "db_url", "hf_token", "webhook_secrets", "storage_keys", "folder")
 SECTIONS = [f.name for f in dataclasses.fields(Settings) if f.name not in NO_SECTIONS]
 
 
@@ -236,9 +246,11 @@ def load(environ: Mapping[str, str] | None = None, root: Path = ROOT) -> Setting
         db_url=env.get("DB_URL") or f"sqlite:///{config.parent / 'records.db'}",
         hf_token=env.get("HF_TOKEN", ""),
         webhook_secrets=_read_webhook_secrets(env),
+        storage_keys=location.read_keys(env),
         folder=config.parent,
     )
     settings = _apply_environment(settings, env, config.parent)
+    _check_storage(settings.storage, values.get("storage", {}))
     _check_models(settings, values, env)
     return settings
 
@@ -264,7 +276,7 @@ def _read_webhook_secrets(env: Mapping[str, str]) -> tuple[str, ...]:
 
 
 def _apply_environment(settings: Settings, env: Mapping[str, str], beside: Path) -> Settings:
-    """Apply HOST, PORT, CACHE_DIR and MODEL; make paths absolute.
+    """Apply HOST, PORT, CACHE_DIR, MODEL, STORAGE_URL and STORAGE_ENDPOINT; make paths absolute.
 
     Paths in the config file are relative to its folder, ``beside``.
     """
@@ -284,10 +296,32 @@ def _apply_environment(settings: Settings, env: Mapping[str, str], beside: Path)
         settings,
         server=server,
         cache=dataclasses.replace(cache, path=cache_path),
+        storage=_choose_storage(settings.storage, env),
         models=dataclasses.replace(settings.models, path=(beside / settings.models.path).resolve()),
         whisper=whisper,
         transcription=transcription,
     )
+
+
+def _choose_storage(storage: Storage, env: Mapping[str, str]) -> Storage:
+    url, endpoint = env.get("STORAGE_URL", ""), env.get("STORAGE_ENDPOINT", "")
+    for variable, value, check in (
+        ("STORAGE_URL", url, location.check_url),
+        ("STORAGE_ENDPOINT", endpoint, location.check_endpoint),
+    ):
+        try:
+            check(value)
+        except ValueError as error:
+            raise SettingsError(f"environment: {variable}: {error}") from error
+    return dataclasses.replace(storage, url=url or storage.url, endpoint=endpoint or storage.endpoint)
+
+
+def _check_storage(storage: Storage, read: Mapping[str, Any]) -> None:
+    """Raise SettingsError for a setting that has no effect."""
+    for name in ("endpoint", "redirect"):
+        if getattr(storage, name) and not storage.url:
+            where = configfile.locate_key(read, name)
+            raise SettingsError(f"{where}: storage.{name} has no effect without storage.url (or STORAGE_URL)")
 
 
 def _check_models(settings: Settings, values: Mapping[str, Any], env: Mapping[str, str]) -> None:

@@ -16,7 +16,7 @@ from packaging.utils import canonicalize_name
 
 from tests.service import ROOT
 
-RUNTIME, DEVELOPMENT = "requirements", "requirements-dev"
+RUNTIME, CLUSTER, DEVELOPMENT = "requirements", "requirements-cluster", "requirements-dev"
 distributions_of = cache(metadata.packages_distributions)
 MACHINES = [(f"3.{minor}", processor) for minor in range(10, 14) for processor in ("x86_64", "aarch64")]
 OURS = [place for place in ROOT.iterdir() if place.suffix == ".py" or (place / "__init__.py").exists()]
@@ -104,14 +104,15 @@ def pinned(name: str, python: str, processor: str) -> dict[str, str]:
 
 
 def test_runtime_imports_are_declared() -> None:
-    assert not undeclared([place for place in OURS if place not in UNSHIPPED], declared(RUNTIME))
+    # tests/test_architecture.py shows that what only several machines need is imported only there
+    assert not undeclared([place for place in OURS if place not in UNSHIPPED], declared(CLUSTER))
 
 
 def test_development_imports_are_declared() -> None:
     assert not undeclared(UNSHIPPED, declared(DEVELOPMENT))
 
 
-@pytest.mark.parametrize("name", [RUNTIME, DEVELOPMENT])
+@pytest.mark.parametrize("name", [RUNTIME, CLUSTER, DEVELOPMENT])
 def test_every_lock_entry_has_a_version_and_checksums_and_no_url(name: str) -> None:
     assert entries(name)
     for entry in entries(name):
@@ -119,7 +120,7 @@ def test_every_lock_entry_has_a_version_and_checksums_and_no_url(name: str) -> N
 
 
 @pytest.mark.parametrize(("python", "processor"), MACHINES)
-@pytest.mark.parametrize("name", [RUNTIME, DEVELOPMENT])
+@pytest.mark.parametrize("name", [RUNTIME, CLUSTER, DEVELOPMENT])
 def test_locked_versions_are_within_the_declared_ranges(name: str, python: str, processor: str) -> None:
     versions = pinned(name, python, processor)
     wanted = [
@@ -138,4 +139,10 @@ def test_locked_versions_are_within_the_declared_ranges(name: str, python: str, 
 
 @pytest.mark.parametrize(("python", "processor"), MACHINES)
 def test_development_lock_contains_the_runtime_versions(python: str, processor: str) -> None:
-    assert pinned(RUNTIME, python, processor).items() <= pinned(DEVELOPMENT, python, processor).items()
+    runtime, cluster = pinned(RUNTIME, python, processor), pinned(CLUSTER, python, processor)
+    assert runtime.items() <= cluster.items() <= pinned(DEVELOPMENT, python, processor).items()
+
+
+def test_default_installation_has_no_packages_for_several_machines() -> None:
+    found = {name for python, processor in MACHINES for name in pinned(RUNTIME, python, processor)}
+    assert not {"boto3", "botocore", "ray"} & found

@@ -1,6 +1,6 @@
 """Check whether the service can start on this machine.
 
-Nothing is changed, loaded or downloaded.
+Nothing is changed, loaded or downloaded; in a bucket, a small object is written and removed.
 """
 
 from __future__ import annotations
@@ -29,7 +29,10 @@ from app.core.catalog.catalog import (
 from app.core.db import connection
 from app.core.errors import SettingsError
 from app.core.settings import Settings
+from app.core.storage.location import parse_location
 from app.core.storage.space import MEBIBYTE, find_existing, has_space, read_free_bytes
+from app.core.storage.storage import StorageUnavailableError
+from app.core.storage.store_probe import StoreProbe
 from workers.device import slots
 from workers.device.protocol import Slot
 from workers.models import hub, open_diarization, pypi, whisper_wheels
@@ -38,6 +41,7 @@ from workers.models.listing import disk_size, format_size
 
 OK, NOTE, FAIL = "ok", "note", "FAIL"
 HUB_SECONDS = 5.0
+MOST_SKEW_SECONDS = 60.0  # S3 refuses requests from 15 minutes on
 
 
 @dataclass(frozen=True)
@@ -70,6 +74,8 @@ def _run_checks(settings: Settings) -> Iterator[Finding]:
     yield _check_token(settings)
     yield _check_database(settings.db_url)
     yield from _check_folders(settings)
+    if settings.storage.url:
+        yield _check_bucket(settings)
 
 
 def _check_devices(settings: Settings) -> Iterator[Finding]:
@@ -205,3 +211,21 @@ def _check_folders(settings: Settings) -> Iterator[Finding]:
             yield Finding(FAIL, subject, f"{room}; less than limits.min_free_mb, so every upload would be rejected")
         else:
             yield Finding(OK, subject, room)
+
+
+def _check_bucket(settings: Settings) -> Finding:
+    location = parse_location(settings.storage.url, settings.storage.endpoint)
+    try:
+        probe = StoreProbe(location, settings.storage_keys)
+        problem = probe.write_and_read()
+        if problem is not None:
+            return Finding(FAIL, "storage", problem.reason)
+        skew = probe.measure_skew()
+    except SettingsError as error:
+        return Finding(FAIL, "storage", str(error))
+    except StorageUnavailableError as error:
+        return Finding(FAIL, "storage", error.reason)
+    if abs(skew) > MOST_SKEW_SECONDS:
+        say = f"{location}: this machine's clock differs by {skew:+.0f} s from the store's; set it before they differ by 900"
+        return Finding(NOTE, "storage", say)
+    return Finding(OK, "storage", f"{location}, writable")

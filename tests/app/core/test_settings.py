@@ -347,3 +347,26 @@ def test_receiver_that_cannot_be_used_stops_the_start_without_being_repeated(tmp
     assert said.startswith(f"{tmp_path / 'config.yaml'}, line 1: webhooks.url: ") and "hunter2" not in said
     chosen = loaded(tmp_path, "webhooks: {url: 'https://a.example/?secret'}")
     assert chosen.webhooks.url == "https://a.example/?secret" and "secret" not in repr(chosen)
+
+
+@pytest.mark.parametrize(
+    ("config", "environ", "says"),
+    [
+        ("storage:\n  url: /mnt/files", {}, "line 2: storage.url: '/mnt/files' does not name a bucket"),
+        ("storage:\n  url: s3://speech\n  endpoint: store", {}, "line 3: storage.endpoint: 'store' is not the address"),
+        ("storage:\n  endpoint: http://store", {}, "line 2: storage.endpoint has no effect without storage.url"),
+        ("storage:\n  redirect: true", {}, "line 2: storage.redirect has no effect without storage.url"),
+        ("", {"STORAGE_URL": "speech"}, "environment: STORAGE_URL: 'speech' does not name a bucket"),
+        ("", {"STORAGE_ENDPOINT": "http://store"}, "storage.endpoint has no effect"),
+    ],
+)
+def test_wrong_place_of_the_storage_is_refused(tmp_path: Path, config: str, environ: dict[str, str], says: str) -> None:
+    assert says in refusal(tmp_path, config, **environ)
+
+
+def test_environment_names_the_storage_and_its_keys(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("AWS_ACCESS_KEY_ID=id\nAWS_SECRET_ACCESS_KEY=hidden\n")
+    found = loaded(tmp_path, "storage:\n  url: s3://one\n  redirect: true", STORAGE_URL="s3://two/x")
+    assert (found.storage.url, found.storage.endpoint, found.storage.redirect) == ("s3://two/x", "", True)
+    assert (found.storage_keys.access, found.storage_keys.secret) == ("id", "hidden")
+    assert "hidden" not in repr(found)

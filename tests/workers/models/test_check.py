@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 import sqlite3
+import sys
 from pathlib import Path
 
 import pytest
 
 from app.core import settings as app_settings
-from app.core.settings import Align, Diarization, Limits, Models, Settings, Whisper, Workers
+from app.core.settings import Align, Diarization, Limits, Models, Settings, Storage, Whisper, Workers
+from app.core.storage.location import Keys
+from tests.object_store import KEYS, ObjectStoreServer
 from tests.service import MINI
 from workers.models import __main__ as command
 from workers.models import check, listing
@@ -142,6 +145,33 @@ def test_a_cache_below_a_file_fails(here: Settings, tmp_path: Path) -> None:
     assert "is not writable" in failing(
         dataclasses.replace(here, cache=dataclasses.replace(here.cache, path=tmp_path / "file" / "cache"))
     )
+
+
+def test_bucket_that_can_be_written_is_reported(here: Settings, object_store: ObjectStoreServer) -> None:
+    settings = object_store.settings(here)
+    assert f"{settings.storage.url} at {object_store.endpoint}, writable" in only(settings, "ok    storage")
+    assert object_store.list_keys(settings.storage.url) == []
+
+
+def test_bucket_that_cannot_be_written_fails(here: Settings, object_store: ObjectStoreServer) -> None:
+    settings = object_store.settings(here)
+    assert "AWS_SECRET_ACCESS_KEY" in failing(dataclasses.replace(settings, storage_keys=Keys(KEYS.access, "secret1")))
+    gone = dataclasses.replace(settings.storage, endpoint="http://127.0.0.1:9")
+    line = failing(dataclasses.replace(settings, storage=gone))
+    assert "storage.endpoint" in line and KEYS.secret not in line
+
+
+def test_clock_that_differs_from_the_store_is_noted(
+    here: Settings, object_store: ObjectStoreServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(check.StoreProbe, "measure_skew", lambda _: -300.0)
+    assert "differs by -300 s" in only(object_store.settings(here), "note  storage")
+
+
+def test_bucket_without_boto3_fails(here: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "boto3", None)
+    bucket = dataclasses.replace(here, storage=Storage("s3://speech"))
+    assert "requirements-cluster" in failing(bucket)
 
 
 @pytest.mark.parametrize(("token", "said"), [("", "not set"), ("hf_secret", "set")])

@@ -1,0 +1,209 @@
+"""Keep the files of tasks in a bucket, which all machines reach.
+
+An object appears as a whole or not at all, so it needs no other name until it is complete. The row of a task says which of
+its stems are valid: those of the claim that completed. Local files are only on their way: in cache/incoming/ while a
+recording is received, in cache/spool/ while a run or a download uses them.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import io
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+from typing import BinaryIO, cast
+
+from app.core.errors import SettingsError, SpeechError
+from app.core.storage.background import Background
+from app.core.storage.folder import is_identifier, is_older, sweep_incoming
+from app.core.storage.object_reader import ObjectReader
+from app.core.storage.object_store import Entry, ObjectStore
+from app.core.storage.paths import SOURCE, STEMS, UPLOADS, stems_name
+from app.core.storage.space import has_space
+from app.core.storage.spool import Spool
+from app.core.storage.storage import Storage
+from app.core.storage.store_probe import StoreProbe
+from app.core.storage.stored_file import RemoteFile, StoredFile
+
+CHUNK = 256 * 1024
+DOWNLOADS = "downloads"  # in cache/
+SWEEP_SECONDS = 600.0  # a sweep lists all objects
+UPLOAD_HOURS = 24  # that an upload may take; then its parts are removed
+DAY = 86_400.0
+DISK_FULL = "Not enough disk space on the server for the recording; try again later."
+
+
+class Bucket(Storage):
+    """``floor``: bytes of the local disk to leave free. ``redirects``: clients read from the store directly."""
+
+    def __init__(self, store: ObjectStore, probe: StoreProbe, cache: Path, floor: float, redirects: bool) -> None:
+        self._store = store
+        self._probe = probe
+        self._cache = cache
+        self._floor = floor
+        self._redirects = redirects
+        self._spool = Spool(cache)
+        self._removals = Background("removal from the storage")
+        self._swept: float | None = None
+
+    def prepare(self) -> None:
+        self._cache.mkdir(parents=True, exist_ok=True)
+        problem = self._probe.find_outage()
+        if problem is not None and problem.is_permanent:
+            raise SettingsError(problem.reason)
+        # No worker may run on a machine of the web side. After a day, even a clock that is off does no harm.
+        self._sweep_local(time.time() - DAY)
+
+    def find_outage(self) -> str | None:
+        problem = self._probe.find_outage()
+        return problem.reason if problem is not None else None
+
+    def keep(self, part: Path, identifier: str) -> None:
+        self._store.put(part, f"{identifier}/{SOURCE}")
+        part.unlink()
+
+    def keep_upload(self, part: Path, token: str) -> None:
+        self._store.put(part, f"{UPLOADS}/{token}")
+        part.unlink()
+
+    def copy_recording(self, earlier: str, identifier: str) -> None:
+        self._store.copy(f"{earlier}/{SOURCE}", f"{identifier}/{SOURCE}")
+
+    def copy_upload(self, token: str, identifier: str) -> None:
+        self._store.copy(f"{UPLOADS}/{token}", f"{identifier}/{SOURCE}")
+
+    def locate_download(self, identifier: str) -> Path:
+        folder = self._cache / DOWNLOADS
+        folder.mkdir(exist_ok=True)
+        return folder / identifier
+
+    def keep_download(self, identifier: str) -> None:
+        folder = self.locate_download(identifier)
+        self._store.put(folder / SOURCE, f"{identifier}/{SOURCE}")
+        shutil.rmtree(folder)
+
+    def find(self, identifier: str, name: str) -> StoredFile:
+        return _BucketFile(self._store, self._store.stat(f"{identifier}/{name}"), self._redirects)
+
+    def list_stems(self, identifier: str, claim_no: int) -> dict[str, StoredFile]:
+        found = self._store.list(f"{identifier}/{stems_name(claim_no)}/")
+        files = [_BucketFile(self._store, entry, self._redirects) for entry in found]
+        return {file.name: file for file in files}
+
+    def locate(self, identifier: str) -> str:
+        return f"{identifier}/{SOURCE}"
+
+    @contextlib.contextmanager
+    def borrow(self, source: str, identifier: str, claim_no: int, check: Callable[[], None]) -> Iterator[str]:
+        with self._spool.open_folder(_name_run(identifier, claim_no)) as folder:
+            self._download(source, folder / SOURCE, check)
+            yield str(folder / SOURCE)
+
+    def _download(self, key: str, path: Path, check: Callable[[], None]) -> None:
+        entry = self._store.stat(key)
+        if not has_space(path.parent, self._floor, entry.size):
+            raise SpeechError("insufficient_storage", DISK_FULL)
+        try:
+            with path.open("wb") as file, ObjectReader(self._store, entry) as reader:
+                while chunk := reader.read(CHUNK):
+                    check()
+                    file.write(chunk)
+        except OSError as error:
+            if error.errno in (errno.ENOSPC, errno.EDQUOT):
+                raise SpeechError("insufficient_storage", DISK_FULL) from error
+            raise
+
+    def locate_stems(self, identifier: str, claim_no: int) -> Path:
+        return self._spool.locate(_name_run(identifier, claim_no)) / stems_name(claim_no)
+
+    @contextlib.contextmanager
+    def write_stems(self, identifier: str, claim_no: int) -> Iterator[Path]:
+        folder = self.locate_stems(identifier, claim_no)
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        yield folder
+        for path in sorted(folder.iterdir()):
+            self._store.put(path, f"{identifier}/{folder.name}/{path.name}")
+
+    @contextlib.contextmanager
+    def write_file(self, identifier: str, claim_no: int, name: str) -> Iterator[Path]:
+        path = self._spool.locate(_name_run(identifier, claim_no)) / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            yield path
+            self._store.put(path, f"{identifier}/{name}")
+        finally:
+            path.unlink(missing_ok=True)
+
+    def remove(self, identifier: str) -> bool:
+        shutil.rmtree(self.locate_download(identifier), ignore_errors=True)  # it is there on one machine at most
+        return bool(self._store.remove_all(f"{identifier}/"))
+
+    def remove_upload(self, token: str) -> None:
+        self._store.remove(f"{UPLOADS}/{token}")
+
+    def remove_partial(self, identifier: str) -> None:
+        self._store.remove_all(f"{identifier}/", but=lambda key: key == f"{identifier}/{SOURCE}")
+
+    def remove_claim(self, identifier: str, claim_no: int) -> None:
+        self._store.remove_all(f"{identifier}/{stems_name(claim_no)}/")
+
+    def remove_earlier_stems(self, identifier: str, claim_no: int) -> None:
+        def is_later(key: str) -> bool:
+            return int(key.split("/")[1].removeprefix(f"{STEMS}-")) >= claim_no
+
+        self._store.remove_all(f"{identifier}/{STEMS}-", but=is_later)
+
+    def run_removal(self, remove: Callable[[], None]) -> None:
+        self._removals.run(remove)
+
+    def is_sweep_due(self) -> bool:
+        now = time.monotonic()
+        if self._swept is not None and now - self._swept < SWEEP_SECONDS:
+            return False
+        self._swept = now
+        return True
+
+    def sweep(self, before: float) -> int:
+        began = datetime.fromtimestamp(before, timezone.utc) - timedelta(hours=UPLOAD_HOURS)
+        return self._sweep_local(before) + self._store.abort_uploads(began) + self._probe.sweep(before)
+
+    def _sweep_local(self, before: float) -> int:
+        folders = list((self._cache / DOWNLOADS).glob("*"))
+        old = [folder for folder in folders if all(is_older(path, before) for path in (folder, *folder.glob("*")))]
+        for folder in old:
+            shutil.rmtree(folder, ignore_errors=True)
+        return len(old) + sweep_incoming(self._cache, before) + self._spool.sweep(before)
+
+    def list_abandoned(self, before: float) -> list[str]:
+        newest: dict[str, float] = {}
+        for entry in self._store.list():
+            identifier, at = entry.key.partition("/")[0], entry.modified.timestamp()
+            if is_identifier(identifier):
+                newest[identifier] = max(at, newest.get(identifier, at))
+        return [identifier for identifier, at in newest.items() if at < before]
+
+    def list_uploads(self, before: float) -> list[str]:
+        found = self._store.list(f"{UPLOADS}/")
+        return [entry.key.partition("/")[2] for entry in found if entry.modified.timestamp() < before]
+
+
+class _BucketFile(RemoteFile):
+    def __init__(self, store: ObjectStore, entry: Entry, redirects: bool) -> None:
+        super().__init__(entry.key.rpartition("/")[2], entry.size, entry.modified, entry.tag)
+        self._store = store
+        self._entry = entry
+        self._redirects = redirects
+
+    def open(self) -> BinaryIO:
+        return cast(BinaryIO, io.BufferedReader(ObjectReader(self._store, self._entry), CHUNK))
+
+    def sign_url(self, media_type: str, disposition: str) -> str | None:
+        return self._store.sign_url(self._entry.key, media_type, disposition) if self._redirects else None
+
+
+def _name_run(identifier: str, claim_no: int) -> str:
+    return f"{identifier}-{claim_no}"

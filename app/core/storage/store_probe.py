@@ -1,0 +1,57 @@
+"""Find out whether a store can be used, and if not, why."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import datetime, timezone
+
+from app.core.storage.location import Keys, Location
+from app.core.storage.object_store import ObjectStore
+from app.core.storage.s3_client import SHORT
+from app.core.storage.storage import StorageUnavailableError
+
+CHECKS = "check"  # the objects that ``write_and_read`` makes
+CONTENT = b"The check of the storage has written this."
+
+
+class StoreProbe:
+    """It does not wait long for the store."""
+
+    def __init__(self, location: Location, keys: Keys) -> None:
+        self._store = ObjectStore(location, keys, SHORT)
+
+    def find_outage(self) -> StorageUnavailableError | None:
+        """Return why objects cannot be read now, or None."""
+        try:
+            next(self._store.list(f"{CHECKS}/"), None)
+        except StorageUnavailableError as error:
+            return error
+        return None
+
+    def write_and_read(self) -> StorageUnavailableError | None:
+        """Write, read and remove an object. Return why that failed, or None."""
+        key = f"{CHECKS}/{uuid.uuid4().hex}"
+        try:
+            self._store.put_bytes(CONTENT, key)
+            body = self._store.open(self._store.stat(key), 0, len(CONTENT))
+            answered = body.read()
+            self._store.remove(key)
+        except FileNotFoundError:
+            answered = b""
+        except StorageUnavailableError as error:
+            return error
+        if answered != CONTENT:
+            say = f"{self._store.location} does not give back what was written (storage.url)."
+            return StorageUnavailableError(say, is_permanent=True)
+        return None
+
+    def measure_skew(self) -> float:
+        """Return by how many seconds this machine's clock is ahead of the store's."""
+        return (datetime.now(timezone.utc) - self._store.read_clock()).total_seconds()
+
+    def sweep(self, before: float) -> int:
+        """Remove what interrupted checks have left. Return the number of objects."""
+        old = [entry.key for entry in self._store.list(f"{CHECKS}/") if entry.modified.timestamp() < before]
+        for key in old:
+            self._store.remove(key)
+        return len(old)

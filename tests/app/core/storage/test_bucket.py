@@ -1,0 +1,334 @@
+"""A bucket keeps a recording whole or not at all, says which setting is wrong, and leaves nothing on the local disk."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from app.core.errors import SettingsError, SpeechError
+from app.core.settings import Settings
+from app.core.storage import object_reader
+from app.core.storage.location import Keys
+from app.core.storage.opening import open_storage
+from app.core.storage.paths import COPY_NAME, SOURCE
+from app.core.storage.storage import Storage, StorageUnavailableError
+from tests.app.core.storage.conftest import Part, new
+from tests.object_store import BUCKET, KEYS, ObjectStoreServer
+from tests.service import free_port
+
+MEBIBYTE = 1024 * 1024
+LARGE = 40 * MEBIBYTE  # uploaded in several parts
+
+
+def local(settings: Settings) -> list[str]:
+    """The files below cache/."""
+    return sorted(str(p.relative_to(settings.cache.path)) for p in settings.cache.path.rglob("*") if p.is_file())
+
+
+@pytest.fixture
+def interrupting(monkeypatch: pytest.MonkeyPatch) -> Callable[[int, bool], list[str]]:
+    """Let the process "die" at the n-th request to the store, before or after the store has handled it."""
+    from botocore.client import BaseClient
+
+    real = BaseClient._make_api_call
+
+    def interrupt(number: int, after: bool) -> list[str]:
+        made: list[str] = []
+
+        def call(self: Any, operation: str, arguments: Any) -> Any:
+            made.append(operation)
+            if len(made) < number:
+                return real(self, operation, arguments)
+            if len(made) == number and after:
+                real(self, operation, arguments)
+            raise ConnectionAbortedError("the process is dead")
+
+        monkeypatch.setattr(BaseClient, "_make_api_call", call)
+        return made
+
+    return interrupt
+
+
+@pytest.mark.parametrize("after", [False, True])
+def test_interrupted_upload_is_whole_or_absent(
+    bucket: Storage, part: Part, interrupting: Callable[[int, bool], list[str]], after: bool,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    found = []
+    for number in range(1, 7):  # create, three parts, complete
+        identifier, received = new(), part(b"x" * LARGE)
+        interrupting(number, after)
+        done = True
+        try:
+            bucket.keep(received, identifier)
+        except ConnectionAbortedError:
+            done = False
+        monkeypatch.undo()
+        try:
+            size = bucket.find(identifier, SOURCE).read_size()
+        except FileNotFoundError:
+            size = None
+        assert size in (None, LARGE) and (size == LARGE or not done)
+        assert received.exists() != done
+        found.append(size)
+    assert found[0] is None and found[-1] == LARGE
+    assert [size is not None for size in found].index(True) == (4 if after else 5)
+
+
+def test_parts_of_interrupted_uploads_are_removed_after_a_day(bucket: Any, object_store: ObjectStoreServer) -> None:
+    client, location = object_store.make_client(), bucket._store.location
+    begun = client.create_multipart_upload(Bucket=BUCKET, Key=f"{location.prefix}{new()}/source")
+    client.upload_part(
+        Bucket=BUCKET, Key=begun["Key"], UploadId=begun["UploadId"], PartNumber=1, Body=b"x" * 5 * MEBIBYTE
+    )
+    assert bucket.sweep(time.time()) == 0
+    now = datetime.now(timezone.utc)
+    assert bucket._store.abort_uploads(now - timedelta(minutes=1)) == 0
+    assert bucket._store.abort_uploads(now + timedelta(minutes=1)) == 1
+    assert bucket._store.abort_uploads(now + timedelta(minutes=1)) == 0
+
+
+def test_tasks_of_another_prefix_are_not_seen(
+    bucket: Storage, object_store: ObjectStoreServer, mini_settings: Settings, part: Part
+) -> None:
+    other = open_storage(object_store.settings(mini_settings))
+    identifier = new()
+    bucket.keep(part(b"sound"), identifier)
+    assert other.list_abandoned(time.time() + 5) == [] and not other.remove(identifier)
+    with pytest.raises(FileNotFoundError):
+        other.find(identifier, SOURCE)
+    assert bucket.remove(identifier)
+
+
+def test_more_than_a_thousand_objects_are_listed(bucket: Any) -> None:
+    identifier = new()
+    for number in range(1005):
+        bucket._store.put_bytes(b"", f"{identifier}/stems-1/{number:04}.wav")
+    assert len(bucket.list_stems(identifier, 1)) == 1005
+    assert bucket.remove(identifier) and bucket.list_stems(identifier, 1) == {}
+
+
+# --- the local disk ---
+
+
+def test_nothing_stays_on_the_local_disk(bucket: Storage, part: Part, mini_settings: Settings) -> None:
+    identifier = new()
+    bucket.keep(part(b"sound"), identifier)
+    assert local(mini_settings) == []
+    with bucket.borrow(bucket.locate(identifier), identifier, 3, lambda: None):
+        with bucket.write_stems(identifier, 3) as folder:
+            folder.mkdir()
+            (folder / "vocals.wav").write_bytes(b"RIFF")
+        with bucket.write_file(identifier, 3, COPY_NAME) as path:
+            path.write_bytes(b"ID3")
+        spool = f"spool/{identifier}-3"
+        assert local(mini_settings) == [f"{spool}/source", f"{spool}/stems-3/vocals.wav"]
+    assert local(mini_settings) == []
+    download = bucket.locate_download(identifier)
+    download.mkdir()
+    (download / SOURCE).write_bytes(b"sound")
+    bucket.keep_download(identifier)
+    assert local(mini_settings) == []
+
+
+def test_failed_run_leaves_nothing(bucket: Storage, part: Part, mini_settings: Settings) -> None:
+    identifier = new()
+    bucket.keep(part(b"sound"), identifier)
+    with (
+        pytest.raises(RuntimeError),
+        bucket.borrow(bucket.locate(identifier), identifier, 1, lambda: None),
+        bucket.write_stems(identifier, 1) as folder,
+    ):
+        folder.mkdir()
+        (folder / "vocals.wav").write_bytes(b"RIFF")
+        raise RuntimeError("the model broke")
+    assert local(mini_settings) == [] and bucket.list_stems(identifier, 1) == {}
+
+
+def test_stopped_run_ends_its_download(bucket: Storage, part: Part, mini_settings: Settings) -> None:
+    identifier, checks = new(), iter(range(4))
+    bucket.keep(part(b"x" * 4 * MEBIBYTE), identifier)
+
+    def check() -> None:
+        if next(checks, None) is None:
+            raise InterruptedError("stopped")
+
+    with pytest.raises(InterruptedError), bucket.borrow(bucket.locate(identifier), identifier, 1, check):
+        pytest.fail("the download has not been stopped")
+    assert local(mini_settings) == []
+
+
+def test_recording_larger_than_the_free_space_is_not_downloaded(
+    object_store: ObjectStoreServer, mini_settings: Settings, part: Part
+) -> None:
+    full = replace(mini_settings, limits=replace(mini_settings.limits, min_free_mb=10**9))
+    bucket, identifier = open_storage(object_store.settings(full)), new()
+    bucket.keep(part(b"sound"), identifier)
+    with pytest.raises(SpeechError) as failed, bucket.borrow(bucket.locate(identifier), identifier, 1, lambda: None):
+        pytest.fail("there is no room")
+    assert failed.value.code == "insufficient_storage" and local(mini_settings) == []
+
+
+def test_removal_runs_in_the_background(bucket: Storage) -> None:
+    done: list[int] = []
+    bucket.run_removal(lambda: 1 / 0)  # type: ignore[arg-type,return-value]
+    bucket.run_removal(lambda: done.append(1))
+    deadline = time.monotonic() + 10
+    while not done and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert done == [1]
+
+
+def test_sweep_is_not_due_again_at_once(bucket: Storage) -> None:
+    assert [bucket.is_sweep_due(), bucket.is_sweep_due()] == [True, False]
+
+
+# --- reading ---
+
+
+@pytest.fixture
+def breaking(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
+    """Break the connection after each 100 kB that are read, as often as the list says."""
+    from botocore.response import StreamingBody
+
+    real, left = StreamingBody.read, [0]
+
+    def read(self: Any, amt: int | None = None) -> bytes:
+        if left[0] and self._amount_read >= 100_000:
+            left[0] -= 1
+            raise ConnectionResetError("the cable is cut")
+        return bytes(real(self, amt))
+
+    monkeypatch.setattr(StreamingBody, "read", read)
+    yield left
+
+
+def test_broken_connection_is_made_again_where_it_broke(bucket: Storage, part: Part, breaking: list[int]) -> None:
+    content, identifier = os.urandom(900_000), new()
+    bucket.keep(part(content), identifier)
+    breaking[0] = 5
+    with bucket.find(identifier, SOURCE).open() as file:
+        assert file.read() == content
+    assert breaking[0] == 0
+
+
+def test_connection_that_stays_broken_is_an_outage(
+    bucket: Storage, part: Part, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    identifier = new()
+    bucket.keep(part(b"sound"), identifier)
+    file = bucket.find(identifier, SOURCE)
+
+    def broken(*_: Any) -> Any:
+        raise ConnectionResetError("the cable is cut")
+
+    monkeypatch.setattr(object_reader.ObjectReader, "_read", broken)
+    with pytest.raises(StorageUnavailableError, match="storage_unavailable"), file.open() as opened:
+        opened.read()
+
+
+def test_file_that_was_replaced_is_not_mixed(bucket: Storage, part: Part) -> None:
+    identifier = new()
+    bucket.keep(part(b"x" * 9 * MEBIBYTE), identifier)
+    with bucket.find(identifier, SOURCE).open() as file:
+        file.read(10)
+        bucket.keep(part(b"y" * 9 * MEBIBYTE), identifier)
+        file.seek(8 * MEBIBYTE + 10)
+        with pytest.raises(FileNotFoundError):
+            file.read()
+
+
+# --- what is wrong ---
+
+
+def wrong(settings: Settings, place: dict[str, str], keys: Keys = KEYS) -> Settings:
+    return replace(settings, storage=replace(settings.storage, **place), storage_keys=keys)
+
+
+@pytest.mark.parametrize(
+    ("place", "keys", "says"),
+    [
+        ({}, Keys("unknown", "secret"), "correct AWS_ACCESS_KEY_ID"),
+        ({}, Keys(KEYS.access, "wrong"), "correct AWS_SECRET_ACCESS_KEY"),
+        (
+            {"url": "s3://no-such-bucket/here"},
+            Keys("admin", "admin"),
+            "There is no bucket no-such-bucket; create it, or",
+        ),
+        ({"url": "s3://no-such-bucket/here"}, KEYS, "storage.url"),
+    ],
+)
+def test_wrong_setting_is_named_and_stops_the_start(
+    object_store: ObjectStoreServer, mini_settings: Settings, place: dict[str, str], keys: Keys, says: str, part: Part
+) -> None:
+    storage = open_storage(wrong(object_store.settings(mini_settings), place, keys))
+    assert says in str(storage.find_outage())
+    with pytest.raises(SettingsError, match=says):
+        storage.prepare()
+    received = part(b"sound")
+    with pytest.raises(StorageUnavailableError) as failed:
+        storage.keep(received, new())
+    assert says in failed.value.reason and received.exists()
+    assert "wrong" not in failed.value.reason and "secret" not in failed.value.message
+
+
+def test_missing_keys_are_named(
+    object_store: ObjectStoreServer, mini_settings: Settings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "none"))
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "none"))
+    storage = open_storage(wrong(object_store.settings(mini_settings), {}, Keys()))
+    assert "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY" in str(storage.find_outage())
+
+
+def test_clock_that_is_off_is_named(
+    object_store: ObjectStoreServer, mini_settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import botocore.auth
+
+    storage = open_storage(object_store.settings(mini_settings))
+    now = botocore.auth.get_current_datetime
+    monkeypatch.setattr(botocore.auth, "get_current_datetime", lambda *a, **k: now(*a, **k) - timedelta(minutes=20))
+    assert "The clock of this machine is off" in str(storage.find_outage())
+    with pytest.raises(SettingsError, match="set the clock"):
+        storage.prepare()
+
+
+def test_store_that_does_not_answer_delays_no_start(
+    object_store: ObjectStoreServer, mini_settings: Settings, part: Part
+) -> None:
+    place = {"url": f"s3://{BUCKET}", "endpoint": f"http://127.0.0.1:{free_port()}"}
+    storage = open_storage(wrong(mini_settings, place))
+    began = time.monotonic()
+    storage.prepare()
+    assert "does not answer (storage.endpoint)" in str(storage.find_outage())
+    received = part(b"sound")
+    with pytest.raises(StorageUnavailableError):
+        storage.keep(received, new())
+    storage.discard(new())
+    assert received.exists() and time.monotonic() - began < 30
+
+
+@pytest.mark.parametrize(("code", "setting"), [("PermanentRedirect", "AWS_REGION"), ("AccessDenied", "rights"),
+                                               ("ExpiredToken", "AWS_SESSION_TOKEN"), ("SlowDown", "SlowDown")])  # fmt: skip
+def test_other_refusals_are_explained(
+    bucket: Storage, monkeypatch: pytest.MonkeyPatch, code: str, setting: str
+) -> None:
+    from botocore.client import BaseClient
+    from botocore.exceptions import ClientError
+
+    def refuse(self: Any, operation: str, arguments: Any) -> Any:
+        raise ClientError({"Error": {"Code": code, "Message": "no"}}, operation)
+
+    monkeypatch.setattr(BaseClient, "_make_api_call", refuse)
+    assert setting in str(bucket.find_outage())
