@@ -2,16 +2,18 @@
 # The service in one image: the web side by default, `python -m workers` as the worker; docker-compose.yaml runs both.
 #   docker build -t speech:cpu .                              for processors
 #   docker build -t speech:cuda --build-arg VARIANT=cuda .    for NVIDIA GPUs; larger by the CUDA libraries
+# With --build-arg LOCK=requirements-cluster.lock it also has the packages for several machines.
 ARG PYTHON=3.12
 FROM python:${PYTHON}-slim-bookworm
 
 ARG VARIANT=cpu
+ARG LOCK=requirements.lock
 ENV PATH=/opt/venv/bin:$PATH \
     PYTHONUNBUFFERED=1 \
     PYTHONDONTWRITEBYTECODE=1
 
 WORKDIR /srv/speech
-COPY requirements.lock deploy/install.py ./
+COPY requirements.lock requirements-cluster.lock deploy/install.py ./
 # torch from PyPI needs the CUDA libraries; PyTorch's own index has builds without them, in the versions that the lock names.
 # The service cannot write beside its packages, so they are compiled here.
 RUN --mount=type=cache,target=/root/.cache \
@@ -21,7 +23,7 @@ RUN --mount=type=cache,target=/root/.cache \
         *) echo "VARIANT is cpu or cuda, not $VARIANT" >&2; exit 1 ;; \
     esac \
     && python -m venv /opt/venv \
-    && UV_LINK_MODE=copy UV_COMPILE_BYTECODE=1 /opt/venv/bin/python install.py "$@" requirements.lock
+    && UV_LINK_MODE=copy UV_COMPILE_BYTECODE=1 /opt/venv/bin/python install.py "$@" "${LOCK:-requirements.lock}"
 
 # Volumes take the owner of the folders they are mounted over, so the folders are made here.
 RUN groupadd --gid 10001 speech \

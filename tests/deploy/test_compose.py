@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
-from app.core.settings import Server, Workers
+from app.core.settings import Server, Workers, load
 from tests.deploy.conftest import HOME, Dockerfile, compose, tool
 from tests.service import ROOT
 
-FILES = ["docker-compose.yaml", "docker-compose.gpu.yaml"]
+FILES = ["docker-compose.yaml", "docker-compose.gpu.yaml", "docker-compose.cluster.yaml"]
 READ = {
     "CONFIG",
     "HOST",
@@ -26,6 +26,11 @@ READ = {
     "WEBHOOK_SECRET",
     "HF_HUB_OFFLINE",
     "PIP_INDEX_URL",
+    "STORAGE_URL",
+    "STORAGE_ENDPOINT",
+    "AWS_ACCESS_KEY_ID",
+    "AWS_SECRET_ACCESS_KEY",
+    "AWS_REGION",
 }
 
 
@@ -95,3 +100,27 @@ def test_only_the_worker_gets_gpus_and_it_runs_the_cuda_image(services: dict[str
     steps = " ".join(dockerfile.all("RUN"))
     for service in more.values():
         assert f"{service['build']['args']['VARIANT']})" in steps, "the Dockerfile has this variant"
+
+
+def test_several_machines_share_a_bucket_and_a_database(services: dict[str, Any]) -> None:
+    more = compose(FILES[2])["services"]
+    assert set(more) == {"web", "worker", "postgres", "bucket", "make-bucket"}
+    web, worker = more["web"], more["worker"]
+    assert web["image"] == worker["image"] != services["web"]["image"]
+    assert web["build"] == worker["build"] and (ROOT / web["build"]["args"]["LOCK"]).exists()
+    assert web["environment"] == worker["environment"] and set(web["environment"]) <= READ
+    assert {"STORAGE_URL", "STORAGE_ENDPOINT", "AWS_SECRET_ACCESS_KEY", "DB_URL"} <= set(web["environment"])
+    assert "postgresql://" in web["environment"]["DB_URL"]
+
+
+def test_store_and_database_run_on_one_machine_and_are_not_public() -> None:
+    more = compose(FILES[2])["services"]
+    for name in ("postgres", "bucket", "make-bucket"):
+        assert more[name]["profiles"] == ["cluster"]
+    for name in ("postgres", "bucket"):
+        (port,) = more[name]["ports"]
+        assert port.startswith("${PRIVATE_ADDRESS:-127.0.0.1}:")
+    settings = load({"STORAGE_URL": "s3://recordings", "STORAGE_ENDPOINT": "http://bucket:8333"}, root=ROOT)
+    shown = more["web"]["environment"]
+    assert settings.storage.url in shown["STORAGE_URL"] and settings.storage.endpoint in shown["STORAGE_ENDPOINT"]
+    assert "-name recordings" in str(more["make-bucket"]["command"])

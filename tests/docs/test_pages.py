@@ -17,6 +17,7 @@ TOPICS = (
     "api",
     "models",
     "deploy",
+    "cluster",
     "url-recordings",
     "whisper-webui",
     "openai",
