@@ -47,7 +47,8 @@ def translate_errors(location: Location) -> Iterator[None]:
 
 def read_code(error: Any) -> str:
     """Return the code of an answer of the store; empty if it did not answer."""
-    return str(error.response.get("Error", {}).get("Code", "")) if hasattr(error, "response") else ""
+    answer = getattr(error, "response", None)
+    return str(answer.get("Error", {}).get("Code", "")) if isinstance(answer, dict) else ""
 
 
 def explain_error(error: Exception, location: Location) -> StorageUnavailableError:

@@ -15,15 +15,16 @@ CONTENT = b"The check of the storage has written this."
 
 
 class StoreProbe:
-    """It does not wait long for the store."""
+    """``find_outage`` does not wait long for the store; the others do."""
 
     def __init__(self, location: Location, keys: Keys) -> None:
-        self._store = ObjectStore(location, keys, SHORT)
+        self._hurried = ObjectStore(location, keys, SHORT)
+        self._store = ObjectStore(location, keys)
 
     def find_outage(self) -> StorageUnavailableError | None:
         """Return why objects cannot be read now, or None."""
         try:
-            next(self._store.list(f"{CHECKS}/"), None)
+            next(self._hurried.list(f"{CHECKS}/"), None)
         except StorageUnavailableError as error:
             return error
         return None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -14,10 +15,11 @@ import pytest
 
 from app.core.errors import SettingsError, SpeechError
 from app.core.settings import Settings
-from app.core.storage import object_reader
+from app.core.storage import object_reader, store_probe
 from app.core.storage.location import Keys
 from app.core.storage.opening import open_storage
 from app.core.storage.paths import COPY_NAME, SOURCE
+from app.core.storage.s3_client import Patience
 from app.core.storage.storage import Storage, StorageUnavailableError
 from tests.app.core.storage.conftest import Part, new
 from tests.object_store import BUCKET, KEYS, ObjectStoreServer
@@ -317,6 +319,16 @@ def test_store_that_does_not_answer_delays_no_start(
         storage.keep(received, new())
     storage.discard(new())
     assert received.exists() and time.monotonic() - began < 30
+
+
+def test_store_that_accepts_connections_and_says_nothing_is_an_outage(
+    object_store: ObjectStoreServer, mini_settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(store_probe, "SHORT", Patience(1.0, 0.2, 1))
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        place = {"url": f"s3://{BUCKET}", "endpoint": f"http://127.0.0.1:{silent.getsockname()[1]}"}
+        storage = open_storage(wrong(mini_settings, place))
+        assert "does not answer (storage.endpoint): ReadTimeoutError" in str(storage.find_outage())
 
 
 @pytest.mark.parametrize(("code", "setting"), [("PermanentRedirect", "AWS_REGION"), ("AccessDenied", "rights"),
