@@ -10,15 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
-from peewee import (
-    DatabaseError,
-    DataError,
-    IntegrityError,
-    InterfaceError,
-    InternalError,
-    NotSupportedError,
-    ProgrammingError,
-)
+from peewee import DatabaseError, InterfaceError
 
 from app.core.db import heartbeats, leases, tasks
 from app.core.db.connection import database
@@ -31,7 +23,6 @@ from workers.device.protocol import (
     Failure,
     Message,
     Outcome,
-    Progress,
     Ready,
     Returned,
     Said,
@@ -42,8 +33,10 @@ from workers.supervisor.assignment import Assignment
 from workers.supervisor.dispatch import Dispatcher
 from workers.supervisor.identity import make_name
 from workers.supervisor.lease_watch import LeaseWatch
+from workers.supervisor.outage import is_outage
 from workers.supervisor.pool import Pool
 from workers.supervisor.process import DeviceProcess
+from workers.supervisor.reporter import Reporter
 from workers.supervisor.settlement import Verdict, clean_up_run, requeue_unknown, settle, take_over_lost
 from workers.supervisor.sharing import Ending, judge_ending
 from workers.supervisor.waiters import GRACE_SECONDS, WaiterWatch
@@ -54,8 +47,6 @@ TICK_SECONDS = 0.05
 BEAT_SECONDS = 5.0
 LOOK_SECONDS = 2.0  # between looks for queued tasks, unless a notification comes first
 DATABASE_PAUSE_SECONDS = 1.0
-# the database is available, but rejects the values, such as a NUL in a text
-REFUSALS = (DataError, IntegrityError, InternalError, NotSupportedError, ProgrammingError)
 UNWRITABLE = Failure("internal_error", "Internal error; see the server log.", [], None, {})
 
 
@@ -85,6 +76,7 @@ class Supervisor:
         self._leases = LeaseWatch(is_only_supervisor, clock, lease_seconds)
         self._waiters = WaiterWatch(clock, grace_seconds)
         self._pool = Pool(settings, slots, clock, serve)
+        self._reporter = Reporter(clock)
         self._unsettled: list[tuple[Claim, Verdict]] = []
         self._dispatcher = Dispatcher(
             self.name, settings, self._pool, lambda verdict: self._unsettled.append(verdict), clock
@@ -149,27 +141,14 @@ class Supervisor:
             case Warm():
                 self._pool.mark_warm(process)
             case Said(key, said) if (assignment := process.assignments.get(key)) is not None:
-                match said:
-                    case Progress():
-                        self._report(assignment, said)
-                    case Outcome() | Failure() | Returned() | Ended():
-                        self._end(process, assignment, said)
-
-    def _report(self, assignment: Assignment, message: Progress) -> None:
-        if self._clock() < self._database_again:  # during an outage progress may be lost, a result may not
-            return
-        claim = assignment.claim
-        with self._survive_outage():
-            try:
-                tasks.report(claim, message.stage, message.progress, message.first, message.segments, **message.facts)
-            except Exception as error:
-                if _is_outage(error):
-                    raise
-                log.exception("task %s: its progress cannot be written", claim.uuid)
+                if isinstance(said, Outcome | Failure | Returned | Ended):
+                    self._end(process, assignment, said)
 
     def _end(self, process: DeviceProcess, assignment: Assignment, said: Outcome | Failure | Returned | Ended) -> None:
         """Take the verdict of a run that has ended, and let the process have its next task."""
         process.release(assignment)
+        if not isinstance(said, Outcome):
+            self._reporter.finish(assignment)
         self._next_look = 0.0  # there is room for another task
         stopping = assignment.stopping
         match said:
@@ -182,12 +161,8 @@ class Supervisor:
             case Failure(code=execution.OUT_OF_MEMORY) if assignment.shared:
                 # others used memory, too: it runs again, alone
                 self._unsettled.append((assignment.claim, replace(said, again=True)))
-            case Failure():
+            case Failure() | Returned():
                 self._unsettled.append((assignment.claim, said))
-            case Returned(seconds):
-                log.info("task %s: %.0f s are too long for the last place", assignment.claim.uuid, seconds)
-                self._report(assignment, Progress("decode", 0.0, {"audio_duration": seconds}))
-                self._unsettled.append((assignment.claim, None))
             case Ended():
                 self._unsettled.append((assignment.claim, None))
         if (resident := process.read_excess_memory()) is not None and not process.retiring:
@@ -213,6 +188,7 @@ class Supervisor:
         """
         self._next_beat = 0.0
         for assignment in process.assignments.values():
+            self._reporter.finish(assignment)
             claim, stopping = assignment.claim, assignment.stopping
             match judge_ending(stopping is not None, assignment.has_begun, was_killed=crash is None):
                 case Ending.STOPPED if stopping is not None and stopping.failure is not None:
@@ -260,13 +236,14 @@ class Supervisor:
             self._database_again = self._clock() + DATABASE_PAUSE_SECONDS
 
     def _serve_database(self) -> None:
-        """Do all that needs the database: beat, settle, claim.
+        """Do all that needs the database: beat, report, settle, claim.
 
         The heartbeat comes first: a verdict that is slow to write must not let the leases of other tasks expire.
         """
         database.connect(reuse_if_open=True)
         if self._clock() >= self._next_beat:
             self._beat()
+        self._reporter.write_due(each for process in self._pool.processes for each in process.assignments.values())
         settled = bool(self._unsettled)
         self._settle_all()
         if self._watch.has_changed() or settled or self._clock() >= self._next_look:
@@ -285,7 +262,7 @@ class Supervisor:
             try:
                 settle(self._settings, claim, verdict)
             except Exception as error:
-                if _is_outage(error):
+                if is_outage(error):
                     raise
                 log.exception("task %s: the result cannot be written", claim.uuid)
                 if verdict is not UNWRITABLE:  # otherwise the failure is rejected, too: drop it
@@ -329,11 +306,3 @@ class Supervisor:
             heartbeats.remove_worker(self.name)
         self._pool.stop(self._hurried)
         log.info("supervisor %s stopped", self.name)
-
-
-def _is_outage(error: Exception) -> bool:
-    """Whether the database is unavailable.
-
-    Otherwise it has rejected a value.
-    """
-    return isinstance(error, DatabaseError | InterfaceError) and not isinstance(error, REFUSALS)

@@ -152,18 +152,18 @@ def limit_wait(seconds: float) -> Iterator[None]:
 
 @contextmanager
 def skip_sync() -> Iterator[None]:
-    """Let SQLite commit without waiting for the disk, on this thread's connection.
+    """Let the database commit without waiting for the disk, on this thread's connection.
 
     Only for what may be lost in a power cut, and outside a transaction. The database stays intact.
     """
+    relax, restore = "PRAGMA synchronous = normal", "PRAGMA synchronous = full"
     if is_postgres(database):
-        yield
-        return
-    database.execute_sql("PRAGMA synchronous = normal")
+        relax, restore = "SET synchronous_commit = off", "RESET synchronous_commit"
+    database.execute_sql(relax)
     try:
         yield
     finally:
-        database.execute_sql("PRAGMA synchronous = full")
+        database.execute_sql(restore)
 
 
 @contextmanager

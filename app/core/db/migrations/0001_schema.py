@@ -339,6 +339,8 @@ def up(migrator, db):
     models += [Revision, EditedResult, GivenTranscript, ApiKey, AudioUsage, TaskTotal, RequestTotal, Rate, Session]
     with db.bind_ctx(models):
         db.create_tables(models)
+    # Only the tasks that may be claimed, in the order of the queue: claims.py. It stays small however many tasks have ended.
+    db.execute_sql("CREATE INDEX task_ready ON task (lane, id) WHERE status = 'QUEUED' AND source_url IS NULL")
     # Only the few tasks whose recording is still to be downloaded.
     db.execute_sql("CREATE INDEX task_source_url ON task (id) WHERE source_url IS NOT NULL")
     # Only the tasks whose run crashed: has_lone (app/core/db/claims.py).
