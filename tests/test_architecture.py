@@ -134,6 +134,7 @@ def test_core_needs_neither_flask_nor_models(tmp_path: Path) -> None:
         "workers.supervisor.loop",
         "workers.__main__",
         "workers.supervisor.process",
+        "workers.supervisor.engine_choice",
         "workers.supervisor.purge",
         "workers.downloads.downloader",
     ],

@@ -12,10 +12,10 @@ from app.core.db import connection, deliveries, downloads
 from app.core.db.tasks import LEASE_SECONDS
 from app.core.errors import SettingsError
 from app.core.logs import configure_logging
-from workers.device import slots
 from workers.device.main import serve as serve_device
 from workers.downloads.downloader import Downloader
 from workers.supervisor import lock, purge
+from workers.supervisor.engine_choice import create_engine
 from workers.supervisor.loop import Supervisor
 from workers.supervisor.waiters import GRACE_SECONDS
 from workers.webhooks.deliverer import Deliverer
@@ -36,9 +36,7 @@ def main(
     configure_logging()
     loaded = settings.load()
     loaded.cache.path.mkdir(parents=True, exist_ok=True)
-    served = slots.list_slots(loaded.workers)
-    for slot in served:  # raises SettingsError now, instead of failing each task
-        slots.choose_separation_device(loaded.bgm_separation, slot)
+    engine = create_engine(loaded, serve)
     connection.connect(loaded.db_url, DATABASE_PATIENCE, prepare)
     held = lock.acquire_lock()
     if held is not None:  # no other process can be downloading or sending: free the claims of a crashed one
@@ -52,7 +50,7 @@ def main(
         delivering.start()
     try:
         is_only = held is not None
-        Supervisor(loaded, served, is_only, serve=serve, lease_seconds=lease_seconds, grace_seconds=grace_seconds).run()
+        Supervisor(loaded, engine, is_only, lease_seconds=lease_seconds, grace_seconds=grace_seconds).run()
     finally:
         fetching.stop()
         if loaded.webhooks.enabled:

@@ -17,7 +17,7 @@ from app.core.db.connection import database
 from app.core.db.notify import Watch
 from app.core.db.tasks import LEASE_SECONDS, Claim
 from app.core.settings import Settings
-from workers.device import execution, main
+from workers.device import execution
 from workers.device.protocol import (
     Ended,
     Failure,
@@ -26,11 +26,11 @@ from workers.device.protocol import (
     Ready,
     Returned,
     Said,
-    Slot,
     Warm,
 )
 from workers.supervisor.assignment import Assignment
 from workers.supervisor.dispatch import Dispatcher
+from workers.supervisor.engine import Engine
 from workers.supervisor.identity import make_name
 from workers.supervisor.lease_watch import LeaseWatch
 from workers.supervisor.outage import is_outage
@@ -51,10 +51,9 @@ UNWRITABLE = Failure("internal_error", "Internal error; see the server log.", []
 
 
 class Supervisor:
-    """The main loop over the device processes of this machine.
+    """The main loop over the device processes.
 
-    ``is_only_supervisor``: no other supervisor can use this database.
-    ``serve`` is the main function of each device process.
+    ``engine`` starts them. ``is_only_supervisor``: no other supervisor can use this database.
     A lease that is not renewed for ``lease_seconds`` is lost. A task without its client is cancelled after
     ``grace_seconds``.
     """
@@ -62,10 +61,9 @@ class Supervisor:
     def __init__(
         self,
         settings: Settings,
-        slots: list[Slot],
+        engine: Engine,
         is_only_supervisor: bool,
         clock: Callable[[], float] = time.monotonic,
-        serve: Callable[..., None] = main.serve,
         lease_seconds: float = LEASE_SECONDS,
         grace_seconds: float = GRACE_SECONDS,
     ) -> None:
@@ -75,7 +73,7 @@ class Supervisor:
         self._watch = Watch()
         self._leases = LeaseWatch(is_only_supervisor, clock, lease_seconds)
         self._waiters = WaiterWatch(clock, grace_seconds)
-        self._pool = Pool(settings, slots, clock, serve)
+        self._pool = Pool(settings, engine, clock)
         self._reporter = Reporter(clock)
         self._unsettled: list[tuple[Claim, Verdict]] = []
         self._dispatcher = Dispatcher(
@@ -137,7 +135,8 @@ class Supervisor:
             case Ready():
                 # report the new state and look for a task in this tick, instead of at the next interval
                 self._next_beat = self._next_look = 0.0
-                log.info("%s ready after %.1f s", process.name, self._clock() - process.started)
+                say = "%s ready after %.1f s (%s)"
+                log.info(say, process.name, self._clock() - process.started, process.transport.place)
             case Warm():
                 self._pool.mark_warm(process)
             case Said(key, said) if (assignment := process.assignments.get(key)) is not None:
@@ -165,7 +164,7 @@ class Supervisor:
                 self._unsettled.append((assignment.claim, said))
             case Ended():
                 self._unsettled.append((assignment.claim, None))
-        if (resident := process.read_excess_memory()) is not None and not process.retiring:
+        if (resident := process.find_excess_memory()) is not None and not process.retiring:
             log.info("%s: %d MB resident, more than workers.max_rss", process.name, resident)
             process.retiring = True
         if process.retiring and not process.assignments:
@@ -176,7 +175,7 @@ class Supervisor:
 
         The crash counts against those that it had started.
         """
-        cause = process.describe_exit()
+        cause = process.transport.describe_end()
         self._pool.remove_dead(process, cause)
         self._conclude(process, f"The device process crashed ({cause}).")
 

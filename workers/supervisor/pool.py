@@ -8,19 +8,19 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
-from multiprocessing.connection import wait
 from typing import Any
 
 from app.core.db.tasks import Claim
 from app.core.settings import Settings
-from workers.device import main
 from workers.device.protocol import Slot
-from workers.supervisor.process import GOODBYE_SECONDS, DeviceProcess
+from workers.supervisor.engine import Engine
+from workers.supervisor.process import DeviceProcess
 
 log = logging.getLogger(__name__)
 
 RESPAWN_SECONDS = (0.0, 1.0, 2.0, 5.0, 15.0)  # by the number of failed starts in a row
 STARTS_WITH_MODELS = 2
+GOODBYE_SECONDS = 2.0
 
 
 class Pool:
@@ -29,14 +29,14 @@ class Pool:
     def __init__(
         self,
         settings: Settings,
-        slots: list[Slot],
+        engine: Engine,
         clock: Callable[[], float] = time.monotonic,
-        serve: Callable[..., None] = main.serve,
     ) -> None:
         self.processes: list[DeviceProcess] = []
         self._settings = settings
+        self._engine = engine
         self._clock = clock
-        self._serve = serve
+        slots = engine.list_slots()
         self._vacant = dict.fromkeys(slots, 0.0)
         self._failed_starts = dict.fromkeys(slots, 0)
         self._causes: dict[Slot, str] = {}
@@ -61,11 +61,12 @@ class Pool:
                     self._bare.add(slot)
                 preload = self._settings.workers.preload and slot not in self._bare | self._unused
                 self._unused.discard(slot)
-                self.processes.append(DeviceProcess(slot, self._settings, preload, self._clock, self._serve))
+                transport = self._engine.start(slot, preload)
+                self.processes.append(DeviceProcess(slot, self._settings.workers, transport, preload, self._clock))
 
     def wait(self, seconds: float) -> None:
         """Wait ``seconds`` at most for a message or exit."""
-        wait([waited for p in self.processes for waited in (p.connection, p.process.sentinel)], seconds)
+        self._engine.wait(seconds)
 
     def mark_warm(self, process: DeviceProcess) -> None:
         """Reset the failed starts of the slot of a process that has loaded its models."""
@@ -103,13 +104,13 @@ class Pool:
 
         The state is starting, idle, busy, or ``down`` with a cause if the last start failed.
         """
-        states = [_describe_slot(p.slot, p.state, p.process.pid) for p in self.processes] + [
-            _describe_slot(slot, "starting", None) for slot in self._vacant
+        states = [_describe_slot(p.slot, p.state, p.transport.place) for p in self.processes] + [
+            _describe_slot(slot, "starting", "") for slot in self._vacant
         ]
         for slot, failed in self._failed_starts.items():
             if failed:  # also while the next start is in progress: it has not succeeded yet
                 states = [state for state in states if state["device"] != _format_name(slot)]
-                states.append(_describe_slot(slot, "down", None) | {"cause": self._causes[slot]})
+                states.append(_describe_slot(slot, "down", "") | {"cause": self._causes[slot]})
         return states
 
     def kill_busy(self) -> list[Claim]:
@@ -125,23 +126,23 @@ class Pool:
         """
         leaving = [] if hurried else [process for process in self.processes if process.is_idle]
         for process in leaving:
-            process.hang_up()
+            process.transport.hang_up()
         deadline = time.monotonic() + GOODBYE_SECONDS
         for process in leaving:
-            process.process.join(max(0.0, deadline - time.monotonic()))
+            process.transport.finish(max(0.0, deadline - time.monotonic()))
         self._kill(self.processes)
         self.processes = []
 
     def _kill(self, processes: list[DeviceProcess]) -> None:
         """Kill processes in parallel: signal all, then wait."""
         for process in processes:
-            process.process.kill()
+            process.transport.kill()
         for process in processes:
             process.kill()
 
 
-def _describe_slot(slot: Slot, state: str, pid: int | None) -> dict[str, Any]:
-    return {"device": _format_name(slot), "pid": pid, "state": state}
+def _describe_slot(slot: Slot, state: str, place: str) -> dict[str, Any]:
+    return {"device": _format_name(slot), "place": place, "state": state}
 
 
 def _format_name(slot: Slot) -> str:

@@ -1,4 +1,4 @@
-"""A claim that the supervisor does not know of is requeued."""
+"""A claim that the supervisor does not know of is requeued, and so is a task that is too long for its place."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ import pytest
 from app.core.db.states import IN_PROGRESS, QUEUED
 from app.core.settings import Cache, Settings
 from tests.app.rows import claimed, queued, row
+from workers.device.protocol import Returned
 from workers.supervisor import settlement
+from workers.supervisor.local_engine import LocalEngine
 from workers.supervisor.loop import Supervisor
 
 pytestmark = pytest.mark.usefixtures("open_database")
@@ -22,7 +24,7 @@ def settings(tmp_path: Path) -> Settings:
 
 def test_unknown_claim_is_requeued_and_costs_no_attempt(settings: Settings) -> None:
     identifier = queued()
-    supervisor = Supervisor(settings, [], is_only_supervisor=False)
+    supervisor = Supervisor(settings, LocalEngine(settings, []), is_only_supervisor=False)
     claimed(supervisor.name)  # then the connection breaks
     supervisor._beat()
     assert (row(identifier).status, row(identifier).holder, row(identifier).crashes) == (QUEUED, None, 0)
@@ -35,3 +37,9 @@ def test_known_claims_and_those_of_others_are_kept(settings: Settings) -> None:
     claimed("me"), claimed("them")
     settlement.requeue_unknown(settings, "me", {(ours.uuid, ours.claim_no)})
     assert [row(identifier).status for identifier in (known, unknown, theirs)] == [IN_PROGRESS, QUEUED, IN_PROGRESS]
+
+
+def test_returned_task_is_requeued_together_with_its_length(settings: Settings) -> None:
+    identifier = queued()
+    settlement.settle(settings, claimed(), Returned(700.5))
+    assert (row(identifier).status, row(identifier).audio_duration, row(identifier).crashes) == (QUEUED, 700.5, 0)
