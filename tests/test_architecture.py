@@ -145,6 +145,13 @@ def test_supervisor_loads_neither_flask_nor_models(tmp_path: Path, module: str) 
     assert memory < 100
 
 
+def test_only_the_ray_engine_imports_ray(tmp_path: Path) -> None:
+    files = [file for folder in ("app", "workers") for file in (ROOT / folder).rglob("*.py")]
+    found = {file.name for file in files if {"ray"} & {name.split(".")[0] for name in list_imports(file.read_text())}}
+    assert found == {"ray_cluster.py", "ray_engine.py", "ray_transport.py"}
+    import_blocked(tmp_path, ["ray"], "wsgi", "workers.__main__", "workers.device.host", "workers.models.check")
+
+
 @pytest.mark.slow  # imports every speech library
 def test_pipelines_need_no_flask(tmp_path: Path) -> None:
     import_blocked(tmp_path, [*WEB, "tests"], "workers.pipelines.transcription")

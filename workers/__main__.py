@@ -15,7 +15,8 @@ from app.core.logs import configure_logging
 from workers.device.main import serve as serve_device
 from workers.downloads.downloader import Downloader
 from workers.supervisor import lock, purge
-from workers.supervisor.engine_choice import create_engine
+from workers.supervisor.engine_choice import RAY, create_engine
+from workers.supervisor.leadership import Leadership
 from workers.supervisor.loop import Supervisor
 from workers.supervisor.waiters import GRACE_SECONDS
 from workers.webhooks.deliverer import Deliverer
@@ -36,9 +37,13 @@ def main(
     configure_logging()
     loaded = settings.load()
     loaded.cache.path.mkdir(parents=True, exist_ok=True)
-    engine = create_engine(loaded, serve)
-    connection.connect(loaded.db_url, DATABASE_PATIENCE, prepare)
+    opened = connection.connect(loaded.db_url, DATABASE_PATIENCE, prepare)
     held = lock.acquire_lock()
+    leadership = None
+    if loaded.workers.engine == RAY and connection.is_postgres(opened):
+        leadership = Leadership(connection.build_database(loaded.db_url))
+        leadership.acquire()
+    engine = create_engine(loaded, serve)
     if held is not None:  # no other process can be downloading or sending: free the claims of a crashed one
         downloads.release_all()
         deliveries.release_all()
@@ -56,6 +61,8 @@ def main(
         if loaded.webhooks.enabled:
             delivering.stop()
         scheduler.shutdown(wait=False)
+        if leadership is not None:
+            leadership.release()
 
 
 if __name__ == "__main__":

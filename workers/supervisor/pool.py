@@ -36,21 +36,28 @@ class Pool:
         self._settings = settings
         self._engine = engine
         self._clock = clock
-        slots = engine.list_slots()
-        self._vacant = dict.fromkeys(slots, 0.0)
-        self._failed_starts = dict.fromkeys(slots, 0)
+        self._vacant: dict[Slot, float] = {}
+        self._failed_starts: dict[Slot, int] = {}
         self._causes: dict[Slot, str] = {}
         self._bare: set[Slot] = set()  # slots whose processes start without preloading models
         self._unused: set[Slot] = set()  # slots whose next process does, too: nothing was to be done for long
+        self._add_slots()
 
     def __str__(self) -> str:
         return ", ".join(f"{slot.device}-{slot.number}" for slot in self._failed_starts)
+
+    def _add_slots(self) -> None:
+        """Add the slots of devices that have joined."""
+        for slot in self._engine.list_slots():
+            if slot not in self._failed_starts:
+                self._vacant[slot], self._failed_starts[slot] = 0.0, 0
 
     def start_due(self) -> None:
         """Start the processes that are due.
 
         After ``STARTS_WITH_MODELS`` failed starts, a slot no longer preloads models: a model may be the cause.
         """
+        self._add_slots()
         for slot, due in list(self._vacant.items()):
             if self._clock() >= due:
                 del self._vacant[slot]
@@ -102,11 +109,11 @@ class Pool:
     def describe_devices(self) -> list[dict[str, Any]]:
         """Describe each slot for the heartbeat.
 
-        The state is starting, idle, busy, or ``down`` with a cause if the last start failed.
+        The state is starting, idle, busy, ``waiting`` for a free device, or ``down`` if the last start failed; the last
+        two with a cause.
         """
-        states = [_describe_slot(p.slot, p.state, p.transport.place) for p in self.processes] + [
-            _describe_slot(slot, "starting", "") for slot in self._vacant
-        ]
+        states = [_describe_process(process) for process in self.processes]
+        states += [_describe_slot(slot, "starting", "") for slot in self._vacant]
         for slot, failed in self._failed_starts.items():
             if failed:  # also while the next start is in progress: it has not succeeded yet
                 states = [state for state in states if state["device"] != _format_name(slot)]
@@ -139,6 +146,11 @@ class Pool:
             process.transport.kill()
         for process in processes:
             process.kill()
+
+
+def _describe_process(process: DeviceProcess) -> dict[str, Any]:
+    described = _describe_slot(process.slot, process.state, process.transport.place)
+    return described | ({"cause": "no device is free"} if process.state == "waiting" else {})
 
 
 def _describe_slot(slot: Slot, state: str, place: str) -> dict[str, Any]:

@@ -34,7 +34,7 @@ def connect(url: str, patience: float = BUSY_TIMEOUT, prepare: Callable[[Databas
 
     Raises SettingsError when the address cannot be used. The driver's error for an unreachable server passes through.
     """
-    opened = _build_database(url, patience)
+    opened = build_database(url, patience)
     if prepare is not None:
         prepare(opened)
     database.initialize(opened)
@@ -47,7 +47,7 @@ def probe(url: str) -> None:
 
     Raises what ``connect`` would raise for an unusable database, but creates nothing.
     """
-    unopened = _build_database(url)
+    unopened = build_database(url)
     if isinstance(unopened, SqliteDatabase) and unopened.database != ":memory:":
         file = Path(unopened.database)
         if not os.access(file if file.exists() else file.parent, os.W_OK):
@@ -60,7 +60,8 @@ def probe(url: str) -> None:
         unopened.get_tables()
 
 
-def _build_database(url: str, patience: float = BUSY_TIMEOUT) -> Database:
+def build_database(url: str, patience: float = BUSY_TIMEOUT) -> Database:
+    """Make a database object without connecting."""
     scheme = urlsplit(url).scheme.split("+")[0]
     if scheme == "sqlite":
         opened: Database = db_url.connect(url, timeout=patience, pragmas=PRAGMAS)
