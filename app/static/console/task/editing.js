@@ -3,7 +3,7 @@ import { makeStore } from "../store.js";
 import { taskTexts as texts } from "../texts_task.js";
 import { listTimings, waitForEnd } from "./retime.js";
 
-export const MEANWHILE = "edited_meanwhile";
+const MEANWHILE = "edited_meanwhile";
 const MOST_EDITS = 2000; // that the server accepts at once
 
 /**
@@ -35,7 +35,7 @@ export function makeEditing({ api, id, getSegments, show, reload }) {
       return true;
     } catch (error) {
       if (error.status === undefined) throw error;
-      if (error.code === MEANWHILE) {
+      if (error.body.error_code === MEANWHILE) {
         await reload();
         change({ isSaving: false, meanwhile: error.body.changed.length });
       } else change({ isSaving: false, error: error.message });
