@@ -17,7 +17,7 @@ from app.core.db import claims
 from app.submission import urls
 from app.submission.parser import SubmissionBlueprint
 from tests.app.conftest import MakeWeb
-from tests.app.posting import kept, post, refused, rows
+from tests.app.posting import REQUIRED, kept, post, refused, rows
 from tests.service import promptly
 
 URL = "https://media.example/rooms/Gespr%C3%A4ch.wav?sig=secret#t=1"
@@ -62,7 +62,7 @@ def test_every_submission_takes_a_url(web: Flask) -> None:
     paths = submissions(web)
     assert "/transcription" in paths
     for path in paths:
-        answer = post_url(web, path=path)
+        answer = post_url(web, path=path, **REQUIRED.get(path, {}))
         assert answer.status_code == 201, answer.text
         assert answer.get_json()["status"] == "QUEUED"
     assert [row.source_url for row in rows()] == [URL.partition("#")[0]] * len(paths)
