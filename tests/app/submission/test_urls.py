@@ -42,7 +42,11 @@ def names(monkeypatch: pytest.MonkeyPatch) -> dict[str, str | int]:
 def submissions(web: Flask) -> list[str]:
     """The paths of every endpoint that takes a recording."""
     blueprints = [name for name, blueprint in web.blueprints.items() if isinstance(blueprint, SubmissionBlueprint)]
-    return [rule.rule for rule in web.url_map.iter_rules() if rule.endpoint.split(".")[0] in blueprints]
+    return [
+        rule.rule
+        for rule in web.url_map.iter_rules()
+        if rule.endpoint.split(".")[0] in blueprints and "<" not in rule.rule
+    ]
 
 
 def post_url(web: Flask, url: str = URL, query: str = "", path: str = "/transcription", **form: Any) -> TestResponse:
