@@ -22,14 +22,15 @@ export async function waitForEnd(api, id, isWanted) {
 }
 
 /**
- * List the edits that give `segments` the words of `timed`, where the text is still the same and a time differs.
- * The server accepts times between the neighbours of a segment; `duration` (seconds) bounds the last one.
+ * List the edits that give corrected segments the words of `timed`, where the text is still the same and a time differs.
+ * A corrected segment has no tokens; the others keep the times that the models found. The server accepts times between
+ * the neighbours of a segment; `duration` (seconds) bounds the last one.
  */
 export function listTimings(segments, timed, duration) {
   const found = new Map(timed.map((segment) => [segment.id, segment]));
   return segments.flatMap((segment, place) => {
     const { text, words } = found.get(segment.id) ?? {};
-    if (text?.trim() !== segment.text.trim() || !words?.length) return [];
+    if (segment.tokens?.length || text?.trim() !== segment.text.trim() || !words?.length) return [];
     const least = Math.min(segment.start, segments[place - 1]?.end ?? 0);
     const most = Math.max(segment.end, segments[place + 1]?.start ?? duration);
     const fitted = fit(words, least, most);
