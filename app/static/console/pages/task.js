@@ -35,7 +35,7 @@ export function TaskPage({ id, api, texts, navigate, announce }) {
       ${error?.status === 404 ? taskTexts.gone : taskTexts.silent}</p>`}
     <${Progress} task=${task} />
     <${Notes} warnings=${task.warnings} />
-    ${hasText && html`<${TranscriptView} key=${id} task=${task} api=${api} navigate=${navigate} announce=${announce}
+    ${hasText && html`<${TranscriptView} key=${id} task=${task} api=${api} announce=${announce}
       reload=${reload} />`}
     ${isDone && task.task_type === "bgm-separation" && html`<${Stems} key=${id} task=${task} api=${api} />`}
     ${isDone && task.task_type === "detect_language" && html`<p>${describeLanguage(task)}</p>`}

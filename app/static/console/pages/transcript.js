@@ -1,7 +1,6 @@
 /** A transcript with its player: read, listen, find, name the people, correct. */
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { html } from "../html.js";
-import { taskPath } from "../router.js";
 import { useStore } from "../store.js";
 import { Captions } from "../task/captions.js";
 import { listCommands, stepUnsure } from "../task/commands.js";
@@ -21,11 +20,12 @@ import { localFile } from "../uploads.js";
 
 const MOST_STICKY = 4; // people whose turns stay in view; more would cover the text
 
-export function TranscriptView({ task, api, navigate, announce, reload }) {
+export function TranscriptView({ task, api, announce, reload }) {
   const root = useRef(null);
   const session = useMemo(() => makeSession({ api, task: present(task), reload }), [task.identifier]);
   const { people, turns, follow, level, unsure, lost } = useStore(session.view);
   const [renaming, setRenaming] = useState(null);
+  const duration = task.audio_duration ?? turns.at(-1)?.[1] ?? 0;
   const isDone = task.status === "COMPLETED";
   const isVad = task.task_type === "vad";
   const waveform = useWaveform(api, task);
@@ -59,10 +59,10 @@ export function TranscriptView({ task, api, navigate, announce, reload }) {
     if (await session.editing.undo()) announce(texts.undone);
   };
   const align = async () => {
-    const identifier = await session.editing.align();
-    if (identifier) navigate(taskPath(identifier));
+    announce(texts.timing);
+    const count = await session.editing.align(duration);
+    if (count !== null) announce(texts.timed(count));
   };
-  const duration = task.audio_duration ?? turns.at(-1)?.[1] ?? 0;
   const strip = turns.length > 0
     && html`<${Strip} people=${people} turns=${turns} duration=${duration} seek=${session.player.seek} />`;
   return html`<div class="transcript-view" ref=${root}>
