@@ -9,6 +9,7 @@ from peewee import Database, DatabaseError
 
 from app.core import settings
 from app.core.db import connection, deliveries, downloads
+from app.core.db.leader_lock import LeaderLock
 from app.core.db.tasks import LEASE_SECONDS
 from app.core.errors import SettingsError
 from app.core.logs import configure_logging
@@ -41,7 +42,7 @@ def main(
     held = lock.acquire_lock()
     leadership = None
     if loaded.workers.engine == RAY and connection.is_postgres(opened):
-        leadership = Leadership(connection.build_database(loaded.db_url))
+        leadership = Leadership(LeaderLock(loaded.db_url))
         leadership.acquire()
     engine = create_engine(loaded, serve)
     if held is not None:  # no other process can be downloading or sending: free the claims of a crashed one

@@ -12,15 +12,14 @@ import signal
 import threading
 from collections.abc import Callable
 
-from peewee import Database, DatabaseError, InterfaceError
+from peewee import DatabaseError, InterfaceError
+
+from app.core.db.leader_lock import LeaderLock
 
 log = logging.getLogger(__name__)
 
-LEADER_LOCK = 7_316_204  # key of a PostgreSQL advisory lock; an arbitrary number
 ASK_SECONDS = 1.0
 CHECK_SECONDS = 5.0
-# The server notices within about 11 s that the machine of the leader is gone; the default is two hours.
-KEEPALIVE = ("tcp_keepalives_idle = 5", "tcp_keepalives_interval = 2", "tcp_keepalives_count = 3")
 
 
 def stop_process() -> None:
@@ -29,14 +28,14 @@ def stop_process() -> None:
 
 
 class Leadership:
-    """The lock, on a connection of its own to ``database``, in a thread of its own.
+    """The ``lock`` in a thread of its own.
 
     ``lose`` is called if the connection breaks and another supervisor has the lock before it is back. Until then two may
     lead for a moment, which the database allows: each task is claimed once.
     """
 
-    def __init__(self, database: Database, lose: Callable[[], None] = stop_process) -> None:
-        self._database = database
+    def __init__(self, lock: LeaderLock, lose: Callable[[], None] = stop_process) -> None:
+        self._lock = lock
         self._lose = lose
         self._leads = threading.Event()
         self._stopping = threading.Event()
@@ -61,16 +60,14 @@ class Leadership:
                 log.error("the lock of the leader is not available, trying again in %.0f s: %s", ASK_SECONDS, error)
                 self._stopping.wait(ASK_SECONDS)
             finally:
-                self._database.close()
+                self._lock.close()
 
     def _ask(self) -> None:
         """Return with the lock, or when this supervisor stops."""
-        self._database.connect()
-        for setting in KEEPALIVE:
-            self._database.execute_sql(f"SET {setting}")
+        self._lock.connect()
         has_waited = False
         while not self._stopping.is_set():
-            if self._database.execute_sql("SELECT pg_try_advisory_lock(%s)", (LEADER_LOCK,)).fetchone()[0]:
+            if self._lock.try_acquire():
                 self._leads.set()
                 return
             if self._leads.is_set():
@@ -88,4 +85,4 @@ class Leadership:
     def _keep(self) -> None:
         """Keep the connection until this supervisor stops; an error says that it has broken."""
         while not self._stopping.wait(CHECK_SECONDS):
-            self._database.execute_sql("SELECT 1")
+            self._lock.check()

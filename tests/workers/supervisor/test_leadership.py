@@ -8,10 +8,11 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from app.core.db import connection
+from app.core.db.leader_lock import LEADER_LOCK, LeaderLock
 from tests.postgres import Postgres
 from tests.service import until
 from workers.supervisor import leadership
-from workers.supervisor.leadership import LEADER_LOCK, Leadership
+from workers.supervisor.leadership import Leadership
 
 BREAK = "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND objid = %s AND granted"
 
@@ -29,7 +30,7 @@ def start(address: str) -> Iterator[Callable[..., tuple[Leadership, threading.Ev
     started: list[Leadership] = []
 
     def start(lose: Callable[[], None] = lambda: None) -> tuple[Leadership, threading.Event]:
-        one = Leadership(connection.build_database(address), lose)
+        one = Leadership(LeaderLock(address), lose)
         leads = threading.Event()
         threading.Thread(target=lambda: (one.acquire(), leads.set()), daemon=True).start()
         started.append(one)
