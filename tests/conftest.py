@@ -19,7 +19,7 @@ from tests.service import MINI, Service, running
 
 TESTS = Path(__file__).parent
 SLOW_FOLDERS = {"console", "deploy", "docs", "e2e", "faults", "models", "pipelines", "real", "server", "stages"}
-SLOW_FIXTURES = {"service", "own_service", "postgres", "models"}
+SLOW_FIXTURES = {"service", "own_service", "postgres", "models", "cluster"}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
-import psutil
 import pytest
 
 from app.core.errors import SettingsError
 from app.core.settings import Cache, Ray, Settings, Workers
-from tests.service import ROOT, free_port, until
+from tests.ray_nodes import ray_head
+from tests.service import until
 from tests.workers.supervisor import acting
 from tests.workers.supervisor.acting import GO_ON
 from tests.workers.supervisor.device_contract import LIMITS, DeviceContract, assign, read
@@ -30,27 +27,9 @@ SLOT = Slot(0, "cpu", None, 0)
 
 @pytest.fixture(scope="module")
 def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A cluster of one node."""
-    port = free_port()
-    # its sockets lie there, and their paths must be short
-    folder = Path(f"/tmp/ray-{os.getpid()}")
-    command = [sys.executable, "-m", "ray.scripts.scripts", "start", "--head", "--block", f"--port={port}"]
-    command += ["--num-gpus=0", "--num-cpus=1", '--resources={"speech_slot": 1}', "--include-dashboard=false"]
-    command += [f"--temp-dir={folder}", "--object-store-memory=100000000", "--disable-usage-stats"]
-    path = os.pathsep.join([str(ROOT), *sys.path])
-    with (tmp_path_factory.mktemp("ray") / "log").open("wb") as log:
-        node = subprocess.Popen(
-            command, cwd=ROOT, env={**os.environ, "PYTHONPATH": path}, stdout=log, stderr=log, start_new_session=True
-        )
-    try:
-        yield f"127.0.0.1:{port}"
-    finally:
+    with ray_head(tmp_path_factory.mktemp("ray") / "log") as address:
+        yield address
         ray.shutdown()
-        family = [*psutil.Process(node.pid).children(recursive=True), psutil.Process(node.pid)]
-        for process in family:
-            process.kill()
-        node.wait(30)
-        subprocess.run(["rm", "-rf", str(folder)], check=True)
 
 
 @pytest.fixture(scope="module")
