@@ -71,8 +71,8 @@ class RayTransport:
 
     def describe_end(self) -> str:
         """Describe what Ray knows: neither a signal nor an exit status."""
-        where = f" on {self._node}" if self._node else ""
-        return f"{self._end or 'it was killed'}{where}"
+        where = f"{self._node}: " if self._node else ""
+        return f"{where}{self._end or 'the process was killed'}"
 
     def poll(self) -> None:
         """Take what has arrived, without waiting."""
@@ -87,7 +87,7 @@ class RayTransport:
         except StopIteration:
             self._give_up("the process has ended")
         except RayError as error:
-            self._give_up(f"the process has died, says Ray ({type(error).__name__})")
+            self._give_up(f"the process has died ({type(error).__name__} of Ray)")
 
     def _record(self, message: Placed | Message) -> None:
         if not isinstance(message, Placed):

@@ -56,7 +56,7 @@ class TestRayDevice(DeviceContract):
         node, _, pid = process.transport.place.rpartition(", process ")
         os.kill(int(pid), signal.SIGKILL)
         process.transport.finish(10.0)
-        assert process.transport.describe_end().endswith(f"on {node}")
+        assert process.transport.describe_end() == f"{node}: the process has died (ActorDiedError of Ray)"
 
     def test_second_process_waits_for_the_device_of_the_first(self, engine: Any, process: DeviceProcess) -> None:
         second = DeviceProcess(SLOT, LIMITS, engine.start(SLOT, False), False)
