@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 
 import pytest
 
@@ -40,12 +41,13 @@ def test_reports_of_several_tasks_take_one_statement(caplog: pytest.LogCaptureFi
 
 def test_report_of_an_earlier_claim_changes_nothing_beside_others() -> None:
     identifier, other = queued(), queued()
-    stale, held = claimed("first"), claimed("second")
+    stale, held = claimed("second"), claimed("second")
     tasks.requeue(stale)
     fresh = claimed("second")
+    foreign = replace(fresh, holder="first")
     cancelled = claimed("second") if queued() else held
     tasks.cancel(cancelled.uuid)
-    told = [Report(claim, "vad", 0.5, 0, ('{"id": 0}',)) for claim in (stale, held, cancelled)]
+    told = [Report(claim, "vad", 0.5, 0, ('{"id": 0}',)) for claim in (stale, foreign, held, cancelled)]
     reports.write(told)
     assert (row(identifier).stage, row(identifier).progress) == (None, 0.0)
     assert (row(other).stage, row(other).progress, partial.read(other, held.claim_no)) == ("vad", 0.5, ['{"id": 0}'])
