@@ -97,7 +97,8 @@ def _list_values(report: Report) -> Iterator[Any]:
 
 def _store_segments(reports: Sequence[Report]) -> None:
     """Store new segments of tasks that are still held: their rows are locked since the update."""
-    held = {key for holder in {report.claim.holder for report in reports} for key in tasks.list_held(holder)}
+    holders = {report.claim.holder for report in reports}
+    held = {Claim(*key, holder) for holder in holders for key in tasks.list_held(holder)}
     for report in reports:
-        if (report.claim.uuid, report.claim.claim_no) in held:
+        if report.claim in held:
             partial.store(report.claim.uuid, report.claim.claim_no, report.first, report.segments)
