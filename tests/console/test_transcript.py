@@ -103,7 +103,7 @@ def test_unsure_words_are_few_and_reached_by_key(
         words,
     )
     assert chosen == [1, 3]  # 5 % of 40 words, the least sure ones
-    browser.find_element(By.CSS_SELECTOR, ".unsure select option[value=more]").click()
+    visible(browser, ".unsure select").find_element(By.CSS_SELECTOR, "option[value=more]").click()
     marked = [mark.text for mark in browser.find_elements(By.CSS_SELECTOR, ".said mark")]
     assert visible(browser, ".unsure .count").text == str(len(marked))
     browser.execute_script("document.querySelector('.transcript li').focus()")

@@ -31,7 +31,7 @@ log = logging.getLogger(__name__)
 
 PR_SET_PDEATHSIG = 1
 PULSE_SECONDS = 1.0
-NICENESS = 10  # models keep every core busy; answers to clients need little, but at once
+NICENESS = 5  # models keep every core busy; answers to clients need little, but at once
 
 
 def serve(connection: Connection, slot: Slot, settings: Settings, supervisor: int, preload: bool) -> None:

@@ -19,7 +19,7 @@ export function TaskPage({ id, api, texts, navigate, announce }) {
   useAnnouncements(task, texts, announce);
   if (error && !task) {
     return html`<h1>${error.status === 404 ? taskTexts.gone : error.message}</h1>
-      <p><a class="button" href=${homePath}>${texts.missing.home}</a></p>`;
+      <p><a class="button" href=${homePath}>${taskTexts.back}</a></p>`;
   }
   if (!task) return html`<p class="quiet">${isSilent ? taskTexts.silent : taskTexts.loading}</p>`;
   const isDone = task.status === "COMPLETED";

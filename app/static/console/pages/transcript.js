@@ -28,6 +28,7 @@ export function TranscriptView({ task, api, announce, reload }) {
   const duration = task.audio_duration ?? turns.at(-1)?.[1] ?? 0;
   const isDone = task.status === "COMPLETED";
   const isVad = task.task_type === "vad";
+  const isEmpty = isDone && task.result?.length === 0;
   const waveform = useWaveform(api, task);
 
   useEffect(() => session.show(present(task)), [session, task]);
@@ -75,15 +76,15 @@ export function TranscriptView({ task, api, announce, reload }) {
     ${people.length > MOST_STICKY && strip}
     ${people.length > 0 && !isVad && html`<${PeopleBar} people=${people} rename=${rename} renaming=${renaming}
       setRenaming=${setRenaming} isLocked=${!isDone} />`}
-    ${!isVad && html`<div class="tools">
+    ${!isVad && !isEmpty && html`<div class="tools">
       <${FindBar} search=${session.search} editing=${session.editing} canReplace=${isDone} announce=${announce}
         back=${() => session.goTo(session.currentRow())} />
       <${UnsureBar} level=${level} count=${unsure} choose=${session.chooseLevel} step=${unsureStep} />
     </div>`}
     ${isDone && !isVad && html`<${EditBar} editing=${session.editing} lost=${lost} forgetLost=${session.forgetLost}
       isCorrecting=${session.isCorrecting} undo=${undo} align=${align} />`}
-    ${isDone && task.result?.length === 0 && html`<p class="empty">${texts.nobody}</p>`}
-    ${isDone && task.result?.length > 0 && !isVad && html`<p class="hint">${texts.help}</p>`}
+    ${isEmpty && html`<p class="empty">${texts.nobody}</p>`}
+    ${isDone && !isEmpty && !isVad && html`<p class="hint">${texts.help}</p>`}
     <${Mount} class="text" node=${session.list} />
   </div>`;
 }
