@@ -42,7 +42,6 @@ def serve(connection: Connection, slot: Slot, settings: Settings, supervisor: in
 def run_jobs(messenger: Messenger, slot: Slot, settings: Settings, supervisor: int, preload: bool) -> None:
     """Make this process a device process of ``supervisor``, until that hangs up."""
     die_with_parent(supervisor)
-    os.nice(NICENESS)
     # Ctrl-C signals the whole process group, but the supervisor decides
     for ignored in (signal.SIGINT, signal.SIGTERM):
         signal.signal(ignored, signal.SIG_IGN)
@@ -55,6 +54,7 @@ def serve_slot(messenger: Channel, slot: Slot, settings: Settings, preload: bool
 
     It needs a process of its own, because it sets environment variables and ends the process when a run cannot go on.
     """
+    os.nice(NICENESS)
     configure_logging()
     prepare_environment(slot)
     patches.replace_tqdm_lock()
