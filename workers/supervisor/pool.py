@@ -38,6 +38,7 @@ class Pool:
         self._clock = clock
         self._vacant: dict[Slot, float] = {}
         self._failed_starts: dict[Slot, int] = {}
+        self._failed_loads: dict[Slot, int] = {}  # of these, those in which the process had a place
         self._causes: dict[Slot, str] = {}
         self._bare: set[Slot] = set()  # slots whose processes start without preloading models
         self._unused: set[Slot] = set()  # slots whose next process does, too: nothing was to be done for long
@@ -50,7 +51,7 @@ class Pool:
         """Add the slots of devices that have joined."""
         for slot in self._engine.list_slots():
             if slot not in self._failed_starts:
-                self._vacant[slot], self._failed_starts[slot] = 0.0, 0
+                self._vacant[slot], self._failed_starts[slot], self._failed_loads[slot] = 0.0, 0, 0
 
     def start_due(self) -> None:
         """Start the processes that are due.
@@ -61,7 +62,7 @@ class Pool:
         for slot, due in list(self._vacant.items()):
             if self._clock() >= due:
                 del self._vacant[slot]
-                if self._failed_starts[slot] >= STARTS_WITH_MODELS and slot not in self._bare:
+                if self._failed_loads[slot] >= STARTS_WITH_MODELS and slot not in self._bare:
                     log.error(
                         "%s: preloading is disabled after %d failed starts", _format_name(slot), STARTS_WITH_MODELS
                     )
@@ -77,7 +78,7 @@ class Pool:
 
     def mark_warm(self, process: DeviceProcess) -> None:
         """Reset the failed starts of the slot of a process that has loaded its models."""
-        self._failed_starts[process.slot] = 0
+        self._failed_starts[process.slot] = self._failed_loads[process.slot] = 0
         self._causes.pop(process.slot, None)
 
     def replace(self, process: DeviceProcess, why: str) -> None:
@@ -101,6 +102,7 @@ class Pool:
         self.processes.remove(process)
         failed = 0 if process.warm else self._failed_starts[process.slot] + 1
         self._failed_starts[process.slot] = failed
+        self._failed_loads[process.slot] += bool(failed and process.transport.place)
         self._causes[process.slot] = cause
         pause = RESPAWN_SECONDS[min(failed, len(RESPAWN_SECONDS) - 1)]
         self._vacant[process.slot] = self._clock() + pause

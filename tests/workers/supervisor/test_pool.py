@@ -46,11 +46,13 @@ class Engine:
     def __init__(self) -> None:
         self.slots = [FIRST]
         self.started: list[Transport] = []
+        self.preloads: list[bool] = []
 
     def list_slots(self) -> list[Slot]:
         return self.slots
 
     def start(self, slot: Slot, preload: bool) -> Transport:
+        self.preloads.append(preload)
         self.started.append(Transport())
         return self.started[-1]
 
@@ -111,3 +113,17 @@ def test_refused_node_is_named_as_the_cause(pool: Pool) -> None:
     pool.remove_dead(process, process.transport.describe_end())
     (described,) = pool.describe_devices()
     assert (described["state"], described["cause"]) == ("down", "it has Ray 1, but the supervisor has Ray 2")
+
+
+@pytest.mark.parametrize(("place", "preloads"), [("node-a, process 7", [True, True, False]), ("", [True, True, True])])
+def test_models_are_suspected_only_of_starts_on_a_device(
+    pool: Pool, engine: Engine, clock: Clock, place: str, preloads: list[bool]
+) -> None:
+    """A node that dies takes those with it that wait for it."""
+    for _ in range(3):
+        pool.start_due()
+        (process,) = pool.processes
+        engine.started[-1].place = place
+        pool.remove_dead(process, "it died")
+        clock.now += 100.0
+    assert engine.preloads == preloads
