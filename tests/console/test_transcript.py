@@ -76,6 +76,21 @@ def test_page_of_a_transcript_passes_the_checks(
     examine_task(browser, service, "transcript")
 
 
+def test_downloads_lie_above_the_player(service: Service, browser: webdriver.Chrome, task: dict[str, Any]) -> None:
+    open_task(browser, service, task["identifier"])
+    visible(browser, ".task-head .menu button").click()
+    visible(browser, ".menu-list a")
+    covered = browser.execute_script(
+        """
+        return [...document.querySelectorAll(".menu-list a")].filter((link) => {
+          const { left, top, width, height } = link.getBoundingClientRect();
+          return !link.contains(document.elementFromPoint(left + width / 2, top + height / 2));
+        }).map((link) => link.textContent);
+        """
+    )
+    assert covered == []
+
+
 def test_hits_are_counted_coloured_and_gone_through(
     service: Service, browser: webdriver.Chrome, task: dict[str, Any]
 ) -> None:
