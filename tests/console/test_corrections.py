@@ -95,7 +95,7 @@ def test_words_of_a_corrected_text_are_timed_on_its_page(
     assert [word["word"] for word in timed[0]["words"]] == [word["word"] for word in spread[0]["words"]]
     assert timed[0]["words"] != spread[0]["words"] and timed[1:] == spread[1:]
     alignments = f"{service.url}/task?task_type=alignment"
-    until(lambda: requests.get(alignments, timeout=30).json()["tasks"] == [], "its task is deleted", 10)
+    assert requests.get(alignments, timeout=30).json()["tasks"] == [], "its task is deleted"
     assert "1 paragraph" in browser.find_element(By.CSS_SELECTOR, "[role=status]").get_attribute("textContent")
     visible(browser, ".changes button", lambda found: found.text == "Undo").click()
     until(lambda: service.task(identifier)["result"] == spread, "the times are those before", 10)

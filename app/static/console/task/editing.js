@@ -76,12 +76,12 @@ export function makeEditing({ api, id, getSegments, show, reload }) {
         const { identifier } = await api.send("POST", `/task/${id}/align`);
         const timed = await waitForEnd(api, identifier, () => !isClosed);
         if (!timed) return null;
+        await api.send("DELETE", `/task/${identifier}`);
         if (timed.status === "COMPLETED") {
           const edits = listTimings(getSegments(), timed.result, duration);
           for (let first = 0; first < edits.length; first += MOST_EDITS) {
             if (!await keep(edits.slice(first, first + MOST_EDITS))) return null;
           }
-          await api.send("DELETE", `/task/${identifier}`);
           return edits.length;
         }
         change({ error: texts.notTimed(timed.error) });
