@@ -1,10 +1,11 @@
-"""The console's static files: their types, and one digest of them all.
+"""The console's static files: their types, their compressed content, and one digest of them all.
 
 The digest is part of their addresses, so browsers may keep them for good: another file has another address.
 """
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,10 +22,11 @@ TYPES = {
 
 @dataclass(frozen=True)
 class Assets:
-    """The files below ``folder``: the type of each path, and the digest of all."""
+    """The files below ``folder``: the type and the gzipped content of each path, and the digest of all."""
 
     folder: Path
     types: dict[str, str]
+    packed: dict[str, bytes]
     digest: str
 
     def list_styles(self) -> list[str]:
@@ -33,10 +35,11 @@ class Assets:
 
 
 def read_assets(folder: Path = STATIC) -> Assets:
-    """Read all files once, to compute their digest."""
-    types, whole = {}, hashlib.sha256()
+    """Read all files once, to compute their digest and to compress them."""
+    types, packed, whole = {}, {}, hashlib.sha256()
     for path in sorted(path for path in folder.rglob("*") if path.suffix in TYPES):
         name = path.relative_to(folder).as_posix()
-        types[name] = TYPES[path.suffix]
-        whole.update(f"{name} {hashlib.sha256(path.read_bytes()).hexdigest()}\n".encode())
-    return Assets(folder, types, whole.hexdigest()[:16])
+        content = path.read_bytes()
+        types[name], packed[name] = TYPES[path.suffix], gzip.compress(content, mtime=0)
+        whole.update(f"{name} {hashlib.sha256(content).hexdigest()}\n".encode())
+    return Assets(folder, types, packed, whole.hexdigest()[:16])

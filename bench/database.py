@@ -1,6 +1,6 @@
 """Compare polling, claiming and listing on a database of a million finished tasks with a new one.
 
-Runs on SQLite, and on PostgreSQL where its server is installed.
+Runs on SQLite, and on PostgreSQL where its server is installed; there also with several claimants (claimants.py).
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from app.core import settings
-from app.core.db import connection, tasks
+from app.core.db import claims, connection, tasks
 from app.core.db.tasks import Claim
 from app.factory import create_app
-from bench import places
+from bench import claimants, places
 from bench.figures import Figure
 from tests.postgres import Postgres, find_postgres
 from tests.service import MINI
@@ -44,10 +44,10 @@ IDENTIFIER = {
 }
 FILL_TASKS = """
 INSERT INTO task (uuid, task_type, status, file_name, params, work, warnings, result_type, progress, claim_no, crashes,
-                  lane, changes, created_at, started_at, finished_at, duration, files_purged_at)
+                  lane, changes, speaker_names, created_at, started_at, finished_at, duration, files_purged_at)
 SELECT {identifier}, 'transcription',
        CASE WHEN n {modulo} 50 = 0 THEN 'FAILED' WHEN n {modulo} 50 = 1 THEN 'CANCELLED' ELSE 'COMPLETED' END,
-       'a.wav', '{{"beam_size": 5}}', '[]', '[]', 'json', 1.0, 1, 0, 1, 3, 1e9 + n, 1e9 + n, 1e9 + n, 0.5, 1e9 + n
+       'a.wav', '{{"beam_size": 5}}', '[]', '[]', 'json', 1.0, 1, 0, 1, 3, '{{}}', 1e9 + n, 1e9 + n, 1e9 + n, 0.5, 1e9 + n
 FROM {counted} AS numbers
 """
 FILL_RESULTS = """
@@ -78,6 +78,8 @@ def measure(quick: bool) -> Iterator[Figure]:
             with Postgres(programs) as server:
                 addresses = [server.database(name) for name in ("young", "old")]
                 yield from compare(POSTGRESQL, addresses, folder, rows, rounds)
+            with Postgres(programs, durable=True) as server:
+                yield from claimants.measure(server, quick)
 
 
 def compare(kind: str, addresses: list[str], folder: Path, rows: int, rounds: int) -> Iterator[Figure]:
@@ -122,7 +124,7 @@ def measure_operations(address: str, folder: Path) -> Measured:
     taken = {name: time_repeated(lambda address=address: get(client, address)) for name, address in LISTS.items()}  # type: ignore[misc]
     taken["GET /task/{id}"] = time_repeated(lambda: get(client, f"/task/{newest}"))
     connection.database.connect(reuse_if_open=True)
-    taken["claim, queue empty"] = time_repeated(lambda: tasks.claim("bench"))
+    taken["claim, queue empty"] = time_repeated(lambda: claims.claim("bench"))
     taken |= time_task_steps()
     connection.database.close()
     return taken
@@ -143,7 +145,7 @@ def time_task_steps() -> Measured:
         times = [time.perf_counter()]
         tasks.submit(identifier, "transcription", {}, "a.wav", [])
         times.append(time.perf_counter())
-        row = tasks.claim("bench")
+        row = claims.claim("bench")
         times.append(time.perf_counter())
         assert row is not None and row.uuid == identifier
         tasks.complete(Claim(identifier, row.claim_no, "bench"), "json", RESULT, [], 0.5)

@@ -22,7 +22,7 @@ from tests.service import MINI, Service, running
 
 TESTS = Path(__file__).parent
 SLOW_FOLDERS = {"console", "deploy", "docs", "e2e", "faults", "models", "pipelines", "real", "server", "stages"}
-SLOW_FIXTURES = {"service", "own_service", "postgres", "models", "object_store", "own_store"}
+SLOW_FIXTURES = {"service", "own_service", "postgres", "models", "cluster", "object_store", "own_store"}
 SLOW_PARAMETERS = ("postgresql", "bucket")
 
 

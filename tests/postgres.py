@@ -23,10 +23,14 @@ def find_postgres() -> Path | None:
 
 
 class Postgres:
-    """A server on a free port of 127.0.0.1; root runs it as ``postgres``, because it refuses to run as root."""
+    """A server on a free port of 127.0.0.1; root runs it as ``postgres``, because it refuses to run as root.
 
-    def __init__(self, programs: Path) -> None:
+    ``durable``: commits wait for the disk, as in production.
+    """
+
+    def __init__(self, programs: Path, durable: bool = False) -> None:
         self.programs = programs
+        self._fsync = "on" if durable else "off"
         # pytest's own folders are not accessible to other users
         self.home = Path(tempfile.mkdtemp(prefix="speech-postgres-"))
         self.folder = self.home / "data"
@@ -47,7 +51,7 @@ class Postgres:
         shutil.rmtree(self.home)
 
     def start(self) -> None:
-        options = f"-p {self.port} -c listen_addresses=127.0.0.1 -c unix_socket_directories={self.folder} -c fsync=off"
+        options = f"-p {self.port} -c listen_addresses=127.0.0.1 -c unix_socket_directories={self.folder} -c fsync={self._fsync}"
         self._run("pg_ctl", "-D", str(self.folder), "-o", options, "-l", str(self.folder / "log"), "-w", "start")
 
     def stop(self) -> None:

@@ -134,6 +134,7 @@ def test_core_needs_neither_flask_nor_models(tmp_path: Path) -> None:
         "workers.supervisor.loop",
         "workers.__main__",
         "workers.supervisor.process",
+        "workers.supervisor.engine_choice",
         "workers.supervisor.purge",
         "workers.downloads.downloader",
     ],
@@ -164,6 +165,13 @@ def test_boto3_is_imported_in_few_modules() -> None:
     boto3 = {"boto3", "botocore", "s3transfer"}
     found = {file.name for file in files if boto3 & {name.split(".")[0] for name in list_imports(file.read_text())}}
     assert found == {"s3_client.py", "object_store.py", "object_reader.py", "store_errors.py"}
+
+
+def test_only_the_ray_engine_imports_ray(tmp_path: Path) -> None:
+    files = [file for folder in ("app", "workers") for file in (ROOT / folder).rglob("*.py")]
+    found = {file.name for file in files if {"ray"} & {name.split(".")[0] for name in list_imports(file.read_text())}}
+    assert found == {"ray_cluster.py", "ray_engine.py", "ray_transport.py"}
+    import_blocked(tmp_path, ["ray"], "wsgi", "workers.__main__", "workers.device.host", "workers.models.check")
 
 
 @pytest.mark.slow  # imports every speech library

@@ -9,14 +9,16 @@ from peewee import Database, DatabaseError
 
 from app.core import settings
 from app.core.db import connection, deliveries, downloads
+from app.core.db.leader_lock import LeaderLock
 from app.core.db.tasks import LEASE_SECONDS
 from app.core.errors import SettingsError
 from app.core.logs import configure_logging
 from app.core.storage.opening import open_storage
-from workers.device import slots
 from workers.device.main import serve as serve_device
 from workers.downloads.downloader import Downloader
 from workers.supervisor import lock, purge
+from workers.supervisor.engine_choice import RAY, create_engine
+from workers.supervisor.leadership import Leadership
 from workers.supervisor.loop import Supervisor
 from workers.supervisor.waiters import GRACE_SECONDS
 from workers.webhooks.deliverer import Deliverer
@@ -38,11 +40,13 @@ def main(
     loaded = settings.load()
     storage = open_storage(loaded)
     storage.prepare()
-    served = slots.list_slots(loaded.workers)
-    for slot in served:  # raises SettingsError now, instead of failing each task
-        slots.choose_separation_device(loaded.bgm_separation, slot)
-    connection.connect(loaded.db_url, DATABASE_PATIENCE, prepare)
+    opened = connection.connect(loaded.db_url, DATABASE_PATIENCE, prepare)
     held = lock.acquire_lock()
+    leadership = None
+    if loaded.workers.engine == RAY and connection.is_postgres(opened):
+        leadership = Leadership(LeaderLock(loaded.db_url))
+        leadership.acquire()
+    engine = create_engine(loaded, serve)
     if held is not None:  # no other process can be downloading or sending: free the claims of a crashed one
         downloads.release_all()
         deliveries.release_all()
@@ -54,12 +58,14 @@ def main(
         delivering.start()
     try:
         is_only = held is not None
-        Supervisor(loaded, served, is_only, serve=serve, lease_seconds=lease_seconds, grace_seconds=grace_seconds).run()
+        Supervisor(loaded, engine, is_only, lease_seconds=lease_seconds, grace_seconds=grace_seconds).run()
     finally:
         fetching.stop()
         if loaded.webhooks.enabled:
             delivering.stop()
         scheduler.shutdown(wait=False)
+        if leadership is not None:
+            leadership.release()
 
 
 if __name__ == "__main__":

@@ -86,8 +86,12 @@ def asset(digest: str, name: str) -> Response:
     files = _get_assets()
     if digest != files.digest or name not in files.types:
         raise NotFound("There is no such file, or it is of another version of the console; load the page again.")
-    response = send_from_directory(files.folder, name, mimetype=files.types[name], max_age=YEAR)
-    response.cache_control.immutable = True
+    if request.accept_encodings.quality("gzip"):
+        response = Response(files.packed[name], mimetype=files.types[name], headers={"Content-Encoding": "gzip"})
+    else:
+        response = send_from_directory(files.folder, name, mimetype=files.types[name], max_age=YEAR)
+    response.vary.add("Accept-Encoding")
+    response.cache_control.public, response.cache_control.max_age, response.cache_control.immutable = True, YEAR, True
     response.headers["X-Content-Type-Options"] = "nosniff"
     return response
 

@@ -15,9 +15,10 @@ from app.api.lookup import abort_not_found, find_task, require_completed
 from app.api.query import QueryBlueprint
 from app.core.db import renderings, results, revisions
 from app.core.db.results import Result
+from app.core.db.states import TRANSCRIPTION
 from app.core.db.tasks import Task
 from app.editing import history
-from app.formats import BINARY, EXTENSIONS, MIMETYPES, TRANSCRIPT, VERSION, list_writers
+from app.formats import BINARY, EXTENSIONS, MIMETYPES, TRANSCRIPTS, VERSION, list_writers
 from app.formats.choices import Choices, read_choices
 from app.formats.file_name import download_name
 from app.formats.source import NO_TURNS, Source, UnwritableError
@@ -61,17 +62,13 @@ def require_format(task_type: str, file_format: str, choices: Choices = USUAL) -
     known = list_writers(task_type)
     if file_format not in known:
         reject({"format": [f"Not available for a {task_type} task; use one of: {', '.join(known)}."]})
-    if known is not TRANSCRIPT and choices.list_made():
+    if task_type not in TRANSCRIPTS and choices.list_made():
         reject({name: [f"Has no effect on a {task_type} task."] for name in choices.list_made()})
 
 
 def require_turns(row: Task, file_format: str) -> None:
     """Answer 422 for a format that consists of speaker turns, if the task was not asked for speakers."""
-    if (
-        file_format == "rttm"
-        and list_writers(row.task_type) is TRANSCRIPT
-        and not json.loads(row.params).get("is_diarize")
-    ):
+    if file_format == "rttm" and row.task_type == TRANSCRIPTION and not json.loads(row.params).get("is_diarize"):
         reject({"format": [NO_TURNS]})
 
 

@@ -25,7 +25,13 @@ blueprint = BodyBlueprint("Revisions", __name__, description="Correcting transcr
 log = logging.getLogger(__name__)
 
 MEANWHILE = "The transcript was edited meanwhile; it is now revision {}."
-CONFLICT = {"code": "edited_meanwhile", "status": "Conflict", "message": MEANWHILE.format(2), "revision": 2}
+CONFLICT = {
+    "code": 409,
+    "status": "Conflict",
+    "message": MEANWHILE.format(2),
+    "error_code": "edited_meanwhile",
+    "revision": 2,
+}
 
 
 @blueprint.route("/task/<identifier>/result", methods=["PATCH"])

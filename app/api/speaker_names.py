@@ -14,7 +14,7 @@ from app.api.lookup import abort_not_found, find_task, require_completed
 from app.api.query import QueryBlueprint, describe_errors
 from app.core.db import results, speaker_names
 from app.core.db.results import Result
-from app.formats import TRANSCRIPT, list_writers
+from app.formats import TRANSCRIPTS
 from app.formats.turns import iter_items
 from app.http_errors import reject
 from app.openapi import document_errors
@@ -44,7 +44,7 @@ def name_speakers(identifier: str) -> ResponseReturnValue:
     row = find_task(identifier)
     require_completed(row)
     result = results.get(row.uuid) or abort_not_found()  # the task has just been deleted
-    has_speakers = list_writers(row.task_type) is TRANSCRIPT
+    has_speakers = row.task_type in TRANSCRIPTS
     require_labels(changes, list_labels(result) if has_speakers else set())
     names = speaker_names.change(row.uuid, changes)
     if names is None:

@@ -118,6 +118,7 @@ class Diarization:
 
 @dataclass(frozen=True)
 class Workers:
+    engine: str = _limit("local", choices=("local", "ray"))
     device: str = _limit("auto", choices=("auto", "cpu", "cuda"))
     cpu_slots: int = _limit(1, least=1, most=64)
     cpu_threads: int = _limit(0, least=0, most=256)
@@ -130,6 +131,12 @@ class Workers:
     load_timeout: float = _limit(1800.0, least=1.0, most=86400.0)
     retry_pause: float = _limit(10.0, least=0.0, most=900.0)  # LONGEST_PAUSE_SECONDS (db/claims.py) relies on ``most``
     max_rss: int = _limit(0, least=0)
+
+
+@dataclass(frozen=True)
+class Ray:
+    address: str = "auto"
+    slots: int = _limit(0, least=0, most=4096)
 
 
 @dataclass(frozen=True)
@@ -203,6 +210,7 @@ class Settings:
     bgm_separation: BgmSeparation = field(default_factory=BgmSeparation)
     diarization: Diarization = field(default_factory=Diarization)
     workers: Workers = field(default_factory=Workers)
+    ray: Ray = field(default_factory=Ray)
     cache: Cache = field(default_factory=Cache)
     storage: Storage = field(default_factory=Storage)
     tasks: Tasks = field(default_factory=Tasks)

@@ -67,7 +67,7 @@ TRANSCRIPT: Mapping[str, Writer] = {
 }
 WRITERS: dict[str, Mapping[str, Writer]] = {
     TRANSCRIPTION: TRANSCRIPT,
-    ALIGNMENT: TRANSCRIPT,
+    ALIGNMENT: {name: write for name, write in TRANSCRIPT.items() if name != "rttm"},  # it looks for no speakers
     VAD: {
         **ANY,
         "tsv": _of_result(tsv.write_speech),
@@ -78,6 +78,9 @@ WRITERS: dict[str, Mapping[str, Writer]] = {
     },
     DETECT_LANGUAGE: {**ANY, "txt": _of_result(txt.write_language)},
 }
+
+
+TRANSCRIPTS = (TRANSCRIPTION, ALIGNMENT)  # the kinds of tasks whose result is text with times
 
 
 def list_writers(task_type: str) -> Mapping[str, Writer]:

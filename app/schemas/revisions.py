@@ -88,9 +88,10 @@ class Revised(Schema):
 class EditedMeanwhile(Schema):
     """The answer to an edit of a revision that is not the latest."""
 
-    code = fields.Raw(metadata={"description": "`edited_meanwhile`; 409 if the task has no result."})
+    code = fields.Integer()
     status = fields.String()
     message = fields.String()
+    error_code = fields.String(metadata={"description": "`edited_meanwhile`; missing if the task has no result yet."})
     revision = fields.Integer(metadata={"description": "The latest revision."})
     changed = fields.List(
         fields.List(fields.Raw(allow_none=True)),

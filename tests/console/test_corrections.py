@@ -79,6 +79,29 @@ def test_text_that_is_typed_survives_the_correction_of_another_person(
     assert_clean(browser, service.url, "409")
 
 
+def test_words_of_a_corrected_text_are_timed_on_its_page(
+    service: Service, browser: webdriver.Chrome, task: dict[str, Any]
+) -> None:
+    identifier = task["identifier"]
+    open_task(browser, service, identifier)
+    correct_first(browser, "entirely other words are spoken here")
+    press(browser, Keys.ENTER)
+    until(lambda: service.task(identifier)["revision"] == 1, "the correction is kept", 10)
+    spread = service.task(identifier)["result"]
+    visible(browser, ".changes button", lambda found: found.text == "Time the words again").click()
+    until(lambda: service.task(identifier)["revision"] == 2, "the words are timed", 60)
+    timed = service.task(identifier)["result"]
+    assert [segment["text"] for segment in timed] == [segment["text"] for segment in spread]
+    assert [word["word"] for word in timed[0]["words"]] == [word["word"] for word in spread[0]["words"]]
+    assert timed[0]["words"] != spread[0]["words"] and timed[1:] == spread[1:]
+    alignments = f"{service.url}/task?task_type=alignment"
+    assert requests.get(alignments, timeout=30).json()["tasks"] == [], "its task is deleted"
+    assert "1 paragraph" in browser.find_element(By.CSS_SELECTOR, "[role=status]").get_attribute("textContent")
+    visible(browser, ".changes button", lambda found: found.text == "Undo").click()
+    until(lambda: service.task(identifier)["result"] == spread, "the times are those before", 10)
+    assert_clean(browser, service.url)
+
+
 def test_all_hits_are_replaced_in_one_revision(
     service: Service, browser: webdriver.Chrome, task: dict[str, Any]
 ) -> None:

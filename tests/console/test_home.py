@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import re
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -242,7 +244,7 @@ def test_failed_recording_says_why_and_what_to_do(
     examine(browser, "home-failed")
 
 
-def test_several_recordings_are_selected_and_deleted_together(
+def test_several_recordings_are_selected_downloaded_and_deleted_together(
     service: Service, browser: webdriver.Chrome, own: str, short: bytes
 ) -> None:
     names = [f"{number} {own}" for number in (1, 2)]
@@ -256,6 +258,19 @@ def test_several_recordings_are_selected_and_deleted_together(
         row(browser, name).find_element(By.CSS_SELECTOR, ".pick input").click()
     assert "2 selected" in visible(browser, ".selection").text
     examine(browser, "home-selection")
+    button(visible(browser, ".selection"), "Download as ZIP").click()
+    dialog = visible(browser, "dialog")
+    labels = [each.text for each in dialog.find_elements(By.CSS_SELECTOR, ".check")]
+    assert [label for label in labels if "Praat" in label] and not [label for label in labels if "Word" in label]
+    for label in dialog.find_elements(By.CSS_SELECTOR, ".check"):
+        if "Praat" in label.text or "Excel" in label.text:
+            label.click()
+    examine(browser, "home-zip")
+    address = button(dialog, "Download").get_attribute("href")
+    archive = zipfile.ZipFile(io.BytesIO(requests.get(str(address), timeout=30).content))
+    stems = [Path(name).stem for name in names]
+    assert sorted(archive.namelist()) == sorted(f"{stem}.{end}" for stem in stems for end in ("TextGrid", "tsv"))
+    press(browser, Keys.ESCAPE)
     button(visible(browser, ".selection"), "Delete").click()
     visible(browser, "dialog .danger", lambda found: found.text == "Delete 2 recordings").click()
     until(lambda: "No recording matches." in text_of(browser, ".queue"), "both are gone")

@@ -50,11 +50,10 @@ def test_running_recording_fills_its_page_by_itself(
     visible(browser, ".stage progress")
     visible(browser, ".transcript li")
     examine_task(browser, service, "transcript-running")
-    first = browser.find_element(By.CSS_SELECTOR, ".transcript li")
     service.finished(identifier)
-    until(lambda: not browser.find_elements(By.CSS_SELECTOR, ".stage progress"), "the end is shown", 10)
-    assert len(paragraphs(browser)) == len(service.task(identifier)["result"])
-    assert first.is_displayed(), "rows that did not change stay"
+    until(lambda: not browser.find_elements(By.CSS_SELECTOR, ".stage progress"), "the end is shown")
+    expected = len(service.task(identifier)["result"])
+    until(lambda: len(paragraphs(browser)) == expected, "all of the text is shown")
     assert_clean(browser, service.url)
 
 

@@ -8,6 +8,7 @@ import pytest
 from selenium import webdriver
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
+from selenium.webdriver.support.ui import Select
 
 from tests.browser import visible
 from tests.console.looking import assert_clean, emulate, press
@@ -75,6 +76,21 @@ def test_page_of_a_transcript_passes_the_checks(
     examine_task(browser, service, "transcript")
 
 
+def test_downloads_lie_above_the_player(service: Service, browser: webdriver.Chrome, task: dict[str, Any]) -> None:
+    open_task(browser, service, task["identifier"])
+    visible(browser, ".task-head .menu button").click()
+    visible(browser, ".menu-list a")
+    covered = browser.execute_script(
+        """
+        return [...document.querySelectorAll(".menu-list a")].filter((link) => {
+          const { left, top, width, height } = link.getBoundingClientRect();
+          return !link.contains(document.elementFromPoint(left + width / 2, top + height / 2));
+        }).map((link) => link.textContent);
+        """
+    )
+    assert covered == []
+
+
 def test_hits_are_counted_coloured_and_gone_through(
     service: Service, browser: webdriver.Chrome, task: dict[str, Any]
 ) -> None:
@@ -103,13 +119,13 @@ def test_unsure_words_are_few_and_reached_by_key(
         words,
     )
     assert chosen == [1, 3]  # 5 % of 40 words, the least sure ones
-    browser.find_element(By.CSS_SELECTOR, ".unsure select option[value=more]").click()
+    Select(visible(browser, ".unsure select")).select_by_visible_text("more")
     marked = [mark.text for mark in browser.find_elements(By.CSS_SELECTOR, ".said mark")]
     assert visible(browser, ".unsure .count").text == str(len(marked))
     browser.execute_script("document.querySelector('.transcript li').focus()")
     press(browser, "u")
     if marked:
-        assert spoken(browser) == marked[0]
+        until(lambda: spoken(browser) == marked[0], "the player goes there")
         wait_for_announcement(browser, marked[0])
 
 

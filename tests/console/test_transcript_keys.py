@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from selenium import webdriver
 from selenium.webdriver.common.action_chains import ActionChains
+from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
 from tests.browser import visible
@@ -63,6 +64,7 @@ def test_every_key_of_the_transcript_does_what_help_says(service: Service, brows
     press(browser, "?")
     visible(browser, "dialog")
     press(browser, Keys.ESCAPE)
+    until(lambda: not browser.find_elements(By.CSS_SELECTOR, "dialog[open]"), "the help is closed")
     press(browser, "/")
     assert focused(browser).get_attribute("class") == "find-field"
     press(browser, "f", "0")  # typed, not obeyed

@@ -28,6 +28,8 @@ def severe(browser: webdriver.Chrome) -> list[str]:
 
 
 def shown(browser: webdriver.Chrome, text: str) -> bool:
+    """Whether the page has the text; ReDoc draws its later parts when the reader gets there."""
+    browser.execute_script("window.scrollTo(0, document.body.scrollHeight)")
     return text in browser.find_element(By.TAG_NAME, "body").text.replace("\u200b", "")
 
 

@@ -20,9 +20,9 @@ from workers.device.device import Device
 from workers.device.environment import prepare_environment
 from workers.device.execution import execute
 from workers.device.memory import Heap
-from workers.device.messenger import Messenger
+from workers.device.messenger import Channel, Messenger
 from workers.device.preload import load_first, load_others
-from workers.device.protocol import Job, Loading, Progress, Pulse, Ready, RunKey, Said, Slot, Stop, Warm
+from workers.device.protocol import Job, Loading, Progress, Pulse, Ready, Resident, RunKey, Said, Slot, Stop, Warm
 from workers.device.run import Run
 from workers.models.cache import WarmModels, collect_garbage
 from workers.pipelines import Pipeline, load_pipeline
@@ -31,6 +31,7 @@ log = logging.getLogger(__name__)
 
 PR_SET_PDEATHSIG = 1
 PULSE_SECONDS = 1.0
+NICENESS = 5  # models keep every core busy; answers to clients need little, but at once
 
 
 def serve(connection: Connection, slot: Slot, settings: Settings, supervisor: int, preload: bool) -> None:
@@ -39,12 +40,21 @@ def serve(connection: Connection, slot: Slot, settings: Settings, supervisor: in
 
 
 def run_jobs(messenger: Messenger, slot: Slot, settings: Settings, supervisor: int, preload: bool) -> None:
-    """Load the models that most tasks need, then run jobs until the supervisor hangs up."""
+    """Make this process a device process of ``supervisor``, until that hangs up."""
     die_with_parent(supervisor)
     # Ctrl-C signals the whole process group, but the supervisor decides
     for ignored in (signal.SIGINT, signal.SIGTERM):
         signal.signal(ignored, signal.SIG_IGN)
     sys.stdout = sys.stderr  # the libraries print
+    serve_slot(messenger, slot, settings, preload)
+
+
+def serve_slot(messenger: Channel, slot: Slot, settings: Settings, preload: bool) -> None:
+    """Load the models that most tasks need, then run jobs until the supervisor hangs up.
+
+    It needs a process of its own, because it sets environment variables and ends the process when a run cannot go on.
+    """
+    os.nice(NICENESS)
     configure_logging()
     prepare_environment(slot)
     patches.replace_tqdm_lock()
@@ -57,7 +67,7 @@ def run_jobs(messenger: Messenger, slot: Slot, settings: Settings, supervisor: i
     Runs(messenger, slot, settings, models).serve()
 
 
-def _warm_up(messenger: Messenger, models: WarmModels, settings: Settings, preload: bool) -> None:
+def _warm_up(messenger: Channel, models: WarmModels, settings: Settings, preload: bool) -> None:
     try:
         if preload:
             load_others(models, settings)
@@ -71,7 +81,7 @@ def _warm_up(messenger: Messenger, models: WarmModels, settings: Settings, prelo
 class Runs:
     """The runs of this process, each in its own thread."""
 
-    def __init__(self, messenger: Messenger, slot: Slot, settings: Settings, models: WarmModels) -> None:
+    def __init__(self, messenger: Channel, slot: Slot, settings: Settings, models: WarmModels) -> None:
         self._messenger = messenger
         self._slot = slot
         self._settings = settings
@@ -124,7 +134,8 @@ class Runs:
         key = run.job.key
         try:
             verdict = execute(run, self._load_pipeline(run.job))
-            self._heap.trim_grown()  # before the supervisor gets the verdict and checks workers.max_rss
+            self._heap.trim_grown()  # before the supervisor compares the memory with workers.max_rss
+            self._messenger.send(Resident(self._heap.read_megabytes()))
             del self._runs[key]
             self._messenger.send(Said(key, verdict))
         except BaseException:  # no verdict can be sent: the supervisor sees the process die, and tries the task again

@@ -12,7 +12,8 @@ from collections.abc import Callable
 
 import psutil
 
-GROWTH = 256 * 2**20  # bytes
+MEBIBYTE = 2**20
+GROWTH = 256 * MEBIBYTE
 PAUSE = 50  # × the duration of the last trim: trimming takes at most 2 % of the time
 
 
@@ -42,6 +43,10 @@ class Heap:
         ended = self._clock()
         self._not_before, self._smallest = ended + PAUSE * (ended - began), self._read_resident()
         return True
+
+    def read_megabytes(self) -> int:
+        """Return the resident memory of the process."""
+        return self._read_resident() // MEBIBYTE
 
     def _read_resident(self) -> int:
         return int(self._process.memory_info().rss)

@@ -1,15 +1,29 @@
-"""A device process's end of the Pipe, for several threads."""
+"""A device process's way to the supervisor, for several threads."""
 
 from __future__ import annotations
 
 import threading
 from multiprocessing.connection import Connection
+from typing import Protocol
 
 from workers.device.protocol import Command, Message
 
 
-class Messenger:
+class Channel(Protocol):
     """Send the messages of several threads, one at a time; receive in one thread."""
+
+    def send(self, message: Message) -> None:
+        """Send a message to the supervisor."""
+
+    def receive(self, seconds: float) -> Command | None:
+        """Return the next command, or None if there is none for ``seconds``.
+
+        Raises EOFError when the supervisor has hung up, or died.
+        """
+
+
+class Messenger:
+    """The Channel over a Pipe."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
@@ -20,10 +34,6 @@ class Messenger:
             self._connection.send(message)
 
     def receive(self, seconds: float) -> Command | None:
-        """Return the next command, or None if there is none for ``seconds``.
-
-        Raises EOFError when the supervisor has closed the Pipe, or died.
-        """
         if not self._connection.poll(seconds):
             return None
         command: Command = self._connection.recv()

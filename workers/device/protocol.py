@@ -136,6 +136,13 @@ class Ended:
 
 
 @dataclass(frozen=True)
+class Resident:
+    """The memory of the process; sent before the verdict of each run."""
+
+    megabytes: int
+
+
+@dataclass(frozen=True)
 class Said:
     """What a run says."""
 
@@ -154,4 +161,4 @@ class Pulse:
 
 
 Command = Job[Params] | Stop
-Message = Ready | Warm | Loading | Said | Pulse
+Message = Ready | Warm | Loading | Resident | Said | Pulse

@@ -25,7 +25,7 @@ def list_slots(workers: Workers, gpus: int | None = None) -> list[Slot]:
             return [Slot(number, "cuda", gpu, workers.cpu_threads) for number, gpu in enumerate(gpus_of_slots)]
         if workers.device == "cuda":
             raise SettingsError("workers.device is cuda, but no CUDA device is usable here; use auto or cpu")
-    threads = workers.cpu_threads or max(1, count_cores() // workers.cpu_slots)
+    threads = count_threads(workers)
     return [Slot(number, "cpu", None, threads) for number in range(workers.cpu_slots)]
 
 
@@ -42,6 +42,11 @@ def choose_separation_device(separation: BgmSeparation, slot: Slot) -> str:
 def choose_diarization_device(diarization: Diarization, slot: Slot) -> str:
     """Return the device on which ``slot`` runs diarization."""
     return "cpu" if diarization.device == "cpu" else slot.device
+
+
+def count_threads(workers: Workers) -> int:
+    """Count the threads of a CPU slot of this machine."""
+    return workers.cpu_threads or max(1, count_cores() // workers.cpu_slots)
 
 
 def count_gpus() -> int:

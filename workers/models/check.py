@@ -38,6 +38,7 @@ from workers.device.protocol import Slot
 from workers.models import hub, open_diarization, pypi, whisper_wheels
 from workers.models.cache import choose_compute_type
 from workers.models.listing import disk_size, format_size
+from workers.supervisor.engine_choice import RAY, describe_cluster
 
 OK, NOTE, FAIL = "ok", "note", "FAIL"
 HUB_SECONDS = 5.0
@@ -79,6 +80,9 @@ def _run_checks(settings: Settings) -> Iterator[Finding]:
 
 
 def _check_devices(settings: Settings) -> Iterator[Finding]:
+    if settings.workers.engine == RAY:
+        yield _check_cluster(settings.ray.address)
+        return
     try:
         found = slots.list_slots(settings.workers)
     except SettingsError as error:
@@ -88,6 +92,13 @@ def _check_devices(settings: Settings) -> Iterator[Finding]:
         yield _check_slot(slot, settings)
     if found[0].device == "cuda":  # CTranslate2 and PyTorch find the GPU independently of each other
         yield _check_torch()
+
+
+def _check_cluster(address: str) -> Finding:
+    try:
+        return Finding(OK, "ray", describe_cluster(address))
+    except (SettingsError, ConnectionError) as error:
+        return Finding(FAIL, "ray", str(error))
 
 
 def _check_slot(slot: Slot, settings: Settings) -> Finding:

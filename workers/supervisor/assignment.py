@@ -12,6 +12,7 @@ from app.core.params import Params
 from app.core.settings import Workers
 from workers.device.protocol import Failure, Job, Loading, Progress, RunKey
 from workers.supervisor.sharing import Running
+from workers.supervisor.unwritten import Unwritten
 
 log = logging.getLogger(__name__)
 
@@ -47,6 +48,7 @@ class Assignment:
         self.shared = False
         self.stage: str | None = None
         self.stopping: Stopping | None = None
+        self.unwritten = Unwritten()
         self._clock = clock
         self._crashes = running.crashes
         self._seconds = running.audio_duration
@@ -86,6 +88,7 @@ class Assignment:
         if self.stage != message.stage:
             log.info("task %s: %s", self.claim.uuid, message.stage)
         self.stage = message.stage
+        self.unwritten.add(message)
 
     def record_wait(self, seconds: float, waits: bool) -> None:
         """Note for how long the run has waited for others, and whether it does so now."""

@@ -10,40 +10,33 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
-from peewee import (
-    DatabaseError,
-    DataError,
-    IntegrityError,
-    InterfaceError,
-    InternalError,
-    NotSupportedError,
-    ProgrammingError,
-)
+from peewee import DatabaseError, InterfaceError
 
 from app.core.db import heartbeats, leases, tasks
 from app.core.db.connection import database
 from app.core.db.notify import Watch
 from app.core.db.tasks import LEASE_SECONDS, Claim
 from app.core.settings import Settings
-from workers.device import execution, main
+from workers.device import execution
 from workers.device.protocol import (
     Ended,
     Failure,
     Message,
     Outcome,
-    Progress,
     Ready,
     Returned,
     Said,
-    Slot,
     Warm,
 )
 from workers.supervisor.assignment import Assignment
 from workers.supervisor.dispatch import Dispatcher
+from workers.supervisor.engine import Engine
 from workers.supervisor.identity import make_name
 from workers.supervisor.lease_watch import LeaseWatch
+from workers.supervisor.outage import is_outage
 from workers.supervisor.pool import Pool
 from workers.supervisor.process import DeviceProcess
+from workers.supervisor.reporter import Reporter
 from workers.supervisor.settlement import Verdict, clean_up_run, requeue_unknown, settle, take_over_lost
 from workers.supervisor.sharing import Ending, judge_ending
 from workers.supervisor.waiters import GRACE_SECONDS, WaiterWatch
@@ -54,16 +47,13 @@ TICK_SECONDS = 0.05
 BEAT_SECONDS = 5.0
 LOOK_SECONDS = 2.0  # between looks for queued tasks, unless a notification comes first
 DATABASE_PAUSE_SECONDS = 1.0
-# the database is available, but rejects the values, such as a NUL in a text
-REFUSALS = (DataError, IntegrityError, InternalError, NotSupportedError, ProgrammingError)
 UNWRITABLE = Failure("internal_error", "Internal error; see the server log.", [], None, {})
 
 
 class Supervisor:
-    """The main loop over the device processes of this machine.
+    """The main loop over the device processes.
 
-    ``is_only_supervisor``: no other supervisor can use this database.
-    ``serve`` is the main function of each device process.
+    ``engine`` starts them. ``is_only_supervisor``: no other supervisor can use this database.
     A lease that is not renewed for ``lease_seconds`` is lost. A task without its client is cancelled after
     ``grace_seconds``.
     """
@@ -71,10 +61,9 @@ class Supervisor:
     def __init__(
         self,
         settings: Settings,
-        slots: list[Slot],
+        engine: Engine,
         is_only_supervisor: bool,
         clock: Callable[[], float] = time.monotonic,
-        serve: Callable[..., None] = main.serve,
         lease_seconds: float = LEASE_SECONDS,
         grace_seconds: float = GRACE_SECONDS,
     ) -> None:
@@ -84,7 +73,8 @@ class Supervisor:
         self._watch = Watch()
         self._leases = LeaseWatch(is_only_supervisor, clock, lease_seconds)
         self._waiters = WaiterWatch(clock, grace_seconds)
-        self._pool = Pool(settings, slots, clock, serve)
+        self._pool = Pool(settings, engine, clock)
+        self._reporter = Reporter(clock)
         self._unsettled: list[tuple[Claim, Verdict]] = []
         self._dispatcher = Dispatcher(
             self.name, settings, self._pool, lambda verdict: self._unsettled.append(verdict), clock
@@ -145,31 +135,19 @@ class Supervisor:
             case Ready():
                 # report the new state and look for a task in this tick, instead of at the next interval
                 self._next_beat = self._next_look = 0.0
-                log.info("%s ready after %.1f s", process.name, self._clock() - process.started)
+                say = "%s ready after %.1f s (%s)"
+                log.info(say, process.name, self._clock() - process.started, process.transport.place)
             case Warm():
                 self._pool.mark_warm(process)
             case Said(key, said) if (assignment := process.assignments.get(key)) is not None:
-                match said:
-                    case Progress():
-                        self._report(assignment, said)
-                    case Outcome() | Failure() | Returned() | Ended():
-                        self._end(process, assignment, said)
-
-    def _report(self, assignment: Assignment, message: Progress) -> None:
-        if self._clock() < self._database_again:  # during an outage progress may be lost, a result may not
-            return
-        claim = assignment.claim
-        with self._survive_outage():
-            try:
-                tasks.report(claim, message.stage, message.progress, message.first, message.segments, **message.facts)
-            except Exception as error:
-                if _is_outage(error):
-                    raise
-                log.exception("task %s: its progress cannot be written", claim.uuid)
+                if isinstance(said, Outcome | Failure | Returned | Ended):
+                    self._end(process, assignment, said)
 
     def _end(self, process: DeviceProcess, assignment: Assignment, said: Outcome | Failure | Returned | Ended) -> None:
         """Take the verdict of a run that has ended, and let the process have its next task."""
         process.release(assignment)
+        if not isinstance(said, Outcome):
+            self._reporter.finish(assignment)
         self._next_look = 0.0  # there is room for another task
         stopping = assignment.stopping
         match said:
@@ -182,15 +160,11 @@ class Supervisor:
             case Failure(code=execution.OUT_OF_MEMORY) if assignment.shared:
                 # others used memory, too: it runs again, alone
                 self._unsettled.append((assignment.claim, replace(said, again=True)))
-            case Failure():
+            case Failure() | Returned():
                 self._unsettled.append((assignment.claim, said))
-            case Returned(seconds):
-                log.info("task %s: %.0f s are too long for the last place", assignment.claim.uuid, seconds)
-                self._report(assignment, Progress("decode", 0.0, {"audio_duration": seconds}))
-                self._unsettled.append((assignment.claim, None))
             case Ended():
                 self._unsettled.append((assignment.claim, None))
-        if (resident := process.read_excess_memory()) is not None and not process.retiring:
+        if (resident := process.find_excess_memory()) is not None and not process.retiring:
             log.info("%s: %d MB resident, more than workers.max_rss", process.name, resident)
             process.retiring = True
         if process.retiring and not process.assignments:
@@ -201,7 +175,7 @@ class Supervisor:
 
         The crash counts against those that it had started.
         """
-        cause = process.describe_exit()
+        cause = process.transport.describe_end()
         self._pool.remove_dead(process, cause)
         self._conclude(process, f"The device process crashed ({cause}).")
 
@@ -213,6 +187,7 @@ class Supervisor:
         """
         self._next_beat = 0.0
         for assignment in process.assignments.values():
+            self._reporter.finish(assignment)
             claim, stopping = assignment.claim, assignment.stopping
             match judge_ending(stopping is not None, assignment.has_begun, was_killed=crash is None):
                 case Ending.STOPPED if stopping is not None and stopping.failure is not None:
@@ -260,13 +235,14 @@ class Supervisor:
             self._database_again = self._clock() + DATABASE_PAUSE_SECONDS
 
     def _serve_database(self) -> None:
-        """Do all that needs the database: beat, settle, claim.
+        """Do all that needs the database: beat, report, settle, claim.
 
         The heartbeat comes first: a verdict that is slow to write must not let the leases of other tasks expire.
         """
         database.connect(reuse_if_open=True)
         if self._clock() >= self._next_beat:
             self._beat()
+        self._reporter.write_due(each for process in self._pool.processes for each in process.assignments.values())
         settled = bool(self._unsettled)
         self._settle_all()
         if self._watch.has_changed() or settled or self._clock() >= self._next_look:
@@ -285,7 +261,7 @@ class Supervisor:
             try:
                 settle(self._settings, claim, verdict)
             except Exception as error:
-                if _is_outage(error):
+                if is_outage(error):
                     raise
                 log.exception("task %s: the result cannot be written", claim.uuid)
                 if verdict is not UNWRITABLE:  # otherwise the failure is rejected, too: drop it
@@ -329,11 +305,3 @@ class Supervisor:
             heartbeats.remove_worker(self.name)
         self._pool.stop(self._hurried)
         log.info("supervisor %s stopped", self.name)
-
-
-def _is_outage(error: Exception) -> bool:
-    """Whether the database is unavailable.
-
-    Otherwise it has rejected a value.
-    """
-    return isinstance(error, DatabaseError | InterfaceError) and not isinstance(error, REFUSALS)

@@ -8,19 +8,19 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
-from multiprocessing.connection import wait
 from typing import Any
 
 from app.core.db.tasks import Claim
 from app.core.settings import Settings
-from workers.device import main
 from workers.device.protocol import Slot
-from workers.supervisor.process import GOODBYE_SECONDS, DeviceProcess
+from workers.supervisor.engine import Engine
+from workers.supervisor.process import DeviceProcess
 
 log = logging.getLogger(__name__)
 
 RESPAWN_SECONDS = (0.0, 1.0, 2.0, 5.0, 15.0)  # by the number of failed starts in a row
 STARTS_WITH_MODELS = 2
+GOODBYE_SECONDS = 2.0
 
 
 class Pool:
@@ -29,47 +29,56 @@ class Pool:
     def __init__(
         self,
         settings: Settings,
-        slots: list[Slot],
+        engine: Engine,
         clock: Callable[[], float] = time.monotonic,
-        serve: Callable[..., None] = main.serve,
     ) -> None:
         self.processes: list[DeviceProcess] = []
         self._settings = settings
+        self._engine = engine
         self._clock = clock
-        self._serve = serve
-        self._vacant = dict.fromkeys(slots, 0.0)
-        self._failed_starts = dict.fromkeys(slots, 0)
+        self._vacant: dict[Slot, float] = {}
+        self._failed_starts: dict[Slot, int] = {}
+        self._failed_loads: dict[Slot, int] = {}  # of these, those in which the process had a place
         self._causes: dict[Slot, str] = {}
         self._bare: set[Slot] = set()  # slots whose processes start without preloading models
         self._unused: set[Slot] = set()  # slots whose next process does, too: nothing was to be done for long
+        self._add_slots()
 
     def __str__(self) -> str:
         return ", ".join(f"{slot.device}-{slot.number}" for slot in self._failed_starts)
+
+    def _add_slots(self) -> None:
+        """Add the slots of devices that have joined."""
+        for slot in self._engine.list_slots():
+            if slot not in self._failed_starts:
+                self._vacant[slot], self._failed_starts[slot], self._failed_loads[slot] = 0.0, 0, 0
 
     def start_due(self) -> None:
         """Start the processes that are due.
 
         After ``STARTS_WITH_MODELS`` failed starts, a slot no longer preloads models: a model may be the cause.
         """
+        self._add_slots()
         for slot, due in list(self._vacant.items()):
             if self._clock() >= due:
                 del self._vacant[slot]
-                if self._failed_starts[slot] >= STARTS_WITH_MODELS and slot not in self._bare:
+                if self._failed_loads[slot] >= STARTS_WITH_MODELS and slot not in self._bare:
                     log.error(
                         "%s: preloading is disabled after %d failed starts", _format_name(slot), STARTS_WITH_MODELS
                     )
                     self._bare.add(slot)
                 preload = self._settings.workers.preload and slot not in self._bare | self._unused
                 self._unused.discard(slot)
-                self.processes.append(DeviceProcess(slot, self._settings, preload, self._clock, self._serve))
+                transport = self._engine.start(slot, preload)
+                self.processes.append(DeviceProcess(slot, self._settings.workers, transport, preload, self._clock))
 
     def wait(self, seconds: float) -> None:
         """Wait ``seconds`` at most for a message or exit."""
-        wait([waited for p in self.processes for waited in (p.connection, p.process.sentinel)], seconds)
+        self._engine.wait(seconds)
 
     def mark_warm(self, process: DeviceProcess) -> None:
         """Reset the failed starts of the slot of a process that has loaded its models."""
-        self._failed_starts[process.slot] = 0
+        self._failed_starts[process.slot] = self._failed_loads[process.slot] = 0
         self._causes.pop(process.slot, None)
 
     def replace(self, process: DeviceProcess, why: str) -> None:
@@ -93,6 +102,7 @@ class Pool:
         self.processes.remove(process)
         failed = 0 if process.warm else self._failed_starts[process.slot] + 1
         self._failed_starts[process.slot] = failed
+        self._failed_loads[process.slot] += bool(failed and process.transport.place)
         self._causes[process.slot] = cause
         pause = RESPAWN_SECONDS[min(failed, len(RESPAWN_SECONDS) - 1)]
         self._vacant[process.slot] = self._clock() + pause
@@ -101,15 +111,15 @@ class Pool:
     def describe_devices(self) -> list[dict[str, Any]]:
         """Describe each slot for the heartbeat.
 
-        The state is starting, idle, busy, or ``down`` with a cause if the last start failed.
+        The state is starting, idle, busy, ``waiting`` for a free device, or ``down`` if the last start failed; the last
+        two with a cause.
         """
-        states = [_describe_slot(p.slot, p.state, p.process.pid) for p in self.processes] + [
-            _describe_slot(slot, "starting", None) for slot in self._vacant
-        ]
+        states = [_describe_process(process) for process in self.processes]
+        states += [_describe_slot(slot, "starting", "") for slot in self._vacant]
         for slot, failed in self._failed_starts.items():
             if failed:  # also while the next start is in progress: it has not succeeded yet
                 states = [state for state in states if state["device"] != _format_name(slot)]
-                states.append(_describe_slot(slot, "down", None) | {"cause": self._causes[slot]})
+                states.append(_describe_slot(slot, "down", "") | {"cause": self._causes[slot]})
         return states
 
     def kill_busy(self) -> list[Claim]:
@@ -125,23 +135,28 @@ class Pool:
         """
         leaving = [] if hurried else [process for process in self.processes if process.is_idle]
         for process in leaving:
-            process.hang_up()
+            process.transport.hang_up()
         deadline = time.monotonic() + GOODBYE_SECONDS
         for process in leaving:
-            process.process.join(max(0.0, deadline - time.monotonic()))
+            process.transport.finish(max(0.0, deadline - time.monotonic()))
         self._kill(self.processes)
         self.processes = []
 
     def _kill(self, processes: list[DeviceProcess]) -> None:
         """Kill processes in parallel: signal all, then wait."""
         for process in processes:
-            process.process.kill()
+            process.transport.kill()
         for process in processes:
             process.kill()
 
 
-def _describe_slot(slot: Slot, state: str, pid: int | None) -> dict[str, Any]:
-    return {"device": _format_name(slot), "pid": pid, "state": state}
+def _describe_process(process: DeviceProcess) -> dict[str, Any]:
+    described = _describe_slot(process.slot, process.state, process.transport.place)
+    return described | ({"cause": "no device is free"} if process.state == "waiting" else {})
+
+
+def _describe_slot(slot: Slot, state: str, place: str) -> dict[str, Any]:
+    return {"device": _format_name(slot), "place": place, "state": state}
 
 
 def _format_name(slot: Slot) -> str:

@@ -1,69 +1,66 @@
-"""Start a device process and communicate with it.
-
-This is the supervisor's side; workers/device/main.py is the other.
-"""
+"""A device process as the supervisor sees it: its tasks, and the clocks that say whether it works."""
 
 from __future__ import annotations
 
-import contextlib
-import multiprocessing
-import os
-import signal
 import time
 from collections.abc import Callable
 
-import psutil
-
-from app.core.settings import Settings
-from workers.device import execution, main
-from workers.device.protocol import Failure, Loading, Message, Progress, Pulse, Ready, RunKey, Said, Slot, Stop, Warm
+from app.core.settings import Workers
+from workers.device.protocol import (
+    Failure,
+    Loading,
+    Message,
+    Progress,
+    Pulse,
+    Ready,
+    Resident,
+    RunKey,
+    Said,
+    Slot,
+    Stop,
+    Warm,
+)
 from workers.supervisor.assignment import Assignment, Stopping, choose_patience, fail_to_load
-from workers.supervisor.inbox import Inbox
+from workers.supervisor.engine import Transport
 from workers.supervisor.sharing import Load
 
-GOODBYE_SECONDS = 2.0
 REAPED_SECONDS = 10.0  # a process in an uninterruptible system call survives SIGKILL: do not wait for ever
 SILENT_SECONDS = 10.0  # without a sign of life, although it has runs
-MEBIBYTE = 1024 * 1024
 
 
 class DeviceProcess:
-    """The process of one slot, its Pipe and its assignments.
+    """The process of one slot and its assignments.
 
-    ``ready``: it takes tasks. ``warm``: all models are loaded that it loads beforehand. ``retiring``: it is replaced when
-    it is empty.
+    ``transport`` is the way to it. ``ready``: it takes tasks. ``warm``: all models are loaded that it loads beforehand.
+    ``retiring``: it is replaced when it is empty.
     """
 
     def __init__(
         self,
         slot: Slot,
-        settings: Settings,
+        limits: Workers,
+        transport: Transport,
         preload: bool,
         clock: Callable[[], float] = time.monotonic,
-        serve: Callable[..., None] = main.serve,
     ) -> None:
-        context = multiprocessing.get_context("spawn")  # CUDA does not survive a fork
         self.slot = slot
-        self._limits = settings.workers
-        self._clock = clock
-        self.connection, theirs = context.Pipe()
-        self._inbox = Inbox(self.connection)
-        arguments = (theirs, slot, settings, os.getpid(), preload)
+        self.transport = transport
         self.name = f"{slot.device}-{slot.number}"
-        self.process = context.Process(target=serve, args=arguments, name=self.name, daemon=True)
-        self.process.start()
-        theirs.close()  # so that the Pipe ends when the process does
+        self._limits = limits
+        self._clock = clock
         self.started = clock()
         self.ready = self.warm = self.retiring = False
         self.assignments: dict[RunKey, Assignment] = {}
         self._loading = "the speech libraries"
-        self._loading_since: float | None = self.started
+        # one that waits for a place does not load yet
+        self._loading_since: float | None = self.started if transport.place else None
         self._heard = self._used = self.started
         self._has_models = preload
+        self._resident = 0  # MB
 
     @property
     def is_alive(self) -> bool:
-        return self.process.is_alive()
+        return self.transport.is_alive
 
     @property
     def is_idle(self) -> bool:
@@ -76,7 +73,9 @@ class DeviceProcess:
 
     @property
     def state(self) -> str:
-        return "busy" if self.assignments else "idle" if self.ready else "starting"
+        if self.ready:
+            return "busy" if self.assignments else "idle"
+        return "starting" if self.transport.place else "waiting"
 
     @property
     def load(self) -> Load:
@@ -94,13 +93,13 @@ class DeviceProcess:
             for each in self.assignments.values():
                 each.shared = True
         self._has_models = True
-        self._send(assignment.job)
+        self.transport.send(assignment.job)
 
     def stop_run(self, assignment: Assignment, failure: Failure | None) -> None:
         """Ask a run to end; ``failure`` is its verdict, None if its task is no longer held."""
         patience = choose_patience(assignment, list(self.assignments.values()))
         assignment.stopping = Stopping(failure, self._clock() + patience)
-        self._send(Stop(assignment.key))
+        self.transport.send(Stop(assignment.key))
 
     def release(self, assignment: Assignment) -> None:
         del self.assignments[assignment.key]
@@ -108,7 +107,7 @@ class DeviceProcess:
 
     def read_messages(self) -> list[Message]:
         """Return the messages that have arrived, without waiting."""
-        arrived: list[Message] = self._inbox.read()
+        arrived = self.transport.receive()
         for message in arrived:
             self._record(message)
         return arrived
@@ -130,6 +129,8 @@ class DeviceProcess:
                 self.assignments[key].record_load(load)
             case Said(key, Progress() as progress) if key in self.assignments:
                 self.assignments[key].record_progress(progress)
+            case Resident(megabytes):
+                self._resident = megabytes
             case Pulse(waits):
                 for key in waits.keys() & self.assignments.keys():
                     self.assignments[key].record_wait(*waits[key])
@@ -154,42 +155,12 @@ class DeviceProcess:
         """Whether it has had models in memory without a task for ``seconds``."""
         return self.is_idle and self.warm and self._has_models and self._clock() - self._used > seconds
 
-    def read_excess_memory(self) -> int | None:
+    def find_excess_memory(self) -> int | None:
         """Return its resident memory in MB if above ``workers.max_rss``."""
-        if not self._limits.max_rss:
-            return None
-        try:
-            resident = int(psutil.Process(self.process.pid).memory_info().rss) // MEBIBYTE
-        except psutil.NoSuchProcess:  # it has died; the next tick of the supervisor handles that
-            return None
-        return resident if resident > self._limits.max_rss else None
+        most = self._limits.max_rss
+        return self._resident if most and self._resident > most else None
 
     def kill(self) -> None:
-        """Kill it with SIGKILL.
-
-        No other signal ends a native call.
-        """
-        self.process.kill()
-        self.process.join(REAPED_SECONDS)
-        self.connection.close()
-
-    def hang_up(self) -> None:
-        """Close the Pipe, which makes an idle process exit."""
-        self.connection.close()
-
-    def describe_exit(self) -> str:
-        """Describe why it ended, from its exit status."""
-        code = self.process.exitcode
-        if code == execution.DEVICE_LOST:
-            return "unrecoverable device error"
-        if code is None or code >= 0:
-            return f"exit status {code}"
-        try:
-            name = signal.Signals(-code).name
-        except ValueError:
-            name = f"signal {-code}"
-        return f"{name}, possibly out of memory" if -code == signal.SIGKILL else name
-
-    def _send(self, command: object) -> None:
-        with contextlib.suppress(OSError):  # it has died, which the supervisor sees next
-            self.connection.send(command)
+        """Kill it, and wait for its end."""
+        self.transport.kill()
+        self.transport.finish(REAPED_SECONDS)

@@ -12,20 +12,21 @@ from app.core.db import leases, tasks
 from app.core.db.tasks import Claim
 from app.core.settings import Settings
 from app.core.storage.opening import open_storage
-from workers.device.protocol import Failure, Outcome
+from workers.device.protocol import Failure, Outcome, Returned
 from workers.supervisor import cleanup, measurement
 
 log = logging.getLogger(__name__)
 
 TRIED_AGAIN = ("worker_crashed", "insufficient_storage")
 STORAGE_UNAVAILABLE = "storage_unavailable"
-Verdict = Outcome | Failure | None
+Verdict = Outcome | Failure | Returned | None
 
 
 def settle(settings: Settings, claim: Claim, verdict: Verdict) -> None:
     """Commit a verdict.
 
-    None returns the task to the queue: it was never started, or interrupted by a stop.
+    None returns the task to the queue: it was never started, or interrupted by a stop. Returned does so with the length of
+    its recording.
     """
     if isinstance(verdict, Outcome):
         ours = tasks.complete(
@@ -43,6 +44,9 @@ def settle(settings: Settings, claim: Claim, verdict: Verdict) -> None:
         word = f"completed in {verdict.duration:.1f} s"
     elif verdict is None:
         ours, word = tasks.requeue(claim), "returned to the queue"
+    elif isinstance(verdict, Returned):
+        ours = tasks.requeue(claim, audio_duration=verdict.seconds)
+        word = f"returned to the queue: {verdict.seconds:.0f} s are too long for the last place"
     elif verdict.code == STORAGE_UNAVAILABLE:  # the task is not the cause, and any other one would fail as well
         ours = tasks.postpone(claim, settings.workers.retry_pause)
         word = "returned to the queue: the storage is not available"

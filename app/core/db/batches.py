@@ -31,7 +31,7 @@ def cancel(batch: str) -> int:
     """
     with begin_write():
         unended = Task.select(Task.uuid).where((Task.batch == batch) & Task.status.in_([QUEUED, IN_PROGRESS]))
-        return sum(tasks.cancel(row.uuid) for row in list(unended))
+        return sum(tasks.cancel(row.uuid) for row in list(unended.order_by(Task.id)))  # in one order: no deadlock
 
 
 def delete(batch: str) -> list[str]:
@@ -40,5 +40,5 @@ def delete(batch: str) -> list[str]:
     The database deletes their results and renderings, too.
     """
     with begin_write():
-        found = [row.uuid for row in Task.select(Task.uuid).where(Task.batch == batch)]
+        found = [row.uuid for row in Task.select(Task.uuid).where(Task.batch == batch).order_by(Task.id)]
         return [uuid for uuid in found if tasks.delete(uuid)]

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from peewee import SQL
+
 from app.core.db.connection import begin_write, database, is_postgres, now
 from app.core.db.states import IN_PROGRESS, QUEUED
 from app.core.db.tasks import LEASE_SECONDS, Task
@@ -73,11 +75,13 @@ def lock_first(query: Any) -> int | None:
 
 
 def _is_ready() -> Any:
-    return (Task.status == QUEUED) & Task.source_url.is_null() & _is_pause_over()
+    # Without a parameter, like the condition of the index task_ready: SQLite then needs to plan the query only once.
+    is_queued = SQL(f"status = '{QUEUED}'")
+    return is_queued & Task.source_url.is_null() & _is_pause_over()
 
 
 def _has_crashed() -> Any:
-    return Task.crashes > 0
+    return SQL("crashes > 0")  # the condition of the index task_crashed
 
 
 def _is_pause_over() -> Any:

@@ -34,7 +34,7 @@ def connect(url: str, patience: float = BUSY_TIMEOUT, prepare: Callable[[Databas
 
     Raises SettingsError when the address cannot be used. The driver's error for an unreachable server passes through.
     """
-    opened = _build_database(url, patience)
+    opened = build_database(url, patience)
     if prepare is not None:
         prepare(opened)
     database.initialize(opened)
@@ -47,7 +47,7 @@ def probe(url: str) -> None:
 
     Raises what ``connect`` would raise for an unusable database, but creates nothing.
     """
-    unopened = _build_database(url)
+    unopened = build_database(url)
     if isinstance(unopened, SqliteDatabase) and unopened.database != ":memory:":
         file = Path(unopened.database)
         if not os.access(file if file.exists() else file.parent, os.W_OK):
@@ -60,7 +60,8 @@ def probe(url: str) -> None:
         unopened.get_tables()
 
 
-def _build_database(url: str, patience: float = BUSY_TIMEOUT) -> Database:
+def build_database(url: str, patience: float = BUSY_TIMEOUT) -> Database:
+    """Make a database object without connecting."""
     scheme = urlsplit(url).scheme.split("+")[0]
     if scheme == "sqlite":
         opened: Database = db_url.connect(url, timeout=patience, pragmas=PRAGMAS)
@@ -152,18 +153,18 @@ def limit_wait(seconds: float) -> Iterator[None]:
 
 @contextmanager
 def skip_sync() -> Iterator[None]:
-    """Let SQLite commit without waiting for the disk, on this thread's connection.
+    """Let the database commit without waiting for the disk, on this thread's connection.
 
     Only for what may be lost in a power cut, and outside a transaction. The database stays intact.
     """
+    relax, restore = "PRAGMA synchronous = normal", "PRAGMA synchronous = full"
     if is_postgres(database):
-        yield
-        return
-    database.execute_sql("PRAGMA synchronous = normal")
+        relax, restore = "SET synchronous_commit = off", "RESET synchronous_commit"
+    database.execute_sql(relax)
     try:
         yield
     finally:
-        database.execute_sql("PRAGMA synchronous = full")
+        database.execute_sql(restore)
 
 
 @contextmanager

@@ -12,6 +12,7 @@ from app.core.db.connection import database, now
 
 FRESH_SECONDS = 15.0
 FORGET_SECONDS = 3600.0
+UNUSABLE = ("down", "waiting")  # states of a device that runs no task before something else changes
 
 
 class Worker(Model):
@@ -69,7 +70,7 @@ def list_devices() -> dict[str, Devices]:
     """Map the supervisors of ``list_alive`` to their devices; those without a usable one are left out."""
     found = {}
     for worker in list_alive():
-        usable = [device["device"] for device in json.loads(worker.devices) if device["state"] != "down"]
+        usable = [device["device"] for device in json.loads(worker.devices) if device["state"] not in UNUSABLE]
         if usable:
             found[worker.name] = Devices(usable[0].rpartition("-")[0], len(usable))
     return found

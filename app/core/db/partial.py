@@ -30,10 +30,10 @@ class PartialSegment(Model):
 def store(uuid: str, claim_no: int, first: int, segments: Sequence[str]) -> None:
     """Insert segments, the first of which has the number ``first``.
 
-    The segments of earlier claims are removed.
+    With number 0 the task starts over: the segments of earlier claims, and of an earlier try of this one, are removed.
     """
     if first == 0:
-        PartialSegment.delete().where((PartialSegment.task == uuid) & (PartialSegment.claim_no < claim_no)).execute()
+        PartialSegment.delete().where((PartialSegment.task == uuid) & (PartialSegment.claim_no <= claim_no)).execute()
     columns: list[dict[str, Any]] = [
         {"task": uuid, "claim_no": claim_no, "number": first + place, "segment": segment}
         for place, segment in enumerate(segments)

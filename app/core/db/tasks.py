@@ -211,12 +211,12 @@ def fail(claim: Claim, code: str, message: str, warnings: list[str], duration: f
     )
 
 
-def requeue(claim: Claim) -> bool:
+def requeue(claim: Claim, **facts: Any) -> bool:
     """IN_PROGRESS → QUEUED, without counting a crash.
 
-    The task keeps its place in the queue.
+    The task keeps its place in the queue. ``facts`` are columns that the run has found.
     """
-    return update_one(Task.update(queued_values()).where(is_held_by(claim)))
+    return update_one(Task.update(queued_values(), **facts).where(is_held_by(claim)))
 
 
 def postpone(claim: Claim, pause: float) -> bool:

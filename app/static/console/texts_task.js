@@ -80,7 +80,10 @@ export const taskTexts = {
   undone: "The last change is undone.",
   corrected: "This text was corrected.",
   align: "Time the words again",
-  alignHint: "Makes a new recording in the list: the words of this text, each with the time at which it is spoken.",
+  alignHint: "The server finds the time at which each word of the corrected text is spoken.",
+  timing: "Timing the words…",
+  timed: (count) => (count ? `The words of ${plural(count, "paragraph")} have new times.` : "No word got another time."),
+  notTimed: (reason) => `The words were not timed. ${reason ?? ""}`,
   meanwhile: (count) => `Somebody else has changed ${plural(count, "paragraph")} meanwhile. Nothing of theirs is lost; `
     + "your change is not kept yet. Press Keep to write it over theirs, or Leave to drop it.",
   meanwhileAll: (count) => `Somebody else has changed ${plural(count, "paragraph")} meanwhile. Look at it, then try again.`,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import re
 from typing import Any
@@ -11,6 +12,7 @@ import pytest
 from flask import Flask
 from werkzeug.test import TestResponse
 
+from app.assets import STATIC
 from app.core.db import api_keys, connection
 from app.core.db.connection import now
 from app.core.db.sessions import Session
@@ -18,6 +20,7 @@ from tests.app.calling import make_key
 from tests.app.conftest import MakeWeb
 from tests.app.posting import refused
 
+VENDOR = STATIC / "vendor"
 BROWSER = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
 ADDRESSES = ["/console", "/console/", "/console/task/86bf091c-17e9-4293-9839-95f53f70653e", "/console/task/x/"]
 
@@ -53,6 +56,21 @@ def test_libraries_of_the_import_map_are_served_for_good(web: Flask) -> None:
         assert answer.status_code == 200 and answer.mimetype == "text/javascript", name
         assert {"public", "immutable", "max-age=31536000"} == set(answer.headers["Cache-Control"].split(", "))
         assert answer.headers["X-Content-Type-Options"] == "nosniff"
+
+
+def test_files_of_the_page_are_compressed_for_clients_that_accept_it(web: Flask) -> None:
+    client = web.test_client()
+    link = urljoin("/console", read_imports(client.get("/console"))["wavesurfer.js"])
+    for accept in ("", "identity", "br", "gzip;q=0"):
+        plain = client.get(link, headers={"Accept-Encoding": accept})
+        assert "Content-Encoding" not in plain.headers and plain.data == (VENDOR / "wavesurfer.esm.js").read_bytes()
+    for accept in ("gzip", "gzip, deflate, br, zstd", "*"):
+        packed = client.get(link, headers={"Accept-Encoding": accept})
+        assert packed.headers["Content-Encoding"] == "gzip" and gzip.decompress(packed.data) == plain.data
+        assert len(packed.data) < len(plain.data) / 3 and packed.mimetype == plain.mimetype
+        for answer in (plain, packed):
+            assert "Accept-Encoding" in answer.headers["Vary"]
+            assert {"public", "immutable", "max-age=31536000"} == set(answer.headers["Cache-Control"].split(", "))
 
 
 @pytest.mark.parametrize(

@@ -57,3 +57,14 @@ def test_readiness_error_names_an_unavailable_database(web: Flask, monkeypatch: 
 
     monkeypatch.setattr(connection.database.obj, "connect", unreachable)
     assert "database" in refused(web.test_client().get("/health/ready"), 503)["message"]
+
+
+def test_not_ready_while_every_device_process_waits_for_a_device(web: Flask) -> None:
+    waiting = {"device": "cuda-0", "place": "", "state": "waiting", "cause": "no device is free"}
+    with connection.database.connection_context():
+        heartbeats.record_heartbeat("me", [waiting])
+        assert heartbeats.list_devices() == {}
+    assert "cuda-0: no device is free" in refused(web.test_client().get("/health/ready"), 503)["message"]
+    with connection.database.connection_context():
+        heartbeats.record_heartbeat("me", [waiting, {"device": "cuda-1", "place": "node", "state": "busy"}])
+    assert web.test_client().get("/health/ready").status_code == 200

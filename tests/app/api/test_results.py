@@ -154,6 +154,7 @@ def test_unsuitable_format_is_422_and_names_the_suitable_ones(web: Flask) -> Non
     for kind, suits, result in (
         ("vad", {"json", "tsv", "textgrid", "eaf", "rttm", "audacity"}, '[{"start": 0, "end": 1}]'),
         ("bgm-separation", {"json"}, "{}"),
+        ("alignment", set(TYPES) - {"rttm"}, "[]"),
         ("detect_language", {"json", "txt"}, language),
     ):
         tasks.submit(kind, kind, {}, "a.wav", [])

@@ -115,7 +115,7 @@ def test_an_edit_of_an_older_revision_gets_what_has_changed(anywhere: Flask) -> 
     for late in (edit(anywhere, identifier, 0, (2, "lost")), undo(anywhere, identifier, 0)):
         assert late.status_code == 409
         body = late.get_json()
-        assert (body["code"], body["status"], body["revision"]) == ("edited_meanwhile", "Conflict", 1)
+        assert (body["code"], body["error_code"], body["revision"]) == (409, "edited_meanwhile", 1)
         assert [(number, each and each["text"]) for number, each in body["changed"]] == [(0, "hello monday"), (1, None)]
     assert shown(anywhere, identifier) == (1, ["hello monday", "good bye"])
 

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import meeteval
 import pytest
 from hypothesis import given, settings
 
 from app.formats.source import Source
-from tests.app.formats.transcripts import INTERVIEW, letters, segment, simple, sources, spoken, write
+from tests.app.formats.transcripts import INTERVIEW, NO_MEETEVAL, letters, segment, simple, sources, spoken, write
 
 
 @pytest.fixture(scope="module")
@@ -20,6 +19,7 @@ def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @settings(max_examples=60, deadline=None)
 @given(source=sources())
 def test_ctm_has_every_word_by_onset(path: Path, source: Source) -> None:
+    meeteval = pytest.importorskip("meeteval", reason=NO_MEETEVAL)
     text = write("ctm", source)
     path.write_text(text, encoding="utf-8")
     lines = meeteval.io.CTM.load(str(path)) if text else []

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-import meeteval
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -14,7 +13,7 @@ from pyannote.database.util import load_rttm
 from pyannote.metrics.diarization import DiarizationErrorRate
 
 from app.formats.source import Source, UnwritableError
-from tests.app.formats.transcripts import LABELS, NAMES, choose, simple, write
+from tests.app.formats.transcripts import LABELS, NAMES, NO_MEETEVAL, choose, simple, write
 
 LENGTH = 30.0
 MILLISECONDS = st.integers(0, 29_000)
@@ -56,7 +55,15 @@ def test_rttm_has_the_turns_of_the_diarizer(path: Path, turns: list[list[object]
         return
     read = read_with_pyannote(path)
     assert DiarizationErrorRate()(annotate(turns), read) == pytest.approx(0, abs=1e-9)
-    lines = meeteval.io.RTTM.load(str(path))
+
+
+@settings(max_examples=60, deadline=None)
+@given(turns=talks())
+def test_meeteval_reads_the_turns_by_onset(path: Path, turns: list[list[object]]) -> None:
+    meeteval = pytest.importorskip("meeteval", reason=NO_MEETEVAL)
+    text = write("rttm", Source("[]", "a b.mp3", "0", LENGTH, turns=json.dumps(turns)))
+    path.write_text(text, encoding="utf-8")
+    lines = meeteval.io.RTTM.load(str(path)) if text else []
     heard = [
         (float(each.begin_time), round(float(each.begin_time + each.duration), 3), each.speaker_id) for each in lines
     ]

@@ -12,7 +12,7 @@ from app.core.db.states import DETECT_LANGUAGE
 from app.formats import BINARY, VERSION, WRITERS
 from app.formats.source import Source
 
-DIGEST = {3: "b021d4528caed118"}
+DIGEST = {3: "307d4c3ced4ee00a"}
 
 
 def segment(start: float, text: str, speaker: str | None = None, timed: bool = True) -> dict[str, Any]:

@@ -103,6 +103,7 @@ def segment(text: str, start: float, end: float, speaker: str | None = None, eac
     return {"start": start, "end": end, "text": text, "words": words, "speaker": speaker}
 
 
+NO_MEETEVAL = "meeteval has no wheels; install it with a C++ compiler"
 INTERVIEW = (
     segment('he said "hello"', 0.31, 1.64, "SPEAKER_00", 0.4),
     segment("yes", 1.58, 2.6, "SPEAKER_01", 0.5),

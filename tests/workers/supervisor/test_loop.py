@@ -12,19 +12,17 @@ import pytest
 from peewee import DataError, OperationalError
 
 from app.core.db import heartbeats, tasks
-from app.core.db.states import COMPLETED, FAILED, IN_PROGRESS, QUEUED, VAD
+from app.core.db.states import COMPLETED, FAILED, IN_PROGRESS, QUEUED
 from app.core.db.tasks import Claim
-from app.core.params import VadParams
 from app.core.settings import Cache, Settings, Workers
 from app.core.storage import removal
 from tests.app.rows import claimed, queued, row
 from tests.service import until
 from tests.workers.clock import Clock
 from tests.workers.supervisor import processes
-from workers.device.protocol import Failure, Job, Outcome, Progress, Slot
-from workers.supervisor.assignment import Assignment
+from workers.device.protocol import Failure, Outcome, Slot
+from workers.supervisor.local_engine import LocalEngine
 from workers.supervisor.loop import Supervisor
-from workers.supervisor.sharing import Running
 
 SLOT = Slot(0, "cpu", None, 1)
 
@@ -36,7 +34,12 @@ def settings(tmp_path: Path) -> Settings:
 
 @pytest.fixture
 def supervisor(settings: Settings, open_database: str) -> Supervisor:
-    return Supervisor(settings, [], is_only_supervisor=False)
+    return Supervisor(settings, LocalEngine(settings, []), is_only_supervisor=False)
+
+
+def start(settings: Settings, serve: Callable[..., None], *slots: Slot) -> LocalEngine:
+    """An engine whose processes run ``serve``."""
+    return LocalEngine(settings, list(slots) or [SLOT], serve)
 
 
 def running(supervisor: Supervisor, count: int = 1) -> list[Claim]:
@@ -122,19 +125,6 @@ def test_heartbeat_precedes_outcomes_and_keeps_their_claims(
     assert status(claim) == COMPLETED
 
 
-def test_rejected_progress_report_is_only_logged(
-    supervisor: Supervisor, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    def refused(*_: Any, **__: Any) -> bool:
-        raise ValueError("A string literal cannot contain NUL (0x00) characters.")
-
-    (claim,) = running(supervisor)
-    monkeypatch.setattr(tasks, "report", refused)
-    job = Job(claim.uuid, claim.claim_no, VAD, VadParams(), [], "")
-    supervisor._report(Assignment(claim, job, Running()), Progress("transcribe", 0.5))
-    assert f"task {claim.uuid}: its progress" in caplog.text
-
-
 @pytest.fixture
 def broken_disk(monkeypatch: pytest.MonkeyPatch, open_database: str) -> None:
     def fail(*_: Any, **__: Any) -> None:
@@ -177,7 +167,7 @@ def clock() -> Clock:
 
 @pytest.fixture
 def half_sent(settings: Settings, open_database: str, clock: Clock) -> Iterator[Supervisor]:
-    supervisor = Supervisor(settings, [SLOT], is_only_supervisor=False, clock=clock, serve=processes.send_half)
+    supervisor = Supervisor(settings, start(settings, processes.send_half), is_only_supervisor=False, clock=clock)
     yield supervisor
     supervisor._pool.stop(hurried=True)
 
@@ -205,7 +195,10 @@ def test_a_half_sent_result_does_not_block_the_loop(half_sent: Supervisor, clock
     identifier = queued()
     tick_until(half_sent, lambda: row(identifier).stage == "transcribe", "it runs")
     (process,) = half_sent._pool.processes
-    until(lambda: Path(f"/proc/{process.process.pid}/stat").read_text().split()[2] == "T", "the process has stopped")
+    until(
+        lambda: Path(f"/proc/{process.transport.process.pid}/stat").read_text().split()[2] == "T",
+        "the process has stopped",
+    )
     beaten = heartbeats.list_alive()[0].heartbeat_at
     clock.now += 10
     tick_until(half_sent, lambda: heartbeats.list_alive()[0].heartbeat_at > beaten, "another heartbeat")
@@ -213,7 +206,7 @@ def test_a_half_sent_result_does_not_block_the_loop(half_sent: Supervisor, clock
     clock.now += 60
     tick_until(half_sent, lambda: row(identifier).status == FAILED, "the task times out")
     assert row(identifier).error_code == "timeout"
-    assert not process.process.is_alive()
+    assert not process.is_alive
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
@@ -221,7 +214,7 @@ def test_stop_requeues_before_it_waits_and_waits_once(
     settings: Settings, open_database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     slots = [replace(SLOT, number=number) for number in range(4)]
-    supervisor = Supervisor(settings, slots, is_only_supervisor=False, serve=processes.ignore_end)
+    supervisor = Supervisor(settings, start(settings, processes.ignore_end, *slots), is_only_supervisor=False)
     tick_until(supervisor, lambda: [p.ready for p in supervisor._pool.processes] == [True] * 4, "all are ready")
     identifier = queued()
     tick_until(supervisor, lambda: row(identifier).status == IN_PROGRESS, "one is busy")
@@ -230,11 +223,13 @@ def test_stop_requeues_before_it_waits_and_waits_once(
     stop = supervisor._pool.stop
 
     def stopping(hurried: bool) -> None:
-        alive = sum(process.process.is_alive() for process in supervisor._pool.processes)
+        alive = sum(process.is_alive for process in supervisor._pool.processes)
         seen.append((row(identifier).status, row(identifier).crashes, alive))
         for process in supervisor._pool.processes:
-            join = process.process.join
-            monkeypatch.setattr(process.process, "join", lambda seconds, join=join: (waited.append(seconds), join(0.1)))
+            finish = process.transport.finish
+            monkeypatch.setattr(
+                process.transport, "finish", lambda seconds, finish=finish: (waited.append(seconds), finish(0.1))
+            )
         stop(hurried)
 
     monkeypatch.setattr(supervisor._pool, "stop", stopping)
@@ -248,7 +243,7 @@ def test_stop_requeues_before_it_waits_and_waits_once(
 def test_process_that_dies_after_the_last_task_before_its_replacement_does_not_stop_the_loop(
     settings: Settings, open_database: str
 ) -> None:
-    supervisor = Supervisor(settings, [SLOT], is_only_supervisor=False, serve=processes.complete_and_die)
+    supervisor = Supervisor(settings, start(settings, processes.complete_and_die), is_only_supervisor=False)
     identifier = queued()
     supervisor._tick()
     (process,) = supervisor._pool.processes

@@ -1,4 +1,4 @@
-"""A claim that the supervisor does not know of is requeued, and so is one whose storage does not answer."""
+"""A claim that the supervisor does not know of is requeued, and so is a task that has to wait: for the storage, or a place."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ from app.core.db.states import IN_PROGRESS, QUEUED
 from app.core.db.tasks import Task
 from app.core.settings import Cache, Settings
 from tests.app.rows import claimed, queued, row
-from workers.device.protocol import Failure
+from workers.device.protocol import Failure, Returned
 from workers.supervisor import settlement
+from workers.supervisor.local_engine import LocalEngine
 from workers.supervisor.loop import Supervisor
 
 pytestmark = pytest.mark.usefixtures("open_database")
@@ -25,7 +26,7 @@ def settings(tmp_path: Path) -> Settings:
 
 def test_unknown_claim_is_requeued_and_costs_no_attempt(settings: Settings) -> None:
     identifier = queued()
-    supervisor = Supervisor(settings, [], is_only_supervisor=False)
+    supervisor = Supervisor(settings, LocalEngine(settings, []), is_only_supervisor=False)
     claimed(supervisor.name)  # then the connection breaks
     supervisor._beat()
     assert (row(identifier).status, row(identifier).holder, row(identifier).crashes) == (QUEUED, None, 0)
@@ -59,3 +60,9 @@ def test_late_outage_of_an_earlier_claim_changes_nothing(settings: Settings) -> 
     claimed("them")
     settlement.settle(settings, claim, Failure("storage_unavailable", "It does not answer.", [], 1.0, {}))
     assert (row(identifier).status, row(identifier).holder) == (IN_PROGRESS, "them")
+
+
+def test_returned_task_is_requeued_together_with_its_length(settings: Settings) -> None:
+    identifier = queued()
+    settlement.settle(settings, claimed(), Returned(700.5))
+    assert (row(identifier).status, row(identifier).audio_duration, row(identifier).crashes) == (QUEUED, 700.5, 0)

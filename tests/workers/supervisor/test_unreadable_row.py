@@ -15,6 +15,7 @@ from app.core.params import VadParams
 from app.core.settings import Cache, Settings
 from workers.device.protocol import Job, Slot
 from workers.supervisor.dispatch import UNREADABLE
+from workers.supervisor.local_engine import LocalEngine
 from workers.supervisor.loop import Supervisor
 from workers.supervisor.sharing import Load
 
@@ -22,7 +23,8 @@ from workers.supervisor.sharing import Load
 @pytest.fixture
 def supervisor(tmp_path: Path) -> Iterator[Supervisor]:
     opened = connection.connect(f"sqlite:///{tmp_path / 'records.db'}")
-    yield Supervisor(Settings(cache=Cache(path=tmp_path / "cache")), [], is_only_supervisor=True)
+    settings = Settings(cache=Cache(path=tmp_path / "cache"))
+    yield Supervisor(settings, LocalEngine(settings, []), is_only_supervisor=True)
     opened.close()
 
 
@@ -33,7 +35,7 @@ def add_process(supervisor: Supervisor) -> list[Job[Any]]:
         slot=Slot(0, "cpu", None, 1),
         name="cpu-0",
         state="idle",
-        process=SimpleNamespace(pid=1),
+        transport=SimpleNamespace(place="process 1"),
         ready=True,
         is_alive=True,
         assignments={},

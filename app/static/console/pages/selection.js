@@ -11,11 +11,20 @@ import { isActive } from "../queue.js";
 import { cancelTasks, deleteTasks } from "../task_actions.js";
 import { texts } from "../texts.js";
 
+const TRANSCRIPTS = ["transcription", "alignment"];
+
+/** The finished recordings that have files of the same formats: transcripts, or else stretches of speech. */
+function listZipped(tasks) {
+  const done = tasks.filter((task) => task.status === "COMPLETED");
+  const transcripts = done.filter((task) => TRANSCRIPTS.includes(task.task_type));
+  return transcripts.length > 0 ? transcripts : done.filter((task) => task.task_type === "vad");
+}
+
 export function Selection({ tasks, offer, onClear }) {
   const [asks, ask] = useState(null); // which dialog is open: "delete" or "zip"
   const [problem, tell] = useState(null);
   const running = tasks.filter(isActive);
-  const transcripts = tasks.filter((task) => task.status === "COMPLETED" && task.task_type === "transcription");
+  const zipped = listZipped(tasks);
   const close = () => ask(null);
   const act = async (action) => {
     close();
@@ -30,7 +39,7 @@ export function Selection({ tasks, offer, onClear }) {
       ${running.length > 0 &&
       html`<button type="button" onClick=${() => act(() => cancelTasks(running))}>${texts.select.cancel}</button>`}
       <button type="button" onClick=${() => ask("delete")}>${texts.select.remove}</button>
-      ${offer && transcripts.length > 0 &&
+      ${offer && zipped.length > 0 &&
       html`<button type="button" onClick=${() => ask("zip")}>${texts.select.zip}</button>`}
       <button type="button" onClick=${onClear}>${texts.select.clear}</button>
     </div>
@@ -38,12 +47,12 @@ export function Selection({ tasks, offer, onClear }) {
     ${asks === "delete" &&
     html`<${ConfirmDelete} count=${tasks.length} isRunning=${running.length > 0} onNo=${close}
       onYes=${() => act(() => deleteTasks(tasks))} />`}
-    ${asks === "zip" && html`<${ZipDialog} tasks=${transcripts} offer=${offer} onClose=${close} />`}
+    ${asks === "zip" && html`<${ZipDialog} tasks=${zipped} offer=${offer} onClose=${close} />`}
   </div>`;
 }
 
 function ZipDialog({ tasks, offer, onClose }) {
-  const formats = listFormats("transcription", offer.formats);
+  const formats = listFormats(tasks[0].task_type, offer.formats);
   const [wanted, want] = useState(recall("zip", ["docx", "txt"]).filter((format) => formats.includes(format)));
   const change = (format, isOn) => want(isOn ? [...wanted, format] : wanted.filter((each) => each !== format));
   const query = new URLSearchParams([

@@ -50,7 +50,7 @@ function OpenStems({ files, task, api }) {
     });
   }, [lanes]);
   return html`<div class="stems" ref=${root}>
-    <${PlayerBar} key=${lanes.store.get().heard} player=${lanes.current()} task=${task} />
+    <${PlayerBar} player=${lanes.current()} task=${task} />
     <${LaneList} files=${files} task=${task} api=${api} lanes=${lanes} />
     <p><a class="button" href=${api.address(`/task/file/${task.identifier}`)} download>${texts.allStems}</a></p>
   </div>`;

@@ -19,7 +19,7 @@ export function TaskPage({ id, api, texts, navigate, announce }) {
   useAnnouncements(task, texts, announce);
   if (error && !task) {
     return html`<h1>${error.status === 404 ? taskTexts.gone : error.message}</h1>
-      <p><a class="button" href=${homePath}>${texts.missing.home}</a></p>`;
+      <p><a class="button" href=${homePath}>${taskTexts.back}</a></p>`;
   }
   if (!task) return html`<p class="quiet">${isSilent ? taskTexts.silent : taskTexts.loading}</p>`;
   const isDone = task.status === "COMPLETED";
@@ -35,7 +35,7 @@ export function TaskPage({ id, api, texts, navigate, announce }) {
       ${error?.status === 404 ? taskTexts.gone : taskTexts.silent}</p>`}
     <${Progress} task=${task} />
     <${Notes} warnings=${task.warnings} />
-    ${hasText && html`<${TranscriptView} key=${id} task=${task} api=${api} navigate=${navigate} announce=${announce}
+    ${hasText && html`<${TranscriptView} key=${id} task=${task} api=${api} announce=${announce}
       reload=${reload} />`}
     ${isDone && task.task_type === "bgm-separation" && html`<${Stems} key=${id} task=${task} api=${api} />`}
     ${isDone && task.task_type === "detect_language" && html`<p>${describeLanguage(task)}</p>`}

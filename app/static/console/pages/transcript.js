@@ -1,7 +1,6 @@
 /** A transcript with its player: read, listen, find, name the people, correct. */
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { html } from "../html.js";
-import { taskPath } from "../router.js";
 import { useStore } from "../store.js";
 import { Captions } from "../task/captions.js";
 import { listCommands, stepUnsure } from "../task/commands.js";
@@ -21,13 +20,15 @@ import { localFile } from "../uploads.js";
 
 const MOST_STICKY = 4; // people whose turns stay in view; more would cover the text
 
-export function TranscriptView({ task, api, navigate, announce, reload }) {
+export function TranscriptView({ task, api, announce, reload }) {
   const root = useRef(null);
   const session = useMemo(() => makeSession({ api, task: present(task), reload }), [task.identifier]);
   const { people, turns, follow, level, unsure, lost } = useStore(session.view);
   const [renaming, setRenaming] = useState(null);
+  const duration = task.audio_duration ?? turns.at(-1)?.[1] ?? 0;
   const isDone = task.status === "COMPLETED";
   const isVad = task.task_type === "vad";
+  const isEmpty = isDone && task.result?.length === 0;
   const waveform = useWaveform(api, task);
 
   useEffect(() => session.show(present(task)), [session, task]);
@@ -59,10 +60,10 @@ export function TranscriptView({ task, api, navigate, announce, reload }) {
     if (await session.editing.undo()) announce(texts.undone);
   };
   const align = async () => {
-    const identifier = await session.editing.align();
-    if (identifier) navigate(taskPath(identifier));
+    announce(texts.timing);
+    const count = await session.editing.align(duration);
+    if (count !== null) announce(texts.timed(count));
   };
-  const duration = task.audio_duration ?? turns.at(-1)?.[1] ?? 0;
   const strip = turns.length > 0
     && html`<${Strip} people=${people} turns=${turns} duration=${duration} seek=${session.player.seek} />`;
   return html`<div class="transcript-view" ref=${root}>
@@ -75,15 +76,15 @@ export function TranscriptView({ task, api, navigate, announce, reload }) {
     ${people.length > MOST_STICKY && strip}
     ${people.length > 0 && !isVad && html`<${PeopleBar} people=${people} rename=${rename} renaming=${renaming}
       setRenaming=${setRenaming} isLocked=${!isDone} />`}
-    ${!isVad && html`<div class="tools">
+    ${!isVad && !isEmpty && html`<div class="tools">
       <${FindBar} search=${session.search} editing=${session.editing} canReplace=${isDone} announce=${announce}
         back=${() => session.goTo(session.currentRow())} />
       <${UnsureBar} level=${level} count=${unsure} choose=${session.chooseLevel} step=${unsureStep} />
     </div>`}
     ${isDone && !isVad && html`<${EditBar} editing=${session.editing} lost=${lost} forgetLost=${session.forgetLost}
       isCorrecting=${session.isCorrecting} undo=${undo} align=${align} />`}
-    ${isDone && task.result?.length === 0 && html`<p class="empty">${texts.nobody}</p>`}
-    ${isDone && task.result?.length > 0 && !isVad && html`<p class="hint">${texts.help}</p>`}
+    ${isEmpty && html`<p class="empty">${texts.nobody}</p>`}
+    ${isDone && !isEmpty && !isVad && html`<p class="hint">${texts.help}</p>`}
     <${Mount} class="text" node=${session.list} />
   </div>`;
 }

@@ -4,7 +4,7 @@ import { useStore } from "../store.js";
 import { taskTexts as texts } from "../texts_task.js";
 
 export function EditBar({ editing, lost, forgetLost, isCorrecting, undo, align }) {
-  const { canUndo, isSaving, error, meanwhile } = useStore(editing.store);
+  const { canUndo, isSaving, isTiming, error, meanwhile } = useStore(editing.store);
   const dismiss = () => {
     editing.dismiss();
     forgetLost();
@@ -22,6 +22,8 @@ export function EditBar({ editing, lost, forgetLost, isCorrecting, undo, align }
     ${canUndo && html`<div class="changes">
       <span>${texts.corrected}</span>
       <button type="button" disabled=${isSaving} onClick=${undo}>${texts.undo}</button>
-      <button type="button" title=${texts.alignHint} onClick=${align}>${texts.align}</button>
+      <button type="button" disabled=${isSaving || isTiming} title=${texts.alignHint} onClick=${align}>
+        ${isTiming ? texts.timing : texts.align}
+      </button>
     </div>`}`;
 }

@@ -1,17 +1,23 @@
 /** Correct the text: edits of whole segments, kept by the server as revisions beside the machine's result. */
 import { makeStore } from "../store.js";
+import { taskTexts as texts } from "../texts_task.js";
+import { listTimings, waitForEnd } from "./retime.js";
 
-export const MEANWHILE = "edited_meanwhile";
+const MEANWHILE = "edited_meanwhile";
+const MOST_EDITS = 2000; // that the server accepts at once
 
 /**
  * `getSegments()` reads what is shown, `show(segments)` shows others, `reload()` asks the server for the latest.
- * The store: {revision, canUndo, isSaving, error, meanwhile}; `meanwhile` counts the segments that somebody else has
+ * The store: {revision, canUndo, isSaving, isTiming, error, meanwhile}; `meanwhile` counts the segments that somebody else has
  * changed. Once all changes are undone, the text is that of the machine again, and nothing is left to undo.
  */
 export function makeEditing({ api, id, getSegments, show, reload }) {
-  const store = makeStore({ revision: 0, canUndo: false, isSaving: false, error: null, meanwhile: 0 });
+  const store = makeStore({
+    revision: 0, canUndo: false, isSaving: false, isTiming: false, error: null, meanwhile: 0,
+  });
   const change = (values) => store.set((old) => ({ ...old, ...values }));
   const path = `/task/${id}/result`;
+  let isClosed = false;
 
   /** Put the changed segments [[identifier, segment or null], …] in their places. */
   function apply(changed) {
@@ -29,13 +35,20 @@ export function makeEditing({ api, id, getSegments, show, reload }) {
       return true;
     } catch (error) {
       if (error.status === undefined) throw error;
-      if (error.code === MEANWHILE) {
+      if (error.body.error_code === MEANWHILE) {
         await reload();
         change({ isSaving: false, meanwhile: error.body.changed.length });
       } else change({ isSaving: false, error: error.message });
       return false;
     }
   }
+
+  /** Store edits [{segment, text, words}]; an empty text removes its segment. */
+  const keep = (edits) => send("PATCH", path, { edits }, async (answer) => {
+    change({ revision: answer.revision, canUndo: true });
+    if (edits.some((edit) => !edit.text)) await reload(); // the segments after it have other numbers now
+    else apply(answer.segments);
+  });
 
   return {
     store,
@@ -52,22 +65,37 @@ export function makeEditing({ api, id, getSegments, show, reload }) {
       }
     },
     dismiss: () => change({ error: null, meanwhile: 0 }),
-    /** Store edits [{segment, text}]; an empty text removes its segment. */
-    keep: (edits) => send("PATCH", path, { edits }, async (answer) => {
-      change({ revision: answer.revision, canUndo: true });
-      if (edits.some((edit) => !edit.text)) await reload(); // the segments after it have other numbers now
-      else apply(answer.segments);
-    }),
-    /** Have the words of this text timed by a new task; returns its identifier, or null. */
-    async align() {
-      change({ error: null });
+    keep,
+    /**
+     * Have the words of this text timed by a task of its own, take the times over and delete that task.
+     * Returns how many segments have new times; null if that failed, or the page was left.
+     */
+    async align(duration) {
+      change({ isTiming: true, error: null, meanwhile: 0 });
       try {
-        return (await api.send("POST", `/task/${id}/align`)).identifier;
+        const { identifier } = await api.send("POST", `/task/${id}/align`);
+        const timed = await waitForEnd(api, identifier, () => !isClosed);
+        if (!timed) return null;
+        await api.send("DELETE", `/task/${identifier}`);
+        if (timed.status === "COMPLETED") {
+          const edits = listTimings(getSegments(), timed.result, duration);
+          for (let first = 0; first < edits.length; first += MOST_EDITS) {
+            if (!await keep(edits.slice(first, first + MOST_EDITS))) return null;
+          }
+          return edits.length;
+        }
+        change({ error: texts.notTimed(timed.error) });
       } catch (error) {
         if (error.status === undefined) throw error;
         change({ error: error.message });
-        return null;
+      } finally {
+        change({ isTiming: false });
       }
+      return null;
+    },
+    /** The page is left: wait for nothing any more. */
+    close() {
+      isClosed = true;
     },
     /** Go back to the text before the latest change. */
     undo: () => send("POST", `${path}/undo`, {}, reload),

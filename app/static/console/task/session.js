@@ -163,6 +163,7 @@ export function makeSession({ api, task, reload }) {
     forgetLost: () => change({ lost: null }),
     close() {
       removers.forEach((remove) => remove());
+      editing.close();
       player.close();
       for (const name of ["spoken", "found", "hit"]) paint(name, []);
     },

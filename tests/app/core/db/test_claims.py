@@ -16,8 +16,8 @@ pytestmark = pytest.mark.usefixtures("open_database")
 ENDED, WAITING = 5000, 500
 FILL = """
 INSERT INTO task (uuid, task_type, status, file_name, params, work, warnings, progress, claim_no, crashes, created_at, lane,
-                  changes)
-SELECT {number} || '-{status}', 'transcription', '{status}', 'a.wav', '{{}}', '[]', '[]', 0.0, 1, {number} % 10, 1e9, 1, 0
+                  changes, speaker_names)
+SELECT {number} || '-{status}', 'transcription', '{status}', 'a.wav', '{{}}', '[]', '[]', 0.0, 1, {number} % 10, 1e9, 1, 0, '{{}}'
 FROM {numbers}
 """
 
@@ -111,7 +111,9 @@ def test_claims_are_read_in_index_order(database_url: str, caplog: pytest.LogCap
     selects = [record.msg for record in caplog.records if "ORDER BY" in str(record.msg)]
     explain = "EXPLAIN QUERY PLAN" if on_sqlite else "EXPLAIN"
     plans = [str(opened.execute_sql(f"{explain} {sql}", values).fetchall()) for sql, values in selects]
-    used = [["task_crashed" in plan, "task_status_lane_id" in plan] for plan in plans]
+    # with so few tasks, the larger index is as good to PostgreSQL
+    ready = ["task_ready"] if on_sqlite else ["task_ready", "task_status_lane_id"]
+    used = [["task_crashed" in plan, any(name in plan for name in ready)] for plan in plans]
     # has_lone; an empty process: the look, the crashed ones; another process: the look and the claim
     assert used == [[True, False], [False, True], [True, False], [False, True], [False, True]]
     assert not any("TEMP B-TREE" in plan or "Sort" in plan for plan in plans)

@@ -1,0 +1,62 @@
+"""A cluster that does not answer is waited for; one of another version is refused."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from app.core.errors import SettingsError
+from app.core.settings import Ray, Settings, Workers
+from workers.models import check
+
+ray: Any = pytest.importorskip("ray", reason="Ray is not installed (requirements-cluster.txt)")
+
+MISMATCH = "Version mismatch: The cluster was started with:\n    Ray: 1\nThis process was started with:\n    Ray: 2"
+
+
+def test_cluster_of_another_version_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    from workers.supervisor import ray_cluster
+
+    monkeypatch.setattr(ray, "init", answer(RuntimeError(MISMATCH)))
+    with pytest.raises(SettingsError, match=r"ray\.address: Version mismatch: .* Ray: 1 This process .* Ray: 2"):
+        ray_cluster.wait_for_cluster("auto")
+
+
+def test_cluster_that_does_not_answer_is_waited_for(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    from workers.supervisor import ray_cluster
+
+    monkeypatch.setattr(ray, "init", answer(ConnectionError("nothing there"), ConnectionError("nothing there"), None))
+    monkeypatch.setattr(ray_cluster, "PAUSE_SECONDS", 0.0)
+    ray_cluster.wait_for_cluster("head:6379")
+    assert caplog.text.count("no Ray node answers at ray.address head:6379") == 2
+
+
+@pytest.mark.parametrize(
+    ("error", "verdict", "words"),
+    [
+        (None, check.OK, "2 GPUs and 1 CPU slots on 3 nodes"),
+        (ConnectionError("nothing there"), check.FAIL, "nothing there"),
+        (RuntimeError(MISMATCH), check.FAIL, "Ray: 1"),
+    ],
+)
+def test_check_says_what_the_cluster_has(
+    monkeypatch: pytest.MonkeyPatch, error: Exception | None, verdict: str, words: str
+) -> None:
+    monkeypatch.setattr(ray, "init", answer(error))
+    monkeypatch.setattr(ray, "cluster_resources", lambda: {"GPU": 2.0, "speech_slot": 1.0})
+    monkeypatch.setattr(ray, "nodes", lambda: [{"Alive": alive} for alive in (True, True, True, False)])
+    (finding,) = check._check_devices(Settings(workers=Workers(engine="ray"), ray=Ray(address="head:6379")))
+    assert (finding.verdict, finding.subject) == (verdict, "ray") and words in finding.text
+
+
+def answer(*errors: Exception | None) -> Any:
+    left = list(errors)
+
+    def init(**_: Any) -> None:
+        if (error := left.pop(0)) is not None:
+            raise error
+
+    return init

@@ -1,0 +1,109 @@
+"""Device processes as actors of a Ray cluster: one node on this machine, whose CPU slot stands for a GPU."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from app.core.errors import SettingsError
+from app.core.settings import Cache, Ray, Settings, Workers
+from tests.ray_nodes import ray_head
+from tests.service import until
+from tests.workers.supervisor import acting
+from tests.workers.supervisor.acting import GO_ON
+from tests.workers.supervisor.device_contract import LIMITS, DeviceContract, assign, read
+from workers.device.host import Versions
+from workers.device.protocol import Slot
+from workers.supervisor.process import DeviceProcess
+
+ray: Any = pytest.importorskip("ray", reason="Ray is not installed (requirements-cluster.txt)")
+SLOT = Slot(0, "cpu", None, 0)
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with ray_head(tmp_path_factory.mktemp("ray") / "log") as address:
+        yield address
+        ray.shutdown()
+
+
+@pytest.fixture(scope="module")
+def cluster(address: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    from workers.supervisor.ray_engine import RayEngine
+
+    cache = Cache(path=tmp_path_factory.mktemp("cache"))
+    settings = Settings(workers=Workers(engine="ray", device="cpu"), ray=Ray(address=address), cache=cache)
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    engine = RayEngine(settings, acting.serve_slot)
+    for number, handler in before.items():
+        signal.signal(number, handler)
+    yield engine
+
+
+class TestRayDevice(DeviceContract):
+    seen_within = 5.0
+
+    @pytest.fixture
+    def engine(self, cluster: Any) -> Any:
+        return cluster
+
+    def test_end_names_the_node(self, engine: Any, process: DeviceProcess) -> None:
+        node, _, pid = process.transport.place.rpartition(", process ")
+        os.kill(int(pid), signal.SIGKILL)
+        process.transport.finish(10.0)
+        assert process.transport.describe_end() == f"{node}: the process has died (ActorDiedError of Ray)"
+
+    def test_second_process_waits_for_the_device_of_the_first(self, engine: Any, process: DeviceProcess) -> None:
+        second = DeviceProcess(SLOT, LIMITS, engine.start(SLOT, False), False)
+        time.sleep(0.5)
+        second.read_messages()
+        assert (second.state, second.is_alive, second.check_load()) == ("waiting", True, None)
+        process.kill()
+        try:
+            read(engine, second, lambda said: second.ready)
+        finally:
+            second.kill()
+
+    def test_process_of_another_version_is_refused_with_both_named(
+        self, engine: Any, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(engine, "_versions", Versions("1.0", "2.7"))
+        transport = engine.start(SLOT, False)
+        until(lambda: engine.wait(0.05) or not transport.is_alive, "it is refused", every=0.0)
+        assert f"Ray {ray.__version__}" in transport.describe_end()
+        assert "but the supervisor has Ray 1.0 and Python 2.7" in transport.describe_end()
+
+    def test_node_that_does_not_see_the_files_is_refused(self, engine: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(engine, "_mark", "of another folder")
+        transport = engine.start(SLOT, False)
+        until(lambda: engine.wait(0.05) or not transport.is_alive, "it is refused", every=0.0)
+        assert "cache.path must be a shared folder" in transport.describe_end()
+
+    def test_commands_keep_their_order(self, engine: Any, process: DeviceProcess) -> None:
+        runs = [assign(process, f"task {number}", GO_ON) for number in range(50)]
+        said = read(engine, process, lambda said: len(said) == len(runs))
+        assert [message.key.uuid for message in said] == [run.claim.uuid for run in runs]  # type: ignore[union-attr]
+
+
+def test_devices_of_the_cluster_are_listed_up_to_the_limit(cluster: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    from workers.supervisor import ray_engine
+    from workers.supervisor.ray_cluster import Devices
+
+    assert cluster.list_slots() == [SLOT]
+    monkeypatch.setattr(ray_engine, "count_devices", lambda: Devices(gpus=3, cpu_slots=2, nodes=2))
+    monkeypatch.setattr(cluster, "_settings", Settings(ray=Ray(slots=2)))
+    monkeypatch.setattr(cluster, "_slots", [])
+    cluster._look()
+    assert cluster.list_slots() == [Slot(0, "cuda", 0, 0), Slot(1, "cuda", 0, 0)]
+
+
+def test_several_processes_per_gpu_are_refused_on_ray() -> None:
+    from workers.supervisor.ray_engine import RayEngine
+
+    with pytest.raises(SettingsError, match=r"workers\.slots_per_gpu"):
+        RayEngine(Settings(workers=Workers(engine="ray", slots_per_gpu=2)))

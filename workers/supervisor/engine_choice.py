@@ -1,0 +1,52 @@
+"""Create the engine that ``workers.engine`` names."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+
+from app.core.errors import SettingsError
+from app.core.settings import Settings
+from workers.device import slots
+from workers.supervisor.engine import Engine
+from workers.supervisor.local_engine import LocalEngine
+
+RAY = "ray"
+
+
+def create_engine(settings: Settings, serve: Callable[..., None]) -> Engine:
+    """Create the engine. ``serve`` is the main function of processes on this machine.
+
+    Raises SettingsError if a device is configured that does not exist, or if a package is missing.
+    """
+    if settings.workers.engine == RAY:
+        with _name_missing_package():
+            from workers.supervisor.ray_engine import RayEngine  # takes a second, and needs the optional package
+        return RayEngine(settings)
+    found = slots.list_slots(settings.workers)
+    for slot in found:  # raises SettingsError now, instead of failing each task
+        slots.choose_separation_device(settings.bgm_separation, slot)
+    return LocalEngine(settings, found, serve)
+
+
+def describe_cluster(address: str) -> str:
+    """Connect to the Ray cluster, and describe its devices.
+
+    Raises SettingsError if a package is missing or has another version, and ConnectionError if no node answers.
+    """
+    with _name_missing_package():
+        from workers.supervisor import ray_cluster
+    ray_cluster.connect(address)
+    found = ray_cluster.count_devices()
+    return f"{found.gpus} GPUs and {found.cpu_slots} CPU slots on {found.nodes} nodes"
+
+
+@contextlib.contextmanager
+def _name_missing_package() -> Iterator[None]:
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        if error.name != RAY:
+            raise
+        say = "workers.engine is ray, but the package ray is not installed: pip install -r requirements-cluster.txt"
+        raise SettingsError(say) from error

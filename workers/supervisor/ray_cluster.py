@@ -1,0 +1,55 @@
+"""Connect to a Ray cluster, and count its devices."""
+
+from __future__ import annotations
+
+import logging
+import time
+from typing import NamedTuple
+
+import ray
+
+from app.core.errors import SettingsError
+
+log = logging.getLogger(__name__)
+
+CPU_SLOT = "speech_slot"  # a custom resource of nodes that run models on their CPUs
+PAUSE_SECONDS = 5.0
+
+
+class Devices(NamedTuple):
+    """The devices of all nodes, used or not."""
+
+    gpus: int
+    cpu_slots: int
+    nodes: int
+
+
+def connect(address: str) -> None:
+    """Connect to the cluster.
+
+    Raises ConnectionError if none answers, and SettingsError, naming both versions, if it runs another Ray or Python.
+    """
+    try:
+        # before the supervisor sets its signal handlers, because this sets one, too
+        ray.init(address=address, configure_logging=False)
+    except RuntimeError as error:
+        raise SettingsError(f"ray.address: {' '.join(str(error).split())}") from error
+
+
+def wait_for_cluster(address: str) -> None:
+    """Connect to the cluster as soon as it answers. Raises SettingsError like ``connect``."""
+    while True:
+        try:
+            connect(address)
+            return
+        except ConnectionError as error:
+            say = "no Ray node answers at ray.address %s, trying again in %.0f s: %s"
+            log.warning(say, address, PAUSE_SECONDS, error)
+            time.sleep(PAUSE_SECONDS)
+
+
+def count_devices() -> Devices:
+    """Count the devices of a connected cluster. Without its head, it may not answer for a minute."""
+    found = ray.cluster_resources()
+    nodes = sum(bool(node["Alive"]) for node in ray.nodes())
+    return Devices(int(found.get("GPU", 0)), int(found.get(CPU_SLOT, 0)), nodes)
