@@ -37,7 +37,7 @@ class Versions:
 class Placed:
     """The first message of an actor: the node on which it runs, and what the supervisor checks.
 
-    ``sees_files``: its ``cache.path`` is the folder of the supervisor.
+    ``sees_files``: its ``cache.path`` is the folder of the supervisor, or the recordings are in a bucket.
     """
 
     node: str
@@ -111,7 +111,7 @@ class Host:
         if slot.device == "cpu":  # only the node knows its cores
             slot = replace(slot, threads=slots.count_threads(settings.workers))
         self._arguments = (slot, settings, preload)
-        self._sees_files = read_mark(settings.cache.path) == mark
+        self._sees_files = bool(settings.storage.url) or read_mark(settings.cache.path) == mark
         self._serve_slot = serve
         self._mailbox = Mailbox()
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import platform
 import threading
+from dataclasses import replace
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from app.core.settings import Cache, Settings, Workers
+from app.core.settings import Cache, Settings, Storage, Workers
 from tests.workers.supervisor.acting import COMPLETE, make_job, serve_slot
 from workers.device import host
 from workers.device.host import Host, Mailbox, Placed, Versions, read_mark, write_mark
@@ -86,7 +87,8 @@ def test_node_sees_the_files_of_the_supervisor_only_in_its_folder(tmp_path: Path
     here, elsewhere = (Settings(cache=Cache(path=tmp_path / name)) for name in ("here", "elsewhere"))
     here.cache.path.mkdir()
     mark = write_mark(here.cache.path)
-    seen = [next(Host(SLOT, settings, False, mark, serve_slot).serve()) for settings in (here, elsewhere)]
-    assert [message.sees_files for message in seen if isinstance(message, Placed)] == [True, False]
+    bucket = replace(elsewhere, storage=Storage(url="s3://speech"))
+    seen = [next(Host(SLOT, settings, False, mark, serve_slot).serve()) for settings in (here, elsewhere, bucket)]
+    assert [message.sees_files for message in seen if isinstance(message, Placed)] == [True, False, True]
     write_mark(here.cache.path)
     assert read_mark(here.cache.path) != mark, "each supervisor has its own"
