@@ -7,7 +7,7 @@ READY := $(VENV)/.ready
 READY_DEV := $(VENV)/.ready-dev
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: demo serve test test-fast lint bench lock mini-models clean
+.PHONY: demo serve test test-fast lint bench lock assets mini-models clean
 
 demo: $(READY)  ## start the service, send a recording through it (FILE=..., with real models), print the transcript
 	@exec $(BIN)/python demo.py
@@ -52,6 +52,9 @@ lock: | $(BIN)/python  ## write both lock files anew from the ranges in requirem
 	@$(COMPILE) $(UPGRADE) requirements-dev.txt -o requirements-dev.lock
 	@cp requirements-dev.lock requirements.lock
 	@$(COMPILE) requirements.txt -o requirements.lock
+
+assets:  ## copy the console's libraries anew from npm, as app/static/vendor/package.json says (needs npm)
+	@$(PYTHON) deploy/vendor.py
 
 mini-models: $(READY_DEV)  ## train, measure and describe models/mini from nothing (hours; wants espeak-ng and flite)
 	@$(BIN)/python models/mini/training

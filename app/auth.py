@@ -12,15 +12,16 @@ from flask import Flask, g, request
 from werkzeug.datastructures import Headers, WWWAuthenticate
 from werkzeug.exceptions import Forbidden, TooManyRequests, Unauthorized
 
-from app.core.db import api_keys
+from app.core.db import api_keys, sessions
 from app.core.db.api_keys import ApiKey
 from app.core.db.connection import database
 from app.current import get_settings
 
 SCHEMES = ("bearer", "token")  # of the header Authorization
 PLAIN_HEADERS = ("X-API-Key", "api-key")
-OPEN_BLUEPRINTS = ("Health", "docs", "api-docs")
+OPEN_BLUEPRINTS = ("Health", "docs", "api-docs", "console")
 METRICS = "Metrics"
+SESSION_COOKIE = "speech_session"  # of the console, in place of a key
 LOGGED_NAME = "speech.key"  # in the WSGI environment, for the access log
 
 log = logging.getLogger(__name__)
@@ -37,7 +38,9 @@ def require_keys(app: Flask) -> None:
         if is_open(request.blueprint) or not api_keys.are_needed():
             return
         # An unknown key costs the same time as none.
-        key = api_keys.find(read_keys(request.headers) or [""])
+        key = api_keys.find(read_keys(request.headers) or [""]) or sessions.find_key(
+            request.cookies.get(SESSION_COOKIE, "")
+        )
         if key is None:
             raise make_unauthorized()
         g.api_key, g.owner, g.is_admin = key, key.id, key.is_admin

@@ -8,18 +8,25 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from app import cross_site, openapi
 from app.api import (
+    again,
+    alignment,
     batch,
     batches,
     bgm_separation,
+    console,
     detect_language,
     docs,
     errors,
     events,
     files,
     health,
+    listening,
     metrics,
     models,
     results,
+    revisions,
+    selection,
+    speaker_names,
     tasks,
     transcription,
     vad,
@@ -38,6 +45,7 @@ from app.current import DEFAULTS, SETTINGS
 from app.facade import Facade, register_facade
 from app.metrics.requests import count_requests
 from app.schemas.detect_language import DetectedLanguage
+from app.schemas.speaker_names import SpeakerNames
 from app.schemas.task import Segment, Stems
 from app.schemas.transcription import TranscriptionParameters
 from app.submission.admission import limit_submissions
@@ -60,7 +68,7 @@ def create_app(settings: Settings, patience: float = connection.BUSY_TIMEOUT) ->
     ``patience``: seconds that a request waits for a lock on SQLite. Raises SettingsError for settings that cannot be used.
     """
     configure_logging()
-    app = SpeechFlask(__name__)
+    app = SpeechFlask(__name__, static_folder=None)  # api/console.py serves the static files
     app.extensions[SETTINGS] = settings
     # No redirects for slashes: a client would have to send its upload twice.
     app.url_map.strict_slashes = False
@@ -76,14 +84,31 @@ def create_app(settings: Settings, patience: float = connection.BUSY_TIMEOUT) ->
 
     openapi.configure_openapi(app)
     api = errors.SpeechApi(app)
-    for schema in (Segment, Stems, DetectedLanguage):  # apispec finds those that are nested, but not these references
+    for schema in (
+        Segment,
+        Stems,
+        DetectedLanguage,
+        SpeakerNames,
+    ):  # apispec finds those that are nested, but not these references
         api.spec.components.schema(schema.__name__, schema=schema)
-    submitting = (transcription, vad, bgm_separation, detect_language, batch)
+    submitting = (transcription, vad, bgm_separation, detect_language, alignment, batch, again)
     submissions = tuple(each.blueprint for each in submitting)
-    reading = (tasks.blueprint, events.blueprint, results.blueprint, files.blueprint, batches.blueprint)
+    reading = (
+        tasks.blueprint,
+        speaker_names.blueprint,
+        events.blueprint,
+        results.blueprint,
+        files.blueprint,
+        listening.blueprint,
+        batches.blueprint,
+        selection.blueprint,
+        revisions.blueprint,
+    )
     for blueprint in (*submissions, *reading, models.blueprint, health.blueprint, metrics.blueprint):
         api.register_blueprint(blueprint)
     app.register_blueprint(docs.blueprint)
+    if settings.console.enabled:
+        console.register_console(app)
     errors.register_error_handlers(app, api)
     app.extensions[DEFAULTS] = _load_defaults(app, settings)
     count_requests(app)

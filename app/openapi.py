@@ -88,7 +88,7 @@ def complete_document(document: dict[str, Any], settings: Settings) -> None:
         for parameter in operation.get("parameters", []) if isinstance(operation, dict) else []:
             if parameter["in"] != "query":
                 continue
-            parameter["allowEmptyValue"] = True
+            parameter["allowEmptyValue"] = not parameter.get("required")
             if parameter["name"] in models:
                 parameter["schema"]["enum"] = sorted(models[parameter["name"]])
 

@@ -18,7 +18,7 @@ from tests.postgres import Postgres, find_postgres
 from tests.service import MINI, Service, running
 
 TESTS = Path(__file__).parent
-SLOW_FOLDERS = {"deploy", "docs", "e2e", "faults", "models", "pipelines", "real", "server", "stages"}
+SLOW_FOLDERS = {"console", "deploy", "docs", "e2e", "faults", "models", "pipelines", "real", "server", "stages"}
 SLOW_FIXTURES = {"service", "own_service", "postgres", "models"}
 
 

@@ -17,6 +17,8 @@ import psutil
 import requests
 import yaml
 
+from tests.app.posting import REQUIRED
+
 ROOT = Path(__file__).resolve().parent.parent
 MINI = ROOT / "models" / "mini"
 SAMPLES = MINI / "samples"
@@ -141,6 +143,7 @@ class Service:
     def post(self, path: str = "/transcription", recording: Path | bytes = SAMPLE, **kwargs: Any) -> requests.Response:
         content = recording if isinstance(recording, bytes) else recording.read_bytes()
         name = "recording" if isinstance(recording, bytes) else recording.name
+        kwargs.setdefault("data", REQUIRED.get(path.partition("?")[0]))
         return requests.post(self.url + path, files={"file": (name, content)}, timeout=60, **kwargs)
 
     def submit(self, recording: Path | bytes = SAMPLE, **params: Any) -> str:

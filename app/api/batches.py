@@ -14,13 +14,15 @@ from werkzeug.exceptions import Conflict, NotFound
 from app.api.lookup import SLOWEST_POLL, Unfinished, format_time
 from app.api.preferences import choose_wait
 from app.api.query import QueryBlueprint
-from app.api.results import read_result_file, require_format
+from app.api.results import read_result_file, require_format, require_turns
 from app.auth import may_see
 from app.core.db import batches, estimates, queries
 from app.core.db.states import CANCELLED, COMPLETED, FAILED, IN_PROGRESS, QUEUED, STATUSES, TERMINAL
 from app.core.db.tasks import Task
 from app.core.storage.removal import remove_folder
 from app.current import get_settings
+from app.formats import EXTENSIONS
+from app.formats.choices import read_choices
 from app.formats.result_archive import write_archive
 from app.openapi import document_errors
 from app.schemas.batch import (
@@ -101,11 +103,12 @@ def download_results(params: dict[str, Any], identifier: str) -> Response:
     The files are named after the recordings. "not completed.txt" says why others are missing.
     """
     rows = find_batch(identifier)
-    chosen = params["format"]
-    require_format(rows[0].task_type, chosen)
+    chosen, choices = params["format"], read_choices(params)
+    require_format(rows[0].task_type, chosen, choices)
+    require_turns(rows[0], chosen)  # all tasks of a batch have the same parameters
     if not params["partial"]:
         require_ended(rows)
-    pieces = write_archive(rows, chosen, lambda row: read_result_file(row, chosen))
+    pieces = write_archive(rows, EXTENSIONS[chosen], lambda row: read_result_file(row, chosen, choices))
     response = current_app.response_class(stream_with_context(pieces), mimetype="application/zip")
     response.headers["Content-Disposition"] = f"attachment; filename={identifier}.zip"
     return response

@@ -24,6 +24,7 @@ from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import NotFound
 
 from app.core.db import api_keys
+from app.current import get_settings
 from app.facade import list_facades
 from app.security_schemes import add_security
 
@@ -39,7 +40,12 @@ DAY = 86400
 
 @blueprint.get("/")
 def index() -> ResponseReturnValue:
-    return redirect(url_for("docs.swagger"))
+    """Send browsers to the console, and programs to the documentation, as before there was a console."""
+    is_browser = "text/html" in request.accept_mimetypes.values()
+    is_shown = is_browser and get_settings().console.enabled
+    response = redirect(url_for("console.show" if is_shown else "docs.swagger"))
+    response.vary.add("Accept")
+    return response
 
 
 @blueprint.get("/docs")

@@ -18,6 +18,7 @@ from app.core.db import api_keys, partial, tasks, waiters
 from app.core.db.api_keys import ApiKey
 from app.core.db.states import COMPLETED, TERMINAL
 from app.core.db.tasks import Task
+from app.current import get_settings
 from app.openapi import document_errors
 from app.schemas.fields import Text
 from app.waiting import CONFIRM_SECONDS, LOOK_SECONDS, hold_until_closed, is_client_gone, require_waiter
@@ -84,19 +85,19 @@ def follow_task(params: dict[str, Any], identifier: str) -> Response:
         return current_app.response_class(status=204)
     require_waiter()
     response = current_app.response_class(
-        stream(row, seen, current_key(), request.environ), mimetype="text/event-stream"
+        stream(row, seen, current_key(), request.environ, get_settings().cache.ttl), mimetype="text/event-stream"
     )
     response.headers["Cache-Control"] = "no-cache"
     response.headers["X-Accel-Buffering"] = "no"  # nginx must not collect the events
     return hold_until_closed(response)
 
 
-def stream(row: Task, seen: Position, key: ApiKey | None, environ: dict[str, Any]) -> Iterator[str]:
+def stream(row: Task, seen: Position, key: ApiKey | None, environ: dict[str, Any], files_ttl: int) -> Iterator[str]:
     """Write the events of a task until it ends or is deleted, the API key is revoked, or the client has gone."""
     yield f"retry: {RECONNECT_MS}\n\n"
     quiet_since = confirmed = time.monotonic()
     while True:
-        events = "".join(list_events(row, seen))
+        events = "".join(list_events(row, seen, files_ttl))
         if events:
             yield events
             quiet_since = time.monotonic()
@@ -116,7 +117,7 @@ def stream(row: Task, seen: Position, key: ApiKey | None, environ: dict[str, Any
         row = changed
 
 
-def list_events(row: Task, seen: Position) -> Iterator[str]:
+def list_events(row: Task, seen: Position, files_ttl: int) -> Iterator[str]:
     """Write what has changed since ``seen``, and note it there."""
     if row.changes <= seen.changes:
         return
@@ -127,7 +128,7 @@ def list_events(row: Task, seen: Position) -> Iterator[str]:
         yield write_event("segment", segment, seen)
     name = row.status.lower() if row.status in TERMINAL else "stage" if row.stage != seen.stage else "progress"
     seen.changes, seen.stage = row.changes, row.stage
-    state = describe_task(row)
+    state = describe_task(row, files_ttl)
     if row.status == COMPLETED:
         state["segments_changed"] = row.segments_changed
     yield write_event(name, json.dumps(state, allow_nan=False), seen)

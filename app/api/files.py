@@ -45,13 +45,19 @@ def archive(identifier: str) -> Response:
 @document_errors(blueprint, *ERRORS, 416)
 def stem(identifier: str, name: str) -> Response:
     """Download one stem, or a range of it."""
-    paths = _find_stems(find_task(identifier))
-    if name not in paths:  # looked up among the files on disk: a client's name never becomes part of a path
-        raise NotFound(f"This task has no such file. Available: {', '.join(paths)}.")
+    path = find_stem_file(find_task(identifier), name)
     try:
-        return send_file(paths[name], conditional=True, as_attachment=True, download_name=name)
+        return send_file(path, conditional=True, as_attachment=True, download_name=name)
     except FileNotFoundError:
         _abort_gone()
+
+
+def find_stem_file(row: Task, name: str) -> Path:
+    """Find one stem of a task, or answer 404, 409 or 410."""
+    paths = _find_stems(row)
+    if name not in paths:  # looked up among the files on disk: a client's name never becomes part of a path
+        raise NotFound(f"This task has no such file. Available: {', '.join(paths)}.")
+    return paths[name]
 
 
 def _find_stems(row: Task) -> dict[str, Path]:

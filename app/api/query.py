@@ -23,13 +23,14 @@ TWICE = "Given more than once."
 
 
 class QueryParser(FlaskParser):
-    """Accept each parameter of the schema at most once.
+    """Accept each parameter of the schema at most once, except those in ``repeatable``.
 
     An empty value means the default.
     """
 
     # Empty: the schema rejects unknown parameters. By default, webargs ignores them.
     DEFAULT_UNKNOWN_BY_LOCATION: dict[str, str | None] = {}
+    repeatable: Collection[str] = ()
 
     def load_querystring(self, req: Any, schema: Schema) -> Any:
         given = {
@@ -37,10 +38,10 @@ class QueryParser(FlaskParser):
             for name, values in parse_query(req).lists()
             if name != CACHE_BUSTER
         }
-        repeated = {name: [TWICE] for name, values in given.items() if len(values) > 1}
+        repeated = {name: [TWICE] for name, values in given.items() if len(values) > 1 and name not in self.repeatable}
         if repeated:
             raise ValidationError(repeated)
-        return {name: values[0] for name, values in given.items() if values}
+        return {name: values if name in self.repeatable else values[0] for name, values in given.items() if values}
 
     def handle_error(self, error: ValidationError, req: Any, schema: Any, **kwargs: Any) -> Any:
         reject(describe_errors(error, schema, schema.fields))

@@ -14,14 +14,15 @@ from app.api.answers import describe_tasks, write_body, write_partial_body
 from app.api.lookup import abort_not_found, estimate_retry_seconds, find_task
 from app.api.preferences import choose_wait
 from app.api.query import QueryBlueprint
+from app.api.results import find_result
 from app.auth import visible_owner
-from app.core.db import queries, results, tasks, waiters
+from app.core.db import queries, tasks, waiters
 from app.core.db.states import CANCELLED, COMPLETED, TERMINAL
 from app.core.storage.removal import remove_folder
 from app.current import get_settings
 from app.openapi import document_errors
 from app.schemas.follow import FollowParameters
-from app.schemas.listing import LIST_EXAMPLE, ListParameters, TaskList, encode_cursor
+from app.schemas.listing import LIST_EXAMPLE, LONG_FIELDS, ListParameters, TaskList, encode_cursor
 from app.schemas.task import CANCELLED_EXAMPLE, TASK_EXAMPLE, Cancelled, TaskAnswer
 from app.waiting import apply_preference, choose_retry_seconds, may_wait, wait_until_ended
 
@@ -35,15 +36,19 @@ log = logging.getLogger(__name__)
 @document_errors(blueprint, 422, 503)
 def list_tasks(params: dict[str, Any]) -> Response:
     """List tasks, newest first, without their results."""
-    filters: dict[str, Any] = {name: params[name] for name in ("status", "task_type") if name in params}
+    filters = {name: params[name] for name in ("status", "task_type") if name in params}
     owner = visible_owner()
     own = {} if owner is None else {"owner": owner}
     # One row more than the page shows: it tells whether there is a next page.
-    rows = queries.list_tasks(params["limit"] + 1, params.get("cursor"), **filters, **own)
+    rows = queries.list_tasks(params["limit"] + 1, params.get("cursor"), params["q"], **filters, **own)
     shown, more = rows[: params["limit"]], rows[params["limit"] :]
+    described = describe_tasks(shown, get_settings().cache.ttl)
+    if params["brief"]:
+        described = [{name: value for name, value in each.items() if name not in LONG_FIELDS} for each in described]
+    chosen = filters | ({"q": params["q"]} if params["q"] else {}) | ({"brief": "true"} if params["brief"] else {})
     answer = {
-        "tasks": describe_tasks(shown),
-        "next": _build_url({"limit": params["limit"], **filters, "cursor": encode_cursor(shown[-1].id)})
+        "tasks": described,
+        "next": _build_url({"limit": params["limit"], **chosen, "cursor": encode_cursor(shown[-1].id)})
         if more
         else None,
     }
@@ -64,7 +69,7 @@ def get_task(params: dict[str, Any], identifier: str) -> Response:
     if wait and row.status not in TERMINAL:
         row = wait_until_ended(identifier, wait) or abort_not_found()
     # A completed task without a result has just been deleted.
-    result = (results.get(row.uuid) or abort_not_found()) if row.status == COMPLETED else None
+    result = (find_result(row.uuid, params["revision"]) or abort_not_found()) if row.status == COMPLETED else None
     body = write_partial_body(row) if result is None and params["partial"] else write_body(row, result)
     response = current_app.response_class(body, mimetype="application/json")
     if row.status not in TERMINAL:

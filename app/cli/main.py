@@ -15,7 +15,7 @@ from pathlib import Path
 from .journal import Journal
 from .keys import manage_keys
 from .listing import cancel_tasks, list_models, list_tasks
-from .outputs import UsageError, plan_jobs
+from .outputs import UsageError, choose_extension, plan_jobs
 from .progress import make_progress
 from .run import transcribe_all, transcribe_new
 from .server import PATIENCE_SECONDS, Server, ServerError, Stopped
@@ -23,11 +23,12 @@ from .transcription import Transcriber
 from .watch import Watch
 
 DEFAULT_URL = "http://127.0.0.1:8000"
-FORMAT = re.compile(r"[a-z0-9]{1,16}")
+FORMAT = re.compile(r"[a-z0-9]{1,16}(:[a-z]{1,16}=[a-z0-9]{1,16})*")
 EXAMPLES = """examples:
   speech transcribe interview.mp3
   speech transcribe *.mp3 --format srt --format txt --speakers 2 --to out/
   speech transcribe talk.mp4 --language de --translate --set initial_prompt="Names: Grünwald"
+  speech transcribe interview.mp3 --speakers auto --format textgrid --format docx
   speech transcribe --watch ~/Recordings --format vtt
 """
 
@@ -101,7 +102,8 @@ def _add_transcribe(commands: argparse._SubParsersAction[argparse.ArgumentParser
         "--format",
         action="append",
         metavar="NAME",
-        help="json, txt, srt, vtt or tsv; may be given several times (default: srt)",
+        help="json, txt, srt, vtt, tsv, textgrid, eaf, rttm, ctm, audacity, qda, nvivo or docx, also with choices such as "
+        "textgrid:words=false; may be given several times (default: srt)",
     )
     add("--language", metavar="CODE", help="language of the recordings, such as de (default: detected)")
     add("--model", metavar="NAME", help="Whisper model, see speech models (default: the service's)")
@@ -182,7 +184,10 @@ def read_formats(given: Sequence[str] | None) -> list[str]:
     for name in formats:
         if not FORMAT.fullmatch(name):  # it becomes part of a file name
             raise UsageError(f"{name!r} is not a format.")
-    return list(dict.fromkeys(formats))
+    unique = list(dict.fromkeys(formats))
+    if len({choose_extension(name) for name in unique}) < len(unique):
+        raise UsageError("A format can be given only once, as its files have the same name; use two commands.")
+    return unique
 
 
 def read_fields(asked: argparse.Namespace) -> dict[str, str]:

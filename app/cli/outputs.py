@@ -9,6 +9,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+# Of results whose extension is not the name of their format, as the service names them.
+EXTENSIONS = {"textgrid": "TextGrid", "audacity": "labels.txt", "qda": "qda.txt", "nvivo": "nvivo.txt"}
+
 
 class UsageError(Exception):
     """A command that cannot be carried out as given."""
@@ -16,7 +19,7 @@ class UsageError(Exception):
 
 @dataclass(frozen=True)
 class Job:
-    """A recording and the files that are to be made of it, by format."""
+    """A recording and the files that are to be made of it, by format (``qda`` or ``qda:stamps=f4``)."""
 
     recording: Path
     outputs: dict[str, Path]
@@ -46,9 +49,21 @@ def plan_jobs(recordings: Iterable[Path], formats: Sequence[str], to: Path | Non
     for path in paths:
         folder = to or path.parent
         base = path.stem if stems[folder, path.stem.casefold()] == 1 else path.name
-        jobs.append(Job(path, {name: folder / f"{base}.{name}" for name in formats}))
+        jobs.append(Job(path, {name: folder / f"{base}.{choose_extension(name)}" for name in formats}))
     _require_own_names(jobs)
     return jobs
+
+
+def choose_extension(text: str) -> str:
+    """Return the extension of a format's files."""
+    name = text.partition(":")[0]
+    return EXTENSIONS.get(name, name)
+
+
+def make_query(text: str) -> dict[str, str]:
+    """Return the query for a file: ``textgrid:words=false`` is a format and what is chosen about it."""
+    name, *choices = text.split(":")
+    return {"format": name} | dict(each.split("=", 1) for each in choices)
 
 
 def _require_own_names(jobs: Sequence[Job]) -> None:

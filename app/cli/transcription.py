@@ -10,7 +10,7 @@ import requests
 
 from .form import UploadForm
 from .journal import Journal, make_key
-from .outputs import Job, write_file
+from .outputs import Job, make_query, write_file
 from .progress import Progress
 from .server import Server, ServerError, Stopped, read_json, read_retry_after
 
@@ -47,7 +47,7 @@ class Transcriber:
         """Raise ServerError unless the service can be reached and knows the formats."""
         for name in formats:
             try:
-                self.server.get(f"/task/{NO_TASK}/result", {"format": name}, self.progress.say, patience)
+                self.server.get(f"/task/{NO_TASK}/result", make_query(name), self.progress.say, patience)
             except ServerError as error:
                 if error.status != 404:  # parameters are checked before the task is looked up
                     raise
@@ -77,7 +77,7 @@ class Transcriber:
             raise ServerError(reason)
         for name, path in job.outputs.items():
             self.progress.update(job.name, f"writing {name}", 1.0)
-            answer = self.server.get(f"/task/{task}/result", {"format": name}, self._say(job))
+            answer = self.server.get(f"/task/{task}/result", make_query(name), self._say(job))
             write_file(path, answer.content)
         self.journal.remove(key)
         return [str(warning) for warning in body.get("warnings") or ()]

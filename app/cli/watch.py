@@ -7,10 +7,12 @@ import time
 from collections.abc import Callable, Collection
 from pathlib import Path
 
+from .outputs import choose_extension
+
 # Of browsers and download programs, until a file is complete.
 INCOMPLETE = (".part", ".partial", ".crdownload", ".download", ".tmp", ".filepart")
 # That this command or its users write beside recordings.
-TEXTS = (".json", ".txt", ".srt", ".vtt", ".tsv", ".md", ".pdf", ".docx")
+TEXTS = (".json", ".txt", ".srt", ".vtt", ".tsv", ".textgrid", ".eaf", ".rttm", ".ctm", ".md", ".pdf", ".docx")
 
 Signature = tuple[int, int]
 
@@ -26,7 +28,7 @@ class Watch:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._folder, self._settle, self._clock = folder, settle, clock
-        self._ignored = {*INCOMPLETE, *TEXTS, *(f".{name}" for name in formats)}
+        self._ignored = {*INCOMPLETE, *TEXTS, *(f".{choose_extension(name).lower()}" for name in formats)}
         self._seen: dict[Path, tuple[Signature, float]] = {}
         self._taken: dict[Path, Signature] = {}
 

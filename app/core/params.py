@@ -13,10 +13,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, TypeVar
 
-from app.core.db.states import BGM_SEPARATION, DETECT_LANGUAGE, TRANSCRIPTION, VAD
+from app.core.db.states import ALIGNMENT, BGM_SEPARATION, DETECT_LANGUAGE, TRANSCRIPTION, VAD
 
 FILE_URL = "file_url"  # stored beside the parameters: the recording's URL without its query string
 NEVER_STORED = ("hf_token",)  # a secret, which GET /task would show
+LISTENING_COPY = OFF, AUTO = ("off", "auto")
 _UNLIMITED = {"null": math.inf}  # JSON has no infinity
 
 P = TypeVar("P", bound="Params")
@@ -60,6 +61,16 @@ class RecordingOptions(Params):
 
 
 @dataclass(frozen=True, kw_only=True)
+class ListeningOptions(RecordingOptions):
+    """What is stored for players.
+
+    ``listening_copy``: ``auto`` makes an MP3 of a recording that browsers do not play, ``off`` none.
+    """
+
+    listening_copy: str = OFF
+
+
+@dataclass(frozen=True, kw_only=True)
 class VadOptions(Params):
     """What counts as speech.
 
@@ -74,7 +85,7 @@ class VadOptions(Params):
 
 
 @dataclass(frozen=True, kw_only=True)
-class SeparationOptions(RecordingOptions):
+class SeparationOptions(ListeningOptions):
     """Which model separates, and how stems are stored.
 
     ``segment_size`` counts frames of 1024 samples at 44.1 kHz; None leaves it to the model.
@@ -187,7 +198,7 @@ class TranscriptionParams(ClientOptions, DiarizationOptions, VocalsOptions, VadF
 
 
 @dataclass(frozen=True, kw_only=True)
-class VadParams(VadOptions, RecordingOptions):
+class VadParams(VadOptions, ListeningOptions):
     """The parameters of a voice activity detection."""
 
     vad_filter: bool = True  # without effect
@@ -211,11 +222,23 @@ class DetectLanguageParams(DetectionOptions, ModelOptions, RecordingOptions):
     """The parameters of a language detection."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class AlignmentParams(ListeningOptions):
+    """The parameters of an alignment.
+
+    ``transcript`` is its SHA-256 in a stored task; the text is in a table of its own (db/transcripts.py).
+    """
+
+    transcript: str
+    lang: str
+
+
 PARAMS: dict[str, type[Params]] = {
     TRANSCRIPTION: TranscriptionParams,
     VAD: VadParams,
     BGM_SEPARATION: BgmSeparationParams,
     DETECT_LANGUAGE: DetectLanguageParams,
+    ALIGNMENT: AlignmentParams,
 }
 
 

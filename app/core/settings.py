@@ -181,6 +181,12 @@ class Metrics:
 
 
 @dataclass(frozen=True)
+class Console:
+    enabled: bool = True
+    session_hours: int = _limit(12, least=1, most=8760)
+
+
+@dataclass(frozen=True)
 class Settings:
     server: Server = field(default_factory=Server)
     models: Models = field(default_factory=Models)
@@ -195,6 +201,7 @@ class Settings:
     fetch: Fetch = field(default_factory=Fetch)
     webhooks: Webhooks = field(default_factory=Webhooks)
     metrics: Metrics = field(default_factory=Metrics)
+    console: Console = field(default_factory=Console)
     transcription: Mapping[str, Any] = _limit({})
     # These may hold a secret, and a logged Settings object must not show it.
     db_url: str = field(default="", repr=False)

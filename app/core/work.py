@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from functools import lru_cache
 from typing import NamedTuple
 
-from app.core.db.states import DETECT_LANGUAGE, TRANSCRIPTION, VAD
+from app.core.db.states import ALIGNMENT, DETECT_LANGUAGE, TRANSCRIPTION, VAD
 from app.core.params import (
+    AlignmentParams,
     BgmSeparationParams,
     DetectLanguageParams,
     ModelOptions,
@@ -18,7 +19,7 @@ from app.core.params import (
 )
 
 # the progress of the task at the end of each stage
-DECODED = {TRANSCRIPTION: 0.05, VAD: 0.3, DETECT_LANGUAGE: 0.7}
+DECODED = {TRANSCRIPTION: 0.05, VAD: 0.3, DETECT_LANGUAGE: 0.7, ALIGNMENT: 0.2}
 SEPARATED = 0.5
 TRANSCRIBED = 0.8
 UNDIARIZED = 0.6  # if diarization follows, the stages before it share this much
@@ -46,6 +47,8 @@ def plan_steps(params: Params) -> tuple[Step, ...]:
             return (Step("separate", params.uvr_model_size, 1.0),)
         case DetectLanguageParams():
             return Step("decode", "", DECODED[DETECT_LANGUAGE]), Step("detect", _name_whisper(params), 1.0)
+        case AlignmentParams():
+            return Step("decode", "", DECODED[ALIGNMENT]), Step("align", "", 1.0)
     raise TypeError(f"Unknown parameters: {type(params).__name__}")
 
 

@@ -11,6 +11,7 @@ from zipstream import ZIP_DEFLATED, ZipStream
 from app.core.db.states import COMPLETED, FAILED, TERMINAL
 from app.core.db.tasks import Task
 from app.formats.file_name import download_name
+from app.formats.source import UnwritableError
 
 NOTE = "not completed.txt"
 
@@ -18,27 +19,35 @@ NOTE = "not completed.txt"
 def write_archive(rows: Iterable[Task], extension: str, read: Callable[[Task], BytesIO | None]) -> Iterator[bytes]:
     """Yield a ZIP of the completed tasks' files, named after the recordings.
 
-    ``read`` returns the file of a task, None if the task has just been deleted. A note names the tasks without a file.
+    ``read`` returns the file of a task, None if the task has just been deleted; it raises UnwritableError if there cannot
+    be a file. A note names the tasks without one.
     """
     archive = ZipStream(compress_type=ZIP_DEFLATED)
     names = UniqueNames()
     note_name = names.take(NOTE)
     missing: list[str] = []
     for row in rows:
-        content = read(row) if row.status == COMPLETED else None
+        try:
+            content = read(row) if row.status == COMPLETED else None
+        except UnwritableError as error:
+            missing.append(describe_missing(row, str(error)))
+            continue
         if content is None:
             missing.append(describe_missing(row))
             continue
-        archive.add(content.getvalue(), names.take(download_name(row.file_name, row.uuid, extension)))
+        name = names.take(download_name(row.file_name, row.uuid, extension), f".{extension}")
+        archive.add(content.getvalue(), name)
         yield from archive.file()
     if missing:
         archive.add("".join(f"{line}\n" for line in missing), note_name)
     yield from archive.finalize()
 
 
-def describe_missing(row: Task) -> str:
-    """Say in one line why a task has no file."""
-    if row.status == FAILED:
+def describe_missing(row: Task, unwritable: str = "") -> str:
+    """Say in one line why a task has no file; ``unwritable`` is what its result lacks."""
+    if unwritable:
+        why = unwritable
+    elif row.status == FAILED:
         why = f"failed ({row.error_code}): {row.error}"
     elif row.status == COMPLETED:
         why = "was deleted"
@@ -56,13 +65,14 @@ class UniqueNames:
     def __init__(self) -> None:
         self._taken: set[str] = set()
 
-    def take(self, name: str) -> str:
-        """Return ``name``, or ``name (2)`` and so on, before its extension."""
-        stem, dot, extension = name.rpartition(".")
+    def take(self, name: str, suffix: str = "") -> str:
+        """Return ``name``, or ``name (2)`` and so on, before its extension, or before ``suffix``."""
+        suffix = suffix or f".{name.rpartition('.')[2]}"
+        stem = name.removesuffix(suffix)
         number, unique = 1, name
         # Windows and macOS ignore case; macOS compares composed characters.
         while (folded := unicodedata.normalize("NFC", unique).casefold()) in self._taken:
             number += 1
-            unique = f"{stem} ({number}){dot}{extension}"
+            unique = f"{stem} ({number}){suffix}"
         self._taken.add(folded)
         return unique

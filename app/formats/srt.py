@@ -6,7 +6,8 @@ The format has no escapes, so text that looks like markup is broken up.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from typing import Any
 
 from app.formats.cues import Cue, Lead, make_cues
 from app.formats.turns import iter_items, join_pieces
@@ -25,7 +26,12 @@ def speaker_prefix(speaker: str | None) -> str:
 
 def write(result: str, lead: Lead = speaker_prefix) -> Iterator[str]:
     """Write the cues of a transcript; ``lead`` returns the prefix of a speaker's first line."""
-    for number, cue in enumerate(make_cues(iter_items(result), lead), 1):
+    return write_segments(iter_items(result), lead)
+
+
+def write_segments(segments: Iterable[dict[str, Any]], lead: Lead = speaker_prefix) -> Iterator[str]:
+    """Write the cues of decoded segments."""
+    for number, cue in enumerate(make_cues(segments, lead), 1):
         yield f"{number}\n{format_time(cue.start)} --> {format_time(cue.end)}\n{_text(cue, lead)}\n\n"
 
 

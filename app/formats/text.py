@@ -12,6 +12,7 @@ import regex
 # White space except the two no-break spaces, and control characters.
 BLANK = re.compile(r"[^\S\u00a0\u202f]+|[\x00-\x1f\x7f-\x9f]+")
 LONE = re.compile("[\ud800-\udfff]")
+NONCHARACTERS = str.maketrans("", "", "\ufffe\uffff")
 # Where a word must be divided: never before a combining mark or a closing mark, never after an opening mark
 # (the strongest rules of Unicode Standard Annex 14).
 CLUSTER = regex.compile(r"[\p{Ps}\p{Pi}]{0,3}\X[\p{Pe}\p{Pf}\p{Po}ーぁぃぅぇぉっゃゅょァィゥェォッャュョ]{0,3}")
@@ -20,6 +21,11 @@ CLUSTER = regex.compile(r"[\p{Ps}\p{Pi}]{0,3}\X[\p{Pe}\p{Pf}\p{Po}ーぁぃぅ�
 def normalize(text: Any) -> str:
     """Normalize to one line of valid Unicode with single spaces."""
     return LONE.sub("\ufffd", BLANK.sub(" ", text)).strip() if isinstance(text, str) else ""
+
+
+def drop_noncharacters(text: str) -> str:
+    """Drop the two characters of normalized text that XML does not allow."""
+    return text.translate(NONCHARACTERS)
 
 
 def display_width(text: str) -> int:

@@ -27,6 +27,7 @@ class TimedWord:
     begins: float | None
     ends: float | None
     speaker: str | None
+    probability: float | None = None
 
 
 def locate_words(text: str, words: list[dict[str, Any]]) -> list[TimedWord]:
@@ -43,7 +44,7 @@ def locate_words(text: str, words: list[dict[str, Any]]) -> list[TimedWord]:
             position = place + len(form)
             begins, ends = _finite(word.get("start")), _finite(word.get("end"))
             speaker = normalize(word.get("speaker")) or None
-            found.append(TimedWord(place, position, begins, ends, speaker))
+            found.append(TimedWord(place, position, begins, ends, speaker, _finite(word.get("probability"))))
     return found
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from typing import Any
 
 from app.formats.cues import Lead
 from app.formats.srt import speaker_prefix
@@ -13,7 +14,12 @@ from app.formats.turns import iter_items, join_pieces, split_turns
 
 def write(result: str, lead: Lead = speaker_prefix) -> Iterator[str]:
     """Write a transcript; ``lead`` returns the prefix of a speaker's line."""
-    for segment in iter_items(result):
+    return write_segments(iter_items(result), lead)
+
+
+def write_segments(segments: Iterable[dict[str, Any]], lead: Lead = speaker_prefix) -> Iterator[str]:
+    """Write decoded segments."""
+    for segment in segments:
         for turn in split_turns(segment, sys.maxsize):
             yield f"{lead(turn[0].speaker)}{join_pieces(turn)}\n"
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from typing import Any
 
 from app.formats.cues import Cue, Lead, make_cues, no_lead
 from app.formats.turns import iter_items
@@ -16,8 +17,15 @@ def write(result: str, lead: Lead | None = None, word_times: bool = True) -> Ite
     ``lead`` returns the prefix of a speaker's first line; without it, voice tags name speakers. ``word_times``: mark the
     start of words.
     """
+    return write_segments(iter_items(result), lead, word_times)
+
+
+def write_segments(
+    segments: Iterable[dict[str, Any]], lead: Lead | None = None, word_times: bool = True
+) -> Iterator[str]:
+    """Write the cues of decoded segments."""
     yield "WEBVTT\n\n"
-    for cue in make_cues(iter_items(result), lead or no_lead):
+    for cue in make_cues(segments, lead or no_lead):
         voice = lead(cue.speaker).translate(ESCAPES) if lead else _tag_voice(cue.speaker)
         yield f"{format_time(cue.start)} --> {format_time(cue.end)}\n{voice}{_text(cue, word_times)}\n\n"
 

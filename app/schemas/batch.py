@@ -7,7 +7,7 @@ from typing import Any
 
 from marshmallow import Schema, fields, post_load, validate
 
-from app.core.db.states import STATUSES, TASK_TYPES, TRANSCRIPTION
+from app.core.db.states import BATCH_TYPES, STATUSES, TRANSCRIPTION
 from app.schemas.follow import FollowParameters
 from app.schemas.options import SubmissionOptions, SubmissionOptionsSchema
 from app.schemas.result import ResultParameters
@@ -39,7 +39,7 @@ class BatchOptionsSchema(SubmissionOptionsSchema):
     )
     task_type = fields.String(
         load_default=TRANSCRIPTION,
-        validate=validate.OneOf(TASK_TYPES),
+        validate=validate.OneOf(BATCH_TYPES),
         metadata={"description": "The kind of all tasks. It decides which parameters there are."},
     )
 
@@ -52,11 +52,14 @@ class BatchFollowParameters(FollowParameters):
     """How a client follows a batch."""
 
     class Meta(FollowParameters.Meta):
-        exclude = ("partial",)
+        exclude = ("partial", "revision")
 
 
 class BatchResultParameters(ResultParameters):
     """Which results a client downloads."""
+
+    class Meta(ResultParameters.Meta):
+        exclude = ("revision",)
 
     partial = fields.Boolean(  # type: ignore[assignment]  # fields are not attributes of the class
         load_default=False,
@@ -85,7 +88,7 @@ class BatchAnswer(Schema):
 
     identifier = fields.UUID()
     status = fields.String(metadata={"enum": list(STATUSES), "description": STATUS})
-    task_type = fields.String(metadata={"enum": list(TASK_TYPES)})
+    task_type = fields.String(metadata={"enum": list(BATCH_TYPES)})
     total = fields.Integer(metadata={"description": "Number of tasks."})
     counts = fields.Dict(
         keys=fields.String(), values=fields.Integer(), metadata={"description": "Number of tasks in each status."}

@@ -16,7 +16,7 @@ from app.core.params import BgmSeparationParams, SeparationOptions
 from app.core.settings import Settings
 from app.current import get_settings
 from app.schemas.fields import Text, WholeNumber
-from app.schemas.recording import RecordingParameters
+from app.schemas.recording import ListeningParameters
 
 STEM_FORMATS = ("wav", "flac", "mp3")
 SEGMENT_FRAMES = (32, 4000)
@@ -29,7 +29,7 @@ def _describe(text: str) -> dict[str, Any]:
     return {"description": text}
 
 
-class SeparationParameters(RecordingParameters):
+class SeparationParameters(ListeningParameters):
     """Which model separates, and how stems are stored."""
 
     uvr_model_size = Text(

@@ -8,10 +8,12 @@ from typing import Any
 from marshmallow import RAISE, Schema, fields, validate
 
 from app.core.db.states import STATUSES, TASK_TYPES
-from app.schemas.fields import WholeNumber
+from app.schemas.fields import Text, WholeNumber
 from app.schemas.task import TASK_EXAMPLE, TaskAnswer
 
 MOST, USUAL = 200, 50
+MOST_SEARCHED = 200  # characters
+LONG_FIELDS = ("task_params",)
 CURSOR = re.compile("[0-9a-f]{1,15}", re.ASCII)  # 15 digits always fit into 64 bits
 
 
@@ -53,12 +55,22 @@ class ListParameters(Schema):
     status = fields.String(validate=validate.OneOf(STATUSES), metadata={"description": "Only tasks in this state."})
     task_type = fields.String(validate=validate.OneOf(TASK_TYPES), metadata={"description": "Only this kind of task."})
 
+    q = Text(
+        load_default="",
+        most=MOST_SEARCHED,
+        keeps_space=False,
+        metadata={"description": "Only tasks whose file name contains this text, in upper or lower case."},
+    )
+    brief = fields.Boolean(
+        load_default=False, metadata={"description": "true: without `task_params`, for clients that poll a page."}
+    )
+
 
 class TaskSummary(TaskAnswer):
-    """A task in a list, without result and embeddings."""
+    """A task in a list, without result, embeddings and turns."""
 
     class Meta:
-        exclude = ("result", "speaker_embeddings")
+        exclude = ("result", "revision", "speaker_embeddings", "speaker_turns")
 
 
 class TaskList(Schema):

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from marshmallow import validate
-from marshmallow.fields import Boolean
+from marshmallow.fields import Boolean, String
 
+from app.core.params import LISTENING_COPY, OFF
 from app.schemas.fields import WholeNumber
 from app.schemas.parameters import Parameters
 
@@ -28,5 +29,18 @@ class RecordingParameters(Parameters):
         metadata={
             "description": "true: a recording that is in no known format consists of samples without a header: 16 bit, little"
             " endian, 16 kHz, mono."
+        },
+    )
+
+
+class ListeningParameters(RecordingParameters):
+    """What is stored for players."""
+
+    listening_copy = String(
+        load_default=OFF,
+        validate=validate.OneOf(LISTENING_COPY),
+        metadata={
+            "description": "auto: if not all browsers play the recording, an MP3 of its sound is made for listening, see"
+            " GET /task/{identifier}/recording."
         },
     )

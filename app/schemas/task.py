@@ -27,6 +27,7 @@ TASK_EXAMPLE: dict[str, Any] = {
     "identifier": IDENTIFIER,
     "status": "COMPLETED",
     "task_type": "transcription",
+    "file_name": "monday.mp3",
     "result_type": "json",
     "result": [
         {
@@ -58,12 +59,17 @@ TASK_EXAMPLE: dict[str, Any] = {
     "audio_duration": 2.0,
     "language": "en",
     "speaker_embeddings": None,
+    "revision": 0,
+    "speaker_names": {},
+    "speaker_turns": None,
     "queue_position": None,
     "eta_seconds": None,
     "webhook": None,
     "created_at": "2026-11-22T13:00:00.000Z",
     "started_at": "2026-11-22T13:00:00.041Z",
     "finished_at": "2026-11-22T13:00:00.893Z",
+    "files_expire_at": "2026-11-22T13:10:00.893Z",
+    "files_purged_at": None,
 }
 
 CANCELLED_EXAMPLE = {"identifier": IDENTIFIER, "status": "CANCELLED", "message": "The task is cancelled"}
@@ -137,6 +143,7 @@ class TaskAnswer(Schema):
     identifier = fields.UUID()
     status = fields.String(metadata={"enum": list(STATUSES)})
     task_type = fields.String(metadata={"enum": list(TASK_TYPES)})
+    file_name = fields.String(metadata={"description": "Name of the upload, or last part of the URL."})
     result_type = fields.String(allow_none=True)
     result = fields.Raw(
         allow_none=True,
@@ -172,6 +179,25 @@ class TaskAnswer(Schema):
             "description": "One vector per speaker, on request. The same voice has similar vectors in other recordings."
         },
     )
+    revision = fields.Integer(
+        allow_none=True,
+        metadata={
+            "description": "Which text `result` holds: 0 is the machine's, others were edited; null without a result."
+        },
+    )
+    speaker_names = fields.Dict(
+        keys=fields.String(),
+        values=fields.String(),
+        metadata={"description": "The names that clients gave to the speakers, by label. The result keeps the labels."},
+    )
+    speaker_turns = fields.List(
+        fields.List(fields.Raw(metadata={"anyOf": [{"type": "number"}, {"type": "string"}]})),
+        allow_none=True,
+        metadata={
+            "description": "The diarizer's own turns, which may overlap: start and end in seconds, and the label. null without "
+            "`is_diarize`."
+        },
+    )
     queue_position = fields.Integer(allow_none=True, metadata={"description": "1 runs next; null when not waiting."})
     eta_seconds = fields.Float(allow_none=True, metadata={"minimum": 0, "description": ETA_SECONDS})
     webhook = fields.Nested(
@@ -180,6 +206,11 @@ class TaskAnswer(Schema):
     created_at = fields.DateTime()
     started_at = fields.DateTime(allow_none=True)
     finished_at = fields.DateTime(allow_none=True)
+    files_expire_at = fields.DateTime(
+        allow_none=True,
+        metadata={"description": "Until when the recording and the files of an ended task are kept at least."},
+    )
+    files_purged_at = fields.DateTime(allow_none=True, metadata={"description": "When they were removed."})
 
 
 class Submitted(TaskAnswer):

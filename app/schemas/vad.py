@@ -12,7 +12,7 @@ from marshmallow import fields, validate
 from app.core.params import VadParams
 from app.schemas.fields import Number, WholeNumber
 from app.schemas.parameters import Parameters
-from app.schemas.recording import RecordingParameters
+from app.schemas.recording import ListeningParameters
 
 MOST = 2**31 - 1
 
@@ -42,7 +42,7 @@ class VadParameters(Parameters):
     )
 
 
-class VadTaskParameters(VadParameters, RecordingParameters):
+class VadTaskParameters(VadParameters, ListeningParameters):
     """All parameters of POST /vad.
 
     Clients send them in the query or as form fields.

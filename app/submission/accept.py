@@ -12,7 +12,7 @@ from werkzeug.datastructures import FileStorage
 from werkzeug.exceptions import HTTPException
 
 from app.auth import confirm_key, current_owner
-from app.core.db import reuse, tasks, waiters
+from app.core.db import reuse, tasks, transcripts, waiters
 from app.core.db.connection import begin_write, now
 from app.core.db.reuse import KeyScope
 from app.core.net.addresses import Target, parse_url
@@ -23,11 +23,10 @@ from app.core.work import plan_steps, write_steps
 from app.current import get_settings
 from app.http_errors import reject
 from app.submission import uploads, urls
+from app.submission.earlier import EarlierRecording
 from app.submission.fingerprint import make_fingerprint
-from app.submission.kept_uploads import KeptUpload, link_upload
+from app.submission.kept_uploads import KeptUpload
 from app.submission.key_limits import check_key_queue
-
-KEPT_LABEL = "recording"  # the name of a file that was uploaded without one
 
 
 @dataclass(frozen=True)
@@ -36,7 +35,7 @@ class Order:
 
     ``reuse``: share the task of an equal order. ``key``: the Idempotency-Key of the request. ``waited``: cancel the task
     when its client has gone. ``webhook``: who is informed of its end; None for the receiver of config.yaml, if any.
-    ``facade``: whose contract the client speaks.
+    ``facade``: whose contract the client speaks. ``transcript``: what is to be aligned, as JSON text.
     """
 
     task_type: str
@@ -49,6 +48,7 @@ class Order:
     webhook: Receiver | None = None
     batch: str | None = None
     lane: int = tasks.USUAL_LANE
+    transcript: str | None = None
 
 
 @dataclass(frozen=True)
@@ -59,8 +59,8 @@ class Accepted:
     is_new: bool
 
 
-def create_task(order: Order, recording: FileStorage | KeptUpload | Target) -> Accepted:
-    """Commit a QUEUED task for an upload or a URL, or find the one that exists.
+def create_task(order: Order, recording: FileStorage | KeptUpload | EarlierRecording | Target) -> Accepted:
+    """Commit a QUEUED task for an upload, a URL or a recording on disk, or find the one that exists.
 
     When this returns, the recording is durable. Answers 422 for a URL that cannot be used, or an idempotency key that was
     sent with another order, 401 when the API key was revoked meanwhile, 429 when it has too many waiting tasks, and 507 when
@@ -69,8 +69,8 @@ def create_task(order: Order, recording: FileStorage | KeptUpload | Target) -> A
     confirm_key()  # receiving the recording may have taken hours
     if order.webhook is not None:
         urls.check_host(parse_url(order.webhook.url), get_settings().fetch, "webhook_url")
-    if isinstance(recording, KeptUpload):
-        return _create_from_kept(order, recording)
+    if isinstance(recording, KeptUpload | EarlierRecording):
+        return _create_from_disk(order, recording)
     return _create_from_upload(order, recording) if isinstance(recording, FileStorage) else _create(order, recording)
 
 
@@ -82,34 +82,19 @@ def _create_from_upload(order: Order, upload: FileStorage) -> Accepted:
         return known
     folder = task_folder(cache, identifier)
     store_recording(upload, folder)
-    # Keep the folder if the commit fails: it may have succeeded all the same. The purge removes folders without a row.
-    try:
-        accepted = _commit(order, identifier, fingerprint, uploads.file_label(upload), order.params.to_json())
-    except HTTPException:  # refused: nothing was committed
-        shutil.rmtree(folder, ignore_errors=True)
-        raise
-    if not accepted.is_new:
-        shutil.rmtree(folder, ignore_errors=True)
-    return accepted
+    return _commit_folder(order, folder, fingerprint, uploads.file_label(upload), order.params.to_json())
 
 
-def _create_from_kept(order: Order, kept: KeptUpload) -> Accepted:
+def _create_from_disk(order: Order, recording: KeptUpload | EarlierRecording) -> Accepted:
     cache, identifier = get_settings().cache.path, str(uuid.uuid4())
-    fingerprint = _make_fingerprint(order, kept.digest)
+    fingerprint = _make_fingerprint(order, recording.digest)
     known = _find_known(order, fingerprint)
     if known is not None:
         return known
     folder = task_folder(cache, identifier)
-    try:
-        link_upload(kept, folder)
-    except BaseException:
-        shutil.rmtree(folder, ignore_errors=True)
-        raise
-    stored = order.params.to_json() | {FILE_URL: kept.shown}
-    accepted = _commit(order, identifier, fingerprint, KEPT_LABEL, stored)
-    if not accepted.is_new:
-        shutil.rmtree(folder, ignore_errors=True)
-    return accepted
+    recording.link(folder)
+    stored = order.params.to_json() | ({FILE_URL: recording.shown} if recording.shown else {})
+    return _commit_folder(order, folder, fingerprint, recording.label, stored)
 
 
 def _create(order: Order, link: Target) -> Accepted:
@@ -122,6 +107,19 @@ def _create(order: Order, link: Target) -> Accepted:
     urls.check_host(link, settings.fetch)
     stored = order.params.to_json() | {FILE_URL: link.shown}  # without the query string, which may hold a token
     return _commit(order, identifier, fingerprint, link.label, stored, source_url=link.url)
+
+
+def _commit_folder(order: Order, folder: Path, fingerprint: str, label: str, stored: dict[str, Any]) -> Accepted:
+    """Commit the task whose recording is in ``folder``, or remove the folder if it is not needed."""
+    # Keep the folder if the commit fails: it may have succeeded all the same. The purge removes folders without a row.
+    try:
+        accepted = _commit(order, folder.name, fingerprint, label, stored)
+    except HTTPException:  # refused: nothing was committed
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+    if not accepted.is_new:
+        shutil.rmtree(folder, ignore_errors=True)
+    return accepted
 
 
 def _commit(
@@ -144,7 +142,7 @@ def _commit(
 def insert_task(
     order: Order, identifier: str, fingerprint: str, label: str, stored: dict[str, Any], **columns: Any
 ) -> None:
-    """Insert the row of a task.
+    """Insert the row of a task, and its transcript if it has one. Call it in a transaction.
 
     ``stored``: the parameters as GET /task shows them. ``columns``: further ones of the row.
     """
@@ -165,6 +163,8 @@ def insert_task(
         **({"waited_at": now()} if order.waited else {}),
         **columns,
     )
+    if order.transcript is not None:
+        transcripts.store(identifier, order.transcript)
 
 
 def _make_fingerprint(order: Order, recording: str) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import secrets
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +12,8 @@ from werkzeug.exceptions import BadRequest, UnsupportedMediaType
 from app.auth import current_owner, may_see
 from app.core.db import uploads as rows
 from app.core.storage.durable import sync_file, sync_folder
-from app.core.storage.paths import INCOMING, SOURCE, upload_path
+from app.core.storage.links import link_recording
+from app.core.storage.paths import INCOMING, upload_path
 from app.core.storage.space import MEBIBYTE
 from app.current import get_settings
 from app.submission.body import MULTIPART
@@ -22,6 +22,7 @@ from app.submission.uploads import Part, check_space
 CHUNK = 256 * 1024
 SPACE_CHECK_BYTES = 8 * MEBIBYTE
 TOKEN_BYTES = 32
+LABEL = "recording"  # the name of a file that was uploaded without one
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,14 @@ class KeptUpload:
     token: str
     digest: str
     shown: str = ""
+    label: str = LABEL
+
+    def link(self, folder: Path) -> None:
+        """Give the recording to a task. Answers 400 when the upload has just expired."""
+        try:
+            link_recording(upload_path(folder.parent, self.token), folder)
+        except FileNotFoundError as error:
+            raise BadRequest("The upload has expired; send the recording again.") from error
 
 
 def keep_upload(request: Request) -> KeptUpload:
@@ -66,20 +75,6 @@ def find_upload(token: str, shown: str) -> KeptUpload | None:
     """Find an upload that this request may use."""
     row = rows.get(token)
     return KeptUpload(token, str(row.digest), shown) if row is not None and may_see(row.owner) else None
-
-
-def link_upload(kept: KeptUpload, folder: Path) -> None:
-    """Give an upload to a task, as ``folder``/source, without copying it.
-
-    Name and folder are durable when this returns. Answers 400 when the upload has just expired.
-    """
-    folder.mkdir()
-    try:
-        os.link(upload_path(folder.parent, kept.token), folder / SOURCE)
-    except FileNotFoundError as error:
-        raise BadRequest("The upload has expired; send the recording again.") from error
-    for directory in (folder, folder.parent):
-        sync_folder(directory)
 
 
 def discard_upload(token: str) -> None:

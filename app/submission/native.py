@@ -24,17 +24,24 @@ from app.schemas.options import SubmissionOptions
 from app.submission import uploads
 from app.submission.accept import Order, create_task
 from app.submission.admission import release_upload_thread
+from app.submission.earlier import EarlierRecording
 from app.submission.parser import Submission
 from app.waiting import apply_preference, may_wait, wait_until_ended
 
 LONGEST_KEY = 255
 
 
-def submit(task_type: str, submission: Submission[Params], warnings: list[str], **order: Any) -> Response:
+def submit(
+    task_type: str,
+    submission: Submission[Params],
+    warnings: list[str],
+    earlier: EarlierRecording | None = None,
+    **order: Any,
+) -> Response:
     """Queue a task and answer 201.
 
-    The recording is the request's upload, or is downloaded from ``file_url`` later. On request, the answer waits for the
-    result. Answers 422 without exactly one non-empty file or a usable URL, 507 when the disk is full.
+    The recording is the ``earlier`` one, the request's upload, or is downloaded from ``file_url`` later. On request, the
+    answer waits for the result. Answers 422 without exactly one non-empty file or a usable URL, 507 when the disk is full.
     """
     options = submission.options
     placed = Order(
@@ -46,7 +53,7 @@ def submit(task_type: str, submission: Submission[Params], warnings: list[str], 
         webhook=Receiver(options.webhook_url) if options.webhook_url else None,
         **order,
     )
-    recording = parse_url(submission.file_url) if submission.file_url else uploads.read_upload(request)
+    recording = earlier or (parse_url(submission.file_url) if submission.file_url else uploads.read_upload(request))
     identifier = create_task(placed, recording).identifier
     name = task_type.replace("-", " ").replace("_", " ").capitalize()
     say = f"{name} task has queued"

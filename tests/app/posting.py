@@ -12,7 +12,8 @@ from app.core.db import connection
 from app.core.db.tasks import Task
 from app.current import get_settings
 
-ENDPOINTS = ("/transcription", "/vad", "/bgm-separation", "/detect-language")  # that take recordings
+ENDPOINTS = ("/transcription", "/vad", "/bgm-separation", "/detect-language", "/alignment")  # that take recordings
+REQUIRED = {"/alignment": {"transcript": "hello monday", "lang": "en"}}  # parameters without a default
 RECORDING = b"RIFF" + bytes(range(256)) * 40
 CRLF = b"\r\n"
 
@@ -25,8 +26,13 @@ def post(
     path: str = "/transcription",
     **form: Any,
 ) -> TestResponse:
-    """POST ``recording`` as field ``file``, and the fields of ``form``, to ``path``."""
-    fields = {"file": (io.BytesIO(recording), name)} | form
+    """POST ``recording`` as field ``file``, and the fields of ``form``, to ``path``.
+
+    Parameters that the path requires are added to the form, unless they are given.
+    """
+    needed = REQUIRED.get(path.rstrip("/"), {})
+    required = {name: value for name, value in needed.items() if f"{name}=" not in query}
+    fields = {"file": (io.BytesIO(recording), name)} | required | form
     return web.test_client().post(
         f"{path}{query}", data=fields, content_type="multipart/form-data", follow_redirects=False
     )

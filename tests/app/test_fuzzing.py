@@ -6,10 +6,12 @@ SEED.
 
 from __future__ import annotations
 
+import json
 import logging
 import re
 import socket
 from collections.abc import Iterator
+from contextlib import nullcontext
 from typing import Any
 
 import pytest
@@ -20,12 +22,17 @@ from schemathesis.engine import events, from_schema
 from schemathesis.schemas import BaseSchema
 
 from app.api import preferences
-from app.core.db import connection, heartbeats
+from app.core.db import connection, heartbeats, tasks
+from app.core.storage.paths import waveform_path
+from app.current import get_settings
 from app.formats import MIMETYPES
+from app.formats.choices import SUITABLE
+from app.schemas.listening import WAVEFORM_EXAMPLE
+from app.schemas.speaker_names import is_name
 from app.schemas.transcription import TranscriptionParameters
 from app.submission.kinds import KINDS
 from tests.app.posting import submitted
-from tests.app.rows import completed
+from tests.app.rows import claimed
 from tests.app.separating import finished
 
 SEED = 10
@@ -85,12 +92,44 @@ def has_possible_bounds(context: Any, query: Any) -> bool:
 
 @schemathesis.hook("before_call")
 def drop_foreign_parameters(context: Any, case: Any, kwargs: Any) -> None:
-    """Leave a valid batch only the parameters of its kind of task, which OpenAPI cannot express."""
-    if case.path == "/batch" and case.meta and case.meta.generation.mode.is_positive and case.query:
-        kind = case.query.get("task_type")
+    """Leave a valid request only the parameters of its kind of task, which OpenAPI cannot express."""
+    if not (case.meta and case.meta.generation.mode.is_positive and case.query):
+        return
+    if case.path in ("/batch", "/task/{identifier}/again"):
+        kind = case.query.get("task_type") if case.path == "/batch" else find_kind(case.path_parameters["identifier"])
         known = KINDS[kind].schema().fields.keys() if kind in KINDS else TranscriptionParameters().fields.keys()
         for name in TranscriptionParameters().fields.keys() - known:
             case.query.pop(name, None)
+
+
+@schemathesis.hook("before_call")
+def drop_unsuitable_choices(context: Any, case: Any, kwargs: Any) -> None:
+    """Leave a valid request for a file only the choices of its format, which OpenAPI cannot express."""
+    if (
+        case.path.endswith(("/result", "/results"))
+        and case.meta
+        and case.meta.generation.mode.is_positive
+        and case.query
+    ):
+        for name, formats in SUITABLE.items():
+            if (case.query.get("format") or "json") not in formats:
+                case.query.pop(name, None)
+
+
+@schemathesis.hook("before_call")
+def drop_unfit_names(context: Any, case: Any, kwargs: Any) -> None:
+    """Leave a valid request only names that match the whole pattern: Schemathesis shortens it to add the lengths."""
+    if case.path != "/task/{identifier}" or not (case.meta and case.meta.generation.mode.is_positive):
+        return
+    names = case.body.get("speaker_names") if isinstance(case.body, dict) else None
+    for label in [label for label, name in (names or {}).items() if name is not None and not is_name(name)]:
+        del names[label]
+
+
+def find_kind(identifier: str) -> str | None:
+    with connection.database.connection_context() if connection.database.is_closed() else nullcontext():
+        row = tasks.get(identifier)
+    return row.task_type if row is not None else None
 
 
 def describe(recorder: Any, case_id: str, check: Any) -> str:
@@ -132,17 +171,24 @@ def test_answers_keep_to_the_document_whatever_is_sent(ready: Flask) -> None:
 
 
 def test_answers_about_finished_tasks_keep_to_the_document(ready: Flask) -> None:
-    transcribed = submitted(ready)
-    completed('[{"start": 0, "end": 1, "text": "hello", "words": []}]')
+    transcribed = submitted(ready, "?is_diarize=true")
+    result = '[{"start": 0, "end": 1, "text": "hello", "words": []}]'
+    assert tasks.complete(claimed(), "json", result, [], 0.5, speaker_turns='[[0.0, 1.0, "SPEAKER_00"]]')
     separated = finished(ready)
     schema = load(ready)
-    asked: list[tuple[str, dict[str, str], dict[str, str]]] = [
+    path = waveform_path(get_settings(ready).cache.path, transcribed)
+    path.parent.mkdir()
+    path.write_text(json.dumps(WAVEFORM_EXAMPLE))
+    asked: list[tuple[str, dict[str, str], dict[str, Any]]] = [
         ("/task", {}, {"status": "COMPLETED"}),
         ("/task/{identifier}", {"identifier": transcribed}, {}),
         ("/task/{identifier}", {"identifier": separated}, {}),
         *(("/task/{identifier}/result", {"identifier": transcribed}, {"format": name}) for name in MIMETYPES),
         ("/task/file/{identifier}", {"identifier": separated}, {}),
         ("/task/{identifier}/file/{name}", {"identifier": separated, "name": "vocals.wav"}, {}),
+        ("/task/{identifier}/recording", {"identifier": transcribed}, {}),
+        ("/task/{identifier}/waveform", {"identifier": transcribed}, {}),
+        ("/results", {}, {"task": [transcribed, separated], "format": ["json", "srt"]}),
     ]
     for path, names, query in asked:
         case = schema[path]["GET"].Case(path_parameters=names, query=query)

@@ -23,6 +23,10 @@ REQUESTS = [
     ("GET", "/task/{}/result?format=srt"),
     ("GET", "/task/file/{}"),
     ("GET", "/task/{}/file/vocals.wav"),
+    ("GET", "/task/{}/recording"),
+    ("GET", "/task/{}/waveform"),
+    ("GET", "/results?task={}"),
+    ("POST", "/task/{}/again"),
     ("POST", "/task/{}/cancel"),
     ("DELETE", "/task/{}"),
 ]

@@ -36,11 +36,20 @@ def imported(file: Path) -> Iterator[str]:
             yield from (f"{node.module}.{alias.name}" for alias in node.names)
 
 
+def find_extension(name: str) -> list[str]:
+    """The distributions that provide a module as one file of machine code, which Python 3.11 does not find."""
+    return [
+        one.metadata["Name"]
+        for one in metadata.distributions()
+        if any(str(file).startswith(f"{name}.") and file.suffix == ".so" for file in one.files or [])
+    ]
+
+
 @cache
 def providers(name: str) -> frozenset[str]:
     """The installed distributions that provide a module; several share a namespace such as ``pyannote``."""
     top, _, below = name.partition(".")
-    found = set(distributions_of().get(top, []))
+    found = set(distributions_of().get(top, []) or find_extension(top))
     if len(found) > 1:
         folder = f"{top}/{below.partition('.')[0]}"
         found = {

@@ -155,6 +155,7 @@ class Curl:
     path: str
     form: list[tuple[str, str]]
     headers: dict[str, str]
+    body: str | None = None
 
 
 def curl(line: str) -> Curl:
@@ -163,6 +164,7 @@ def curl(line: str) -> Curl:
     parser.add_argument("-H", action="append", default=[])
     parser.add_argument("-N", action="store_true")
     parser.add_argument("-X")
+    parser.add_argument("-d")
     parser.add_argument("-O", action="store_true")
     parser.add_argument("-J", action="store_true")
     parser.add_argument("url")
@@ -170,7 +172,7 @@ def curl(line: str) -> Curl:
     assert asked.url.startswith(f"{HOST}/"), line
     form = [(name, value) for name, _, value in (field.partition("=") for field in asked.F)]
     headers = {name: value.strip() for name, _, value in (header.partition(":") for header in asked.H)}
-    return Curl(asked.X or ("POST" if form else "GET"), asked.url.removeprefix(HOST), form, headers)
+    return Curl(asked.X or ("POST" if form else "GET"), asked.url.removeprefix(HOST), form, headers, asked.d)
 
 
 def shown_requests(page: str) -> list[str]:
@@ -204,7 +206,7 @@ def test_every_documented_request_is_accepted(web: Flask, line: str) -> None:
         else (name, value.replace("media.example", PUBLIC_ADDRESS))
         for name, value in asked.form
     )
-    answer = client.open(path, method=asked.method, data=form or None, headers=asked.headers)
+    answer = client.open(path, method=asked.method, data=asked.body or form or None, headers=asked.headers)
     waited = answer.status_code in (408, 503) and "X-Speech-Task" in answer.headers
     assert waited or answer.status_code in (200, 201, 202, 204, 409), answer.text
 
@@ -282,7 +284,7 @@ def test_wrong_examples_are_found() -> None:
     assert list(differences(elided('{"result": [{"begin": 1, ...}, ...], ...}'), real)) != []
 
 
-SUBMISSIONS = ("/transcription", "/vad", "/bgm-separation", "/detect-language")
+SUBMISSIONS = ("/transcription", "/vad", "/bgm-separation", "/detect-language", "/alignment")
 REFERENCE = (ROOT / "docs/api.md").read_text()
 
 

@@ -136,6 +136,6 @@ def test_crash_while_writing_a_stem_leaves_no_partial_stem(own_service: Service,
         process.kill()
     done = own_service.finished(identifier)
     assert (done["status"], done["attempt"]) == ("COMPLETED", 2)
-    assert sorted(file.name for file in folder.iterdir()) == ["source", "stems-2"], (
+    assert sorted(file.name for file in folder.iterdir()) == ["listening", "source", "stems-2"], (
         "only the stems of the run that completed"
     )

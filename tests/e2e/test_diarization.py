@@ -16,6 +16,11 @@ def test_three_speakers_are_distinguished(service: Service) -> None:
     assert len(speakers) == 3 and set(done["speaker_embeddings"]) == speakers
     assert all(word["speaker"] in speakers for segment in done["result"] for word in segment["words"])
     assert done["task_params"]["is_diarize"] is True
+    turns = done["speaker_turns"]
+    assert turns == sorted(turns) and {label for *_, label in turns} == speakers
+    assert all(0 <= start < end <= done["audio_duration"] + 1 for start, end, _ in turns)
+    rttm = requests.get(f"{service.url}/task/{done['identifier']}/result?format=rttm", timeout=30)
+    assert len(rttm.text.splitlines()) == len(turns)
 
 
 def test_number_of_speakers_can_be_set(service: Service) -> None:
@@ -26,7 +31,7 @@ def test_number_of_speakers_can_be_set(service: Service) -> None:
 
 def test_segments_without_diarization_have_no_speaker(service: Service) -> None:
     done = service.finished(service.submit(num_speakers="2"))
-    assert {segment["speaker"] for segment in done["result"]} == {None}
+    assert {segment["speaker"] for segment in done["result"]} == {None} and done["speaker_turns"] is None
     assert done["warnings"] == ["num_speakers has no effect: is_diarize is off."]
 
 

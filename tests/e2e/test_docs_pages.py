@@ -3,74 +3,33 @@
 from __future__ import annotations
 
 import json
-import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from selenium import webdriver
 from selenium.webdriver.common.by import By
-from selenium.webdriver.remote.webelement import WebElement
 
-from tests.conftest import unavailable
+from tests.browser import WAIT, list_errors, open_browser, reached, visible
 from tests.service import SAMPLE, Service, until
-
-WAIT = 120.0
 
 
 @pytest.fixture
 def browser(tmp_path: Path) -> Iterator[webdriver.Chrome]:
-    program, driver = shutil.which("chromium") or shutil.which("google-chrome"), shutil.which("chromedriver")
-    if program is None or driver is None:
-        unavailable("Chromium is not installed (Debian: chromium chromium-driver)")
-    options = webdriver.ChromeOptions()
-    options.binary_location = program
-    for flag in ("headless=new", "no-sandbox", "disable-gpu", "disable-background-networking", "disable-dev-shm-usage"):
-        options.add_argument(f"--{flag}")
-    options.add_argument("--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1")
-    options.add_argument("--window-size=1300,1600")
-    options.add_argument(f"--user-data-dir={tmp_path / 'profile'}")
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-    opened = webdriver.Chrome(options, webdriver.ChromeService(driver))
-    try:
+    with open_browser(tmp_path) as opened:
         yield opened
-    finally:
-        opened.quit()
 
 
 def severe(browser: webdriver.Chrome) -> list[str]:
     """List the browser's errors, except for ReDoc's logo, which the policy blocks."""
-    complaints = [entry["message"] for entry in browser.get_log("browser") if entry["level"] == "SEVERE"]
-    return [text for text in complaints if not ("/redoc/logo-mini" in text and "Content Security Policy" in text)]
-
-
-def reached(browser: webdriver.Chrome) -> set[str]:
-    """List the addresses requested and not blocked by the page's policy, except data: and chrome: URLs."""
-    messages = [json.loads(entry["message"])["message"] for entry in browser.get_log("performance")]
-    events = [(message["method"], message["params"]) for message in messages]
-    asked = {e["requestId"]: e["request"]["url"] for name, e in events if name == "Network.requestWillBeSent"}
-    stopped = {
-        e["requestId"] for name, e in events if name == "Network.loadingFailed" and e.get("blockedReason") == "csp"
-    }
-    urls = {str(url) for request, url in asked.items() if request not in stopped}
-    return {url for url in urls if not url.startswith(("data:", "blob:", "chrome:"))}
-
-
-def visible(
-    browser: webdriver.Chrome, css: str, condition: Callable[[WebElement], Any] = lambda found: True
-) -> WebElement:
-    """Wait for the first visible element of ``css`` that meets ``condition``."""
-
-    def look() -> WebElement | None:
-        found = browser.find_elements(By.CSS_SELECTOR, css)
-        return next((element for element in found if element.is_displayed() and condition(element)), None)
-
-    element: WebElement = until(look, f"{css} shown", patience=WAIT)
-    return element
+    return [
+        text for text in list_errors(browser) if not ("/redoc/logo-mini" in text and "Content Security Policy" in text)
+    ]
 
 
 def shown(browser: webdriver.Chrome, text: str) -> bool:
+    """Whether the page has the text; ReDoc draws its later parts when the reader gets there."""
+    browser.execute_script("window.scrollTo(0, document.body.scrollHeight)")
     return text in browser.find_element(By.TAG_NAME, "body").text.replace("\u200b", "")
 
 

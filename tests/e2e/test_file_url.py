@@ -120,4 +120,4 @@ def test_accepted_url_survives_a_killed_supervisor(fetching: Service, halting: S
     done = fetching.finished(identifier)
     assert done["status"] == "COMPLETED" and done["result"]
     assert len(halting.requests) == 2
-    assert [path.name for path in (fetching.cache / identifier).iterdir()] == ["source"]
+    assert {path.name for path in (fetching.cache / identifier).iterdir()} == {"listening", "source"}

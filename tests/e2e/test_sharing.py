@@ -52,6 +52,13 @@ def test_short_recordings_pass_long_ones_that_came_first(shared: Service) -> Non
     requests.post(f"{shared.url}/task/{second}/cancel", timeout=30)
 
 
+def test_models_leave_the_processor_to_answers(shared: Service) -> None:
+    (process,) = shared.device_processes()
+    assert shared.web is not None and shared.worker is not None
+    answering = {psutil.Process(each.pid).nice() for each in (shared.web, shared.worker)}
+    assert process.nice() > max(answering)
+
+
 def test_models_that_are_not_used_are_given_up_and_loaded_again(shared: Service) -> None:
     shared.finished(shared.submit())
     (before,) = shared.device_processes()

@@ -19,7 +19,8 @@ REFERENCE = json.loads(SAMPLE.with_suffix(".json").read_text())
 FIELDS = {
     "identifier", "status", "task_type", "result_type", "result", "task_params", "error", "error_code", "warnings",
     "stage", "progress", "duration", "audio_duration", "language", "queue_position", "eta_seconds", "attempt", "created_at",
-    "started_at", "finished_at", "speaker_embeddings", "webhook",
+    "started_at", "finished_at", "speaker_embeddings", "webhook", "revision", "speaker_names", "speaker_turns", "file_name",
+    "files_expire_at", "files_purged_at",
 }  # fmt: skip
 
 

@@ -39,6 +39,7 @@ def test_speech_of_a_recording_is_found(service: Service) -> None:
         "vad_filter": True,
         "audio_track": None,
         "raw_pcm": False,
+        "listening_copy": "off",
     }
 
 

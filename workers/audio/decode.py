@@ -7,8 +7,9 @@ from collections.abc import Generator
 import numpy as np
 from numpy.typing import NDArray
 
-from app.core.params import RecordingOptions
-from workers.audio import media
+from app.core.params import AUTO, ListeningOptions, RecordingOptions
+from workers.audio import listening, media
+from workers.audio.waveform import Waveform
 from workers.device.run import Run
 
 SAMPLE_RATE = 16_000
@@ -16,9 +17,10 @@ BYTES_PER_SECOND = 4 * SAMPLE_RATE
 Samples = NDArray[np.float32]
 
 
-def decode(run: Run[RecordingOptions], copies: int = 1) -> Samples:
+def decode(run: Run[ListeningOptions], copies: int = 1) -> Samples:
     """Decode the whole recording, once there is memory for so many ``copies`` of it.
 
+    Its waveform is stored, and on request a copy for listening.
     Returns samples of shape (samples,), float32 in [-1, 1] at 16 kHz, finite. Raises SpeechError: invalid_media,
     unsupported_media, no_audio, too_long, invalid_parameters; and ReturnedError.
     """
@@ -34,6 +36,11 @@ def decode(run: Run[RecordingOptions], copies: int = 1) -> Samples:
         samples = gathered.samples()
     run.measure_recording(len(samples) / SAMPLE_RATE)
     audio.correct(run.share, copies * samples.nbytes)
+    waveform = Waveform(SAMPLE_RATE)
+    waveform.add(samples[None])
+    listening.store_waveform(run, waveform)
+    if run.params.listening_copy == AUTO and not recording.playback.is_played:
+        listening.store_copy(run, listening.cut_pieces(samples))
     return samples
 
 

@@ -17,6 +17,7 @@ from workers.audio.mixing import Sound
 from workers.audio.parts import Part
 from workers.audio.pcm import find_samples
 from workers.audio.pieces import TrackReader
+from workers.audio.playback import HEAD_BYTES, Playback, describe_playback
 from workers.audio.tracks import choose_track, list_tracks, rank_tracks
 from workers.device.run import Run
 
@@ -25,7 +26,7 @@ class Recording:
     """An open recording.
 
     ``declared`` is its stated length in seconds (or None), ``seconds`` the length decoded so far; ``damaged`` is set once
-    a part turns out to be missing.
+    a part turns out to be missing. ``playback`` says how browsers play it.
     """
 
     def __init__(self, run: Run[RecordingOptions]) -> None:
@@ -44,6 +45,7 @@ class Recording:
                 self._open(self._part)
             self._track = choose_track(self._container, run.params.audio_track, run.warn, self._reopen)
             self._length = self._read_length()
+            self.playback = self._describe_playback()
         except BaseException:
             self.close()
             raise
@@ -118,6 +120,12 @@ class Recording:
         self._part = part
         self._container = self._reopen()
 
+    def _describe_playback(self) -> Playback:
+        if self._samples is not None or len(self._parts) > 1:  # players stop at the end of the first part
+            return Playback()
+        with open(self._source, "rb") as file:
+            return describe_playback(self._container, self._track, file.read(HEAD_BYTES))
+
     def _reopen(self) -> Any:
         samples = self._samples
         return open_container(self._source, self._part) if samples is None else open_samples(self._source, samples)
@@ -152,6 +160,7 @@ def open_recording(run: Run[RecordingOptions]) -> Iterator[Recording]:
     Raises SpeechError: invalid_media, unsupported_media, no_audio, too_long, invalid_parameters.
     """
     with contextlib.closing(Recording(run)) as recording:
+        run.add_facts(media_type=recording.playback.media_type)
         yield recording
 
 

@@ -63,16 +63,19 @@ class StemFile(TypedDict):
 
 
 class StemWriter:
-    """Encode one stem to a file."""
+    """Encode one stem to a file.
 
-    def __init__(self, path: Path, file_format: str, rate: int, channels: int) -> None:
+    ``bit_rate``: another one than that of ENCODINGS, in bit/s.
+    """
+
+    def __init__(self, path: Path, file_format: str, rate: int, channels: int, bit_rate: int | None = None) -> None:
         encoding = ENCODINGS[file_format]
         self._rate = rate
         self._layout = "stereo" if channels == 2 else "mono"
         self._output = av.open(str(path), "w", format=file_format, options=encoding.options)
         self._stream: Any = self._output.add_stream(encoding.codec, rate=rate, layout=self._layout)
-        if encoding.bit_rate:
-            self._stream.bit_rate = encoding.bit_rate
+        if bit_rate or encoding.bit_rate:
+            self._stream.bit_rate = bit_rate or encoding.bit_rate
         self._fit: AudioResampler | None = None
         self._at = 0
 

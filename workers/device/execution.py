@@ -54,7 +54,8 @@ def _attempt(run: Run[Params], pipeline: Pipeline[Any]) -> Outcome | Failure:
     try:
         result_type, result = pipeline.run(run)
         stages = run.stage_clock.read()
-        return Outcome(result_type, result, run.warnings, 0.0, run.facts, run.speaker_embeddings, stages)
+        kept = (run.speaker_embeddings, stages, run.speaker_turns)
+        return Outcome(result_type, result, run.warnings, 0.0, run.facts, *kept)
     except Exception as error:
         if cuda_errors.is_sticky(error):
             log.exception("task %s: unrecoverable device error; exiting", run.job.uuid)

@@ -31,6 +31,7 @@ log = logging.getLogger(__name__)
 
 PR_SET_PDEATHSIG = 1
 PULSE_SECONDS = 1.0
+NICENESS = 5  # models keep every core busy; answers to clients need little, but at once
 
 
 def serve(connection: Connection, slot: Slot, settings: Settings, supervisor: int, preload: bool) -> None:
@@ -41,6 +42,7 @@ def serve(connection: Connection, slot: Slot, settings: Settings, supervisor: in
 def run_jobs(messenger: Messenger, slot: Slot, settings: Settings, supervisor: int, preload: bool) -> None:
     """Load the models that most tasks need, then run jobs until the supervisor hangs up."""
     die_with_parent(supervisor)
+    os.nice(NICENESS)
     # Ctrl-C signals the whole process group, but the supervisor decides
     for ignored in (signal.SIGINT, signal.SIGTERM):
         signal.signal(ignored, signal.SIG_IGN)

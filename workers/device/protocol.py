@@ -32,7 +32,8 @@ class RunKey(NamedTuple):
 class Job(Generic[P_co]):
     """A claimed task; ``source`` is the recording's path.
 
-    A recording of more than ``longest`` seconds is not for this process now: the run answers Returned.
+    A recording of more than ``longest`` seconds is not for this process now: the run answers Returned. ``transcript`` is
+    what an alignment places in the recording, as JSON text.
     """
 
     uuid: str
@@ -42,6 +43,7 @@ class Job(Generic[P_co]):
     warnings: list[str]
     source: str
     longest: float | None = None
+    transcript: str | None = None
 
     @property
     def key(self) -> RunKey:
@@ -91,8 +93,8 @@ class Progress:
 class Outcome:
     """A finished task.
 
-    ``result`` and ``speaker_embeddings`` are JSON text; ``duration`` is the execution time in seconds, ``stages`` the time
-    of each stage without waiting.
+    ``result``, ``speaker_embeddings`` and ``speaker_turns`` are JSON text; ``duration`` is the execution time in seconds,
+    ``stages`` the time of each stage without waiting.
     """
 
     result_type: str
@@ -102,6 +104,7 @@ class Outcome:
     facts: dict[str, Any]
     speaker_embeddings: str | None = None
     stages: dict[str, float] = field(default_factory=dict)
+    speaker_turns: str | None = None
 
 
 @dataclass(frozen=True)

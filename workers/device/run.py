@@ -63,7 +63,9 @@ class Run(Generic[P_co]):
         self.warnings = list(job.warnings)
         self.facts: dict[str, Any] = {}
         self.stage_clock = StageClock(self._read_work_clock)
-        self.speaker_embeddings: str | None = None  # JSON text; stored with the result, unlike the facts
+        # JSON text; stored with the result, unlike the facts
+        self.speaker_embeddings: str | None = None
+        self.speaker_turns: str | None = None
         self._warm = models
         self._send = send
         self._tell = tell

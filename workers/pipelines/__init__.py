@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Protocol, TypeVar
 
-from app.core.db.states import BGM_SEPARATION, DETECT_LANGUAGE, TRANSCRIPTION, VAD
+from app.core.db.states import ALIGNMENT, BGM_SEPARATION, DETECT_LANGUAGE, TRANSCRIPTION, VAD
 from app.core.params import Params
 from workers.device.libraries import import_library
 from workers.device.run import Run
@@ -14,6 +14,7 @@ MODULES = {
     VAD: "vad",
     BGM_SEPARATION: "bgm_separation",
     DETECT_LANGUAGE: "detect_language",
+    ALIGNMENT: "alignment",
 }
 
 P_contra = TypeVar("P_contra", bound=Params, contravariant=True)

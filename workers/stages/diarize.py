@@ -36,10 +36,11 @@ def diarize(segments: list[Segment], samples: Samples, decode: Decode, run: Run[
 
     Segments are split where the speaker changes.
     ``samples`` are the recording before separation (float32, 16 kHz), ``decode`` turns token ids into text. On request,
-    the embeddings of the speakers become the ``speaker_embeddings`` of the run.
+    the embeddings of the speakers become the ``speaker_embeddings`` of the run. The turns become its ``speaker_turns``.
     """
     if not segments:  # silence, or no speech
         _store_embeddings({}, run)
+        run.speaker_turns = to_json([])
         return segments
     try:
         turns, embeddings = _find_turns(samples, run)
@@ -56,6 +57,7 @@ def diarize(segments: list[Segment], samples: Samples, decode: Decode, run: Run[
         if run.settings.diarization.enable_offload:
             run.models.free("diarize")
     _store_embeddings(embeddings, run)
+    run.speaker_turns = to_json(list_turns(turns))
     _check_speaker_count({str(speaker) for speaker in turns["speaker"]}, run)
     return speakers.assign_speakers(segments, turns, decode)
 
@@ -85,6 +87,13 @@ def _find_turns(samples: Samples, run: Run[DiarizationOptions]) -> tuple[Any, Em
         for speaker, vector in (embeddings or {}).items()
         if np.isfinite(vector).all()  # NaN for a speaker who never speaks alone
     }
+
+
+def list_turns(turns: Any) -> list[tuple[float, float, str]]:
+    """Return (start, end, speaker) of each turn of whisperx's table, by start, in seconds with three decimals."""
+    return sorted(
+        (round(float(row.start), 3), round(float(row.end), 3), str(row.speaker)) for row in turns.itertuples()
+    )
 
 
 class _PipelineInTurns:

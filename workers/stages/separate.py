@@ -10,31 +10,27 @@ import copy
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from av.audio.frame import AudioFrame
 from numpy.typing import NDArray
 
-from app.core.errors import SpeechError
-from app.core.params import SeparationOptions
-from app.core.storage.paths import stems_folder
-from app.core.storage.removal import remove_stems
-from app.core.storage.space import MEBIBYTE, has_space
-from workers.audio import media
+from app.core.params import AUTO, SeparationOptions
+from workers.audio import listening, media
 from workers.audio.convert import LAYOUTS, Converter
 from workers.audio.decode import SAMPLE_RATE, SampleBuffer, Samples
 from workers.audio.overlap import join_windows, split_windows
-from workers.audio.stems import StemFile, StemWriter, describe_stems, open_stems
+from workers.audio.stems import StemFile, describe_stems
+from workers.audio.waveform import Waveform
 from workers.device.networks import take_turn
 from workers.device.run import Run
 from workers.device.slots import choose_separation_device
+from workers.stages.stem_files import Stem, locate_stems, open_files
 
 Sound = NDArray[np.float32]
 
 STEMS = VOCALS, INSTRUMENTAL = ("vocals", "instrumental")
-BYTES_PER_SAMPLE = 2
 WINDOW_SECONDS, OVERLAP_SECONDS = 60.0, 2.0
 SHORTEST_SECONDS = 1.0  # demucs normalizes its input, and fails on a few samples
 # the longest input of one model call: the 44 s of some models take gigabytes for little gain; demucs' transformer uses 7.8 s
@@ -55,12 +51,17 @@ def separate_to_files(run: Run[SeparationOptions]) -> list[StemFile]:
         separator = run.models.separator(run.params.uvr_model_size)
         if recording.declared:  # until all of it is decoded, so that its end can be estimated
             run.add_facts(audio_duration=round(recording.declared, 3))
-        with _open_files(run, recording, separator) as writers:
-            for piece in _separate_pieces(run, recording, separator):
-                for name, writer in writers.items():
-                    writer.write(piece[name])
+        waveform = Waveform(separator.samplerate)
+        with open_files(run, recording, separator, STEMS) as stems:
+            for piece in _separate_pieces(run, recording, separator, waveform):
+                for name, stem in stems.items():
+                    stem.write(piece[name])
     run.add_facts(audio_duration=round(recording.seconds, 3))
-    return describe_stems(_locate_stems(run))
+    listening.store_waveform(run, waveform)
+    if run.params.listening_copy == AUTO and not recording.playback.is_played:
+        with media.open_recording(run) as again:
+            listening.store_copy(run, again.blocks(listening.RATE, channels=1))
+    return describe_stems(locate_stems(run))
 
 
 def separate_vocals(run: Run[SeparationOptions], keep: bool) -> Samples:
@@ -72,44 +73,30 @@ def separate_vocals(run: Run[SeparationOptions], keep: bool) -> Samples:
         with media.open_recording(run) as recording:
             separator = run.models.separator(run.params.uvr_model_size)
             speech = _SpeechBuffer(separator, recording.declared)
-            with _open_files(run, recording, separator) if keep else contextlib.nullcontext({}) as writers:
+            files: AbstractContextManager[dict[str, Stem]] = contextlib.nullcontext({})
+            if keep:
+                files = open_files(run, recording, separator, STEMS)
+            with files as stems:
                 for piece in _separate_pieces(run, recording, separator):
                     speech.add(piece[VOCALS])
-                    for name, writer in writers.items():
-                        writer.write(piece[name])
+                    for name, stem in stems.items():
+                        stem.write(piece[name])
             return speech.samples()
     finally:
         if run.settings.bgm_separation.enable_offload:  # before the next model needs the memory
             run.models.free("separate")
 
 
-def _open_files(
-    run: Run[SeparationOptions], recording: media.Recording, separator: Any
-) -> AbstractContextManager[dict[str, StemWriter]]:
-    for claim_no in range(1, run.job.claim_no):  # files left by a crash of the machine
-        remove_stems(stems_folder(run.settings.cache.path, run.job.uuid, claim_no))
-    rate, channels = separator.samplerate, separator.audio_channels
-    _check_space(run, (recording.declared or 0.0) * rate * channels * BYTES_PER_SAMPLE * len(STEMS))
-    return open_stems(_locate_stems(run), STEMS, run.params.stem_format, rate, channels)
-
-
-def _check_space(run: Run[SeparationOptions], needed: float) -> None:
-    if not has_space(run.settings.cache.path, run.settings.limits.min_free_mb * MEBIBYTE, needed):
-        raise SpeechError("insufficient_storage", "Not enough disk space on the server for the stems; try again later.")
-
-
-def _locate_stems(run: Run[SeparationOptions]) -> Path:
-    return stems_folder(run.settings.cache.path, run.job.uuid, run.job.claim_no)
-
-
 def _separate_pieces(
-    run: Run[SeparationOptions], recording: media.Recording, shared: Any
+    run: Run[SeparationOptions], recording: media.Recording, shared: Any, waveform: Waveform | None = None
 ) -> Iterator[dict[str, Sound]]:
-    """Yield both stems in pieces of shape (channels, samples)."""
+    """Yield both stems in pieces of shape (channels, samples). ``waveform`` becomes that of the recording."""
     separator = copy.copy(shared)  # with options of its own
     rate, overlap = separator.samplerate, int(OVERLAP_SECONDS * separator.samplerate)
     separator.update_parameter(segment=_choose_segment_seconds(run, separator.model))
     blocks = recording.blocks(rate, separator.audio_channels)
+    if waveform is not None:
+        blocks = waveform.follow(blocks)
     parts = (
         (_separate_window(window, separator, _Progress(run, recording, window.shape[1] / rate), run), last)
         for window, last in split_windows(blocks, int(WINDOW_SECONDS * rate), overlap)

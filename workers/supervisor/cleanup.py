@@ -11,19 +11,20 @@ from pathlib import Path
 from app.core.db import tasks
 from app.core.db.states import CANCELLED
 from app.core.db.tasks import Claim
-from app.core.storage.paths import stems_folder
-from app.core.storage.removal import remove_folder, remove_partial, remove_stems
+from app.core.storage.paths import listening_folder, stems_folder
+from app.core.storage.removal import remove_folder, remove_partial, remove_partial_files, remove_stems
 
 log = logging.getLogger(__name__)
 
 
 def remove_claim_files(cache: Path, claim: Claim) -> None:
-    """Remove the stems of one claim.
+    """Remove the stems of one claim, and what it has not completed.
 
     Call it only after the process of the claim has ended. Stems of other claims stay.
     """
     try:
         remove_stems(stems_folder(cache, claim.uuid, claim.claim_no))
+        remove_partial_files(listening_folder(cache, claim.uuid), claim.claim_no)
     except OSError as error:
         _log_failure(claim.uuid, error)
 

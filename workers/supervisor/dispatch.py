@@ -7,7 +7,8 @@ import logging
 import time
 from collections.abc import Callable
 
-from app.core.db import claims
+from app.core.db import claims, transcripts
+from app.core.db.states import ALIGNMENT
 from app.core.db.tasks import Claim, Task
 from app.core.params import Params, parse_params
 from app.core.settings import Settings
@@ -81,4 +82,5 @@ class Dispatcher:
         """
         source = source_path(self._settings.cache.path, row.uuid)
         params, warnings = parse_params(row.task_type, row.params), json.loads(row.warnings)
-        return Job(row.uuid, row.claim_no, row.task_type, params, warnings, str(source), longest)
+        text = transcripts.get(row.uuid) if row.task_type == ALIGNMENT else None
+        return Job(row.uuid, row.claim_no, row.task_type, params, warnings, str(source), longest, text)

@@ -34,6 +34,7 @@ def settle(settings: Settings, claim: Claim, verdict: Verdict) -> None:
             verdict.warnings,
             verdict.duration,
             verdict.speaker_embeddings,
+            verdict.speaker_turns,
             **verdict.facts,
         )
         if ours:

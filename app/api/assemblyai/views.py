@@ -11,7 +11,6 @@ from flask import Blueprint, Response, current_app, request
 from werkzeug.exceptions import BadRequest, NotFound
 
 from app.api.assemblyai import listing, subtitles
-from app.api.assemblyai.body import read_object
 from app.api.assemblyai.parameters import read_options, refuse
 from app.api.assemblyai.query import read_query
 from app.api.assemblyai.search import MOST_TERMS, search_words, split_terms
@@ -27,6 +26,7 @@ from app.api.assemblyai.transcript import (
     show_audio_url,
 )
 from app.api.assemblyai.words import list_words
+from app.api.json_body import read_object
 from app.core.db import tasks, waiters
 from app.core.db.states import TRANSCRIPTION
 from app.core.db.tasks import Task
@@ -38,6 +38,7 @@ from app.submission.accept import Order, create_task
 from app.submission.kept_uploads import KeptUpload, discard_upload, find_upload, keep_upload
 
 NAME = "assemblyai"
+EXAMPLE = '{"audio_url": "https://…"}'
 blueprint = Blueprint(NAME, __name__, url_prefix="/v2")
 log = logging.getLogger(__name__)
 
@@ -52,7 +53,7 @@ def upload() -> Response:
 @blueprint.post("/transcript")
 def create_transcript() -> Response:
     """Queue a transcription."""
-    wanted = read_options(read_object(request))
+    wanted = read_options(read_object(request, EXAMPLE))
     order = Order(
         TRANSCRIPTION,
         wanted.params,

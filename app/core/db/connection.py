@@ -14,6 +14,7 @@ from peewee import SQL, Database, DatabaseError, DatabaseProxy, InterfaceError, 
 from playhouse import db_url
 from playhouse.migrations import Runner
 
+from app.core.db import search
 from app.core.errors import SettingsError
 
 database = DatabaseProxy()
@@ -63,6 +64,8 @@ def _build_database(url: str, patience: float = BUSY_TIMEOUT) -> Database:
     scheme = urlsplit(url).scheme.split("+")[0]
     if scheme == "sqlite":
         opened: Database = db_url.connect(url, timeout=patience, pragmas=PRAGMAS)
+        assert isinstance(opened, SqliteDatabase)
+        search.add_function(opened)
     elif scheme in ("postgres", "postgresql"):
         # Only on request does peewee decode percent-encoded characters in user and password.
         opened = db_url.connect(url, unquote_password=True, unquote_user=True, connect_timeout=5)

@@ -5,20 +5,33 @@ from __future__ import annotations
 import bisect
 from typing import Any
 
+from peewee import fn
+
+from app.core.db import search
+from app.core.db.connection import database, is_postgres
 from app.core.db.states import QUEUED
 from app.core.db.tasks import Task
 
 
-def list_tasks(most: int, before: int | None = None, **equal: str | int) -> list[Task]:
+def list_tasks(most: int, before: int | None = None, searched: str = "", **equal: str | int) -> list[Task]:
     """List up to ``most`` tasks, newest first.
 
-    ``before``: only rows older than this row id. ``equal``: columns and the values that they must have.
+    ``before``: only rows older than this row id. ``searched``: only tasks whose file name contains this text, in upper or
+    lower case. ``equal``: columns and the values that they must have.
     """
     # Pages start at a row id, not at an offset: new tasks must not shift the next page.
     rows = Task.select().order_by(Task.id.desc()).limit(most)
     for name, value in equal.items():
         rows = rows.where(getattr(Task, name) == value)
+    if searched:
+        rows = rows.where(_contains(Task.file_name, searched))
     return list(rows if before is None else rows.where(Task.id < before))
+
+
+def _contains(column: Any, text: str) -> Any:
+    if is_postgres(database):
+        return fn.STRPOS(fn.LOWER(fn.NORMALIZE(column)), search.fold(text)) > 0
+    return getattr(fn, search.FUNCTION)(column, search.fold(text))
 
 
 def queue_position(task: Task) -> int | None:

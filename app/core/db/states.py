@@ -20,7 +20,10 @@ TRANSCRIPTION = "transcription"
 VAD = "vad"
 BGM_SEPARATION = "bgm-separation"
 DETECT_LANGUAGE = "detect_language"
-TASK_TYPES = (TRANSCRIPTION, VAD, BGM_SEPARATION, DETECT_LANGUAGE)
+ALIGNMENT = "alignment"
+TASK_TYPES = (TRANSCRIPTION, VAD, BGM_SEPARATION, DETECT_LANGUAGE, ALIGNMENT)
+BATCH_TYPES = tuple(kind for kind in TASK_TYPES if kind != ALIGNMENT)  # a transcript is of one recording
+TRANSCRIPTS = (TRANSCRIPTION, ALIGNMENT)  # their result is a list of segments with words
 
 Stage = Literal["download", "decode", "separate", "vad", "transcribe", "align", "diarize", "detect"]
 STAGES: tuple[Stage, ...] = get_args(Stage)

@@ -60,7 +60,9 @@ class Task(Model):
     fingerprint = CharField(max_length=64, null=True)  # of recording and parameters (submission/fingerprint.py)
     waited_at = DoubleField(null=True)  # set only while the task is to end with its client (waiting.py)
     webhook = TextField(null=True)  # who is informed of its end (core/webhooks.py), or webhooks.ANNOUNCED
+    media_type = CharField(max_length=32, null=True)  # of the recording, as decoding has found it
     segments_changed = BooleanField(null=True)  # whether the result differs from the partial segments
+    speaker_names = TextField(default="{}")  # name by label (speaker_names.py)
     changes = IntegerField(default=0)  # grows with each change that a client can see
 
     class Meta:
@@ -169,12 +171,13 @@ def complete(
     warnings: list[str],
     duration: float,
     speaker_embeddings: str | None = None,
+    speaker_turns: str | None = None,
     **facts: Any,
 ) -> bool:
     """IN_PROGRESS → COMPLETED, with the result stored.
 
-    Returns False, with nothing written, when ``claim`` no longer holds the task. The result and the speaker embeddings
-    (both JSON text) are stored in the same transaction.
+    Returns False, with nothing written, when ``claim`` no longer holds the task. The result, the speaker embeddings and
+    the turns of the speakers (all JSON text) are stored in the same transaction.
     """
     with begin_write():
         ours = _finish(
@@ -187,7 +190,7 @@ def complete(
             **facts,
         )
         if ours:
-            results.store(claim.uuid, result, speaker_embeddings)
+            results.store(claim.uuid, result, speaker_embeddings, speaker_turns)
             partial.remove(claim.uuid)
     return ours
 

@@ -11,6 +11,8 @@ INCOMING = "incoming"
 UPLOADS = "uploads"
 SOURCE = "source"
 STEMS = "stems"
+LISTENING = "listening"
+COPY = "copy.mp3"
 PARTIAL = ".partial"
 
 
@@ -40,3 +42,23 @@ def stems_folder(cache: Path, identifier: str, claim_no: int) -> Path:
 def partial_folder(stems: Path) -> Path:
     """The folder of ``stems`` until it is complete."""
     return stems.with_name(stems.name + PARTIAL)
+
+
+def listening_folder(cache: Path, identifier: str) -> Path:
+    """The folder of what players need of a task: waveforms, and the recording in a format that browsers play."""
+    return task_folder(cache, identifier) / LISTENING
+
+
+def waveform_path(cache: Path, identifier: str, sound: str = SOURCE) -> Path:
+    """The waveform of the recording, or of one stem."""
+    return listening_folder(cache, identifier) / f"{sound}.json"
+
+
+def copy_path(cache: Path, identifier: str) -> Path:
+    """The listening copy of the recording."""
+    return listening_folder(cache, identifier) / COPY
+
+
+def partial_file(path: Path, claim_no: int) -> Path:
+    """A file of ``listening_folder`` until one claim has completed it."""
+    return path.with_name(f"{path.name}-{claim_no}{PARTIAL}")

@@ -9,7 +9,7 @@ import shutil
 import uuid
 from pathlib import Path
 
-from app.core.storage.paths import INCOMING, SOURCE, partial_folder, task_folder
+from app.core.storage.paths import INCOMING, SOURCE, partial_file, partial_folder, task_folder
 
 TRASH = ".trash"
 
@@ -39,6 +39,12 @@ def remove_stems(stems: Path) -> None:
     for folder in (stems, partial_folder(stems)):
         if folder.exists():
             shutil.rmtree(folder)
+
+
+def remove_partial_files(listening: Path, claim_no: int) -> None:
+    """Remove the files of ``listening`` that one claim has not completed. Raises OSError."""
+    for path in listening.glob(partial_file(listening / "*", claim_no).name):
+        path.unlink(missing_ok=True)
 
 
 def remove_partial(cache: Path, identifier: str) -> None:

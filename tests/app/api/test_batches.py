@@ -146,7 +146,7 @@ def test_wait_ends_after_its_seconds(web: Flask) -> None:
 # --- results ---
 
 
-@pytest.mark.parametrize("form", ["json", "txt", "srt", "vtt", "tsv"])
+@pytest.mark.parametrize("form", ["json", "txt", "srt", "vtt", "tsv", "ctm"])
 def test_results_are_a_zip_named_after_the_recordings(anywhere: Flask, form: str) -> None:
     identifier = batched(anywhere)["identifier"]
     completed(RESULT), completed(RESULT), completed(RESULT)
@@ -186,10 +186,10 @@ def test_result_deleted_while_the_zip_is_sent_is_noted(web: Flask, monkeypatch: 
     completed(RESULT), completed(RESULT), completed(RESULT)
     read = views.read_result_file
 
-    def deleting(task: Task, form: str) -> Any:
+    def deleting(task: Task, form: str, choices: Any) -> Any:
         if task.file_name.startswith("tuesday"):
             tasks.delete(task.uuid)
-        return read(task, form)
+        return read(task, form, choices)
 
     monkeypatch.setattr(views, "read_result_file", deleting)
     files = unpack(web, identifier)
@@ -208,6 +208,27 @@ def test_format_must_suit_the_kind_of_task(web: Flask) -> None:
     for _ in NAMES:
         completed('[{"start": 0, "end": 1}]')
     assert len(unpack(web, identifier, "?format=tsv")) == 3
+
+
+def test_missing_speaker_turns_are_noted_or_refused(web: Flask) -> None:
+    undiarized = batched(web)["identifier"]
+    refused(web.test_client().get(f"/batch/{undiarized}/results?format=rttm&partial=true"), 422, "format")
+    web.test_client().delete(f"/batch/{undiarized}")
+    identifier = batched(web, "?is_diarize=true")["identifier"]
+    completed(RESULT), completed(RESULT)  # their diarization failed
+    assert tasks.complete(claimed(), "json", RESULT, [], 0.5, speaker_turns='[[0.5, 1.0, "SPEAKER_00"]]')
+    files = unpack(web, identifier, "?format=rttm")
+    assert set(files) == {NOTE, "monday.rttm"} and files["monday.rttm"].count("SPEAKER_00") == 1
+    assert files[NOTE].count("no speaker turns") == 2
+
+
+def test_choices_hold_for_all_files_of_a_batch(web: Flask) -> None:
+    identifier = batched(web)["identifier"]
+    completed(RESULT), completed(RESULT), completed(RESULT)
+    files = unpack(web, identifier, "?format=qda&stamps=f4")
+    assert list(files) == ["monday.qda.txt", "tuesday.qda.txt", "monday (2).qda.txt"]
+    assert set(files.values()) == {"grüß dich #00:00:01-2#\n"}
+    refused(web.test_client().get(f"/batch/{identifier}/results?format=srt&stamps=f4"), 422, "stamps")
 
 
 def test_names_differ_on_every_file_system() -> None:

@@ -20,7 +20,7 @@ from app.current import get_settings
 from app.factory import create_app
 from app.submission.parser import OPTIONS
 from tests.app.conftest import MakeWeb
-from tests.app.posting import CRLF, ENDPOINTS, RECORDING, assert_nothing_stored, kept, post, refused, rows
+from tests.app.posting import CRLF, ENDPOINTS, RECORDING, REQUIRED, assert_nothing_stored, kept, post, refused, rows
 from tests.service import ROOT
 
 MEBIBYTE = 2**20
@@ -168,7 +168,9 @@ def test_documented_bounds_are_enforced(web: Flask, path: str) -> None:
     ids=["none", "text", "empty", "two"],
 )
 def test_exactly_one_recording_is_required(web: Flask, path: str, form: list[tuple[str, Any]]) -> None:
-    fresh = [(name, (io.BytesIO(v[0].getvalue()), v[1]) if isinstance(v, tuple) else v) for name, v in form]
+    needed = REQUIRED.get(path, {}).items()
+    given = [*needed, *form]
+    fresh = [(name, (io.BytesIO(v[0].getvalue()), v[1]) if isinstance(v, tuple) else v) for name, v in given]
     answer = web.test_client().post(path, data=MultiDict(fresh), content_type="multipart/form-data")
     refused(answer, 422, "file")
     assert_nothing_stored(web)

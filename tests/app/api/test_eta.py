@@ -176,4 +176,4 @@ def test_lists_batches_and_events_show_the_same_time(anywhere: Flask) -> None:
     assert {each["identifier"]: each["eta_seconds"] for each in lines} == times
     row = tasks.get(first)
     assert row is not None
-    assert '"eta_seconds": 40.0' in "".join(events.list_events(row, events.Position()))
+    assert '"eta_seconds": 40.0' in "".join(events.list_events(row, events.Position(), 600))

@@ -78,7 +78,7 @@ def test_client_that_comes_back_gets_only_what_is_newer(web: Flask, how: str) ->
         claim = claimed()
         tasks.report(claim, "transcribe", 0.4, 0, SEGMENTS[:1])
         seen = events.Position()
-        before = list(events.list_events(tasks.get(identifier), seen))  # type: ignore[arg-type]
+        before = list(events.list_events(tasks.get(identifier), seen, 600))  # type: ignore[arg-type]
         tasks.report(claim, "transcribe", 0.5, 1, SEGMENTS[1:])
         tasks.fail(claim, "timeout", "late", [], 1.0)
     assert len(before) == 2
@@ -107,7 +107,7 @@ def test_second_attempt_starts_its_segments_over(web: Flask) -> None:
         first = claimed()
         tasks.report(first, "transcribe", 0.4, 0, SEGMENTS)
         seen = events.Position()
-        list(events.list_events(tasks.get(identifier), seen))  # type: ignore[arg-type]
+        list(events.list_events(tasks.get(identifier), seen, 600))  # type: ignore[arg-type]
         tasks.requeue(first)
         second = claimed()
         tasks.report(second, "transcribe", 0.4, 0, SEGMENTS[1:])

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 from flask import Flask
 
-from app.core.db import tasks
+from app.core.db import retention, tasks
 from app.core.db.tasks import Task
+from app.current import get_settings
 from app.schemas.listing import TaskSummary, encode_cursor
 from tests.app.posting import refused, submitted
 from tests.app.rows import claimed, completed
@@ -24,6 +27,10 @@ def listed(web: Flask, address: str = "/task") -> dict[str, Any]:
 
 def identifiers(body: dict[str, Any]) -> list[str]:
     return [task["identifier"] for task in body["tasks"]]
+
+
+def parse(text: str) -> datetime:
+    return datetime.fromisoformat(text.replace("Z", "+00:00"))
 
 
 def followed(web: Flask, address: str) -> list[list[str]]:
@@ -68,7 +75,8 @@ def test_listed_task_has_every_field_but_the_result(anywhere: Flask) -> None:
     completed('[{"text": "megabytes"}]')
     (shown,) = listed(anywhere)["tasks"]
     whole = anywhere.test_client().get(f"/task/{identifier}").get_json()
-    assert shown == {name: value for name, value in whole.items() if name not in ("result", "speaker_embeddings")}
+    large = ("result", "revision", "speaker_embeddings", "speaker_turns")
+    assert shown == {name: value for name, value in whole.items() if name not in large}
     assert set(shown) == set(TaskSummary().fields)
     assert whole["result"] == [{"text": "megabytes"}]
 
@@ -156,3 +164,49 @@ def test_unknown_filter_names_the_one_that_is_meant(web: Flask) -> None:
 @pytest.mark.parametrize("path", ["/task", "/task/", "/task/?limit=1"])
 def test_trailing_slash_of_the_listing_makes_no_difference(web: Flask, path: str) -> None:
     assert len(listed(web, path)["tasks"]) == 0
+
+
+@pytest.mark.parametrize(
+    ("asked", "found"),
+    [
+        ("grünwald", ["Gr\u00fcnwald 1.mp3", "GRU\u0308NWALD 2.wav"]),
+        ("GRU\u0308NWALD", ["Gr\u00fcnwald 1.mp3", "GRU\u0308NWALD 2.wav"]),
+        ("2.WAV", ["GRU\u0308NWALD 2.wav"]),
+        ("100%_a", ["100%_a.mp3"]),
+        ("%", ["100%_a.mp3"]),
+        ("  mp3 ", ["Gr\u00fcnwald 1.mp3", "100%_a.mp3", "100 ba.mp3"]),
+        ("nothing", []),
+    ],
+)
+def test_search_finds_file_names_in_any_case(anywhere: Flask, asked: str, found: list[str]) -> None:
+    for name in ("Gr\u00fcnwald 1.mp3", "GRU\u0308NWALD 2.wav", "100%_a.mp3", "100 ba.mp3"):
+        tasks.submit(name, "transcription", {}, name, [])
+    body = listed(anywhere, f"/task?{urlencode({'q': asked})}")
+    assert [task["file_name"] for task in body["tasks"]] == found[::-1]
+
+
+def test_pages_of_a_search_keep_its_words(anywhere: Flask) -> None:
+    for number in range(5):
+        tasks.submit(f"t{number}", "transcription", {}, f"{'odd & ends' if number % 2 else 'even'} {number}.wav", [])
+    assert followed(anywhere, "/task?q=ODD+%26&limit=1&brief=true") == [["t3"], ["t1"]]
+
+
+def test_brief_list_leaves_out_the_parameters(anywhere: Flask) -> None:
+    submitted(anywhere), submitted(anywhere)
+    (full, _), (brief, _) = listed(anywhere)["tasks"], listed(anywhere, "/task?brief=true")["tasks"]
+    assert set(full) - set(brief) == {"task_params"}
+    body = listed(anywhere, "/task?brief=true&limit=1")
+    assert "task_params" not in listed(anywhere, body["next"])["tasks"][0]
+
+
+def test_list_says_when_files_expire(anywhere: Flask) -> None:
+    first = submitted(anywhere)
+    assert listed(anywhere)["tasks"][0]["files_expire_at"] is None
+    completed()
+    (ended,) = listed(anywhere)["tasks"]
+    kept = parse(ended["files_expire_at"]) - parse(ended["finished_at"])
+    assert kept.total_seconds() == pytest.approx(get_settings(anywhere).cache.ttl, abs=0.01)
+    assert ended["files_purged_at"] is None
+    retention.mark_purged(first)
+    (purged,) = listed(anywhere)["tasks"]
+    assert purged["files_expire_at"] is None and purged["files_purged_at"] is not None

@@ -6,7 +6,7 @@ import json
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import pytest
 from flask import Flask
@@ -16,6 +16,7 @@ from app.api import results as downloads
 from app.core.db import connection, renderings, results, tasks
 from app.core.db.renderings import Rendering
 from app.current import get_settings
+from app.formats.source import Source
 from tests.app.posting import refused, submitted
 from tests.app.rows import completed
 
@@ -40,10 +41,10 @@ def written(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The formats that were written, one entry per call of a writer."""
     calls: list[str] = []
 
-    def count(name: str, write: formats.Writer) -> Callable[[str], Iterator[str]]:
-        def counted(result: str) -> Iterator[str]:
+    def count(name: str, write: formats.Writer) -> formats.Writer:
+        def counted(source: Source) -> Iterator[str] | Iterator[bytes]:
             calls.append(name)
-            return write(result)
+            return write(source)
 
         return counted
 

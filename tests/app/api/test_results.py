@@ -6,7 +6,9 @@ import json
 import subprocess
 import sys
 import uuid
+from io import BytesIO
 from typing import Any
+from zipfile import ZipFile
 
 import pytest
 from flask import Flask
@@ -25,14 +27,27 @@ TYPES = {
     "srt": "application/x-subrip; charset=utf-8",
     "vtt": "text/vtt; charset=utf-8",
     "tsv": "text/tab-separated-values; charset=utf-8",
+    "textgrid": "text/plain; charset=utf-8",
+    "eaf": "application/xml; charset=utf-8",
+    "rttm": "text/plain; charset=utf-8",
+    "ctm": "text/plain; charset=utf-8",
+    "audacity": "text/plain; charset=utf-8",
+    "qda": "text/plain; charset=utf-8",
+    "nvivo": "text/plain; charset=utf-8",
+    "docx": "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
 }
+EXTENSIONS = {"textgrid": "TextGrid", "audacity": "labels.txt", "qda": "qda.txt", "nvivo": "nvivo.txt"}
 WORDS = [{"word": "grüß", "start": 0.5, "end": 0.8, "speaker": "SPEAKER_00"}]
 RESULT = [{"start": 0.5, "end": 1.25, "text": "grüß 字 <dich>", "words": WORDS, "speaker": "SPEAKER_00"}]
 
 
+TURNS = '[[0.5, 1.25, "SPEAKER_00"], [1.0, 1.5, "SPEAKER_01"]]'
+
+
 def finished(web: Flask, result: Any = RESULT, **form: Any) -> str:
-    identifier = submitted(web, **form)
-    completed(json.dumps(result, ensure_ascii=False))
+    identifier = submitted(web, "?is_diarize=true", **form)
+    text = json.dumps(result, ensure_ascii=False)
+    assert tasks.complete(claimed(), "json", text, [], 0.5, speaker_turns=TURNS, audio_duration=2.0)
     return identifier
 
 
@@ -41,10 +56,14 @@ def test_result_is_a_file_with_its_type_and_the_recordings_name(anywhere: Flask,
     identifier = finished(anywhere, name="interview.mp3")
     answer = anywhere.test_client().get(f"/task/{identifier}/result?format={form}")
     assert (answer.status_code, answer.content_type) == (200, TYPES[form])
-    assert answer.headers["Content-Disposition"] == f"attachment; filename=interview.{form}"
+    assert answer.headers["Content-Disposition"] == f"attachment; filename=interview.{EXTENSIONS.get(form, form)}"
     assert answer.headers["X-Content-Type-Options"] == "nosniff"
     assert answer.content_length == len(answer.data)
-    assert "grüß" in answer.text
+    if form == "docx":
+        with ZipFile(BytesIO(answer.data)) as parts:
+            assert "grüß" in parts.read("word/document.xml").decode()
+    elif form != "rttm":
+        assert "grüß" in answer.text
     if form == "json":
         assert json.loads(answer.text) == RESULT
 
@@ -133,8 +152,9 @@ def test_empty_format_is_json(web: Flask) -> None:
 def test_unsuitable_format_is_422_and_names_the_suitable_ones(web: Flask) -> None:
     language = '{"language_code": "de", "language": "german", "confidence": 0.9}'
     for kind, suits, result in (
-        ("vad", {"json", "tsv"}, '[{"start": 0, "end": 1}]'),
+        ("vad", {"json", "tsv", "textgrid", "eaf", "rttm", "audacity"}, '[{"start": 0, "end": 1}]'),
         ("bgm-separation", {"json"}, "{}"),
+        ("alignment", set(TYPES) - {"rttm"}, "[]"),
         ("detect_language", {"json", "txt"}, language),
     ):
         tasks.submit(kind, kind, {}, "a.wav", [])
@@ -161,13 +181,14 @@ def test_purged_files_are_gone_and_the_result_stays(anywhere: Flask) -> None:
 MEASURE = """
 import json, resource, sys
 from app.formats import list_writers
+from app.formats.source import Source
 words = [{"word": "monday", "start": n * 0.3, "end": n * 0.3 + 0.2, "probability": 0.9, "speaker": "A"} for n in range(12)]
 segment = {"id": 0, "text": "monday " * 12, "speaker": "SPEAKER_00", "seek": 0, "tokens": list(range(20)), "words": words}
 one = json.dumps(segment | {"start": 0.0, "end": 3.6})
 text = "[" + ",".join([one] * 10_000) + "]"
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 for form in ("srt", "vtt", "txt", "tsv"):
-    size = sum(len(piece) for piece in list_writers("transcription")[form](text))
+    size = sum(len(piece) for piece in list_writers("transcription")[form](Source(text)))
     assert size > 700_000, (form, size)
 print(len(text), 1024 * (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before))
 """

@@ -20,8 +20,8 @@ from tests.app.rows import claimed
 FACTS = {
     *("identifier", "status", "task_type", "result_type", "result", "task_params", "error", "error_code", "warnings"),
     *("stage", "progress", "duration", "audio_duration", "language", "speaker_embeddings"),
-    *("queue_position", "eta_seconds", "attempt", "webhook"),
-    *("created_at", "started_at", "finished_at"),
+    *("revision", "queue_position", "eta_seconds", "attempt", "webhook", "speaker_names", "speaker_turns"),
+    *("created_at", "started_at", "finished_at", "file_name", "files_expire_at", "files_purged_at"),
 }
 
 
@@ -47,7 +47,7 @@ def test_queued_task_shows_its_position_and_parameters(anywhere: Flask) -> None:
     assert (shown(anywhere, first)["queue_position"], body["queue_position"]) == (1, 2)
     assert body["progress"] == 0.0
     nothing_yet = ("result", "result_type", "error", "error_code", "stage", "duration", "audio_duration", "language")
-    unknown = {body[name] for name in (*nothing_yet, "speaker_embeddings", "started_at", "finished_at")}
+    unknown = {body[name] for name in (*nothing_yet, "speaker_embeddings", "revision", "started_at", "finished_at")}
     assert unknown == {None}
 
 

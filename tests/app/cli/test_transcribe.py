@@ -56,6 +56,25 @@ def test_several_formats_are_written_to_one_folder(worker: Worker) -> None:
     assert json.loads(Path("out/new/a.json").read_text()) == RESULT
 
 
+def test_formats_of_other_programs_have_their_extensions(worker: Worker) -> None:
+    formats = ["--format", "textgrid:words=false", "--format", "qda:stamps=f4,audacity,eaf", "--to", "out"]
+    assert main(["transcribe", *record("a.mp3"), *formats]) == 0
+    assert files("out") == {"a.TextGrid", "a.qda.txt", "a.labels.txt", "a.eaf"}
+    assert Path("out/a.qda.txt").read_text() == "grüß dich #00:00:01-2#\n"
+    assert "- words" not in Path("out/a.TextGrid").read_text()
+
+
+@pytest.mark.parametrize("formats", ["qda,qda:stamps=f4", "../x", "qda:stamps", "qda:stamps=f4=f4"])
+def test_unclear_format_is_refused(formats: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["transcribe", *record("a.mp3"), "--format", formats]) == 2
+    assert "format" in capsys.readouterr().err
+
+
+def test_choice_without_effect_is_refused_before_the_upload(worker: Worker, served: Served) -> None:
+    assert main(["transcribe", *record("a.mp3"), "--format", "srt:words=true"]) == 1
+    assert served.uploads == 0
+
+
 def test_options_become_parameters(worker: Worker) -> None:
     options = ["--language", "german", "--model", "mini", "--translate", "--speakers", "2", "--set", "beam_size=8"]
     prompt = "Grünwald = \r\n--x"

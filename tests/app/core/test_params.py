@@ -12,15 +12,17 @@ from typing import Any
 import marshmallow
 import pytest
 
-from app.core.db.states import BGM_SEPARATION, DETECT_LANGUAGE, TASK_TYPES, TRANSCRIPTION, VAD
+from app.core.db.states import ALIGNMENT, BGM_SEPARATION, DETECT_LANGUAGE, TASK_TYPES, TRANSCRIPTION, VAD
 from app.core.params import (
     PARAMS,
+    AlignmentParams,
     BgmSeparationParams,
     DetectLanguageParams,
     TranscriptionParams,
     VadParams,
     parse_params,
 )
+from app.schemas.alignment import AlignmentParameters
 from app.schemas.bgm_separation import BgmSeparationParameters
 from app.schemas.detect_language import DetectLanguageParameters
 from app.schemas.parameters import Parameters
@@ -33,6 +35,7 @@ SCHEMAS: dict[str, type[Parameters]] = {
     VAD: VadTaskParameters,
     BGM_SEPARATION: BgmSeparationParameters,
     DETECT_LANGUAGE: DetectLanguageParameters,
+    ALIGNMENT: AlignmentParameters,
 }
 FULL: dict[str, Any] = {
     TRANSCRIPTION: TranscriptionParams(
@@ -48,6 +51,7 @@ FULL: dict[str, Any] = {
     VAD: VadParams(),
     BGM_SEPARATION: BgmSeparationParams(uvr_model_size="mini", enable_offload=True, segment_size=64),
     DETECT_LANGUAGE: DetectLanguageParams(model_size="mini", compute_type="int8", enable_offload=True, raw_pcm=True),
+    ALIGNMENT: AlignmentParams(transcript="9f2c", lang="de", audio_track=1),
 }
 
 

@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 
 from app.formats import list_writers
 from app.formats.cues import COLUMNS, LINES
+from app.formats.source import Source
 from app.formats.srt import ZERO_WIDTH_SPACE
 from app.formats.text import display_width, normalize
 
@@ -61,7 +62,7 @@ SPEAKERS = st.sampled_from([None, "SPEAKER_00", "SPEAKER_01"])
 
 def written(form: str, segments: list[dict[str, Any]], task_type: str = "transcription") -> str:
     # as stored in the database: lone surrogates are escaped, as a database rejects them
-    return "".join(list_writers(task_type)[form](json.dumps(segments)))
+    return "".join(map(str, list_writers(task_type)[form](Source(json.dumps(segments)))))
 
 
 def said(
@@ -359,7 +360,7 @@ def test_json_is_the_unchanged_result() -> None:
 
 
 def test_vad_results_are_json_or_tsv() -> None:
-    assert set(list_writers("vad")) == {"json", "tsv"}
+    assert set(list_writers("vad")) == {"json", "tsv", "textgrid", "eaf", "rttm", "audacity"}
     assert written("tsv", [{"start": 0.25, "end": 1.5}], "vad") == "start\tend\n250\t1500\n"
     assert set(list_writers("bgm-separation")) == {"json"}
 
@@ -367,7 +368,7 @@ def test_vad_results_are_json_or_tsv() -> None:
 def test_a_language_is_json_or_its_code_and_name() -> None:
     assert set(list_writers("detect_language")) == {"json", "txt"}
     found = '{"language_code": "ht", "language": "haitian creole", "confidence": 0.9}'
-    assert "".join(list_writers("detect_language")["txt"](found)) == "ht haitian creole\n"
+    assert list(list_writers("detect_language")["txt"](Source(found))) == ["ht haitian creole\n"]
 
 
 def test_times_over_a_day_are_written_in_hours() -> None:

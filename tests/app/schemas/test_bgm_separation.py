@@ -26,6 +26,7 @@ def test_defaults_are_the_servers_own(web: Flask) -> None:
         "raw_pcm": False,
         "uvr_model_size": "mini",
         "segment_size": None,
+        "listening_copy": "off",
         "stem_format": "wav",
         "is_separate_bgm": True,
         "save_file": True,

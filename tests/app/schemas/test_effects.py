@@ -55,6 +55,7 @@ OTHER = {
     "is_separate_bgm": True,
     "audio_track": 1,
     "raw_pcm": True,
+    "listening_copy": "auto",
     "uvr_model_size": "UVR-MDX-NET-Inst_3",
     "segment_size": 512,
     "stem_format": "flac",
@@ -82,6 +83,7 @@ CHANGE_EVERY_RUN = {
     *("suppress_tokens", "max_new_tokens", "chunk_length", "language_detection_segments", "batch_size", "compute_type"),
     *("temperature", "best_of", "compression_ratio_threshold"),
     *("word_timestamps", "enable_offload", "vad_filter", "is_separate_bgm", "is_diarize", "audio_track", "raw_pcm"),
+    "listening_copy",
 }
 CHANGE_SEQUENTIAL_RUNS = {
     *("condition_on_previous_text", "prefix"),

@@ -57,6 +57,7 @@ DEFAULTS: dict[str, Any] = {
     "raw_pcm": False,
     "is_separate_bgm": False,
     "segment_size": None,
+    "listening_copy": "off",
     "stem_format": "wav",
     "save_file": False,
     "is_diarize": False,
@@ -74,7 +75,7 @@ WHOLE += ["batch_size", "segment_size", "max_new_tokens", "num_speakers", "min_s
 REAL = [name for name, value in DEFAULTS.items() if type(value) is float] + ["hallucination_silence_threshold"]
 TEXT = ["initial_prompt", "prefix", "hotwords", "prepend_punctuations", "append_punctuations"]
 TEXT += ["uvr_device", "diarization_device", "hf_token"]
-CHOICES = ["model_size", "lang", "compute_type", "uvr_model_size", "stem_format"]
+CHOICES = ["model_size", "lang", "compute_type", "uvr_model_size", "stem_format", "listening_copy"]
 BOOLEANS = [name for name, value in DEFAULTS.items() if type(value) is bool] + ["enable_offload"]
 NULLABLE = [name for name, value in DEFAULTS.items() if value is None]
 

@@ -12,7 +12,7 @@ from flask import Flask
 from app.core.db import connection, tasks
 from app.core.webhooks import Receiver
 from tests.app.conftest import MakeWeb
-from tests.app.posting import ENDPOINTS, RECORDING, assert_nothing_stored, post, refused, rows, submitted
+from tests.app.posting import ENDPOINTS, RECORDING, REQUIRED, assert_nothing_stored, post, refused, rows, submitted
 from tests.app.rows import completed
 
 URL = "https://93.184.215.14/hook?token=secret"
@@ -39,7 +39,7 @@ def test_receiver_is_stored_with_the_task(web: Flask, path: str, place: str) -> 
     answer = post(web, path=path, **given) if place == "form" else None
     if answer is None:
         files = {"file": (io.BytesIO(RECORDING), "a.wav")}
-        answer = client.post(path, query_string=given, data=files)
+        answer = client.post(path, query_string=given, data=files | REQUIRED.get(path, {}))
     assert answer.status_code == 201, answer.text
     assert receiver() == Receiver(URL)
 

@@ -47,7 +47,7 @@ def detected(make_run: Callable[..., Run[DetectLanguageParams]]) -> Detected:
         result = json.loads(text)
         assert kind == "json" and set(result) == {"language_code", "language", "confidence"}
         assert NAMES[result["language_code"]] == result["language"] and 0 <= result["confidence"] <= 1
-        assert run.facts == {"language": result["language_code"]}
+        assert run.facts["language"] == result["language_code"] and run.facts.keys() == {"language", "media_type"}
         return result, run
 
     return detect

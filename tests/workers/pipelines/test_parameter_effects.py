@@ -20,7 +20,7 @@ from app.core import settings
 from app.core.db import connection
 from app.core.errors import SpeechError
 from app.core.params import TranscriptionParams
-from app.core.storage.paths import stems_folder, task_folder
+from app.core.storage.paths import copy_path, stems_folder, task_folder
 from app.factory import create_app
 from app.schemas.effects import describe_ignored
 from app.schemas.transcription import TranscriptionParameters
@@ -363,6 +363,14 @@ def test_samples_without_a_header_are_decoded(lab: Lab, clip: Path, tmp_path: Pa
     assert lab.run(clip, raw_pcm=True, **PLAIN)[1].warnings == [
         "raw_pcm has no effect: the recording has a format of its own, wav"
     ]
+
+
+@shows("listening_copy")
+def test_listening_copy_is_made_on_request(lab: Lab, clip: Path, tmp_path: Path) -> None:
+    path = recordings.encoded(tmp_path / "a.aiff", recordings.speech(clip), "pcm_s16be", "aiff")
+    for asked in ("off", "auto"):
+        _, run = lab.run(path, listening_copy=asked, **PLAIN)
+        assert copy_path(lab.settings.cache.path, run.job.uuid).exists() == (asked == "auto")
 
 
 @shows("save_file")

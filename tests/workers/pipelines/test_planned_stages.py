@@ -30,6 +30,7 @@ MODEL = {"model_size": "mini", "compute_type": "int8", "enable_offload": False}
         ("vad", {}),
         ("bgm-separation", {}),
         ("detect_language", {}),
+        ("alignment", {}),
     ],
 )
 def test_pipeline_runs_the_planned_stages(
@@ -45,10 +46,11 @@ def test_pipeline_runs_the_planned_stages(
         "vad": PARAMS["vad"],
         "bgm-separation": lambda: PARAMS["bgm-separation"](uvr_model_size="mini", enable_offload=False),
         "detect_language": lambda: PARAMS["detect_language"](**MODEL),
+        "alignment": lambda: PARAMS["alignment"](transcript="", lang="en"),
     }
     recording = recordings.wav(tmp_path / "short.wav", recordings.speech(SAMPLE))
     (mini.cache.path / "planned").mkdir(parents=True, exist_ok=True)
-    job = Job("planned", 1, task_type, given[task_type](), [], str(recording))
+    job = Job("planned", 1, task_type, given[task_type](), [], str(recording), transcript='"hello"')
     run = Run(job, SLOT, mini, models, lambda progress: None)
     entered: list[tuple[str, float]] = []
     enter = run.enter

@@ -42,6 +42,7 @@ def test_pipelines_declare_the_kinds_of_models_they_free() -> None:
         "vad": set(),
         "bgm-separation": {"separate"},
         "detect_language": {"whisper"},
+        "alignment": {"align"},
     }
 
 

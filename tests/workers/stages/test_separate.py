@@ -102,6 +102,27 @@ def test_silence_is_two_silent_stems(separation: MakeRun, tmp_path: Path, second
     assert run.facts["audio_duration"] == pytest.approx(seconds, abs=0.001)
 
 
+def test_recording_and_stems_have_waveforms(separation: MakeRun, tmp_path: Path) -> None:
+    loud = np.full(RATE, 16_384, np.int16)
+    recording = recordings.wav(tmp_path / "a.wav", np.concatenate((recordings.silence(1), loud[: recordings.RATE])))
+    run = separation(recording)
+    stems(run)
+    listening = folder(run).parent / "listening"
+    waveforms = {path.stem: json.loads(path.read_text()) for path in listening.iterdir()}
+    assert set(waveforms) == {"source", "vocals", "instrumental"}
+    assert {each["sample_rate"] for each in waveforms.values()} == {RATE}
+    assert {each["length"] for each in waveforms.values()} == {20}
+    assert max(waveforms["source"]["data"][:20]) <= 1 and max(waveforms["source"]["data"][-10:]) > 50
+
+
+def test_separation_makes_a_listening_copy(separation: MakeRun, tmp_path: Path) -> None:
+    sound = recordings.speech(mixtures.SAMPLE)[: 3 * recordings.RATE]
+    run = separation(recordings.encoded(tmp_path / "a.aiff", sound, "pcm_s16be", "aiff"), listening_copy="auto")
+    stems(run)
+    heard = recordings.speech(folder(run).parent / "listening" / "copy.mp3")
+    assert len(heard) / recordings.RATE == pytest.approx(3, abs=0.2)
+
+
 def test_stems_have_the_rate_and_channels_of_the_model(separation: MakeRun, tmp_path: Path) -> None:
     sound = recordings.speech(mixtures.SAMPLE)
     run = separation(recordings.wav(tmp_path / "a.wav", np.repeat(sound, 3)[: 5 * 48_000], rate=48_000))
@@ -184,7 +205,7 @@ def test_files_of_earlier_attempts_are_removed(separation: MakeRun, tmp_path: Pa
     for name in ("stems-1.partial", "stems-2"):
         (folder(run).parent / name).mkdir()
     bgm_separation.run(run)
-    assert [path.name for path in folder(run).parent.iterdir()] == ["stems-3"]
+    assert sorted(path.name for path in folder(run).parent.iterdir()) == ["listening", "stems-3"]
 
 
 def test_full_disk_is_refused_before_anything_is_written(separation: MakeRun, tmp_path: Path) -> None:

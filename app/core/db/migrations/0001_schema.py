@@ -49,7 +49,9 @@ class Task(Model):
     fingerprint = CharField(max_length=64, null=True)
     waited_at = DoubleField(null=True)
     webhook = TextField(null=True)
+    media_type = CharField(max_length=32, null=True)
     segments_changed = BooleanField(null=True)
+    speaker_names = TextField(default="{}")
     changes = IntegerField(default=0)
 
     class Meta:
@@ -71,20 +73,52 @@ class Result(Model):
     task = ForeignKeyField(Task, field="uuid", column_name="task", primary_key=True, on_delete="CASCADE")
     result = TextField()
     speaker_embeddings = TextField(null=True)
+    speaker_turns = TextField(null=True)
 
     class Meta:
         table_name = "result"
+
+
+class Revision(Model):
+    task = ForeignKeyField(Task, field="uuid", column_name="task", index=False, on_delete="CASCADE")
+    number = IntegerField()
+    content = IntegerField()
+    changes = TextField()
+    changed = IntegerField()
+    created_at = DoubleField()
+
+    class Meta:
+        table_name = "revision"
+        primary_key = CompositeKey("task", "number")
+
+
+class EditedResult(Model):
+    task = ForeignKeyField(Task, field="uuid", column_name="task", primary_key=True, on_delete="CASCADE")
+    revision = IntegerField()
+    result = TextField()
+
+    class Meta:
+        table_name = "edited_result"
+
+
+class GivenTranscript(Model):
+    task = ForeignKeyField(Task, field="uuid", column_name="task", primary_key=True, on_delete="CASCADE")
+    transcript = TextField()
+
+    class Meta:
+        table_name = "given_transcript"
 
 
 class Rendering(Model):
     task = ForeignKeyField(Task, field="uuid", column_name="task", index=False, on_delete="CASCADE")
     format = CharField(max_length=16)
     version = IntegerField()
+    revision = IntegerField(default=0)
     content = BlobField()
 
     class Meta:
         table_name = "rendering"
-        primary_key = CompositeKey("task", "format", "version")
+        primary_key = CompositeKey("task", "format", "version", "revision")
 
 
 class PartialSegment(Model):
@@ -218,6 +252,15 @@ class Rate(Model):
         primary_key = CompositeKey("task_type", "stage", "model", "device")
 
 
+class Session(Model):
+    digest = CharField(max_length=64, primary_key=True)
+    key_digest = CharField(max_length=64)
+    expires_at = DoubleField(index=True)
+
+    class Meta:
+        table_name = "session"
+
+
 # --- Triggers that count each ended task, in the transaction that ends or deletes it ---
 
 ENDS = "NEW.status IN ('COMPLETED', 'FAILED', 'CANCELLED') AND OLD.status IN ('QUEUED', 'IN_PROGRESS')"
@@ -293,7 +336,7 @@ def count_on_postgres(db):
 
 def up(migrator, db):
     models = [Task, Result, Rendering, PartialSegment, IdempotencyKey, Webhook, Upload, Worker]
-    models += [ApiKey, AudioUsage, TaskTotal, RequestTotal, Rate]
+    models += [Revision, EditedResult, GivenTranscript, ApiKey, AudioUsage, TaskTotal, RequestTotal, Rate, Session]
     with db.bind_ctx(models):
         db.create_tables(models)
     # Only the few tasks whose recording is still to be downloaded.

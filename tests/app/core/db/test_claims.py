@@ -16,8 +16,8 @@ pytestmark = pytest.mark.usefixtures("open_database")
 ENDED, WAITING = 5000, 500
 FILL = """
 INSERT INTO task (uuid, task_type, status, file_name, params, work, warnings, progress, claim_no, crashes, created_at, lane,
-                  changes)
-SELECT {number} || '-{status}', 'transcription', '{status}', 'a.wav', '{{}}', '[]', '[]', 0.0, 1, {number} % 10, 1e9, 1, 0
+                  changes, speaker_names)
+SELECT {number} || '-{status}', 'transcription', '{status}', 'a.wav', '{{}}', '[]', '[]', 0.0, 1, {number} % 10, 1e9, 1, 0, '{{}}'
 FROM {numbers}
 """
 

@@ -22,8 +22,11 @@ from app.core.db.renderings import Rendering
 from app.core.db.request_totals import RequestTotal
 from app.core.db.results import Result
 from app.core.db.reuse import IdempotencyKey
+from app.core.db.revisions import EditedResult, Revision
+from app.core.db.sessions import Session
 from app.core.db.task_totals import TaskTotal
 from app.core.db.tasks import Task
+from app.core.db.transcripts import GivenTranscript
 from app.core.db.uploads import Upload
 from app.core.db.webhooks import Webhook
 from app.core.errors import SettingsError
@@ -92,7 +95,7 @@ def test_lists_are_read_in_index_order(tmp_path: Path, query: str, index: str) -
 def test_migrations_create_the_columns_of_the_models(database_url: str) -> None:
     connection.connect(database_url)
     models: tuple[Any, ...] = (Task, Result, Rendering, PartialSegment, IdempotencyKey, Webhook, Upload, Worker)
-    models += (ApiKey, AudioUsage, TaskTotal, RequestTotal, Rate)
+    models += (Revision, EditedResult, GivenTranscript, ApiKey, AudioUsage, TaskTotal, RequestTotal, Rate, Session)
     assert columns() == {model._meta.table_name: set(model._meta.sorted_field_names) for model in models}
 
 

@@ -1,21 +1,55 @@
-"""Read a JSON body that anybody may have sent."""
+"""Read JSON bodies strictly; errors name the members that are wrong."""
 
 from __future__ import annotations
 
 import json
 import math
 import re
+from collections.abc import Iterator
 from typing import Any, NoReturn
 
 from flask import Request
+from flask_smorest import Blueprint
+from marshmallow import Schema, ValidationError
+from webargs.flaskparser import FlaskParser
 from werkzeug.exceptions import BadRequest, UnsupportedMediaType
+
+from app.http_errors import reject
 
 MOST_BYTES = 1024 * 1024
 BROKEN = re.compile("[\0\ud800-\udfff]")
 MOST_DIGITS = 300
 
 
-def read_object(request: Request) -> dict[str, Any]:
+class BodyParser(FlaskParser):
+    """Parse a JSON body by a schema; answers 422 for members that it does not allow."""
+
+    DEFAULT_UNKNOWN_BY_LOCATION: dict[str, str | None] = {}
+
+    def load_json(self, req: Any, schema: Schema) -> Any:
+        return read_object(req, '{"revision": 0}')
+
+    def handle_error(self, error: ValidationError, req: Any, schema: Any, **kwargs: Any) -> Any:
+        messages: Any = error.messages
+        reject(dict(_flatten(messages.get("json", messages))))
+
+
+class BodyBlueprint(Blueprint):
+    """A blueprint that parses the JSON bodies of its requests with BodyParser."""
+
+    ARGUMENTS_PARSER = BodyParser()
+
+
+def _flatten(messages: Any, place: str = "") -> Iterator[tuple[str, list[str]]]:
+    """Yield the messages of each member; ``edits.0.text`` is a member of the first of a list."""
+    if not isinstance(messages, dict):
+        yield place, list(messages)
+        return
+    for name, inner in messages.items():
+        yield from _flatten(inner, f"{place}.{name}" if place else str(name))
+
+
+def read_object(request: Request, example: str) -> dict[str, Any]:
     """Return the JSON object in the body of a request; members that are null count as not given.
 
     Answers 400 if it is not one, and 413 if it is larger than MOST_BYTES.
@@ -41,7 +75,7 @@ def read_object(request: Request) -> dict[str, Any]:
     except json.JSONDecodeError as error:
         _refuse(f"{error.msg}, line {error.lineno}, column {error.colno}")
     if not isinstance(value, dict):
-        _refuse('it must be an object, such as {"audio_url": "https://…"}')
+        _refuse(f"it must be an object, such as {example}")
     return {name: each for name, each in value.items() if each is not None}
 
 

@@ -1,0 +1,1 @@
+"""Edit transcripts: give edited text its times, apply edits, find older revisions."""
