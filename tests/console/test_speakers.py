@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 import requests
 from selenium import webdriver
@@ -10,7 +12,7 @@ from selenium.webdriver.common.keys import Keys
 
 from tests.browser import visible
 from tests.console.looking import assert_clean, focused, press
-from tests.console.transcripts import examine_task, open_task, run_module
+from tests.console.transcripts import change, examine_task, open_task, run_module, set_result
 from tests.service import MINI, Service, until
 
 
@@ -37,7 +39,8 @@ def test_new_name_is_shown_everywhere_and_two_labels_of_one_name_are_one_person(
     field = visible(browser, ".rename input")
     assert focused(browser) == field
     field.send_keys("Mar:ia", Keys.ENTER)
-    visible(browser, ".rename .problem")
+    visible(browser, ".rename .problem", lambda found: found.text.startswith("A name has"))
+    assert field.get_attribute("value") == "Mar:ia", "what was typed stays"
     examine_task(browser, service, "transcript-wrong-name", "422")
     field.clear()
     field.send_keys("Öztürk", Keys.ENTER)
@@ -73,3 +76,22 @@ def test_twelve_speakers_fit_on_the_page(service: Service, browser: webdriver.Ch
     assert people[0]["labels"] == ["SPEAKER_00", "SPEAKER_11"]
     assert people[1] == {"name": "Anna", "initial": "A", "colour": 1, "labels": ["SPEAKER_01", "SPEAKER_02"]}
     assert {person["colour"] for person in people} == set(range(8))
+    set_speakers(service, diarized, labels)
+    named = {label: f"{label[-2:]} Donaudampfschifffahrtsgesellschaftskapitän Müller-Lüdenscheidt" for label in labels}
+    answer = requests.patch(f"{service.url}/task/{diarized}", json={"speaker_names": named}, timeout=30)
+    answer.raise_for_status()
+    open_task(browser, service, diarized)
+    assert names(browser) == list(named.values())
+    examine_task(browser, service, "transcript-twelve-speakers")
+
+
+def set_speakers(service: Service, identifier: str, labels: list[str]) -> None:
+    """Give a transcript as many speakers as there are labels, one a paragraph."""
+    segments = service.task(identifier)["result"][: len(labels)]
+    for segment, label in zip(segments, labels, strict=True):
+        segment["speaker"] = label
+        for word in segment["words"]:
+            word["speaker"] = label
+    set_result(service, identifier, segments)
+    turns = [[segment["start"], segment["end"], segment["speaker"]] for segment in segments]
+    change(service, "UPDATE result SET speaker_turns = ? WHERE task = ?", json.dumps(turns), identifier)

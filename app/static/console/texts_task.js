@@ -96,5 +96,5 @@ export const taskTexts = {
   solo: "Hear",
   downloadNamed: (name) => `Download: ${name}`,
   allStems: "All parts, ZIP",
-  stemsGone: (time) => `The files were removed ${time}. Press Again to make them anew.`,
+  stemsGone: (time) => `The files were removed ${time}. Send the recording again to make them anew.`,
 };

@@ -13,7 +13,8 @@ function Rename({ person, others, rename, close }) {
       close();
     } catch (error) {
       if (error.status === undefined) throw error;
-      setProblem(Object.values(error.fields ?? {})[0] ?? error.message);
+      const sentence = Object.values(error.fields ?? {})[0] ?? error.message;
+      setProblem(sentence.replace(`${labels[0]}: `, ""));
       field.current.focus();
     }
   };
@@ -33,7 +34,7 @@ function Rename({ person, others, rename, close }) {
     if (other) store([...person.labels, ...other.labels], other.name, texts.merged(other.name));
   };
   return html`<span class="rename">
-    <input ref=${field} type="text" maxlength="80" aria-label=${texts.nameField(person.name)} value=${person.name}
+    <input ref=${field} type="text" maxlength="80" aria-label=${texts.nameField(person.name)} defaultValue=${person.name}
       aria-invalid=${problem ? "true" : null} aria-describedby=${problem ? "rename-problem" : null} onKeyDown=${press} />
     <button type="button" onClick=${keep}>${texts.keep}</button>
     ${others.length > 0 && html`<label>${texts.samePerson} <select value="" onChange=${merge}>
