@@ -185,6 +185,7 @@ Where to go next:
   CONFIG={config} make serve        # keep the service running on the mini models (about 110 words of English and German)
   make demo FILE=your-recording.mp3       # transcribe a recording of your own with Whisper base, downloaded once (150 MB)
   make serve                              # use the real models; the first start downloads large-v3
+  http://127.0.0.1:8000                   # a page to drop recordings on, in a browser
   http://127.0.0.1:8000/docs              # API documentation, to try in the browser
   curl -F file=@your-recording.mp3 http://127.0.0.1:8000/transcription
   curl http://127.0.0.1:8000/task/IDENTIFIER"""
@@ -198,6 +199,7 @@ def say_how_to_serve(config: str, model: str, recording: Path) -> None:
 Where to go next:
   {serve:<40}# keep the service running with this model
   make serve                              # use the most accurate model; the first start downloads large-v3
+  http://127.0.0.1:8000                   # a page to drop recordings on, in a browser
   http://127.0.0.1:8000/docs              # API documentation, to try in the browser
   curl -F file=@{shlex.quote(str(recording))} http://127.0.0.1:8000/transcription
   curl http://127.0.0.1:8000/task/IDENTIFIER

@@ -50,16 +50,8 @@ def _serve(folder: Path, config: Path, clip: Path) -> tuple[tuple[float, float, 
     of the same clip sent again, and the words.
     """
     port = free_port()
-    environment = {
-        **os.environ,
-        "PORT": str(port),
-        "MODEL": "",
-        "CONFIG": str(config),
-        "DB_URL": f"sqlite:///{folder / 'records.db'}",
-        "CACHE_DIR": str(folder / "cache"),
-    }
     started = time.perf_counter()
-    process = start_make(environment, folder / "serve.log")
+    process = start_make(folder, port, config)
     try:
         until(lambda: is_alive(port), "make serve answers", START_PATIENCE, POLL_SECONDS)
         answered = time.perf_counter()

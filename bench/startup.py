@@ -50,15 +50,8 @@ def serve() -> tuple[float, float, int]:
     """
     with places.folder() as folder:
         port = free_port()
-        environment = {
-            **os.environ,
-            "PORT": str(port),
-            "CONFIG": str(MINI / "config.yaml"),
-            "DB_URL": f"sqlite:///{folder / 'records.db'}",
-            "CACHE_DIR": str(folder / "cache"),
-        }
         started = time.perf_counter()
-        process = start_make(environment, folder / "serve.log")
+        process = start_make(folder, port, MINI / "config.yaml")
         try:
             until(lambda: is_alive(port), "make serve answers", START_PATIENCE, POLL_SECONDS)
             answered = time.perf_counter()
@@ -68,9 +61,17 @@ def serve() -> tuple[float, float, int]:
         return answered - started, time.perf_counter() - answered, len(places.started_in(folder))
 
 
-def start_make(environment: dict[str, str], log: Path) -> subprocess.Popen[bytes]:
-    """Start make in its own process group, as a terminal does."""
-    with log.open("wb") as output:
+def start_make(folder: Path, port: int, config: Path) -> subprocess.Popen[bytes]:
+    """Run `make serve` with all its files in ``folder``, in its own process group, as a terminal does."""
+    environment = {
+        **os.environ,
+        "PORT": str(port),
+        "MODEL": "",
+        "CONFIG": str(config),
+        "DB_URL": f"sqlite:///{folder / 'records.db'}",
+        "CACHE_DIR": str(folder / "cache"),
+    }
+    with (folder / "serve.log").open("wb") as output:
         return subprocess.Popen(
             ["make", "serve"], cwd=ROOT, env=environment, stdout=output, stderr=output, start_new_session=True
         )

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 import sys
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -11,7 +13,7 @@ import pytest
 from app.core.errors import SpeechError
 from app.core.settings import Settings
 from tests.workers.conftest import SLOT
-from workers.device import preload
+from workers.device import main, preload
 from workers.models import aligner
 from workers.pipelines import MODULES
 
@@ -66,3 +68,16 @@ def test_libraries_are_imported_although_models_are_loaded_for_each_task(mini: S
     assert all(f"workers.pipelines.{name}" in sys.modules for name in MODULES.values())
     preload.load_others(models, settings(mini, offload=True))
     assert models.asked == [] and imported == ["nltk.tokenize.punkt", "torchaudio"]
+
+
+def test_process_whose_models_break_while_it_warms_up_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(models: Any, settings: Settings) -> None:
+        raise OSError("the disk is broken")
+
+    said: list[Any] = []
+    ended: list[int] = []
+    monkeypatch.setattr(main, "load_others", fail)
+    monkeypatch.setattr(os, "_exit", ended.append)
+    messenger: Any = SimpleNamespace(send=said.append)
+    main._warm_up(messenger, Models(), Settings(), True)  # type: ignore[arg-type]
+    assert (ended, said) == ([1], []), "it does not say that it is warm"

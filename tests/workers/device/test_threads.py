@@ -26,6 +26,7 @@ PATIENCE = 10.0
 @pytest.fixture(autouse=True)
 def unchanged() -> Iterator[None]:
     """The number of torch's threads, of the caller and of new threads, which must be the same afterwards."""
+    torch.set_num_threads(torch.get_num_threads())  # tests before may have left another number for new threads
     before = count_threads()
     yield
     assert count_threads() == before
