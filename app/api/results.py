@@ -15,10 +15,10 @@ from app.api.lookup import abort_not_found, find_task, require_completed
 from app.api.query import QueryBlueprint
 from app.core.db import renderings, results, revisions
 from app.core.db.results import Result
-from app.core.db.states import TRANSCRIPTION
+from app.core.db.states import TRANSCRIPTION, TRANSCRIPTS
 from app.core.db.tasks import Task
 from app.editing import history
-from app.formats import BINARY, EXTENSIONS, MIMETYPES, TRANSCRIPTS, VERSION, list_writers
+from app.formats import BINARY, EXTENSIONS, MIMETYPES, VERSION, list_writers
 from app.formats.choices import Choices, read_choices
 from app.formats.file_name import download_name
 from app.formats.source import NO_TURNS, Source, UnwritableError

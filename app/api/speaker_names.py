@@ -14,7 +14,7 @@ from app.api.lookup import abort_not_found, find_task, require_completed
 from app.api.query import QueryBlueprint, describe_errors
 from app.core.db import results, speaker_names
 from app.core.db.results import Result
-from app.formats import TRANSCRIPTS
+from app.core.db.states import TRANSCRIPTS
 from app.formats.turns import iter_items
 from app.http_errors import reject
 from app.openapi import document_errors

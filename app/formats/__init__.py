@@ -80,9 +80,6 @@ WRITERS: dict[str, Mapping[str, Writer]] = {
 }
 
 
-TRANSCRIPTS = (TRANSCRIPTION, ALIGNMENT)  # the kinds of tasks whose result is text with times
-
-
 def list_writers(task_type: str) -> Mapping[str, Writer]:
     """Map each format of a task type to its writer.
 
