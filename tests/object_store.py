@@ -32,15 +32,16 @@ def find_weed() -> Path | None:
 
 
 class ObjectStoreServer:
-    """A store on a free port of 127.0.0.1, with one bucket."""
+    """A store on a free port of ``address``, with one bucket."""
 
-    def __init__(self, program: Path) -> None:
+    def __init__(self, program: Path, address: str = "127.0.0.1") -> None:
         self._program = program
+        self._address = address
         self._home = Path(tempfile.mkdtemp(prefix="speech-store-"))
         self._port = free_port()
         self._ports = self._choose_ports()
         self._process: subprocess.Popen[bytes] | None = None
-        self.endpoint = f"http://127.0.0.1:{self._port}"
+        self.endpoint = f"http://{address}:{self._port}"
 
     def __enter__(self) -> ObjectStoreServer:
         identity = {
@@ -63,7 +64,7 @@ class ObjectStoreServer:
     def start(self) -> None:
         """Start it, with what it had stored before."""
         log = (self._home / "log").open("ab")
-        command = [str(self._program), "-logtostderr", "server", "-s3", f"-dir={self._home}", "-ip=127.0.0.1"]
+        command = [str(self._program), "-logtostderr", "server", "-s3", f"-dir={self._home}", f"-ip={self._address}"]
         options = [f"-s3.config={self._home / 's3.json'}", "-s3.autoCreateBucket=false", "-master.telemetry=false"]
         options += ["-master.volumeSizeLimitMB=256", "-volume.max=0", "-s3.port.iceberg=0", "-s3.port.lance=0"]
         self._process = subprocess.Popen([*command, *options, *self._ports], stdout=log, stderr=log, cwd=self._home)

@@ -23,13 +23,14 @@ def find_postgres() -> Path | None:
 
 
 class Postgres:
-    """A server on a free port of 127.0.0.1; root runs it as ``postgres``, because it refuses to run as root.
+    """A server on a free port of ``address``; root runs it as ``postgres``, because it refuses to run as root.
 
     ``durable``: commits wait for the disk, as in production.
     """
 
-    def __init__(self, programs: Path, durable: bool = False) -> None:
+    def __init__(self, programs: Path, durable: bool = False, address: str = "127.0.0.1") -> None:
         self.programs = programs
+        self.address = address
         self._fsync = "on" if durable else "off"
         # pytest's own folders are not accessible to other users
         self.home = Path(tempfile.mkdtemp(prefix="speech-postgres-"))
@@ -41,6 +42,8 @@ class Postgres:
 
     def __enter__(self) -> Postgres:
         self._run("initdb", "-D", str(self.folder), "-U", self.user, "-A", "trust", "-E", "UTF8")
+        with (self.folder / "pg_hba.conf").open("a") as rules:
+            rules.write(f"host all all {self.address}/24 trust\n")
         self.start()
         return self
 
@@ -51,7 +54,8 @@ class Postgres:
         shutil.rmtree(self.home)
 
     def start(self) -> None:
-        options = f"-p {self.port} -c listen_addresses=127.0.0.1 -c unix_socket_directories={self.folder} -c fsync={self._fsync}"
+        options = f"-p {self.port} -c listen_addresses={self.address} -c unix_socket_directories={self.folder}"
+        options += f" -c fsync={self._fsync}"
         self._run("pg_ctl", "-D", str(self.folder), "-o", options, "-l", str(self.folder / "log"), "-w", "start")
 
     def stop(self) -> None:
@@ -60,8 +64,8 @@ class Postgres:
     def database(self, name: str) -> str:
         """Create a database whose name begins with ``name``, and return its address."""
         name = f"{name}_{uuid.uuid4().hex[:8]}"
-        self._run("createdb", "-h", "127.0.0.1", "-p", str(self.port), "-U", self.user, name)
-        return f"postgresql://{self.user}@127.0.0.1:{self.port}/{name}"
+        self._run("createdb", "-h", self.address, "-p", str(self.port), "-U", self.user, name)
+        return f"postgresql://{self.user}@{self.address}:{self.port}/{name}"
 
     def _run(self, program: str, *arguments: str) -> None:
         command = [str(self.programs / program), *arguments]

@@ -1,0 +1,227 @@
+"""A Ray cluster of three machines under faults: what is lost is seen in time, and each task ends once, with its result.
+
+The times are those of docs/cluster.md, and half as much again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import psutil
+import pytest
+import requests
+
+from tests import recordings
+from tests.conftest import require_weed, unavailable
+from tests.machines import network
+from tests.machines.cluster import Cluster
+from tests.object_store import ObjectStoreServer
+from tests.postgres import Postgres, find_postgres
+from tests.service import SAMPLE, Service, until
+
+pytest.importorskip("ray", reason="Ray is not installed (requirements-cluster.txt)")
+
+PROCESS_SEEN, RAYLET_SEEN, CABLE_SEEN, LEASE_SEEN, HEAD_SEEN = 1.0, 1.9, 8.9, 30.0, 24.0
+ACTORS_END = 8.3  # after their supervisor is cut off, or their node is back
+AWAY_SECONDS = 60.0
+MARGIN = 1.5
+REPEATS = 8  # of the sample: about ten seconds of work on an idle machine
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    if obstacle := network.find_obstacle():
+        pytest.skip(obstacle)
+    programs, weed = find_postgres(), require_weed()
+    if programs is None:
+        unavailable("PostgreSQL is not installed (Debian: postgresql)")
+    folder = tmp_path_factory.mktemp("machines")
+    with (
+        network.bridge(),
+        Postgres(programs, address=network.HOST) as postgres,
+        ObjectStoreServer(weed, network.HOST) as store,
+    ):
+        cluster = Cluster(folder, postgres.database("machines"), store)
+        try:
+            cluster.start()
+            yield cluster
+        finally:
+            cluster.stop()
+
+
+@pytest.fixture(scope="module")
+def long(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    sound = np.concatenate([recordings.speech(SAMPLE)] * REPEATS)
+    return recordings.encoded(tmp_path_factory.mktemp("long") / "long.flac", sound, "flac", "flac")
+
+
+class Pair:
+    """Two equal tasks, one on each node; ``web`` is where they are followed."""
+
+    def __init__(self, cluster: Cluster, long: Path, web: Service) -> None:
+        cluster.until_idle()
+        self.cluster = cluster
+        self.web = web
+        self.recording = long
+        self.identifiers = [web.submit(long, lang="en", reuse="false") for _ in range(2)]
+        until(lambda: are_all_in(web, self.identifiers, "transcribe"), "both run", every=0.1)
+
+    def until_one_is_lost(self, within: float) -> None:
+        """Wait until the end of one run is known. ``within``: seconds that this should take."""
+        begun = time.monotonic()
+        held = self.cluster.claims(self.identifiers)
+        until(lambda: self.cluster.claims(self.identifiers) != held, "a run is lost", every=0.02)
+        taken = time.monotonic() - begun
+        print(f"seen after {taken:.1f} s")
+        assert taken < within * MARGIN
+
+    def check(self, attempts: list[int]) -> None:
+        """Both end, with the same result and so many attempts; the recordings are there."""
+        tasks = [self.web.finished(each) for each in self.identifiers]
+        assert [task["status"] for task in tasks] == ["COMPLETED"] * 2, tasks
+        assert sorted(task["attempt"] for task in tasks) == attempts
+        texts = [[segment["text"] for segment in task["result"]] for task in tasks]
+        assert texts[0] == texts[1] and len(texts[0]) >= REPEATS
+        for identifier in self.identifiers:
+            answer = requests.get(f"{self.web.url}/task/{identifier}/recording", timeout=60)
+            assert answer.content == self.recording.read_bytes(), answer.text[:200]
+
+
+def are_all_in(web: Service, identifiers: list[str], stage: str) -> bool:
+    return all(web.task(each)["stage"] == stage for each in identifiers)
+
+
+def is_gone(process: psutil.Process) -> bool:
+    return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
+
+
+def wait_for_end(processes: list[psutil.Process], within: float) -> None:
+    until(lambda: all(is_gone(each) for each in processes), f"the processes {processes} end", within * MARGIN)
+
+
+def test_killed_device_process_of_another_machine_costs_one_run(cluster: Cluster, long: Path) -> None:
+    leader, other = cluster.leading()
+    pair = Pair(cluster, long, leader.web)
+    cluster.actor(other).kill()
+    pair.until_one_is_lost(PROCESS_SEEN)
+    pair.check([1, 2])
+
+
+def test_killed_raylet_costs_one_run(cluster: Cluster, long: Path) -> None:
+    leader, other = cluster.leading()
+    pair = Pair(cluster, long, leader.web)
+    actor = cluster.actor(other)
+    (raylet,) = other.find("/raylet/raylet")
+    raylet.kill()
+    pair.until_one_is_lost(RAYLET_SEEN)
+    wait_for_end([actor], 2.0)
+    pair.check([1, 2])
+
+
+def test_killed_machine_costs_one_run_and_joins_again(cluster: Cluster, long: Path) -> None:
+    leader, other = cluster.leading()
+    pair = Pair(cluster, long, leader.web)
+    other.kill()
+    pair.until_one_is_lost(RAYLET_SEEN)
+    pair.check([1, 2])
+    cluster.boot_again(other)
+    cluster.until_idle()
+
+
+def test_machine_that_is_cut_off_costs_one_run_and_its_late_result_is_discarded(cluster: Cluster, long: Path) -> None:
+    leader, other = cluster.leading()
+    pair = Pair(cluster, long, leader.web)
+    actor = cluster.actor(other)
+    other.pull_cable()
+    pair.until_one_is_lost(CABLE_SEEN)
+    assert not is_gone(actor), "the run goes on there"
+    pair.check([1, 2])
+    other.plug_cable()
+    wait_for_end([actor], ACTORS_END)
+    cluster.until_idle()
+    pair.check([1, 2])
+
+
+def test_standby_takes_the_tasks_of_a_killed_supervisor(cluster: Cluster, long: Path) -> None:
+    leader, other = cluster.leading()
+    pair = Pair(cluster, long, other.web)
+    actors = [cluster.actor(node) for node in cluster.nodes]
+    (supervisor,) = leader.find("-m workers")
+    supervisor.kill()
+    wait_for_end(actors, 1.0)
+    pair.until_one_is_lost(LEASE_SEEN)
+    pair.check([2, 2])
+    assert cluster.leader() is other
+
+
+def test_standby_takes_the_tasks_of_a_supervisor_that_is_cut_off(cluster: Cluster, long: Path) -> None:
+    leader, other = cluster.leading()
+    pair = Pair(cluster, long, other.web)
+    actor = cluster.actor(other)
+    (supervisor,) = leader.find("-m workers")
+    leader.pull_cable()
+    wait_for_end([actor], ACTORS_END)
+    pair.until_one_is_lost(LEASE_SEEN)
+    pair.check([2, 2])
+    leader.plug_cable()
+    wait_for_end([supervisor], ACTORS_END)
+    cluster.until_idle()
+    assert cluster.leader() is other
+    pair.check([2, 2])
+
+
+def test_head_that_comes_back_is_not_missed(cluster: Cluster, long: Path) -> None:
+    leader, other = cluster.leading()
+    pair = Pair(cluster, long, leader.web)
+    supervisor = leader.find("-m workers")
+    cluster.head.kill()
+    down = time.monotonic()
+    assert leader.web.finished(leader.web.submit(SAMPLE, lang="en"))["attempt"] == 1
+    time.sleep(max(0.0, 10.0 - (time.monotonic() - down)))
+    cluster.head.boot()
+    cluster.start_head()
+    pair.check([1, 1])
+    cluster.actor(other).kill()
+    until(lambda: cluster.places() == {leader.name: 1}, "the actor has ended")
+    cluster.until_idle()  # the head has placed a new one
+    assert leader.find("-m workers") == supervisor
+
+
+def test_service_waits_for_a_head_that_is_away_for_long(cluster: Cluster, long: Path) -> None:
+    leader, _ = cluster.leading()
+    pair = Pair(cluster, long, leader.web)
+    supervisors = [node.find("-m workers")[0] for node in cluster.nodes]
+    cluster.head.kill()
+    until(lambda: is_gone(supervisors[cluster.nodes.index(leader)]), "Ray ends the supervisor", HEAD_SEEN * MARGIN)
+    until(lambda: any("no Ray node answers" in node.read_log("worker.log") for node in cluster.nodes), "one waits")
+    assert leader.web.alive()
+    cluster.head.boot()
+    cluster.start_head()
+    pair.check([2, 2])
+
+
+def test_bucket_that_is_away_for_a_minute_loses_nothing(cluster: Cluster, long: Path) -> None:
+    leader, _ = cluster.leading()
+    web = leader.web
+    cluster.until_idle()
+    separated = [web.post("/bgm-separation", long).json()["identifier"] for _ in cluster.nodes]
+    until(lambda: are_all_in(web, separated, "separate"), "both separate", every=0.1)
+    waiting = web.submit(SAMPLE, lang="en")
+    cluster.store.stop()
+    away = time.monotonic()
+    refused = web.post(recording=SAMPLE)
+    assert (refused.status_code, refused.json()["error_code"]) == (503, "storage_unavailable")
+    assert int(refused.headers["Retry-After"]) > 0
+    time.sleep(AWAY_SECONDS - (time.monotonic() - away))
+    assert {web.task(each)["status"] for each in [*separated, waiting]} <= {"QUEUED", "IN_PROGRESS"}
+    cluster.store.start()
+    tasks = [web.finished(each) for each in [*separated, waiting]]
+    assert [(task["status"], task["attempt"]) for task in tasks] == [("COMPLETED", 1)] * 3
+    for task in tasks[:2]:
+        for file in task["result"]["files"]:
+            stem = requests.get(f"{web.url}/task/{task['identifier']}/file/{file['name']}", timeout=60).content
+            assert hashlib.sha256(stem).hexdigest() == file["sha256"]
