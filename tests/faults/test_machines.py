@@ -25,7 +25,7 @@ from tests.service import SAMPLE, Service, until
 
 pytest.importorskip("ray", reason="Ray is not installed (requirements-cluster.txt)")
 
-PROCESS_SEEN, RAYLET_SEEN, CABLE_SEEN, LEASE_SEEN, HEAD_SEEN = 1.0, 1.9, 8.9, 30.0, 24.0
+PROCESS_SEEN, RAYLET_SEEN, CABLE_SEEN, LEASE_SEEN, HEAD_SEEN = 1.0, 1.9, 8.9, 30.0, 34.0
 ACTORS_END = 8.3  # after their supervisor is cut off, or their node is back
 AWAY_SECONDS = 60.0
 MARGIN = 1.5
@@ -179,9 +179,7 @@ def test_head_that_comes_back_is_not_missed(cluster: Cluster, long: Path) -> Non
     pair = Pair(cluster, long, leader.web)
     supervisor = leader.find("-m workers")
     cluster.head.kill()
-    down = time.monotonic()
-    assert leader.web.finished(leader.web.submit(SAMPLE, lang="en"))["attempt"] == 1
-    time.sleep(max(0.0, 10.0 - (time.monotonic() - down)))
+    time.sleep(8.0)
     cluster.head.boot()
     cluster.start_head()
     pair.check([1, 1])

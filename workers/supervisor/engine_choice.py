@@ -29,16 +29,17 @@ def create_engine(settings: Settings, serve: Callable[..., None]) -> Engine:
     return LocalEngine(settings, found, serve)
 
 
-def describe_cluster(address: str) -> str:
-    """Connect to the Ray cluster, and describe its devices.
+def check_cluster(settings: Settings) -> tuple[str, list[tuple[str, str]]]:
+    """Connect to the Ray cluster. Return its devices in words, and the answers of ``ray_cluster.check_nodes``.
 
     Raises SettingsError if a package is missing or has another version, and ConnectionError if no node answers.
     """
     with _name_missing_package():
         from workers.supervisor import ray_cluster
-    ray_cluster.connect(address)
+    ray_cluster.connect(settings.ray.address)
     found = ray_cluster.count_devices()
-    return f"{found.gpus} GPUs and {found.cpu_slots} CPU slots on {found.nodes} nodes"
+    devices = f"{found.gpus} GPUs and {found.cpu_slots} CPU slots on {found.nodes} nodes"
+    return devices, ray_cluster.check_nodes(settings)
 
 
 @contextlib.contextmanager

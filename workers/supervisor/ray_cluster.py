@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import logging
 import time
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import ray
+from ray.exceptions import GetTimeoutError, RayError
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from app.core.errors import SettingsError
+from app.core.settings import Settings
+from workers.device import node
 
 log = logging.getLogger(__name__)
 
 CPU_SLOT = "speech_slot"  # a custom resource of nodes that run models on their CPUs
 PAUSE_SECONDS = 5.0
+NODE_SECONDS = 60.0  # for the answers of all nodes to a check
 
 
 class Devices(NamedTuple):
@@ -48,8 +53,41 @@ def wait_for_cluster(address: str) -> None:
             time.sleep(PAUSE_SECONDS)
 
 
+def check_nodes(settings: Settings) -> list[tuple[str, str]]:
+    """Ask all nodes that have devices why tasks would fail there; empty if they can run.
+
+    Returns a pair of name and answer for each.
+    """
+    check = ray.remote(num_cpus=0, max_retries=0)(node.check_node)
+    asked = {}
+    with node.borrowed_mark(settings.cache.path) as mark:
+        for each in ray.nodes():
+            if each["Alive"] and {"GPU", CPU_SLOT} & each["Resources"].keys():
+                there = NodeAffinitySchedulingStrategy(each["NodeID"], soft=False)
+                answer = check.options(scheduling_strategy=there).remote(settings, mark)
+                asked[answer] = f"{each['NodeManagerHostname']} ({each['NodeManagerAddress']})"
+        if asked:
+            ray.wait(list(asked), num_returns=len(asked), timeout=NODE_SECONDS)
+        return [(name, _read_answer(answer)) for answer, name in asked.items()]
+
+
+def _read_answer(answer: Any) -> str:
+    try:
+        return str(ray.get(answer, timeout=0))
+    except GetTimeoutError:
+        return f"it does not answer within {NODE_SECONDS:.0f} s"
+    except RayError as error:
+        return summarize(error)
+
+
+def summarize(error: RayError) -> str:
+    """Return the last line of an error of Ray that is not part of a traceback."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[-1] if lines else type(error).__name__
+
+
 def count_devices() -> Devices:
     """Count the devices of a connected cluster. Without its head, it may not answer for a minute."""
     found = ray.cluster_resources()
-    nodes = sum(bool(node["Alive"]) for node in ray.nodes())
+    nodes = sum(bool(each["Alive"]) for each in ray.nodes())
     return Devices(int(found.get("GPU", 0)), int(found.get(CPU_SLOT, 0)), nodes)

@@ -17,7 +17,8 @@ import ray
 from app.core.errors import SettingsError
 from app.core.settings import Settings
 from workers.device import main, slots
-from workers.device.host import Host, read_versions, write_mark
+from workers.device.host import Host
+from workers.device.node import read_versions, write_mark
 from workers.device.protocol import Slot
 from workers.supervisor.ray_cluster import CPU_SLOT, count_devices, wait_for_cluster
 from workers.supervisor.ray_transport import COMMANDS, STREAM, RayTransport

@@ -8,7 +8,8 @@ from typing import Any
 import ray
 from ray.exceptions import RayError
 
-from workers.device.host import Placed, Versions
+from workers.device.host import Placed
+from workers.device.node import Versions
 from workers.device.protocol import Command, Message
 
 COMMANDS, STREAM = "commands", "stream"  # concurrency groups; commands have one thread, so they keep their order
@@ -96,8 +97,8 @@ class RayTransport:
         self._node = message.node
         if message.versions != self._versions:
             self._give_up(f"the process has {message.versions}, but the supervisor has {self._versions}")
-        elif not message.sees_files:
-            self._give_up("the process does not see the supervisor's files: cache.path must be a shared folder")
+        elif message.obstacle:
+            self._give_up(message.obstacle)
         else:
             self._place = f"{message.node}, process {message.pid}"
 

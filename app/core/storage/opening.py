@@ -37,3 +37,17 @@ def _open_bucket(storage: all_settings.Storage, keys: Keys, cache: Path, floor_m
         floor=floor_mb * MEBIBYTE,
         redirects=storage.redirect,
     )
+
+
+def check_storage(settings: Settings) -> str:
+    """Write a small object to the bucket, and remove it. Return why that fails; empty if it works, or without a bucket.
+
+    Raises SettingsError without boto3.
+    """
+    if not settings.storage.url:
+        return ""
+    from app.core.storage.store_probe import StoreProbe
+
+    probe = StoreProbe(parse_location(settings.storage.url, settings.storage.endpoint), settings.storage_keys)
+    problem = probe.write_and_read()
+    return problem.reason if problem is not None else ""

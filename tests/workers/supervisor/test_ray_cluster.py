@@ -35,21 +35,34 @@ def test_cluster_that_does_not_answer_is_waited_for(
 
 
 @pytest.mark.parametrize(
-    ("error", "verdict", "words"),
+    ("error", "verdicts", "words"),
     [
-        (None, check.OK, "2 GPUs and 1 CPU slots on 3 nodes"),
-        (ConnectionError("nothing there"), check.FAIL, "nothing there"),
-        (RuntimeError(MISMATCH), check.FAIL, "Ray: 1"),
+        (None, [check.OK, check.OK, check.FAIL], "2 GPUs and 1 CPU slots on 3 nodes"),
+        (ConnectionError("nothing there"), [check.FAIL], "nothing there"),
+        (RuntimeError(MISMATCH), [check.FAIL], "Ray: 1"),
     ],
 )
-def test_check_says_what_the_cluster_has(
-    monkeypatch: pytest.MonkeyPatch, error: Exception | None, verdict: str, words: str
+def test_check_says_what_the_cluster_and_each_node_has(
+    monkeypatch: pytest.MonkeyPatch, error: Exception | None, verdicts: list[str], words: str
 ) -> None:
+    from workers.supervisor import ray_cluster
+
     monkeypatch.setattr(ray, "init", answer(error))
     monkeypatch.setattr(ray, "cluster_resources", lambda: {"GPU": 2.0, "speech_slot": 1.0})
     monkeypatch.setattr(ray, "nodes", lambda: [{"Alive": alive} for alive in (True, True, True, False)])
-    (finding,) = check._check_devices(Settings(workers=Workers(engine="ray"), ray=Ray(address="head:6379")))
-    assert (finding.verdict, finding.subject) == (verdict, "ray") and words in finding.text
+    monkeypatch.setattr(ray_cluster, "check_nodes", lambda settings: [("one", ""), ("two", "no model")])
+    found = list(check._check_devices(Settings(workers=Workers(engine="ray"), ray=Ray(address="head:6379"))))
+    assert [finding.verdict for finding in found] == verdicts
+    assert found[0].subject == "ray" and words in found[0].text
+    assert [finding.text for finding in found[1:]] == ["one: can run tasks", "two: no model"][: len(found) - 1]
+
+
+def test_check_fails_for_a_cluster_without_devices(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ray, "init", answer(None))
+    monkeypatch.setattr(ray, "cluster_resources", dict)
+    monkeypatch.setattr(ray, "nodes", lambda: [{"Alive": True, "Resources": {"CPU": 1.0}}])
+    (finding,) = check._check_devices(Settings(workers=Workers(engine="ray")))
+    assert (finding.verdict, finding.text.split("; ")[1]) == (check.FAIL, "no task can run without a device")
 
 
 def answer(*errors: Exception | None) -> Any:

@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import os
+import platform
 import signal
 import time
 from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from app.core import settings as app_settings
 from app.core.errors import SettingsError
-from app.core.settings import Cache, Ray, Settings, Workers
+from app.core.settings import Ray, Settings, Whisper, Workers
 from tests.ray_nodes import ray_head
-from tests.service import until
+from tests.service import MINI, until
 from tests.workers.supervisor import acting
 from tests.workers.supervisor.acting import GO_ON
 from tests.workers.supervisor.device_contract import LIMITS, DeviceContract, assign, read
-from workers.device.host import Versions
+from workers.device.node import Versions
 from workers.device.protocol import Slot
 from workers.supervisor.process import DeviceProcess
 
@@ -36,8 +40,9 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 def cluster(address: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     from workers.supervisor.ray_engine import RayEngine
 
-    cache = Cache(path=tmp_path_factory.mktemp("cache"))
-    settings = Settings(workers=Workers(engine="ray", device="cpu"), ray=Ray(address=address), cache=cache)
+    folder = tmp_path_factory.mktemp("cache")
+    mini = app_settings.load({"CONFIG": str(MINI / "config.yaml"), "CACHE_DIR": str(folder)}, root=folder)
+    settings = replace(mini, workers=Workers(engine="ray", device="cpu"), ray=Ray(address=address))
     before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
     engine = RayEngine(settings, acting.serve_slot)
     for number, handler in before.items():
@@ -82,12 +87,30 @@ class TestRayDevice(DeviceContract):
         monkeypatch.setattr(engine, "_mark", "of another folder")
         transport = engine.start(SLOT, False)
         until(lambda: engine.wait(0.05) or not transport.is_alive, "it is refused", every=0.0)
-        assert "cache.path must be a shared folder" in transport.describe_end()
+        assert "it must be a shared folder" in transport.describe_end()
+
+    def test_node_without_the_model_is_refused_with_its_name(
+        self, engine: Any, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(engine, "_sent", replace(engine._sent, whisper=Whisper(model_size="none-such")))
+        transport = engine.start(SLOT, False)
+        until(lambda: engine.wait(0.05) or not transport.is_alive, "it is refused", every=0.0)
+        assert "model none-such: not on disk" in transport.describe_end()
 
     def test_commands_keep_their_order(self, engine: Any, process: DeviceProcess) -> None:
         runs = [assign(process, f"task {number}", GO_ON) for number in range(50)]
         said = read(engine, process, lambda said: len(said) == len(runs))
         assert [message.key.uuid for message in said] == [run.claim.uuid for run in runs]  # type: ignore[union-attr]
+
+
+def test_check_asks_each_node_with_a_device(cluster: Any, tmp_path: Path) -> None:
+    from workers.supervisor.ray_cluster import check_nodes
+
+    here = f"{platform.node()} ({ray.nodes()[0]['NodeManagerAddress']})"
+    assert check_nodes(cluster._settings) == [(here, "")]
+    without = replace(cluster._settings, whisper=Whisper(model_size="none-such"))
+    ((_, obstacle),) = check_nodes(without)
+    assert "model none-such: not on disk" in obstacle
 
 
 def test_devices_of_the_cluster_are_listed_up_to_the_limit(cluster: Any, monkeypatch: pytest.MonkeyPatch) -> None:
