@@ -30,10 +30,10 @@ SAMPLE_ID, SAMPLE_UUID = 987_654_321, "86bf091c-17e9-4293-9839-95f53f70653e"
 WORD = {"start": 0.4, "end": 1.7, "word": "hello", "probability": 0.93}
 RESULT = json.dumps([{"id": 0, "start": 0.4, "end": 1.7, "text": "hello", "words": [WORD] * 10}] * 45)  # 38 kB
 FILL = """
-INSERT INTO task (uuid, task_type, status, file_name, params, work, warnings, progress, claim_no, crashes, lane, changes,
-                  speaker_names, created_at)
-SELECT gen_random_uuid()::text, 'transcription', 'QUEUED', 'a.wav', '{{"beam_size": 5}}', '[]', '[]', 0, 0, 0, 1, 0,
-       '{{}}', 1e9
+INSERT INTO task (uuid, task_type, status, file_name, params, work, warnings, progress, claim_no, crashes, lost_nodes, lane,
+                  changes, speaker_names, created_at)
+SELECT gen_random_uuid()::text, 'transcription', 'QUEUED', 'a.wav', '{{"beam_size": 5}}', '[]', '[]', 0, 0, 0, 0, 1,
+       0, '{{}}', 1e9
 FROM generate_series(1, {rows})
 """
 # The time of a step with 16 connections / with one. They share the wait for the disk, unless they hold each other up: then

@@ -44,10 +44,11 @@ IDENTIFIER = {
 }
 FILL_TASKS = """
 INSERT INTO task (uuid, task_type, status, file_name, params, work, warnings, result_type, progress, claim_no, crashes,
-                  lane, changes, speaker_names, created_at, started_at, finished_at, duration, files_purged_at)
+                  lost_nodes, lane, changes, speaker_names, created_at, started_at, finished_at, duration, files_purged_at)
 SELECT {identifier}, 'transcription',
        CASE WHEN n {modulo} 50 = 0 THEN 'FAILED' WHEN n {modulo} 50 = 1 THEN 'CANCELLED' ELSE 'COMPLETED' END,
-       'a.wav', '{{"beam_size": 5}}', '[]', '[]', 'json', 1.0, 1, 0, 1, 3, '{{}}', 1e9 + n, 1e9 + n, 1e9 + n, 0.5, 1e9 + n
+       'a.wav', '{{"beam_size": 5}}', '[]', '[]', 'json', 1.0, 1, 0, 0, 1, 3, '{{}}', 1e9 + n, 1e9 + n, 1e9 + n, 0.5,
+       1e9 + n
 FROM {counted} AS numbers
 """
 FILL_RESULTS = """

@@ -36,6 +36,10 @@ class Transport(Protocol):
     def describe_end(self) -> str:
         """Describe why the process has ended."""
 
+    @property
+    def has_lost_node(self) -> bool:
+        """Whether the process has ended because its machine was lost."""
+
 
 class Engine(Protocol):
     """Starts the processes of all slots."""

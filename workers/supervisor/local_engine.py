@@ -43,6 +43,8 @@ class LocalEngine:
 class LocalTransport:
     """A process and its Pipe."""
 
+    has_lost_node = False  # it is this machine
+
     def __init__(self, slot: Slot, settings: Settings, preload: bool, serve: Callable[..., None]) -> None:
         context = multiprocessing.get_context("spawn")  # CUDA does not survive a fork
         self.connection, theirs = context.Pipe()

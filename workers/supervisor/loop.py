@@ -37,7 +37,7 @@ from workers.supervisor.outage import is_outage
 from workers.supervisor.pool import Pool
 from workers.supervisor.process import DeviceProcess
 from workers.supervisor.reporter import Reporter
-from workers.supervisor.settlement import Verdict, clean_up_run, requeue_unknown, settle, take_over_lost
+from workers.supervisor.settlement import NodeLost, Verdict, clean_up_run, requeue_unknown, settle, take_over_lost
 from workers.supervisor.sharing import Ending, judge_ending
 from workers.supervisor.waiters import GRACE_SECONDS, WaiterWatch
 
@@ -173,7 +173,7 @@ class Supervisor:
     def _remove_dead(self, process: DeviceProcess) -> None:
         """Remove a dead process and requeue its tasks.
 
-        The crash counts against those that it had started.
+        The crash counts against those that it had started, unless their machine was lost.
         """
         cause = process.transport.describe_end()
         self._pool.remove_dead(process, cause)
@@ -194,6 +194,9 @@ class Supervisor:
                     self._unsettled.append((claim, stopping.failure))
                 case Ending.STOPPED:
                     clean_up_run(self._settings, claim)
+                case Ending.LOST if process.transport.has_lost_node:
+                    say = f"The machine that ran the task was lost ({process.transport.describe_end()})."
+                    self._unsettled.append((claim, NodeLost(say, assignment.job.warnings)))
                 case Ending.LOST:
                     say = f"{crash} The recording may need more memory than is available."
                     self._unsettled.append((claim, Failure("worker_crashed", say, assignment.job.warnings, None, {})))

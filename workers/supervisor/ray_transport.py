@@ -6,13 +6,14 @@ import time
 from typing import Any
 
 import ray
-from ray.exceptions import RayError
+from ray.exceptions import ActorDiedError, ActorUnavailableError, NodeDiedError, ObjectLostError, RayError
 
 from workers.device.host import Placed
 from workers.device.node import Versions
 from workers.device.protocol import Command, Message
 
 COMMANDS, STREAM = "commands", "stream"  # concurrency groups; commands have one thread, so they keep their order
+NODE_DIED = "its node has died"  # in Ray's text of an ActorDiedError, which has no attribute for it
 
 
 class RayTransport:
@@ -30,6 +31,7 @@ class RayTransport:
         self._arrived: list[Message] = []
         self._place = self._node = ""
         self._end: str | None = None
+        self.has_lost_node = False
 
     @property
     def place(self) -> str:
@@ -88,7 +90,9 @@ class RayTransport:
         except StopIteration:
             self._give_up("the process has ended")
         except RayError as error:
-            self._give_up(f"the process has died ({type(error).__name__} of Ray)")
+            self.has_lost_node = is_of_node(error)
+            ended = "its node is lost" if self.has_lost_node else "the process has died"
+            self._give_up(f"{ended} ({type(error).__name__} of Ray)")
 
     def _record(self, message: Placed | Message) -> None:
         if not isinstance(message, Placed):
@@ -109,3 +113,14 @@ class RayTransport:
     def _take(self, command: Command | None) -> None:
         if self.is_alive:
             self._actor.take.options(concurrency_group=COMMANDS).remote(command)
+
+
+def is_of_node(error: RayError) -> bool:
+    """Whether Ray ascribes the death of a process to its node.
+
+    When only the process dies, its node says so within milliseconds. An actor that is unavailable has a node that does not:
+    the node is lost or cut off. The same error follows if a process dies while the head of the cluster is away.
+    """
+    if isinstance(error, ActorDiedError):
+        return bool(error.preempted) or NODE_DIED in str(error)
+    return isinstance(error, ActorUnavailableError | NodeDiedError | ObjectLostError)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import logging
+from dataclasses import dataclass
 
 from app.core.db import leases, tasks
 from app.core.db.tasks import Claim
@@ -19,7 +20,17 @@ log = logging.getLogger(__name__)
 
 TRIED_AGAIN = ("worker_crashed", "insufficient_storage")
 STORAGE_UNAVAILABLE = "storage_unavailable"
-Verdict = Outcome | Failure | Returned | None
+
+
+@dataclass(frozen=True)
+class NodeLost:
+    """The machine of a run was lost. ``message`` is for people; ``warnings`` are those of the task."""
+
+    message: str
+    warnings: list[str]
+
+
+Verdict = Outcome | Failure | Returned | NodeLost | None
 
 
 def settle(settings: Settings, claim: Claim, verdict: Verdict) -> None:
@@ -47,6 +58,10 @@ def settle(settings: Settings, claim: Claim, verdict: Verdict) -> None:
     elif isinstance(verdict, Returned):
         ours = tasks.requeue(claim, audio_duration=verdict.seconds)
         word = f"returned to the queue: {verdict.seconds:.0f} s are too long for the last place"
+    elif isinstance(verdict, NodeLost):
+        warnings = json.dumps(verdict.warnings)
+        became = leases.retry_elsewhere(claim, verdict.message, settings.workers.retry_pause, warnings=warnings)
+        ours, word = became is not None, f"{became}: {verdict.message}"
     elif verdict.code == STORAGE_UNAVAILABLE:  # the task is not the cause, and any other one would fail as well
         ours = tasks.postpone(claim, settings.workers.retry_pause)
         word = "returned to the queue: the storage is not available"

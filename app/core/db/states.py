@@ -29,3 +29,4 @@ Stage = Literal["download", "decode", "separate", "vad", "transcribe", "align", 
 STAGES: tuple[Stage, ...] = get_args(Stage)
 
 MAX_ATTEMPTS = 3  # a task fails after this many crashed runs
+MAX_LOST_NODES = 10  # a task fails after this many runs whose node was lost

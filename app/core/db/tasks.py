@@ -45,6 +45,7 @@ class Task(Model):
     duration = DoubleField(null=True)
     claim_no = IntegerField(default=0)  # grows with each claim
     crashes = IntegerField(default=0)
+    lost_nodes = IntegerField(default=0)  # how often it returned to the queue because its node was lost
     holder = CharField(max_length=128, null=True)  # the supervisor or downloader that has the task
     lease_expires = DoubleField(null=True)
     created_at = DoubleField()
@@ -75,7 +76,7 @@ class Task(Model):
 
         Unlike ``claim_no``, it does not count runs that a stop of the service interrupted.
         """
-        return int(min(self.crashes + (self.started_at is not None), MAX_ATTEMPTS))
+        return int(min(self.crashes + (self.started_at is not None), MAX_ATTEMPTS) + self.lost_nodes)
 
 
 @dataclass(frozen=True)

@@ -264,7 +264,8 @@ def test_scrape_with_100_000_tasks_is_quick(web: Flask) -> None:
     with connection.database.atomic():
         connection.database.connection().executemany(
             "INSERT INTO task (uuid, task_type, status, created_at, file_name, params, work, warnings, progress, claim_no, "
-            "crashes, lane, changes, speaker_names) VALUES (?, ?, ?, ?, '', '{}', '[]', '[]', 0, 0, 0, 1, 0, '{}')",
+            "crashes, lost_nodes, lane, changes, speaker_names) "
+            "VALUES (?, ?, ?, ?, '', '{}', '[]', '[]', 0, 0, 0, 0, 1, 0, '{}')",
             rows,
         )
     scrape(web)

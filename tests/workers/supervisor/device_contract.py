@@ -90,7 +90,7 @@ class DeviceContract:
             assert time.monotonic() - begun < self.seen_within
         said = process.read_messages()
         assert isinstance(inside(said[0]), Progress) and run.has_begun
-        assert process.transport.describe_end()
+        assert process.transport.describe_end() and not process.transport.has_lost_node
         assign(process, "c", COMPLETE)  # nothing is raised: the supervisor sees the death next
         process.transport.hang_up()
 

@@ -29,6 +29,15 @@ def send_half(connection: Connection, *_: Any) -> None:
     os.kill(os.getpid(), signal.SIGSTOP)
 
 
+def begin_and_die(connection: Connection, *_: Any) -> None:
+    """Start a job, then die."""
+    connection.send(Ready())
+    connection.send(Warm())
+    job: Job = connection.recv()
+    connection.send(Said(job.key, Progress("transcribe", 0.5)))
+    os._exit(1)
+
+
 def complete_and_die(connection: Connection, *_: Any) -> None:
     """Complete a job, then die."""
     connection.send(Ready())

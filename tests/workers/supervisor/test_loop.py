@@ -21,7 +21,7 @@ from tests.service import until
 from tests.workers.clock import Clock
 from tests.workers.supervisor import processes
 from workers.device.protocol import Failure, Outcome, Slot
-from workers.supervisor.local_engine import LocalEngine
+from workers.supervisor.local_engine import LocalEngine, LocalTransport
 from workers.supervisor.loop import Supervisor
 
 SLOT = Slot(0, "cpu", None, 1)
@@ -254,3 +254,20 @@ def test_process_that_dies_after_the_last_task_before_its_replacement_does_not_s
     assert process not in supervisor._pool.processes
     until(lambda: supervisor._tick() or row(identifier).status == COMPLETED, "its result is stored")
     supervisor._pool.stop(hurried=True)
+
+
+@pytest.mark.parametrize("node_is_lost", [True, False])
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_loss_of_the_machine_is_no_crash_of_the_task(
+    settings: Settings, open_database: str, node_is_lost: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(LocalTransport, "has_lost_node", node_is_lost)
+    supervisor = Supervisor(settings, start(settings, processes.begin_and_die), is_only_supervisor=False)
+    identifier = queued()
+    try:
+        tick_until(supervisor, lambda: row(identifier).not_before is not None, "it waits for its next run")
+    finally:
+        supervisor._pool.stop(hurried=True)
+    waiting = row(identifier)
+    assert (waiting.status, waiting.attempts) == (QUEUED, 1)
+    assert (waiting.lost_nodes, waiting.crashes) == ((1, 0) if node_is_lost else (0, 1))

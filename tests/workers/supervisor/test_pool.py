@@ -19,6 +19,7 @@ class Transport:
 
     def __init__(self) -> None:
         self.place = ""
+        self.has_lost_node = False
         self.is_alive = True
         self.arrived: list[Message] = []
 

@@ -16,7 +16,7 @@ import pytest
 from app.core import settings as app_settings
 from app.core.errors import SettingsError
 from app.core.settings import Ray, Settings, Whisper, Workers
-from tests.ray_nodes import ray_head
+from tests.ray_nodes import kill_node, ray_head, ray_node
 from tests.service import MINI, until
 from tests.workers.supervisor import acting
 from tests.workers.supervisor.acting import GO_ON
@@ -130,3 +130,35 @@ def test_several_processes_per_gpu_are_refused_on_ray() -> None:
 
     with pytest.raises(SettingsError, match=r"workers\.slots_per_gpu"):
         RayEngine(Settings(workers=Workers(engine="ray", slots_per_gpu=2)))
+
+
+def test_death_of_a_process_with_its_node_is_distinguished(cluster: Any, address: str, tmp_path: Path) -> None:
+    first = DeviceProcess(SLOT, LIMITS, cluster.start(SLOT, False), False)
+    try:
+        read(
+            cluster, first, lambda said: first.ready
+        )  # on the only device, so that the next one gets that of the new node
+        with ray_node(address, tmp_path / "log") as node:
+            second = DeviceProcess(SLOT, LIMITS, cluster.start(SLOT, False), False)
+            read(cluster, second, lambda said: second.ready)
+            kill_node(node)
+            second.transport.finish(15.0)
+    finally:
+        first.kill()
+    assert second.transport.has_lost_node and "its node is lost" in second.transport.describe_end()
+    assert not first.transport.has_lost_node
+
+
+@pytest.mark.parametrize("is_preempted", [True, False])
+def test_node_that_left_the_cluster_counts_as_lost(is_preempted: bool) -> None:
+    from ray.core.generated.common_pb2 import ActorDiedErrorContext, NodeDeathInfo
+    from ray.exceptions import ActorDiedError
+
+    from workers.supervisor.ray_transport import is_of_node
+
+    reason = NodeDeathInfo.AUTOSCALER_DRAIN_PREEMPTED if is_preempted else NodeDeathInfo.UNEXPECTED_TERMINATION
+    say = "" if is_preempted else "The actor died because its node has died. Node Id: 73724d"
+    context = ActorDiedErrorContext(error_message=say, node_death_info=NodeDeathInfo(reason=reason), actor_id=b"1" * 16)
+    assert is_of_node(ActorDiedError(context))
+    context = ActorDiedErrorContext(error_message="its worker process has died", actor_id=b"1" * 16)
+    assert not is_of_node(ActorDiedError(context))

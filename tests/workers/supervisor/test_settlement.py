@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from app.core.db import claims
-from app.core.db.states import IN_PROGRESS, QUEUED
+from app.core.db.states import FAILED, IN_PROGRESS, MAX_LOST_NODES, QUEUED
 from app.core.db.tasks import Task
 from app.core.settings import Cache, Settings
 from tests.app.rows import claimed, queued, row
@@ -60,6 +60,18 @@ def test_late_outage_of_an_earlier_claim_changes_nothing(settings: Settings) -> 
     claimed("them")
     settlement.settle(settings, claim, Failure("storage_unavailable", "It does not answer.", [], 1.0, {}))
     assert (row(identifier).status, row(identifier).holder) == (IN_PROGRESS, "them")
+
+
+def test_task_whose_machine_is_lost_again_and_again_fails_with_its_warnings(settings: Settings) -> None:
+    identifier = queued()
+    for _ in range(MAX_LOST_NODES):
+        assert row(identifier).status == QUEUED
+        settlement.settle(settings, claimed(), settlement.NodeLost("Node a is lost.", ["w", "odd"]))
+        Task.update(not_before=None).execute()
+    ended = row(identifier)
+    assert (ended.status, ended.error_code, ended.crashes) == (FAILED, "worker_crashed", 0)
+    assert ended.error == "Node a is lost. Giving up after 10 lost nodes."
+    assert ended.warnings == '["w", "odd"]'
 
 
 def test_returned_task_is_requeued_together_with_its_length(settings: Settings) -> None:

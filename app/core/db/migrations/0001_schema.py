@@ -34,6 +34,7 @@ class Task(Model):
     duration = DoubleField(null=True)
     claim_no = IntegerField(default=0)
     crashes = IntegerField(default=0)
+    lost_nodes = IntegerField(default=0)
     holder = CharField(max_length=128, null=True)
     lease_expires = DoubleField(null=True)
     created_at = DoubleField()

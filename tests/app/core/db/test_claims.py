@@ -15,9 +15,10 @@ pytestmark = pytest.mark.usefixtures("open_database")
 
 ENDED, WAITING = 5000, 500
 FILL = """
-INSERT INTO task (uuid, task_type, status, file_name, params, work, warnings, progress, claim_no, crashes, created_at, lane,
-                  changes, speaker_names)
-SELECT {number} || '-{status}', 'transcription', '{status}', 'a.wav', '{{}}', '[]', '[]', 0.0, 1, {number} % 10, 1e9, 1, 0, '{{}}'
+INSERT INTO task (uuid, task_type, status, file_name, params, work, warnings, progress, claim_no, crashes, lost_nodes,
+                  created_at, lane, changes, speaker_names)
+SELECT {number} || '-{status}', 'transcription', '{status}', 'a.wav', '{{}}', '[]', '[]', 0.0, 1, {number} % 10, 0,
+       1e9, 1, 0, '{{}}'
 FROM {numbers}
 """
 

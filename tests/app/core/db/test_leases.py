@@ -8,7 +8,7 @@ import pytest
 
 from app.core.db import claims, leases, tasks
 from app.core.db.claims import LONGEST_PAUSE_SECONDS
-from app.core.db.states import CANCELLED, FAILED, IN_PROGRESS, MAX_ATTEMPTS, QUEUED
+from app.core.db.states import CANCELLED, FAILED, IN_PROGRESS, MAX_ATTEMPTS, MAX_LOST_NODES, QUEUED
 from app.core.db.tasks import Claim, Task
 from tests.app.rows import claimed, queued, row
 
@@ -60,6 +60,43 @@ def test_third_lost_attempt_fails_the_task() -> None:
     assert (ended.status, ended.error_code, ended.attempts) == (FAILED, "worker_crashed", MAX_ATTEMPTS)
     assert ended.error == "It died. Giving up after 3 attempts."
     assert ended.finished_at is not None and claims.claim("me") is None
+
+
+def test_lost_node_costs_a_pause_and_an_attempt_but_no_crash() -> None:
+    identifier = queued()
+    assert leases.retry_elsewhere(claimed(), "It is gone.", 1000) == leases.REQUEUED
+    waiting = row(identifier)
+    assert (waiting.status, waiting.attempts, waiting.crashes, waiting.holder) == (QUEUED, 1, 0, None)
+    assert claims.claim("me") is None, "it waits"
+    Task.update(not_before=Task.not_before - 1000).execute()
+    claimed()
+    assert row(identifier).attempts == 2
+
+
+def test_crashes_are_counted_apart_from_lost_nodes() -> None:
+    identifier = queued()
+    for _ in range(MAX_LOST_NODES - 1):
+        assert leases.retry_elsewhere(claimed(), "It is gone.", 0.0) == leases.REQUEUED
+    assert [lost(claimed()) for _ in range(MAX_ATTEMPTS)] == [leases.REQUEUED, leases.REQUEUED, leases.GIVEN_UP]
+    assert row(identifier).attempts == MAX_LOST_NODES - 1 + MAX_ATTEMPTS
+
+
+def test_task_that_kills_every_node_fails_with_the_tenth() -> None:
+    identifier = queued()
+    became = [leases.retry_elsewhere(claimed(), "It is gone.", 0.0, warnings="[]") for _ in range(MAX_LOST_NODES)]
+    assert became == [leases.REQUEUED] * (MAX_LOST_NODES - 1) + [leases.GIVEN_UP]
+    ended = row(identifier)
+    assert (ended.status, ended.error_code, ended.attempts) == (FAILED, "worker_crashed", MAX_LOST_NODES)
+    assert ended.error == "It is gone. Giving up after 10 lost nodes."
+
+
+def test_stale_claim_cannot_lose_its_node() -> None:
+    identifier = queued()
+    stale = claimed("first")
+    tasks.requeue(stale)
+    claimed("second")
+    assert leases.retry_elsewhere(stale, "It is gone.", 0.0) is None
+    assert (row(identifier).status, row(identifier).holder, row(identifier).lost_nodes) == (IN_PROGRESS, "second", 0)
 
 
 def test_requeue_costs_no_attempt() -> None:
