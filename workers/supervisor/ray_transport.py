@@ -31,6 +31,7 @@ class RayTransport:
         self._arrived: list[Message] = []
         self._place = self._node = ""
         self._end: str | None = None
+        self._is_killed = False
         self.has_lost_node = False
 
     @property
@@ -63,6 +64,7 @@ class RayTransport:
         self._take(None)
 
     def kill(self) -> None:
+        self._is_killed, self._arrived = True, []  # what it has said is not read any more
         ray.kill(self._actor, no_restart=True)
 
     def finish(self, patience: float) -> None:
@@ -96,7 +98,8 @@ class RayTransport:
 
     def _record(self, message: Placed | Message) -> None:
         if not isinstance(message, Placed):
-            self._arrived.append(message)
+            if not self._is_killed:
+                self._arrived.append(message)
             return
         self._node = message.node
         if message.versions != self._versions:
@@ -108,7 +111,7 @@ class RayTransport:
 
     def _give_up(self, cause: str) -> None:
         self._end = cause
-        self.kill()  # an actor outlives its stream
+        ray.kill(self._actor, no_restart=True)  # an actor outlives its stream
 
     def _take(self, command: Command | None) -> None:
         if self.is_alive:

@@ -97,6 +97,17 @@ class TestRayDevice(DeviceContract):
         until(lambda: engine.wait(0.05) or not transport.is_alive, "it is refused", every=0.0)
         assert "model none-such: not on disk" in transport.describe_end()
 
+    def test_unread_messages_of_a_killed_process_do_not_keep_the_engine_from_waiting(
+        self, engine: Any, process: DeviceProcess
+    ) -> None:
+        assign(process, "a", GO_ON)
+        until(lambda: engine.wait(0.05) or process.transport.has_arrived, "it has said something", every=0.0)
+        process.kill()
+        engine.wait(0.0)
+        begun = time.monotonic()
+        engine.wait(0.3)
+        assert time.monotonic() - begun > 0.2
+
     def test_commands_keep_their_order(self, engine: Any, process: DeviceProcess) -> None:
         runs = [assign(process, f"task {number}", GO_ON) for number in range(50)]
         said = read(engine, process, lambda said: len(said) == len(runs))
