@@ -61,8 +61,9 @@ def _find_worker_problem(workers: list[heartbeats.Worker]) -> str | None:
     if not workers:
         return f"No worker heartbeat for {heartbeats.FRESH_SECONDS:.0f} s; start one with: python -m workers"
     devices = [device for each in workers for device in json.loads(each.devices)]
-    # One usable device is enough. A supervisor without devices may still be starting.
-    if not devices or any(device["state"] not in heartbeats.UNUSABLE for device in devices):
+    # One usable device is enough. A supervisor without devices is starting, or an autoscaler starts a machine with the
+    # next task.
+    if not devices or any(device["state"] not in heartbeats.BROKEN for device in devices):
         return None
     causes = sorted({f"{device['device']}: {device['cause']}" for device in devices})
     return f"No device process can start ({'; '.join(causes)}); see the worker's log."

@@ -137,6 +137,7 @@ class Workers:
 class Ray:
     address: str = "auto"
     slots: int = _limit(0, least=0, most=4096)
+    idle_timeout: float = _limit(0.0, least=0.0, most=86400.0)
 
 
 @dataclass(frozen=True)

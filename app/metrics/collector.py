@@ -23,7 +23,7 @@ from app.core.db.task_totals import TaskTotal
 from app.metrics import requests
 from app.openapi import VERSION
 
-DEVICE_STATES = ("starting", "idle", "busy", "down", "waiting")
+DEVICE_STATES = ("starting", "idle", "busy", "down", "waiting", "requested")
 Sums = dict[float, tuple[int, float]]  # bound of a bucket → number, seconds
 
 

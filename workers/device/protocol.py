@@ -20,6 +20,10 @@ class Slot:
     cuda_index: int | None
     threads: int
 
+    @property
+    def name(self) -> str:
+        return f"{self.device}-{self.number}"
+
 
 class RunKey(NamedTuple):
     """The name of a run, in all messages about it."""

@@ -44,8 +44,12 @@ class Transport(Protocol):
 class Engine(Protocol):
     """Starts the processes of all slots."""
 
+    @property
+    def is_elastic(self) -> bool:
+        """Whether a device appears when a process waits for it, and is given back when no process uses it."""
+
     def list_slots(self) -> list[Slot]:
-        """List one Slot per device process."""
+        """List one Slot per device process. If ``is_elastic``, these are all that may be used at a time."""
 
     def start(self, slot: Slot, preload: bool) -> Transport:
         """Start a process that serves ``slot``. ``preload``: it loads the default models first."""

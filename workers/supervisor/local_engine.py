@@ -21,6 +21,8 @@ from workers.supervisor.inbox import Inbox
 class LocalEngine:
     """One process for each of ``slots``. ``serve`` is the main function of these processes."""
 
+    is_elastic = False
+
     def __init__(self, settings: Settings, slots: list[Slot], serve: Callable[..., None] = main.serve) -> None:
         self._settings = settings
         self._slots = slots
@@ -50,7 +52,7 @@ class LocalTransport:
         self.connection, theirs = context.Pipe()
         self._inbox = Inbox(self.connection)
         arguments = (theirs, slot, settings, os.getpid(), preload)
-        self.process = context.Process(target=serve, args=arguments, name=f"{slot.device}-{slot.number}", daemon=True)
+        self.process = context.Process(target=serve, args=arguments, name=slot.name, daemon=True)
         self.process.start()
         theirs.close()  # so that the Pipe ends when the process does
 

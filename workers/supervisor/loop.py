@@ -37,6 +37,7 @@ from workers.supervisor.outage import is_outage
 from workers.supervisor.pool import Pool
 from workers.supervisor.process import DeviceProcess
 from workers.supervisor.reporter import Reporter
+from workers.supervisor.scaling import Scaling
 from workers.supervisor.settlement import NodeLost, Verdict, clean_up_run, requeue_unknown, settle, take_over_lost
 from workers.supervisor.sharing import Ending, judge_ending
 from workers.supervisor.waiters import GRACE_SECONDS, WaiterWatch
@@ -74,6 +75,7 @@ class Supervisor:
         self._leases = LeaseWatch(is_only_supervisor, clock, lease_seconds)
         self._waiters = WaiterWatch(clock, grace_seconds)
         self._pool = Pool(settings, engine, clock)
+        self._scaling = Scaling(settings, self._pool, engine)
         self._reporter = Reporter(clock)
         self._unsettled: list[tuple[Claim, Verdict]] = []
         self._dispatcher = Dispatcher(
@@ -253,6 +255,7 @@ class Supervisor:
             self._stop_unheld()
             if self._stop_by is None:
                 self._dispatcher.dispatch()
+                self._scaling.adjust()
 
     def _settle_all(self) -> None:
         """Write all verdicts to the database.

@@ -45,13 +45,35 @@ class Pool:
         self._add_slots()
 
     def __str__(self) -> str:
-        return ", ".join(f"{slot.device}-{slot.number}" for slot in self._failed_starts)
+        if self._engine.is_elastic:
+            return f"up to {len(self._engine.list_slots())} devices of an autoscaler"
+        return ", ".join(slot.name for slot in self.slots)
+
+    @property
+    def slots(self) -> list[Slot]:
+        """The slots in use, with a process or about to get one."""
+        return list(self._failed_starts)
 
     def _add_slots(self) -> None:
         """Add the slots of devices that have joined."""
-        for slot in self._engine.list_slots():
-            if slot not in self._failed_starts:
-                self._vacant[slot], self._failed_starts[slot], self._failed_loads[slot] = 0.0, 0, 0
+        if not self._engine.is_elastic:
+            for slot in self._engine.list_slots():
+                self.add_slot(slot)
+
+    def add_slot(self, slot: Slot) -> None:
+        """Use a slot, unless it is in use."""
+        if slot not in self._failed_starts:
+            self._vacant[slot], self._failed_starts[slot], self._failed_loads[slot] = 0.0, 0, 0
+
+    def remove_slot(self, slot: Slot) -> None:
+        """Kill the process of a slot without tasks, without waiting for its end, and forget the slot."""
+        for process in [process for process in self.processes if process.slot == slot]:
+            process.transport.kill()
+            self.processes.remove(process)
+        for known in (self._vacant, self._failed_starts, self._failed_loads, self._causes):
+            known.pop(slot, None)
+        self._bare.discard(slot)
+        self._unused.discard(slot)
 
     def start_due(self) -> None:
         """Start the processes that are due.
@@ -63,9 +85,7 @@ class Pool:
             if self._clock() >= due:
                 del self._vacant[slot]
                 if self._failed_loads[slot] >= STARTS_WITH_MODELS and slot not in self._bare:
-                    log.error(
-                        "%s: preloading is disabled after %d failed starts", _format_name(slot), STARTS_WITH_MODELS
-                    )
+                    log.error("%s: preloading is disabled after %d failed starts", slot.name, STARTS_WITH_MODELS)
                     self._bare.add(slot)
                 preload = self._settings.workers.preload and slot not in self._bare | self._unused
                 self._unused.discard(slot)
@@ -111,14 +131,14 @@ class Pool:
     def describe_devices(self) -> list[dict[str, Any]]:
         """Describe each slot for the heartbeat.
 
-        The state is starting, idle, busy, ``waiting`` for a free device, or ``down`` if the last start failed; the last
-        two with a cause.
+        The state is starting, idle, busy, ``requested`` from an autoscaler, ``waiting`` for a free device, or ``down`` if
+        the last start failed; the last two with a cause.
         """
-        states = [_describe_process(process) for process in self.processes]
+        states = [_describe_process(process, self._engine.is_elastic) for process in self.processes]
         states += [_describe_slot(slot, "starting", "") for slot in self._vacant]
         for slot, failed in self._failed_starts.items():
             if failed:  # also while the next start is in progress: it has not succeeded yet
-                states = [state for state in states if state["device"] != _format_name(slot)]
+                states = [state for state in states if state["device"] != slot.name]
                 states.append(_describe_slot(slot, "down", "") | {"cause": self._causes[slot]})
         return states
 
@@ -150,14 +170,12 @@ class Pool:
             process.kill()
 
 
-def _describe_process(process: DeviceProcess) -> dict[str, Any]:
+def _describe_process(process: DeviceProcess, is_elastic: bool) -> dict[str, Any]:
     described = _describe_slot(process.slot, process.state, process.transport.place)
-    return described | ({"cause": "no device is free"} if process.state == "waiting" else {})
+    if process.state != "waiting":
+        return described
+    return described | ({"state": "requested"} if is_elastic else {"cause": "no device is free"})
 
 
 def _describe_slot(slot: Slot, state: str, place: str) -> dict[str, Any]:
-    return {"device": _format_name(slot), "place": place, "state": state}
-
-
-def _format_name(slot: Slot) -> str:
-    return f"{slot.device}-{slot.number}"
+    return {"device": slot.name, "place": place, "state": state}

@@ -45,7 +45,7 @@ class DeviceProcess:
     ) -> None:
         self.slot = slot
         self.transport = transport
-        self.name = f"{slot.device}-{slot.number}"
+        self.name = slot.name
         self._limits = limits
         self._clock = clock
         self.started = clock()
@@ -153,7 +153,11 @@ class DeviceProcess:
 
     def has_idled(self, seconds: float) -> bool:
         """Whether it has had models in memory without a task for ``seconds``."""
-        return self.is_idle and self.warm and self._has_models and self._clock() - self._used > seconds
+        return self.warm and self._has_models and self.is_unused(seconds)
+
+    def is_unused(self, seconds: float) -> bool:
+        """Whether it could take a task, but has had none for ``seconds``."""
+        return self.is_idle and self._clock() - self._used > seconds
 
     def find_excess_memory(self) -> int | None:
         """Return its resident memory in MB if above ``workers.max_rss``."""

@@ -29,11 +29,14 @@ LOOK_SECONDS = 5.0  # between looks for new nodes
 
 
 class RayEngine:
-    """One actor for each device of the cluster, up to ``ray.slots``. ``serve`` runs a slot on its node."""
+    """One actor for each device of the cluster, up to ``ray.slots``. ``serve`` runs a slot on its node.
+
+    With ``ray.idle_timeout``, the cluster has an autoscaler: ``ray.slots`` devices can be there, also if none is now.
+    """
 
     def __init__(self, settings: Settings, serve: Callable[..., None] = main.serve_slot) -> None:
-        if settings.workers.slots_per_gpu > 1:
-            raise SettingsError("workers.slots_per_gpu must be 1 with workers.engine: ray")
+        _check(settings)
+        self.is_elastic = settings.ray.idle_timeout > 0
         wait_for_cluster(settings.ray.address)
         self._settings = settings
         # what a node does not need, it does not get
@@ -43,11 +46,15 @@ class RayEngine:
         self._mark = write_mark(settings.cache.path)
         self._started: list[RayTransport] = []
         self._slots: list[Slot] = []
-        self._look()
+        if self.is_elastic:
+            self._slots = _make_slots(settings, settings.ray.slots, settings.workers.device == "cuda")
+        else:
+            self._look()
         for slot in self._slots:  # raises SettingsError now, instead of failing each task
             slots.choose_separation_device(settings.bgm_separation, slot)
-        # in a thread: without its head, a cluster does not answer for up to a minute
-        threading.Thread(target=self._look_again, name="ray nodes", daemon=True).start()
+        if not self.is_elastic:
+            # in a thread: without its head, a cluster does not answer for up to a minute
+            threading.Thread(target=self._look_again, name="ray nodes", daemon=True).start()
 
     def list_slots(self) -> list[Slot]:
         return self._slots
@@ -91,9 +98,23 @@ class RayEngine:
         workers, most = self._settings.workers, self._settings.ray.slots
         use_gpus = workers.device != "cpu" and (found.gpus > 0 or workers.device == "cuda")
         count = found.gpus if use_gpus else found.cpu_slots
-        count = min(count, most) if most else count
-        # an actor sees its own GPU only, as the first one
-        self._slots = [
-            Slot(number, "cuda", 0, workers.cpu_threads) if use_gpus else Slot(number, "cpu", None, 0)
-            for number in range(count)
-        ]
+        self._slots = _make_slots(self._settings, min(count, most) if most else count, use_gpus)
+
+
+def _check(settings: Settings) -> None:
+    """Raise SettingsError if an actor cannot serve a slot as configured."""
+    if settings.workers.slots_per_gpu > 1:
+        raise SettingsError("workers.slots_per_gpu must be 1 with workers.engine: ray")
+    if not settings.ray.idle_timeout:
+        return
+    if not settings.ray.slots:
+        raise SettingsError("ray.idle_timeout needs ray.slots: the most devices that the autoscaler is asked for")
+    if settings.workers.device == "auto":
+        say = "ray.idle_timeout needs workers.device: cuda or cpu. With auto, it is not clear which devices to ask for"
+        raise SettingsError(say)
+
+
+def _make_slots(settings: Settings, count: int, use_gpus: bool) -> list[Slot]:
+    """Make the slots. An actor sees its own GPU only, as the first one."""
+    threads = settings.workers.cpu_threads
+    return [Slot(number, "cuda", 0, threads) if use_gpus else Slot(number, "cpu", None, 0) for number in range(count)]

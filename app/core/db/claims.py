@@ -57,6 +57,11 @@ def has_lone() -> bool:
     return select_oldest(_is_ready() & _has_crashed()).scalar() is not None
 
 
+def count_ready(most: int) -> int:
+    """Count the tasks that are ready to run, up to ``most``."""
+    return int(Task.select(Task.id).where(_is_ready()).limit(most).count())
+
+
 def select_oldest(condition: Any) -> Any:
     """Build the query for the oldest matching task.
 

@@ -12,7 +12,8 @@ from app.core.db.connection import database, now
 
 FRESH_SECONDS = 15.0
 FORGET_SECONDS = 3600.0
-UNUSABLE = ("down", "waiting")  # states of a device that runs no task before something else changes
+BROKEN = ("down", "waiting")  # states of a device that runs no task before something else changes
+UNUSABLE = (*BROKEN, "requested")  # an autoscaler starts a machine for it
 
 
 class Worker(Model):

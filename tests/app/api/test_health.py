@@ -59,6 +59,15 @@ def test_readiness_error_names_an_unavailable_database(web: Flask, monkeypatch: 
     assert "database" in refused(web.test_client().get("/health/ready"), 503)["message"]
 
 
+def test_ready_while_an_autoscaler_has_no_device_or_starts_one(web: Flask) -> None:
+    requested = {"device": "cuda-0", "place": "", "state": "requested"}
+    for devices in ([], [requested]):
+        with connection.database.connection_context():
+            heartbeats.record_heartbeat("me", devices)
+            assert heartbeats.list_devices() == {}, "but it does not count in estimates"
+        assert web.test_client().get("/health/ready").status_code == 200
+
+
 def test_not_ready_while_every_device_process_waits_for_a_device(web: Flask) -> None:
     waiting = {"device": "cuda-0", "place": "", "state": "waiting", "cause": "no device is free"}
     with connection.database.connection_context():

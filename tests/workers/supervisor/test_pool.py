@@ -44,6 +44,8 @@ class Transport:
 
 
 class Engine:
+    is_elastic = False
+
     def __init__(self) -> None:
         self.slots = [FIRST]
         self.started: list[Transport] = []

@@ -15,7 +15,7 @@ import pytest
 
 from app.core import settings as app_settings
 from app.core.errors import SettingsError
-from app.core.settings import Ray, Settings, Whisper, Workers
+from app.core.settings import Cache, Ray, Settings, Whisper, Workers
 from tests.ray_nodes import kill_node, ray_head, ray_node
 from tests.service import MINI, until
 from tests.workers.supervisor import acting
@@ -173,3 +173,34 @@ def test_node_that_left_the_cluster_counts_as_lost(is_preempted: bool) -> None:
     assert is_of_node(ActorDiedError(context))
     context = ActorDiedErrorContext(error_message="its worker process has died", actor_id=b"1" * 16)
     assert not is_of_node(ActorDiedError(context))
+
+
+@pytest.mark.parametrize(
+    ("workers", "section", "named"),
+    [
+        (Workers(engine="ray", device="cuda"), Ray(idle_timeout=60.0), r"ray\.slots"),
+        (Workers(engine="ray"), Ray(slots=2, idle_timeout=60.0), r"workers\.device: cuda or cpu"),
+    ],
+)
+def test_unclear_autoscaling_is_refused(workers: Workers, section: Ray, named: str) -> None:
+    from workers.supervisor.ray_engine import RayEngine
+
+    with pytest.raises(SettingsError, match=named):
+        RayEngine(Settings(workers=workers, ray=section))
+
+
+@pytest.mark.parametrize(("device", "slot"), [("cuda", Slot(1, "cuda", 0, 0)), ("cpu", Slot(1, "cpu", None, 0))])
+def test_autoscaled_devices_need_not_be_there_yet(
+    address: str, cluster: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, device: str, slot: Slot
+) -> None:
+    from workers.supervisor import ray_engine
+
+    monkeypatch.setattr(ray_engine, "wait_for_cluster", lambda _: None)  # ``cluster`` is connected
+    settings = Settings(
+        workers=Workers(engine="ray", device=device),
+        ray=Ray(address=address, slots=2, idle_timeout=60.0),
+        cache=Cache(path=tmp_path),
+    )
+    engine = ray_engine.RayEngine(settings, acting.serve_slot)
+    assert engine.is_elastic and not cluster.is_elastic
+    assert (len(engine.list_slots()), engine.list_slots()[1]) == (2, slot)

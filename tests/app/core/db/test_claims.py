@@ -72,6 +72,16 @@ def test_bound_also_holds_for_a_crashed_task() -> None:
     assert claimed_by(longest=700.0) == poison
 
 
+def test_tasks_that_could_run_now_are_counted_up_to_a_limit() -> None:
+    crashed(pause=1000.0)
+    queued(source_url="http://there.example/a.wav")
+    assert claims.count_ready(10) == 0, "neither in a pause nor without its recording"
+    for _ in range(3):
+        queued()
+    claimed()
+    assert (claims.count_ready(10), claims.count_ready(1)) == (2, 1)
+
+
 def test_empty_process_is_wanted_only_while_a_crashed_task_is_ready() -> None:
     queued()
     claim = claimed()
