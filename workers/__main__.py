@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from collections.abc import Callable
 
@@ -17,7 +18,7 @@ from app.core.storage.opening import open_storage
 from workers.device.main import serve as serve_device
 from workers.downloads.downloader import Downloader
 from workers.supervisor import lock, purge
-from workers.supervisor.engine_choice import RAY, create_engine
+from workers.supervisor.engine_choice import connect_to_cluster, create_engine
 from workers.supervisor.leadership import Leadership
 from workers.supervisor.loop import Supervisor
 from workers.supervisor.waiters import GRACE_SECONDS
@@ -37,15 +38,19 @@ def main(
     The parameters are for tests.
     """
     configure_logging()
+    _exit_on_signals()
     loaded = settings.load()
     storage = open_storage(loaded)
     storage.prepare()
     opened = connection.connect(loaded.db_url, DATABASE_PATIENCE, prepare)
     held = lock.acquire_lock()
     leadership = None
-    if loaded.workers.engine == RAY and connection.is_postgres(opened):
-        leadership = Leadership(LeaderLock(loaded.db_url))
-        leadership.acquire()
+    if loaded.workers.engine == settings.RAY:
+        connect_to_cluster(loaded)  # before it leads: a supervisor without a cluster must not keep others from leading
+        _exit_on_signals()  # again, because Ray sets handlers of its own
+        if connection.is_postgres(opened):
+            leadership = Leadership(LeaderLock(loaded.db_url))
+            leadership.acquire()
     engine = create_engine(loaded, serve)
     if held is not None:  # no other process can be downloading or sending: free the claims of a crashed one
         downloads.release_all()
@@ -66,6 +71,12 @@ def main(
         scheduler.shutdown(wait=False)
         if leadership is not None:
             leadership.release()
+
+
+def _exit_on_signals() -> None:
+    """Exit at a signal, until the supervisor runs: as the first process of a container, it would ignore the signal."""
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: sys.exit(0))
 
 
 if __name__ == "__main__":

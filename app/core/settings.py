@@ -28,6 +28,7 @@ from app.core.storage import location
 from app.core.webhooks import check_receiver, read_secrets
 
 ROOT = Path(__file__).resolve().parents[2]
+LOCAL, RAY = "local", "ray"  # workers.engine
 COMPUTE_TYPES = (
     "auto",
     "default",
@@ -118,7 +119,7 @@ class Diarization:
 
 @dataclass(frozen=True)
 class Workers:
-    engine: str = _limit("local", choices=("local", "ray"))
+    engine: str = _limit(LOCAL, choices=(LOCAL, RAY))
     device: str = _limit("auto", choices=("auto", "cpu", "cuda"))
     cpu_slots: int = _limit(1, least=1, most=64)
     cpu_threads: int = _limit(0, least=0, most=256)

@@ -212,7 +212,7 @@ def test_bucket_that_is_away_for_a_minute_loses_nothing(cluster: Cluster, long: 
     cluster.store.stop()
     away = time.monotonic()
     refused = web.post(recording=SAMPLE)
-    assert (refused.status_code, refused.json()["error_code"]) == (503, "storage_unavailable")
+    assert refused.status_code == 503 and "storage" in refused.json()["message"]
     assert int(refused.headers["Retry-After"]) > 0
     time.sleep(AWAY_SECONDS - (time.monotonic() - away))
     assert {web.task(each)["status"] for each in [*separated, waiting]} <= {"QUEUED", "IN_PROGRESS"}

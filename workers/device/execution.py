@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import platform
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -12,6 +13,7 @@ from typing import Any
 
 from app.core.errors import SpeechError
 from app.core.params import BgmSeparationParams, ModelOptions, Params, TranscriptionParams
+from app.core.settings import LOCAL
 from workers.device import cuda_errors
 from workers.device.protocol import Ended, Failure, Outcome, Returned
 from workers.device.run import ReturnedError, Run
@@ -71,7 +73,10 @@ def _make_failure(run: Run[Params], error: Exception) -> Failure:
     failed = to_speech_error(error)
     if failed.code == "internal_error":
         log.exception("task %s failed", run.job.uuid)
-    return Failure(failed.code, failed.message, run.warnings, 0.0, run.facts)
+    message = failed.message
+    if failed.code == "model_not_available" and run.settings.workers.engine != LOCAL:  # others may have it
+        message = f"{message} This was on node {platform.node()}."
+    return Failure(failed.code, message, run.warnings, 0.0, run.facts)
 
 
 @contextlib.contextmanager

@@ -6,6 +6,7 @@ It imports this checkout, but not ray.
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
 import platform
 import uuid
@@ -15,7 +16,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from app.core.errors import SettingsError
-from app.core.settings import Settings
+from app.core.settings import ROOT, Settings
 from app.core.storage.opening import check_storage
 from workers.models.model_checks import find_problems
 
@@ -24,18 +25,26 @@ MARK = ".supervisor-"  # the name of a file in cache.path begins with it
 
 @dataclass(frozen=True)
 class Versions:
-    """What must be the same on all nodes: of Ray, and of Python without the last part."""
+    """What must be the same on all nodes. Of Python without the last part; ``build`` is a hash of the service's code."""
 
     ray: str
     python: str
+    build: str
 
     def __str__(self) -> str:
-        return f"Ray {self.ray} and Python {self.python}"
+        return f"Ray {self.ray}, Python {self.python} and build {self.build} of the service"
 
 
 def read_versions() -> Versions:
     """Return the versions of this process."""
-    return Versions(version("ray"), ".".join(platform.python_version_tuple()[:2]))
+    return Versions(version("ray"), ".".join(platform.python_version_tuple()[:2]), _hash_code())
+
+
+def _hash_code() -> str:
+    hashed = hashlib.sha256()
+    for file in sorted(file for folder in ("app", "workers") for file in (ROOT / folder).rglob("*.py")):
+        hashed.update(file.relative_to(ROOT).as_posix().encode() + file.read_bytes())
+    return hashed.hexdigest()[:8]
 
 
 def write_mark(cache: Path) -> str:

@@ -13,7 +13,7 @@ from peewee import DatabaseError, InterfaceError
 
 from app.core.db import connection
 from app.core.errors import SettingsError
-from app.core.settings import Settings
+from app.core.settings import RAY, Settings
 from app.core.storage.location import parse_location
 from app.core.storage.space import MEBIBYTE, find_existing, has_space, read_free_bytes
 from app.core.storage.storage import StorageUnavailableError
@@ -24,7 +24,7 @@ from workers.models.cache import choose_compute_type
 from workers.models.findings import FAIL, NOTE, OK, Finding
 from workers.models.listing import format_size
 from workers.models.model_checks import check_models
-from workers.supervisor.engine_choice import RAY, check_cluster
+from workers.supervisor.engine_choice import check_cluster
 
 MOST_SKEW_SECONDS = 60.0  # S3 refuses requests from 15 minutes on
 

@@ -6,12 +6,10 @@ import contextlib
 from collections.abc import Callable, Iterator
 
 from app.core.errors import SettingsError
-from app.core.settings import Settings
+from app.core.settings import RAY, Settings
 from workers.device import slots
 from workers.supervisor.engine import Engine
 from workers.supervisor.local_engine import LocalEngine
-
-RAY = "ray"
 
 
 def create_engine(settings: Settings, serve: Callable[..., None]) -> Engine:
@@ -27,6 +25,13 @@ def create_engine(settings: Settings, serve: Callable[..., None]) -> Engine:
     for slot in found:  # raises SettingsError now, instead of failing each task
         slots.choose_separation_device(settings.bgm_separation, slot)
     return LocalEngine(settings, found, serve)
+
+
+def connect_to_cluster(settings: Settings) -> None:
+    """Wait until the Ray cluster answers. Raises SettingsError if a package is missing, or has another version."""
+    with _name_missing_package():
+        from workers.supervisor import ray_cluster
+    ray_cluster.wait_for_cluster(settings.ray.address)
 
 
 def check_cluster(settings: Settings) -> tuple[str, list[tuple[str, str]]]:

@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import logging
+import os
 import time
 from typing import Any, NamedTuple
+
+# Ray reads these when it is imported. It would merge equal lines of several actors, and color them in files, too.
+os.environ.setdefault("RAY_DEDUP_LOGS", "0")
+os.environ.setdefault("RAY_COLOR_PREFIX", "0")
 
 import ray
 from ray.exceptions import GetTimeoutError, RayError
@@ -42,8 +47,8 @@ def connect(address: str) -> None:
 
 
 def wait_for_cluster(address: str) -> None:
-    """Connect to the cluster as soon as it answers. Raises SettingsError like ``connect``."""
-    while True:
+    """Connect to the cluster as soon as it answers, unless this process is connected. Raises SettingsError like ``connect``."""
+    while not ray.is_initialized():
         try:
             connect(address)
             return

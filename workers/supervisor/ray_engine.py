@@ -21,7 +21,7 @@ from workers.device.host import Host
 from workers.device.node import read_versions, write_mark
 from workers.device.protocol import Slot
 from workers.supervisor.ray_cluster import CPU_SLOT, count_devices, wait_for_cluster
-from workers.supervisor.ray_transport import COMMANDS, STREAM, RayTransport
+from workers.supervisor.ray_transport import COMMANDS, MESSAGES, RayTransport
 
 log = logging.getLogger(__name__)
 
@@ -44,6 +44,9 @@ class RayEngine:
         self._serve = serve
         self._versions = read_versions()
         self._mark = write_mark(settings.cache.path)
+        once = {"max_restarts": 0, "max_task_retries": 0}
+        groups = {COMMANDS: 1, MESSAGES: 1}
+        self._host = ray.remote(num_cpus=0, concurrency_groups=groups, **once)(Host)
         self._started: list[RayTransport] = []
         self._slots: list[Slot] = []
         if self.is_elastic:
@@ -52,6 +55,8 @@ class RayEngine:
             self._look()
         for slot in self._slots:  # raises SettingsError now, instead of failing each task
             slots.choose_separation_device(settings.bgm_separation, slot)
+        # the class is sent with the first actor: now, and not when the head is away
+        ray.kill(self._create(Slot(0, "cpu", None, 0), False))
         if not self.is_elastic:
             # in a thread: without its head, a cluster does not answer for up to a minute
             threading.Thread(target=self._look_again, name="ray nodes", daemon=True).start()
@@ -60,13 +65,14 @@ class RayEngine:
         return self._slots
 
     def start(self, slot: Slot, preload: bool) -> RayTransport:
-        needed: dict[str, Any] = {"num_gpus": 1} if slot.device == "cuda" else {"resources": {CPU_SLOT: 1}}
-        groups = {COMMANDS: 1, STREAM: 1}
-        once = {"max_restarts": 0, "max_task_retries": 0}
-        actor_class = ray.remote(num_cpus=0, concurrency_groups=groups, **once, **needed)(Host)
-        transport = RayTransport(actor_class.remote(slot, self._sent, preload, self._mark, self._serve), self._versions)
+        transport = RayTransport(self._create(slot, preload), self._versions)
         self._started.append(transport)
         return transport
+
+    def _create(self, slot: Slot, preload: bool) -> Any:
+        """Create an actor. Only the first call waits for the head of the cluster, because it sends the class."""
+        needed: dict[str, Any] = {"num_gpus": 1} if slot.device == "cuda" else {"resources": {CPU_SLOT: 1}}
+        return self._host.options(**needed).remote(slot, self._sent, preload, self._mark, self._serve)
 
     def wait(self, seconds: float) -> None:
         for transport in self._started:

@@ -22,6 +22,14 @@ database = DatabaseProxy()
 MIGRATIONS = Path(__file__).with_name("migrations")
 MIGRATION_LOCK = 7_316_202  # key of a PostgreSQL advisory lock; an arbitrary number
 BUSY_TIMEOUT = 10.0
+# Without these, a connection whose cable is cut may wait for a quarter of an hour: see libpq's connection parameters.
+PATIENCE = {
+    "connect_timeout": 5,
+    "keepalives_idle": 5,
+    "keepalives_interval": 2,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 10_000,  # ms
+}
 # FULL, not NORMAL: an acknowledged task must survive a power cut, and in WAL mode NORMAL may lose the last commits.
 PRAGMAS = {"journal_mode": "wal", "synchronous": "full", "foreign_keys": 1}
 
@@ -69,7 +77,7 @@ def build_database(url: str, patience: float = BUSY_TIMEOUT) -> Database:
         search.add_function(opened)
     elif scheme in ("postgres", "postgresql"):
         # Only on request does peewee decode percent-encoded characters in user and password.
-        opened = db_url.connect(url, unquote_password=True, unquote_user=True, connect_timeout=5)
+        opened = db_url.connect(url, unquote_password=True, unquote_user=True, **PATIENCE)
     else:
         raise SettingsError(f"DB_URL: scheme {scheme!r} is not supported; use sqlite:/// or postgresql://")
     return opened

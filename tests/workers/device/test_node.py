@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -22,7 +23,17 @@ def here(mini_settings: Settings) -> Settings:
 
 def test_versions_are_those_of_the_packages(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(node, "version", lambda name: {"ray": "9.9"}[name])
-    assert str(node.read_versions()).startswith("Ray 9.9 and Python 3.")
+    assert re.fullmatch(r"Ray 9\.9, Python 3\.\d+ and build [0-9a-f]{8} of the service", str(node.read_versions()))
+
+
+def test_build_changes_with_the_code(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(node, "version", lambda name: "9.9")
+    monkeypatch.setattr(node, "ROOT", tmp_path)
+    (tmp_path / "app").mkdir()
+    (tmp_path / "app" / "a.py").write_text("a = 1")
+    first = node.read_versions()
+    (tmp_path / "app" / "a.py").write_text("a = 2")
+    assert node.read_versions() != first
 
 
 def test_node_must_see_the_files_of_the_supervisor_without_a_bucket(here: Settings, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import platform
 import signal
@@ -11,6 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from app.core import settings as app_settings
@@ -19,7 +21,7 @@ from app.core.settings import Cache, Ray, Settings, Whisper, Workers
 from tests.ray_nodes import kill_node, ray_head, ray_node
 from tests.service import MINI, until
 from tests.workers.supervisor import acting
-from tests.workers.supervisor.acting import GO_ON
+from tests.workers.supervisor.acting import COMPLETE, GO_ON
 from tests.workers.supervisor.device_contract import LIMITS, DeviceContract, assign, read
 from workers.device.node import Versions
 from workers.device.protocol import Slot
@@ -29,11 +31,38 @@ ray: Any = pytest.importorskip("ray", reason="Ray is not installed (requirements
 SLOT = Slot(0, "cpu", None, 0)
 
 
+class Head:
+    """The head of the cluster at ``address``."""
+
+    def __init__(self, address: str) -> None:
+        port = address.rpartition(":")[2]
+        (self._process,) = [each for each in psutil.process_iter() if is_gcs(each, port)]
+
+    @contextlib.contextmanager
+    def away(self) -> Iterator[None]:
+        self._process.suspend()
+        try:
+            yield
+        finally:
+            self._process.resume()
+
+
+def is_gcs(process: psutil.Process, port: str) -> bool:
+    with contextlib.suppress(psutil.Error):
+        return process.name() == "gcs_server" and f"--gcs_server_port={port}" in process.cmdline()
+    return False
+
+
 @pytest.fixture(scope="module")
 def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     with ray_head(tmp_path_factory.mktemp("ray") / "log") as address:
         yield address
         ray.shutdown()
+
+
+@pytest.fixture
+def head(address: str) -> Head:
+    return Head(address)
 
 
 @pytest.fixture(scope="module")
@@ -61,7 +90,7 @@ class TestRayDevice(DeviceContract):
         node, _, pid = process.transport.place.rpartition(", process ")
         os.kill(int(pid), signal.SIGKILL)
         process.transport.finish(10.0)
-        assert process.transport.describe_end() == f"{node}: the process has died (ActorDiedError of Ray)"
+        assert process.transport.describe_end().startswith(f"{node}: the process has died (ActorDiedError of Ray: ")
 
     def test_second_process_waits_for_the_device_of_the_first(self, engine: Any, process: DeviceProcess) -> None:
         second = DeviceProcess(SLOT, LIMITS, engine.start(SLOT, False), False)
@@ -77,11 +106,13 @@ class TestRayDevice(DeviceContract):
     def test_process_of_another_version_is_refused_with_both_named(
         self, engine: Any, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(engine, "_versions", Versions("1.0", "2.7"))
+        monkeypatch.setattr(engine, "_versions", Versions("1.0", "2.7", "00000000"))
         transport = engine.start(SLOT, False)
         until(lambda: engine.wait(0.05) or not transport.is_alive, "it is refused", every=0.0)
         assert f"Ray {ray.__version__}" in transport.describe_end()
-        assert "but the supervisor has Ray 1.0 and Python 2.7" in transport.describe_end()
+        assert (
+            "but the supervisor has Ray 1.0, Python 2.7 and build 00000000 of the service" in transport.describe_end()
+        )
 
     def test_node_that_does_not_see_the_files_is_refused(self, engine: Any, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(engine, "_mark", "of another folder")
@@ -107,6 +138,30 @@ class TestRayDevice(DeviceContract):
         begun = time.monotonic()
         engine.wait(0.3)
         assert time.monotonic() - begun > 0.2
+
+    def test_request_to_terminate_is_ignored_like_that_to_a_local_process(
+        self, engine: Any, process: DeviceProcess
+    ) -> None:
+        os.kill(int(process.transport.place.rpartition(" ")[2]), signal.SIGTERM)
+        time.sleep(0.5)
+        assign(process, "a", COMPLETE)
+        read(engine, process, lambda said: len(said) == 3)
+
+    def test_nothing_waits_for_a_head_that_is_away(self, engine: Any, process: DeviceProcess, head: Head) -> None:
+        with head.away():
+            begun = time.monotonic()
+            assign(process, "a", COMPLETE)
+            read(engine, process, lambda said: len(said) == 3)
+            os.kill(int(process.transport.place.rpartition(" ")[2]), signal.SIGKILL)
+            process.transport.finish(10.0)
+            assert not process.is_alive, "its node knows"
+            second, third = (DeviceProcess(SLOT, LIMITS, engine.start(SLOT, False), False) for _ in range(2))
+            third.kill()  # it has no place yet
+            assert time.monotonic() - begun < 10.0
+        try:
+            read(engine, second, lambda said: second.ready)
+        finally:
+            second.kill()
 
     def test_commands_keep_their_order(self, engine: Any, process: DeviceProcess) -> None:
         runs = [assign(process, f"task {number}", GO_ON) for number in range(50)]
