@@ -1,4 +1,4 @@
-"""Start a node of a Ray cluster on this machine, with a CPU slot in the place of a GPU."""
+"""Start nodes of a Ray cluster on this machine, with CPU slots in the place of GPUs."""
 
 from __future__ import annotations
 
@@ -19,25 +19,49 @@ OBJECT_STORE_BYTES = 100_000_000
 
 
 @contextlib.contextmanager
-def ray_head(log: Path) -> Iterator[str]:
-    """Start the head of a cluster, which is its only node; the value is its address.
-
-    The processes of the node can import this checkout and what this process can.
-    """
+def ray_head(log: Path, resources: str = '{"speech_slot": 1}') -> Iterator[str]:
+    """Start the head of a cluster; the value is its address."""
     port = free_port()
+    with _start(log, "--head", f"--port={port}", "--include-dashboard=false", f"--resources={resources}"):
+        yield f"127.0.0.1:{port}"
+
+
+@contextlib.contextmanager
+def ray_node(address: str, log: Path, resources: str = '{"speech_slot": 1}') -> Iterator[psutil.Process]:
+    """Let another node join the cluster; the value is the process of which its others are children."""
+    with _start(log, f"--address={address}", f"--resources={resources}") as node:
+        yield node
+
+
+def kill_node(node: psutil.Process) -> None:
+    """Kill all processes of a node at once, as a power failure does."""
+    running = [node, *node.children(recursive=True)]
+    for process in running:  # otherwise one of them could report the end of another
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process.suspend()
+    for process in running:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process.kill()
+
+
+@contextlib.contextmanager
+def _start(log: Path, *options: str) -> Iterator[psutil.Process]:
+    """Start a node, whose processes can import this checkout and what this process can."""
     folder = tempfile.mkdtemp(prefix="ray-")  # not pytest's: the paths of sockets in it must be short
-    command = [sys.executable, "-m", "ray.scripts.scripts", "start", "--head", "--block", f"--port={port}"]
-    command += ["--num-gpus=0", "--num-cpus=1", '--resources={"speech_slot": 1}', "--include-dashboard=false"]
-    command += [f"--temp-dir={folder}", f"--object-store-memory={OBJECT_STORE_BYTES}", "--disable-usage-stats"]
+    command = [sys.executable, "-m", "ray.scripts.scripts", "start", "--block", "--num-gpus=0", "--num-cpus=1"]
+    command += [
+        *options,
+        f"--temp-dir={folder}",
+        f"--object-store-memory={OBJECT_STORE_BYTES}",
+        "--disable-usage-stats",
+    ]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), *filter(None, sys.path)])}
     with log.open("wb") as output:
-        head = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=output, stderr=output)
+        node = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=output, stderr=output)
     try:
-        yield f"127.0.0.1:{port}"
+        yield psutil.Process(node.pid)
     finally:
         with contextlib.suppress(psutil.NoSuchProcess):
-            for process in [*psutil.Process(head.pid).children(recursive=True), psutil.Process(head.pid)]:
-                with contextlib.suppress(psutil.NoSuchProcess):
-                    process.kill()
-        head.wait(30)
+            kill_node(psutil.Process(node.pid))
+        node.wait(30)
         shutil.rmtree(folder, ignore_errors=True)
