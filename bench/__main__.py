@@ -16,6 +16,7 @@ NAMES = (
     "startup",
     "start",
     "database",
+    "nodes",
     "separation",
     "hour",
     "align",

@@ -6,7 +6,6 @@ would measure only each other.
 
 from __future__ import annotations
 
-import json
 import logging
 import re
 import subprocess
@@ -21,14 +20,13 @@ from app.core.db import claims, connection, reports, tasks
 from app.core.db.reports import Report
 from app.core.db.tasks import Claim, Task
 from bench.figures import Figure
+from bench.results import RESULT
 from tests.postgres import Postgres
 
 CONNECTIONS = (1, 4, 16)
 TASKS, ROUNDS, ROWS = 4000, 3, 100
 HOLDER = "bench"
 SAMPLE_ID, SAMPLE_UUID = 987_654_321, "86bf091c-17e9-4293-9839-95f53f70653e"
-WORD = {"start": 0.4, "end": 1.7, "word": "hello", "probability": 0.93}
-RESULT = json.dumps([{"id": 0, "start": 0.4, "end": 1.7, "text": "hello", "words": [WORD] * 10}] * 45)  # 38 kB
 FILL = """
 INSERT INTO task (uuid, task_type, status, file_name, params, work, warnings, progress, claim_no, crashes, lost_nodes, lane,
                   changes, speaker_names, created_at)
@@ -73,9 +71,10 @@ def record_statements(address: str) -> tuple[str, str]:
     Task.update(id=SAMPLE_ID, uuid=SAMPLE_UUID).execute()
     recorder = Recorder()
     logger = logging.getLogger("peewee")
-    before = logger.level
+    level, propagate = logger.level, logger.propagate
     logger.addHandler(recorder)
     logger.setLevel(logging.DEBUG)
+    logger.propagate = False  # the statements are not for the log
     try:
         held = claim()
         look, *claiming = recorder.take()
@@ -83,7 +82,8 @@ def record_statements(address: str) -> tuple[str, str]:
         completing = recorder.take()
     finally:
         logger.removeHandler(recorder)
-        logger.setLevel(before)
+        logger.setLevel(level)
+        logger.propagate = propagate
     cursor = opened.connection().cursor()
 
     def write(statement: tuple[str, Any]) -> str:

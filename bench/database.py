@@ -140,7 +140,9 @@ def time_task_steps() -> Measured:
 
     Each is deleted again, so that every round finds the same rows.
     """
-    submits, claims, finishes = [], [], []
+    submitting: list[float] = []
+    claiming: list[float] = []
+    completing: list[float] = []
     for _ in range(REPETITIONS):
         identifier = str(uuid.uuid4())
         times = [time.perf_counter()]
@@ -152,9 +154,9 @@ def time_task_steps() -> Measured:
         tasks.complete(Claim(identifier, row.claim_no, "bench"), "json", RESULT, [], 0.5)
         times.append(time.perf_counter())
         tasks.delete(identifier)
-        for kept, begin, end in zip((submits, claims, finishes), times, times[1:], strict=False):
+        for kept, begin, end in zip((submitting, claiming, completing), times, times[1:], strict=False):
             kept.append(end - begin)
-    return {"submit": median(submits), "claim": median(claims), "complete": median(finishes)}
+    return {"submit": median(submitting), "claim": median(claiming), "complete": median(completing)}
 
 
 def time_repeated(work: Callable[[], object]) -> float:

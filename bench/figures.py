@@ -13,21 +13,27 @@ MEGABYTE = 1_000_000
 class Figure:
     """A ``value`` in ``unit``.
 
-    ``most`` is the largest value within the target; None means no target.
+    ``most`` is the largest value within the target, ``least`` the smallest one; None means no target.
     """
 
     name: str
     value: float
     unit: str = ""
     most: float | None = None
+    least: float | None = None
 
     @property
     def kept(self) -> bool:
-        return self.most is None or self.value <= self.most
+        return (self.most is None or self.value <= self.most) and (self.least is None or self.value >= self.least)
 
     def __str__(self) -> str:
-        target = "-" if self.most is None else f"≤ {_format_number(self.most)} {self.unit}".rstrip()
-        verdict = "-" if self.most is None else "ok" if self.kept else "MISSED"
+        limits = [
+            f"{sign} {_format_number(limit)}"
+            for sign, limit in (("≥", self.least), ("≤", self.most))
+            if limit is not None
+        ]
+        target = f"{' '.join(limits)} {self.unit}".rstrip() if limits else "-"
+        verdict = "-" if not limits else "ok" if self.kept else "MISSED"
         value = f"{_format_number(self.value)} {self.unit}".rstrip()
         return f"{self.name:<52} {value:>12} {target:>12}  {verdict}"
 

@@ -21,10 +21,10 @@ HEAD_ID = "f" * 51 + "00000"  # what the provider of fake nodes calls the head
 
 
 @contextlib.contextmanager
-def ray_head(log: Path) -> Iterator[str]:
+def ray_head(log: Path, resources: str = '{"speech_slot": 1}') -> Iterator[str]:
     """Start the head of a cluster; the value is its address."""
     port = free_port()
-    with _start(log, "--head", f"--port={port}", "--include-dashboard=false", '--resources={"speech_slot": 1}'):
+    with _start(log, "--head", f"--port={port}", "--include-dashboard=false", f"--resources={resources}"):
         yield f"127.0.0.1:{port}"
 
 

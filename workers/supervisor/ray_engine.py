@@ -75,10 +75,6 @@ class RayEngine:
         return self._host.options(**needed).remote(slot, self._sent, preload, self._mark, self._serve)
 
     def wait(self, seconds: float) -> None:
-        for transport in self._started:
-            transport.poll()
-        if any(transport.has_arrived for transport in self._started):
-            return
         before = len(self._started)
         self._started = [transport for transport in self._started if transport.is_alive]
         if len(self._started) < before:  # one has died: the caller looks at once
@@ -86,9 +82,13 @@ class RayEngine:
         if not self._started:
             time.sleep(seconds)
             return
-        ray.wait([transport.awaited for transport in self._started], timeout=seconds)
-        for transport in self._started:
-            transport.poll()
+        # one call for all of them, and then only those that have something to say: there may be hundreds
+        awaited = {transport.awaited: transport for transport in self._started}
+        ready, _ = ray.wait(list(awaited), num_returns=len(awaited), timeout=0)
+        if not ready and not any(transport.has_arrived for transport in self._started):
+            ready, _ = ray.wait(list(awaited), timeout=seconds)
+        for each in ready:
+            awaited[each].poll()
 
     def _look_again(self) -> None:
         while True:

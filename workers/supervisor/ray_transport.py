@@ -56,7 +56,7 @@ class RayTransport:
         self._take(command)
 
     def receive(self) -> list[Message]:
-        self.poll()
+        """Return what ``poll`` has taken: the engine calls it when there is something."""
         arrived, self._arrived = self._arrived, []
         return arrived
 
