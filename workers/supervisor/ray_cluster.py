@@ -7,6 +7,7 @@ import time
 from typing import NamedTuple
 
 import ray
+from ray.exceptions import AuthenticationError
 
 from app.core.errors import SettingsError
 
@@ -14,6 +15,7 @@ log = logging.getLogger(__name__)
 
 CPU_SLOT = "speech_slot"  # a custom resource of nodes that run models on their CPUs
 PAUSE_SECONDS = 5.0
+SET_TOKEN = "set RAY_AUTH_MODE=token, and RAY_AUTH_TOKEN_PATH or RAY_AUTH_TOKEN, as on the nodes of the cluster"
 
 
 class Devices(NamedTuple):
@@ -27,11 +29,19 @@ class Devices(NamedTuple):
 def connect(address: str) -> None:
     """Connect to the cluster.
 
-    Raises ConnectionError if none answers, and SettingsError, naming both versions, if it runs another Ray or Python.
+    Raises ConnectionError if none answers. Raises SettingsError if it wants another token, or, naming both versions, if it
+    runs another Ray or Python.
     """
     try:
         # before the supervisor sets its signal handlers, because this sets one, too
         ray.init(address=address, configure_logging=False)
+    except AuthenticationError as error:  # there is no token, or its file cannot be read
+        raise SettingsError(f"ray.address: {error.message}; {SET_TOKEN}") from error
+    except ConnectionError as error:
+        if AuthenticationError.__name__ not in str(error.__cause__):  # of which Ray keeps the traceback only, as text
+            raise
+        say = f"the cluster at {address} refuses this process: its token is missing or wrong"
+        raise SettingsError(f"ray.address: {say}; {SET_TOKEN}") from error
     except RuntimeError as error:
         raise SettingsError(f"ray.address: {' '.join(str(error).split())}") from error
 
