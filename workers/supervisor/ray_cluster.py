@@ -30,8 +30,8 @@ class Devices(NamedTuple):
 def connect(address: str) -> None:
     """Connect to the cluster.
 
-    Raises ConnectionError if none answers or none runs on this machine. Raises SettingsError if it wants another token, or, naming both versions, if it
-    runs another Ray or Python.
+    Raises ConnectionError if none answers, or if it has no node on this machine. Raises SettingsError if it wants another
+    token, or, naming both versions, if it runs another Ray or Python.
     """
     try:
         # before the supervisor sets its signal handlers, because this sets one, too
