@@ -25,9 +25,10 @@ RUN --mount=type=cache,target=/root/.cache \
     && python -m venv /opt/venv \
     && UV_LINK_MODE=copy UV_COMPILE_BYTECODE=1 /opt/venv/bin/python install.py "$@" "${LOCK:-requirements.lock}"
 
-# Volumes take the owner of the folders they are mounted over, so the folders are made here.
+# Volumes take the owner of the folders they are mounted over, so the folders are made here. Login shells set a PATH of their own.
 RUN groupadd --gid 10001 speech \
     && useradd --uid 10001 --gid speech --create-home --no-log-init speech \
+    && echo "PATH=$PATH" > /etc/profile.d/speech.sh \
     && install -d -o speech -g speech models cache database
 COPY --chown=speech:speech models/ models/
 COPY wsgi.py gunicorn.conf.py config.yaml ./

@@ -8,12 +8,11 @@ from __future__ import annotations
 from app.core import settings
 from app.core.db import connection
 from app.core.logs import configure_logging
-from app.core.settings import Settings
+from app.core.settings import RAY, Settings
 from app.core.storage.opening import open_storage
 from bench import sleeping
 from workers.device import slots
 from workers.supervisor.engine import Engine
-from workers.supervisor.engine_choice import RAY
 from workers.supervisor.local_engine import LocalEngine
 from workers.supervisor.loop import Supervisor
 

@@ -28,7 +28,8 @@ from app.core.storage import location
 from app.core.webhooks import check_receiver, read_secrets
 
 ROOT = Path(__file__).resolve().parents[2]
-LOCAL, RAY = "local", "ray"  # workers.engine
+LOCAL, RAY = "local", "ray"
+ENGINES = (LOCAL, RAY)
 COMPUTE_TYPES = (
     "auto",
     "default",
@@ -119,7 +120,7 @@ class Diarization:
 
 @dataclass(frozen=True)
 class Workers:
-    engine: str = _limit(LOCAL, choices=(LOCAL, RAY))
+    engine: str = _limit(LOCAL, choices=ENGINES)
     device: str = _limit("auto", choices=("auto", "cpu", "cuda"))
     cpu_slots: int = _limit(1, least=1, most=64)
     cpu_threads: int = _limit(0, least=0, most=256)
@@ -286,7 +287,7 @@ def _read_webhook_secrets(env: Mapping[str, str]) -> tuple[str, ...]:
 
 
 def _apply_environment(settings: Settings, env: Mapping[str, str], beside: Path) -> Settings:
-    """Apply HOST, PORT, CACHE_DIR, MODEL, STORAGE_URL and STORAGE_ENDPOINT; make paths absolute.
+    """Apply HOST, PORT, CACHE_DIR, MODEL, ENGINE, STORAGE_URL and STORAGE_ENDPOINT; make paths absolute.
 
     Paths in the config file are relative to its folder, ``beside``.
     """
@@ -300,6 +301,11 @@ def _apply_environment(settings: Settings, env: Mapping[str, str], beside: Path)
         if not (re.fullmatch("[0-9]{1,5}", env["PORT"]) and 1 <= int(env["PORT"]) <= 65535):
             raise SettingsError(f"environment: PORT must be a number from 1 to 65535, not {env['PORT']!r:.60}")
         server = dataclasses.replace(server, port=int(env["PORT"]))
+    workers = settings.workers
+    if env.get("ENGINE"):
+        if env["ENGINE"] not in ENGINES:
+            raise SettingsError(f"environment: ENGINE must be one of {', '.join(ENGINES)}, not {env['ENGINE']!r:.60}")
+        workers = dataclasses.replace(workers, engine=env["ENGINE"])
     # Unlike paths in the config file, CACHE_DIR is relative to the working directory, as paths in a shell are.
     cache_path = Path(env["CACHE_DIR"]).absolute() if env.get("CACHE_DIR") else (beside / cache.path).resolve()
     return dataclasses.replace(
@@ -309,6 +315,7 @@ def _apply_environment(settings: Settings, env: Mapping[str, str], beside: Path)
         storage=_choose_storage(settings.storage, env),
         models=dataclasses.replace(settings.models, path=(beside / settings.models.path).resolve()),
         whisper=whisper,
+        workers=workers,
         transcription=transcription,
     )
 

@@ -15,6 +15,16 @@ from tests.conftest import unavailable
 from tests.service import ROOT
 
 HOME = "/srv/speech"
+RAY_READ = {  # variables that Ray reads
+    "RAY_AUTH_MODE",
+    "RAY_AUTH_TOKEN",
+    "RAY_gcs_storage",
+    "RAY_gcs_storage_path",
+    "RAY_health_check_initial_delay_ms",
+    "RAY_health_check_period_ms",
+    "RAY_health_check_timeout_ms",
+    "RAY_health_check_failure_threshold",
+}
 
 
 class Dockerfile:
@@ -74,3 +84,9 @@ def tool(name: str, package: str) -> str:
     if found is None:
         unavailable(f"{name} is not installed ({package})")
     return found
+
+
+def find_ray_options() -> set[str]:
+    """The options of ``ray start``."""
+    scripts = pytest.importorskip("ray.scripts.scripts", reason="Ray is not installed (requirements-cluster.txt)")
+    return {option for parameter in scripts.start.params for option in parameter.opts}

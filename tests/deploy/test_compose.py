@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 
 from app.core.settings import Server, Workers, load
-from tests.deploy.conftest import HOME, Dockerfile, compose, tool
+from tests.deploy.conftest import HOME, RAY_READ, Dockerfile, compose, find_ray_options, tool
 from tests.service import ROOT
 
-FILES = ["docker-compose.yaml", "docker-compose.gpu.yaml", "docker-compose.cluster.yaml"]
+FILES = ["docker-compose.yaml", "docker-compose.gpu.yaml", "docker-compose.cluster.yaml", "docker-compose.ray.yaml"]
 READ = {
     "CONFIG",
     "HOST",
@@ -31,6 +31,7 @@ READ = {
     "AWS_ACCESS_KEY_ID",
     "AWS_SECRET_ACCESS_KEY",
     "AWS_REGION",
+    "ENGINE",
 }
 
 
@@ -124,3 +125,73 @@ def test_store_and_database_run_on_one_machine_and_are_not_public() -> None:
     shown = more["web"]["environment"]
     assert settings.storage.url in shown["STORAGE_URL"] and settings.storage.endpoint in shown["STORAGE_ENDPOINT"]
     assert "-name recordings" in str(more["make-bucket"]["command"])
+
+
+@pytest.fixture(scope="module")
+def nodes() -> dict[str, Any]:
+    """What the containers of Ray's nodes have in docker-compose.ray.yaml; the worker is one, too."""
+    found: dict[str, Any] = compose(FILES[3])["services"]
+    assert set(found) == {"worker", "ray-head", "ray-node", "ray-cpu-node"}
+    return found
+
+
+def test_nodes_of_ray_run_the_image_of_the_service(nodes: dict[str, Any]) -> None:
+    web = compose(FILES[2])["services"]["web"]
+    for name, node in nodes.items():
+        assert node.get("image", web["image"]) == web["image"]
+        assert node["build"]["args"]["LOCK"] == web["build"]["args"]["LOCK"], name
+        assert node["network_mode"] == "host" and node["shm_size"] == "2g", name
+
+
+def test_nodes_of_ray_share_a_token_that_must_be_given(nodes: dict[str, Any]) -> None:
+    for node in nodes.values():
+        environment = node["environment"]
+        assert (environment["RAY_AUTH_MODE"], environment["RAY_AUTH_TOKEN"]) == (
+            "token",
+            "${RAY_AUTH_TOKEN:?is needed}",
+        )
+
+
+def test_nodes_of_ray_are_passed_only_variables_that_are_read(nodes: dict[str, Any]) -> None:
+    for node in nodes.values():
+        assert set(node["environment"]) <= READ | RAY_READ
+    assert load({"ENGINE": nodes["worker"]["environment"]["ENGINE"]}, root=ROOT).workers.engine == "ray"
+    secrets = {"DB_URL", "AWS_SECRET_ACCESS_KEY", "WEBHOOK_SECRET", "HF_TOKEN"}
+    for name in ("ray-head", "ray-node", "ray-cpu-node"):
+        assert not secrets & set(nodes[name]["environment"]), "the supervisor sends what is needed"
+
+
+def test_the_supervisor_uses_the_published_database_and_bucket(nodes: dict[str, Any]) -> None:
+    """On the network of its machine, it cannot reach them by the names of their containers."""
+    shared = compose(FILES[2])["services"]
+    environment = nodes["worker"]["environment"]
+    for variable, name in (("DB_URL", "postgres"), ("STORAGE_ENDPOINT", "bucket")):
+        (published,) = shared[name]["ports"]
+        assert published.startswith("${PRIVATE_ADDRESS:-")
+        there = shared["web"]["environment"][variable].replace("${POSTGRES_PASSWORD:?is needed}", "*")
+        here = environment[variable].replace("${POSTGRES_PASSWORD:?is needed}", "*")
+        assert here == re.sub(rf"(@|//){name}\b", r"\1${PRIVATE_ADDRESS:?is needed}", there)
+
+
+def test_commands_of_ray_have_options_that_exist(nodes: dict[str, Any]) -> None:
+    for node in nodes.values():
+        command = node["command"]
+        line = command[2].partition(" && ")[0].split() if command[0] == "sh" else command
+        assert line[:2] == ["ray", "start"]
+        assert {word.partition("=")[0] for word in line[2:]} <= find_ray_options()
+    assert nodes["worker"]["command"][2].endswith(" && exec " + " ".join(["python", "-m", "workers"]))
+
+
+def test_only_the_nodes_with_gpus_reserve_them(nodes: dict[str, Any]) -> None:
+    (reserved,) = nodes["ray-node"]["deploy"]["resources"]["reservations"]["devices"]
+    assert reserved == compose(FILES[1])["services"]["worker"]["deploy"]["resources"]["reservations"]["devices"][0]
+    assert [name for name, node in nodes.items() if "deploy" in node] == ["ray-node"]
+    assert '--resources={"speech_slot": 1}' in nodes["ray-cpu-node"]["command"]
+
+
+def test_the_state_of_the_head_of_ray_is_in_a_volume(nodes: dict[str, Any], dockerfile: Dockerfile) -> None:
+    head = nodes["ray-head"]
+    path = head["environment"]["RAY_gcs_storage_path"]
+    targets = [volume.partition(":")[2] for volume in head["volumes"]]
+    assert any(path.startswith(f"{target}/") for target in targets)
+    assert set(targets) <= set(json.loads(dockerfile.all("VOLUME")[0])), "the image has these folders, for its user"

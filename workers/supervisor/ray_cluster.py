@@ -12,7 +12,7 @@ os.environ.setdefault("RAY_DEDUP_LOGS", "0")
 os.environ.setdefault("RAY_COLOR_PREFIX", "0")
 
 import ray
-from ray.exceptions import GetTimeoutError, RayError
+from ray.exceptions import AuthenticationError, GetTimeoutError, RayError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from app.core.errors import SettingsError
@@ -24,6 +24,8 @@ log = logging.getLogger(__name__)
 CPU_SLOT = "speech_slot"  # a custom resource of nodes that run models on their CPUs
 PAUSE_SECONDS = 5.0
 NODE_SECONDS = 60.0  # for the answers of all nodes to a check
+NO_NODE_HERE = "No node info found"  # Ray's text: the cluster answers, but a process needs a node on its own machine
+SET_TOKEN = "set RAY_AUTH_MODE=token, and RAY_AUTH_TOKEN_PATH or RAY_AUTH_TOKEN, as on the nodes of the cluster"
 
 
 class Devices(NamedTuple):
@@ -37,11 +39,23 @@ class Devices(NamedTuple):
 def connect(address: str) -> None:
     """Connect to the cluster.
 
-    Raises ConnectionError if none answers, and SettingsError, naming both versions, if it runs another Ray or Python.
+    Raises ConnectionError if none answers, or if it has no node on this machine. Raises SettingsError if it wants another
+    token, or, naming both versions, if it runs another Ray or Python.
     """
     try:
         # before the supervisor sets its signal handlers, because this sets one, too
         ray.init(address=address, configure_logging=False)
+    except AuthenticationError as error:  # there is no token, or its file cannot be read
+        raise SettingsError(f"ray.address: {error.message}; {SET_TOKEN}") from error
+    except ConnectionError as error:
+        cause = str(error.__cause__)  # Ray's own sentence does not have it
+        if AuthenticationError.__name__ in cause:
+            say = f"the cluster at {address} refuses this process: its token is missing or wrong"
+            raise SettingsError(f"ray.address: {say}; {SET_TOKEN}") from error
+        if NO_NODE_HERE in cause:
+            say = f"no node of the Ray cluster at ray.address {address} runs on this machine"
+            raise ConnectionError(f"{say}; start one with: ray start --address={address} --num-gpus=0") from error
+        raise ConnectionError(f"no Ray node answers at ray.address {address}: {error}") from error
     except RuntimeError as error:
         raise SettingsError(f"ray.address: {' '.join(str(error).split())}") from error
 
@@ -53,8 +67,7 @@ def wait_for_cluster(address: str) -> None:
             connect(address)
             return
         except ConnectionError as error:
-            say = "no Ray node answers at ray.address %s, trying again in %.0f s: %s"
-            log.warning(say, address, PAUSE_SECONDS, error)
+            log.warning("%s; trying again in %.0f s", error, PAUSE_SECONDS)
             time.sleep(PAUSE_SECONDS)
 
 

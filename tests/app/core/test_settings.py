@@ -176,13 +176,19 @@ def test_environment_overrides_the_file(tmp_path: Path) -> None:
         HOST="0.0.0.0",
         CACHE_DIR=str(tmp_path / "c"),
         DB_URL="sqlite:////tmp/x.db",
+        ENGINE="ray",
     )
     assert (chosen.server.host, chosen.server.port) == ("0.0.0.0", 8123)
+    assert chosen.workers.engine == "ray"
     assert (chosen.cache.path, chosen.db_url) == (tmp_path / "c", "sqlite:////tmp/x.db")
 
 
+def test_unknown_engine_of_the_environment_is_refused(tmp_path: Path) -> None:
+    assert "environment: ENGINE must be one of local, ray, not 'Ray'" in refusal(tmp_path, ENGINE="Ray")
+
+
 def test_empty_variable_overrides_nothing(tmp_path: Path) -> None:
-    chosen = loaded(tmp_path, "server:\n  port: 9\n", PORT="", CACHE_DIR="", DB_URL="", CONFIG="", HOST="")
+    chosen = loaded(tmp_path, "server:\n  port: 9\n", PORT="", CACHE_DIR="", DB_URL="", CONFIG="", HOST="", ENGINE="")
     assert (chosen.server.host, chosen.server.port, chosen.cache.path) == ("127.0.0.1", 9, tmp_path / "cache")
     assert chosen.db_url.endswith("records.db")
 

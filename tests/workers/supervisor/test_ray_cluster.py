@@ -34,6 +34,16 @@ def test_cluster_that_does_not_answer_is_waited_for(
     assert caplog.text.count("no Ray node answers at ray.address head:6379") == 2
 
 
+def test_machine_without_a_node_of_the_cluster_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    from workers.supervisor import ray_cluster
+
+    failed = ConnectionError("Failed to connect to Ray cluster at head:6379")
+    failed.__cause__ = RuntimeError("No node info found matching attributes: ''")
+    monkeypatch.setattr(ray, "init", answer(failed))
+    with pytest.raises(ConnectionError, match=r"runs on this machine; start one with: ray start --address=head:6379"):
+        ray_cluster.connect("head:6379")
+
+
 @pytest.mark.parametrize(
     ("error", "verdicts", "words"),
     [
