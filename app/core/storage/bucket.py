@@ -25,7 +25,7 @@ from app.core.storage.object_store import Entry, ObjectStore
 from app.core.storage.paths import SOURCE, STEMS, UPLOADS, stems_name
 from app.core.storage.space import has_space
 from app.core.storage.spool import Spool
-from app.core.storage.storage import Storage
+from app.core.storage.storage import Storage, StorageUnavailableError
 from app.core.storage.store_probe import StoreProbe
 from app.core.storage.stored_file import RemoteFile, StoredFile
 
@@ -49,6 +49,8 @@ class Bucket(Storage):
         self._spool = Spool(cache)
         self._removals = Background("removal from the storage")
         self._swept: float | None = None
+        self._database: str | None = None
+        self._is_claimed = False
 
     def prepare(self) -> None:
         self._cache.mkdir(parents=True, exist_ok=True)
@@ -58,8 +60,28 @@ class Bucket(Storage):
         # No worker may run on a machine of the web side. After a day, even a clock that is off does no harm.
         self._sweep_local(time.time() - DAY)
 
+    def claim(self, database: str) -> None:
+        self._database = database
+        try:
+            self._confirm_claim()
+        except StorageUnavailableError as error:
+            if error.is_permanent:
+                raise SettingsError(error.reason) from error
+
+    def _confirm_claim(self) -> None:
+        """Raise StorageUnavailableError unless these are the files of our database: only then may any be swept."""
+        if self._database is None:
+            raise RuntimeError("the bucket was not claimed for a database")
+        self._probe.claim(self._database)
+        self._is_claimed = True
+
     def find_outage(self) -> str | None:
         problem = self._probe.find_outage()
+        if problem is None and not self._is_claimed:  # the store was away at the start
+            try:
+                self._confirm_claim()
+            except StorageUnavailableError as error:
+                problem = error
         return problem.reason if problem is not None else None
 
     def keep(self, part: Path, identifier: str) -> None:
@@ -168,6 +190,7 @@ class Bucket(Storage):
         return True
 
     def sweep(self, before: float) -> int:
+        self._confirm_claim()
         began = datetime.fromtimestamp(before, timezone.utc) - timedelta(hours=UPLOAD_HOURS)
         return self._sweep_local(before) + self._store.abort_uploads(began) + self._probe.sweep(before)
 
@@ -179,6 +202,7 @@ class Bucket(Storage):
         return len(old) + sweep_incoming(self._cache, before) + self._spool.sweep(before)
 
     def list_abandoned(self, before: float) -> list[str]:
+        self._confirm_claim()
         newest: dict[str, float] = {}
         for entry in self._store.list():
             identifier, at = entry.key.partition("/")[0], entry.modified.timestamp()
@@ -187,6 +211,7 @@ class Bucket(Storage):
         return [identifier for identifier, at in newest.items() if at < before]
 
     def list_uploads(self, before: float) -> list[str]:
+        self._confirm_claim()
         found = self._store.list(f"{UPLOADS}/")
         return [entry.key.partition("/")[2] for entry in found if entry.modified.timestamp() < before]
 

@@ -37,6 +37,9 @@ class Folder(Storage):
     def prepare(self) -> None:
         self.path.mkdir(parents=True, exist_ok=True)
 
+    def claim(self, database: str) -> None:
+        """Do nothing: with a new database, a folder is emptied."""
+
     def find_outage(self) -> str | None:
         return None
 

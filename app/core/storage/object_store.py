@@ -16,12 +16,13 @@ from typing import Any
 
 from app.core.storage.location import Keys, Location
 from app.core.storage.s3_client import USUAL, Patience, make_client, require_boto3
-from app.core.storage.store_errors import translate_errors
+from app.core.storage.store_errors import read_code, translate_errors
 
 MEBIBYTE = 1024 * 1024
 PART_BYTES = 16 * MEBIBYTE  # of an upload; at most 10,000 parts, which are 160 GB
 MOST_COPIED_BYTES = 5 * 1000**3  # that S3 copies with one request
 LINK_SECONDS = 3600
+EXISTS = ("PreconditionFailed", "ConditionalRequestConflict")  # the latter: others are putting it now
 
 
 @dataclass(frozen=True)
@@ -65,6 +66,28 @@ class ObjectStore:
         """Upload a small object."""
         with translate_errors(self.location):
             self.client.put_object(Bucket=self.location.bucket, Key=self._name(key), Body=content)
+
+    def put_new(self, content: bytes, key: str) -> None:
+        """Upload a small object, unless it is there. A store that does not know this condition replaces the object."""
+        from botocore.exceptions import ClientError
+
+        asked = {"Bucket": self.location.bucket, "Key": self._name(key), "Body": content}
+        with translate_errors(self.location):
+            try:
+                self.client.put_object(**asked, IfNoneMatch="*")
+            except ClientError as error:
+                if read_code(error) == "NotImplemented":
+                    self.client.put_object(**asked)
+                elif read_code(error) not in EXISTS:
+                    raise
+
+    def read_bytes(self, key: str, most: int) -> bytes:
+        """Read up to ``most`` bytes of a small object."""
+        with translate_errors(self.location):
+            answer = self.client.get_object(Bucket=self.location.bucket, Key=self._name(key))
+            with answer["Body"] as body:
+                content: bytes = body.read(most)
+        return content
 
     def copy(self, key: str, to: str) -> None:
         """Copy an object inside the store."""

@@ -40,6 +40,13 @@ class Storage(ABC):
         """Get ready, at the start of a process. Raises SettingsError if it can never work with these settings."""
 
     @abstractmethod
+    def claim(self, database: str) -> None:
+        """Make these the files of a database, which is named by its identifier.
+
+        Raises SettingsError if they belong to another one, whose files must not be removed.
+        """
+
+    @abstractmethod
     def find_outage(self) -> str | None:
         """Return why files can now be neither read nor written, in one sentence; None if they can."""
 

@@ -7,6 +7,7 @@ from datetime import datetime, timezone
 
 from app.core.storage.location import Keys, Location
 from app.core.storage.object_store import ObjectStore
+from app.core.storage.ownership import claim_bucket, explain_owner, find_owner
 from app.core.storage.s3_client import SHORT
 from app.core.storage.storage import StorageUnavailableError
 
@@ -15,7 +16,7 @@ CONTENT = b"The check of the storage has written this."
 
 
 class StoreProbe:
-    """``find_outage`` does not wait long for the store; the others do."""
+    """``find_outage`` and ``claim`` do not wait long for a store that does not answer; the others do."""
 
     def __init__(self, location: Location, keys: Keys) -> None:
         self._hurried = ObjectStore(location, keys, SHORT)
@@ -28,6 +29,18 @@ class StoreProbe:
         except StorageUnavailableError as error:
             return error
         return None
+
+    def claim(self, database: str) -> None:
+        """Mark the bucket with the identifier of the database.
+
+        Raises StorageUnavailableError if it has the mark of another one, or does not answer.
+        """
+        claim_bucket(self._hurried, self._store, database)
+
+    def find_other_owner(self, database: str | None) -> StorageUnavailableError | None:
+        """Return why a database may not use the bucket, or None. ``database`` is None for one that is not made yet."""
+        owner = find_owner(self._store)
+        return explain_owner(self._store) if owner not in (None, database) else None
 
     def write_and_read(self) -> StorageUnavailableError | None:
         """Write, read and remove an object. Return why that failed, or None."""

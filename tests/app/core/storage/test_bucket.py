@@ -21,7 +21,7 @@ from app.core.storage.opening import open_storage
 from app.core.storage.paths import COPY_NAME, SOURCE
 from app.core.storage.s3_client import Patience
 from app.core.storage.storage import Storage, StorageUnavailableError
-from tests.app.core.storage.conftest import Part, new
+from tests.app.core.storage.conftest import DATABASE, Part, new
 from tests.object_store import BUCKET, KEYS, ObjectStoreServer
 from tests.service import free_port
 
@@ -101,6 +101,7 @@ def test_tasks_of_another_prefix_are_not_seen(
     bucket: Storage, object_store: ObjectStoreServer, mini_settings: Settings, part: Part
 ) -> None:
     other = open_storage(object_store.settings(mini_settings))
+    other.claim(DATABASE)
     identifier = new()
     bucket.keep(part(b"sound"), identifier)
     assert other.list_abandoned(time.time() + 5) == [] and not other.remove(identifier)
