@@ -22,6 +22,7 @@ from app.core.storage.background import Background
 from app.core.storage.folder import is_identifier, is_older, sweep_incoming
 from app.core.storage.object_reader import ObjectReader
 from app.core.storage.object_store import Entry, ObjectStore
+from app.core.storage.own_names import is_stored, is_token
 from app.core.storage.paths import SOURCE, STEMS, UPLOADS, stems_name
 from app.core.storage.space import has_space
 from app.core.storage.spool import Spool
@@ -192,7 +193,7 @@ class Bucket(Storage):
     def sweep(self, before: float) -> int:
         self._confirm_claim()
         began = datetime.fromtimestamp(before, timezone.utc) - timedelta(hours=UPLOAD_HOURS)
-        return self._sweep_local(before) + self._store.abort_uploads(began) + self._probe.sweep(before)
+        return self._sweep_local(before) + self._store.abort_uploads(began, is_stored) + self._probe.sweep(before)
 
     def _sweep_local(self, before: float) -> int:
         folders = list((self._cache / DOWNLOADS).glob("*"))
@@ -213,7 +214,8 @@ class Bucket(Storage):
     def list_uploads(self, before: float) -> list[str]:
         self._confirm_claim()
         found = self._store.list(f"{UPLOADS}/")
-        return [entry.key.partition("/")[2] for entry in found if entry.modified.timestamp() < before]
+        tokens = [entry.key.partition("/")[2] for entry in found if entry.modified.timestamp() < before]
+        return [token for token in tokens if is_token(token)]
 
 
 class _BucketFile(RemoteFile):

@@ -148,12 +148,16 @@ class ObjectStore:
             self.remove(key)
         return len(removed)
 
-    def abort_uploads(self, before: datetime) -> int:
-        """Remove what is there of uploads that began before that time and were never completed. Return their number."""
+    def abort_uploads(self, before: datetime, is_ours: Callable[[str], bool]) -> int:
+        """Remove what is there of uploads that began before that time and were never completed. Return their number.
+
+        ``is_ours``: only those to keys for which it holds.
+        """
         with translate_errors(self.location):
             bucket = self.location.bucket
             page = self.client.list_multipart_uploads(Bucket=bucket, Prefix=self.location.prefix)
             old = [upload for upload in page.get("Uploads", ()) if upload["Initiated"] < before]
+            old = [upload for upload in old if is_ours(upload["Key"][len(self.location.prefix) :])]
         for upload in old:
             with contextlib.suppress(FileNotFoundError), translate_errors(self.location):  # another sweep was first
                 self.client.abort_multipart_upload(Bucket=bucket, Key=upload["Key"], UploadId=upload["UploadId"])

@@ -7,6 +7,7 @@ from datetime import datetime, timezone
 
 from app.core.storage.location import Keys, Location
 from app.core.storage.object_store import ObjectStore
+from app.core.storage.own_names import is_check
 from app.core.storage.ownership import claim_bucket, explain_owner, find_owner
 from app.core.storage.s3_client import SHORT
 from app.core.storage.storage import StorageUnavailableError
@@ -66,6 +67,7 @@ class StoreProbe:
     def sweep(self, before: float) -> int:
         """Remove what interrupted checks have left. Return the number of objects."""
         old = [entry.key for entry in self._store.list(f"{CHECKS}/") if entry.modified.timestamp() < before]
-        for key in old:
+        ours = [key for key in old if is_check(key.removeprefix(f"{CHECKS}/"))]
+        for key in ours:
             self._store.remove(key)
-        return len(old)
+        return len(ours)

@@ -18,10 +18,12 @@ from app.core.settings import Settings
 from app.core.storage import object_reader, store_probe
 from app.core.storage.location import Keys
 from app.core.storage.opening import open_storage
+from app.core.storage.own_names import is_stored
+from app.core.storage.ownership import MARK
 from app.core.storage.paths import COPY_NAME, SOURCE
 from app.core.storage.s3_client import Patience
 from app.core.storage.storage import Storage, StorageUnavailableError
-from tests.app.core.storage.conftest import DATABASE, Part, new
+from tests.app.core.storage.conftest import DATABASE, Part, new, soon
 from tests.object_store import BUCKET, KEYS, ObjectStoreServer
 from tests.service import free_port
 
@@ -92,9 +94,9 @@ def test_parts_of_interrupted_uploads_are_removed_after_a_day(bucket: Any, objec
     )
     assert bucket.sweep(time.time()) == 0
     now = datetime.now(timezone.utc)
-    assert bucket._store.abort_uploads(now - timedelta(minutes=1)) == 0
-    assert bucket._store.abort_uploads(now + timedelta(minutes=1)) == 1
-    assert bucket._store.abort_uploads(now + timedelta(minutes=1)) == 0
+    assert bucket._store.abort_uploads(now - timedelta(minutes=1), is_stored) == 0
+    assert bucket._store.abort_uploads(now + timedelta(minutes=1), is_stored) == 1
+    assert bucket._store.abort_uploads(now + timedelta(minutes=1), is_stored) == 0
 
 
 def test_tasks_of_another_prefix_are_not_seen(
@@ -108,6 +110,24 @@ def test_tasks_of_another_prefix_are_not_seen(
     with pytest.raises(FileNotFoundError):
         other.find(identifier, SOURCE)
     assert bucket.remove(identifier)
+
+
+def test_objects_of_others_are_never_swept(bucket: Any, object_store: ObjectStoreServer) -> None:
+    client, prefix = object_store.make_client(), bucket._store.location.prefix
+    foreign = [
+        "uploads/2024/interview.wav",
+        "uploads/list",
+        f"uploads/{new()}/source",
+        "check/list.txt",
+        "notes/source",
+    ]
+    for key in foreign:
+        client.put_object(Bucket=BUCKET, Key=f"{prefix}{key}", Body=b"mine")
+    begun = client.create_multipart_upload(Bucket=BUCKET, Key=f"{prefix}uploads/{new()}/source")
+    assert bucket.sweep(soon()) == 0 and bucket.list_uploads(soon()) == [] and bucket.list_abandoned(soon()) == []
+    assert bucket._store.abort_uploads(datetime.now(timezone.utc) + timedelta(minutes=1), is_stored) == 0
+    assert sorted(object_store.list_keys(f"s3://{BUCKET}/{prefix[:-1]}")) == sorted([*foreign, MARK])
+    client.abort_multipart_upload(Bucket=BUCKET, Key=begun["Key"], UploadId=begun["UploadId"])
 
 
 def test_more_than_a_thousand_objects_are_listed(bucket: Any) -> None:
