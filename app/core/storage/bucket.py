@@ -8,7 +8,6 @@ recording is received, in cache/spool/ while a run or a download uses them.
 from __future__ import annotations
 
 import contextlib
-import errno
 import io
 import shutil
 import time
@@ -17,25 +16,23 @@ from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import BinaryIO, cast
 
-from app.core.errors import SettingsError, SpeechError
+from app.core.errors import SettingsError
 from app.core.storage.background import Background
+from app.core.storage.download import CHUNK, download, explain_disk
 from app.core.storage.folder import is_identifier, is_older, sweep_incoming
 from app.core.storage.object_reader import ObjectReader
 from app.core.storage.object_store import Entry, ObjectStore
 from app.core.storage.own_names import is_stored, is_token
 from app.core.storage.paths import SOURCE, STEMS, UPLOADS, stems_name
-from app.core.storage.space import has_space
 from app.core.storage.spool import Spool
 from app.core.storage.storage import Storage, StorageUnavailableError
 from app.core.storage.store_probe import StoreProbe
 from app.core.storage.stored_file import RemoteFile, StoredFile
 
-CHUNK = 256 * 1024
 DOWNLOADS = "downloads"  # in cache/
 SWEEP_SECONDS = 600.0  # a sweep lists all objects
 UPLOAD_HOURS = 24  # that an upload may take; then its parts are removed
 DAY = 86_400.0
-DISK_FULL = "Not enough disk space on the server for the recording; try again later."
 
 
 class Bucket(Storage):
@@ -122,23 +119,12 @@ class Bucket(Storage):
 
     @contextlib.contextmanager
     def borrow(self, source: str, identifier: str, claim_no: int, check: Callable[[], None]) -> Iterator[str]:
-        with self._spool.open_folder(_name_run(identifier, claim_no)) as folder:
-            self._download(source, folder / SOURCE, check)
+        name = _name_run(identifier, claim_no)
+        with contextlib.ExitStack() as opened:
+            with explain_disk(self._spool.locate(name)):
+                folder = opened.enter_context(self._spool.open_folder(name))
+            download(self._store, source, folder / SOURCE, self._floor, check)
             yield str(folder / SOURCE)
-
-    def _download(self, key: str, path: Path, check: Callable[[], None]) -> None:
-        entry = self._store.stat(key)
-        if not has_space(path.parent, self._floor, entry.size):
-            raise SpeechError("insufficient_storage", DISK_FULL)
-        try:
-            with path.open("wb") as file, ObjectReader(self._store, entry) as reader:
-                while chunk := reader.read(CHUNK):
-                    check()
-                    file.write(chunk)
-        except OSError as error:
-            if error.errno in (errno.ENOSPC, errno.EDQUOT):
-                raise SpeechError("insufficient_storage", DISK_FULL) from error
-            raise
 
     def locate_stems(self, identifier: str, claim_no: int) -> Path:
         return self._spool.locate(_name_run(identifier, claim_no)) / stems_name(claim_no)
@@ -146,7 +132,8 @@ class Bucket(Storage):
     @contextlib.contextmanager
     def write_stems(self, identifier: str, claim_no: int) -> Iterator[Path]:
         folder = self.locate_stems(identifier, claim_no)
-        folder.parent.mkdir(parents=True, exist_ok=True)
+        with explain_disk(folder):
+            folder.parent.mkdir(parents=True, exist_ok=True)
         yield folder
         for path in sorted(folder.iterdir()):
             self._store.put(path, f"{identifier}/{folder.name}/{path.name}")

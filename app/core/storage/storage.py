@@ -20,7 +20,7 @@ log = logging.getLogger(__name__)
 
 
 class StorageUnavailableError(SpeechError):
-    """The storage does not answer, or refuses; it may be tried again.
+    """The storage does not answer, or refuses, or the disk of this machine fails; it may be tried again.
 
     ``reason`` is one sentence for the operator, which names the setting to look at. ``is_permanent``: it does not end
     before someone changes that setting.

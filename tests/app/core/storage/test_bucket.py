@@ -199,6 +199,31 @@ def test_recording_larger_than_the_free_space_is_not_downloaded(
     assert failed.value.code == "insufficient_storage" and local(mini_settings) == []
 
 
+@pytest.mark.parametrize(("number", "code"), [(13, "storage_unavailable"), (28, "insufficient_storage")])
+def test_disk_of_one_machine_that_fails_is_not_the_fault_of_the_task(
+    bucket: Storage, part: Part, monkeypatch: pytest.MonkeyPatch, number: int, code: str
+) -> None:
+    identifier = new()
+    bucket.keep(part(b"sound"), identifier)
+
+    def fail(*_: Any, **__: Any) -> None:
+        raise OSError(number, "The disk is bad")
+
+    for method in ("mkdir", "open"):
+        with monkeypatch.context() as patched:
+            patched.setattr(Path, method, fail)
+            with (
+                pytest.raises(SpeechError) as failed,
+                bucket.borrow(bucket.locate(identifier), identifier, 1, lambda: None),
+            ):
+                pytest.fail("the disk is bad")
+        assert failed.value.code == code
+    monkeypatch.setattr(Path, "mkdir", fail)
+    with pytest.raises(SpeechError) as failed, bucket.write_stems(identifier, 1):
+        pytest.fail("the disk is bad")
+    assert failed.value.code == code
+
+
 def test_removal_runs_in_the_background(bucket: Storage) -> None:
     done: list[int] = []
     bucket.run_removal(lambda: 1 / 0)  # type: ignore[arg-type,return-value]
