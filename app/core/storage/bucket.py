@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import logging
 import shutil
 import time
 from collections.abc import Callable, Iterator
@@ -29,8 +30,11 @@ from app.core.storage.storage import Storage, StorageUnavailableError
 from app.core.storage.store_probe import StoreProbe
 from app.core.storage.stored_file import RemoteFile, StoredFile
 
+log = logging.getLogger(__name__)
+
 DOWNLOADS = "downloads"  # in cache/
 SWEEP_SECONDS = 600.0  # a sweep lists all objects
+SPOOL_SECONDS = 60.0  # a folder is locked a moment after it was made
 UPLOAD_HOURS = 24  # that an upload may take; then its parts are removed
 DAY = 86_400.0
 
@@ -159,6 +163,7 @@ class Bucket(Storage):
         self._store.remove_all(f"{identifier}/", but=lambda key: key == f"{identifier}/{SOURCE}")
 
     def remove_claim(self, identifier: str, claim_no: int) -> None:
+        self._spool.remove(_name_run(identifier, claim_no))  # a run that was killed has left it
         self._store.remove_all(f"{identifier}/{stems_name(claim_no)}/")
 
     def remove_earlier_stems(self, identifier: str, claim_no: int) -> None:
@@ -176,6 +181,12 @@ class Bucket(Storage):
             return False
         self._swept = now
         return True
+
+    def sweep_spool(self) -> None:
+        try:
+            self._spool.sweep(time.time() - SPOOL_SECONDS)
+        except OSError as error:
+            log.warning("storage: what runs have left in %s cannot be removed: %s", self._cache, error)
 
     def sweep(self, before: float) -> int:
         self._confirm_claim()

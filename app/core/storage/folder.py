@@ -130,6 +130,9 @@ class Folder(Storage):
     def run_removal(self, remove: Callable[[], None]) -> None:
         remove()
 
+    def sweep_spool(self) -> None:
+        """Do nothing: runs read the recording itself."""
+
     def is_sweep_due(self) -> bool:
         return True
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import math
 import os
 import shutil
 from collections.abc import Iterator
@@ -37,6 +38,10 @@ class Spool:
         finally:
             shutil.rmtree(folder, ignore_errors=True)
             os.close(descriptor)
+
+    def remove(self, name: str) -> None:
+        """Remove a folder, unless a process has it open."""
+        _remove_unlocked(self.locate(name), math.inf)
 
     def sweep(self, before: float) -> int:
         """Remove the folders that were made before that time and that no process has open. Return their number."""

@@ -149,6 +149,10 @@ class Storage(ABC):
     # --- Sweep: what crashes have left behind ---
 
     @abstractmethod
+    def sweep_spool(self) -> None:
+        """Remove the copies that runs of this machine have left, when one of its processes starts."""
+
+    @abstractmethod
     def is_sweep_due(self) -> bool:
         """Whether to look for abandoned files now."""
 

@@ -175,6 +175,16 @@ def test_failed_run_leaves_nothing(bucket: Storage, part: Part, mini_settings: S
     assert local(mini_settings) == [] and bucket.list_stems(identifier, 1) == {}
 
 
+def test_removal_of_a_claim_takes_what_its_killed_run_has_left(bucket: Any) -> None:
+    identifier = new()
+    left = bucket._spool.locate(f"{identifier}-1")
+    left.mkdir(parents=True)
+    with bucket._spool.open_folder(f"{identifier}-2") as used:
+        bucket.remove_claim(identifier, 1)
+        bucket.remove_claim(identifier, 2)
+        assert not left.exists() and used.exists()
+
+
 def test_stopped_run_ends_its_download(bucket: Storage, part: Part, mini_settings: Settings) -> None:
     identifier, checks = new(), iter(range(4))
     bucket.keep(part(b"x" * 4 * MEBIBYTE), identifier)
