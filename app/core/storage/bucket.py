@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import io
 import logging
+import os
 import shutil
 import time
 from collections.abc import Callable, Iterator
@@ -21,6 +22,7 @@ from app.core.errors import SettingsError
 from app.core.storage.background import Background
 from app.core.storage.download import CHUNK, download, explain_disk
 from app.core.storage.folder import is_identifier, is_older, sweep_incoming
+from app.core.storage.locked import hold, remove_unlocked
 from app.core.storage.object_reader import ObjectReader
 from app.core.storage.object_store import Entry, ObjectStore
 from app.core.storage.own_names import is_stored, is_token
@@ -87,11 +89,13 @@ class Bucket(Storage):
         return problem.reason if problem is not None else None
 
     def keep(self, part: Path, identifier: str) -> None:
-        self._store.put(part, f"{identifier}/{SOURCE}")
+        with hold(part):
+            self._store.put(part, f"{identifier}/{SOURCE}")
         part.unlink()
 
     def keep_upload(self, part: Path, token: str) -> None:
-        self._store.put(part, f"{UPLOADS}/{token}")
+        with hold(part):
+            self._store.put(part, f"{UPLOADS}/{token}")
         part.unlink()
 
     def copy_recording(self, earlier: str, identifier: str) -> None:
@@ -107,7 +111,9 @@ class Bucket(Storage):
 
     def keep_download(self, identifier: str) -> None:
         folder = self.locate_download(identifier)
-        self._store.put(folder / SOURCE, f"{identifier}/{SOURCE}")
+        os.utime(folder)  # no sweep removes it while its store is away
+        with hold(folder):
+            self._store.put(folder / SOURCE, f"{identifier}/{SOURCE}")
         shutil.rmtree(folder)
 
     def find(self, identifier: str, name: str) -> StoredFile:
@@ -195,10 +201,12 @@ class Bucket(Storage):
 
     def _sweep_local(self, before: float) -> int:
         folders = list((self._cache / DOWNLOADS).glob("*"))
-        old = [folder for folder in folders if all(is_older(path, before) for path in (folder, *folder.glob("*")))]
-        for folder in old:
-            shutil.rmtree(folder, ignore_errors=True)
-        return len(old) + sweep_incoming(self._cache, before) + self._spool.sweep(before)
+        old = [folder for folder in folders if all(is_older(path, before) for path in folder.glob("*"))]
+        return (
+            sum(remove_unlocked(folder, before) for folder in old)
+            + sweep_incoming(self._cache, before)
+            + self._spool.sweep(before)
+        )
 
     def list_abandoned(self, before: float) -> list[str]:
         self._confirm_claim()

@@ -36,6 +36,16 @@ def local(settings: Settings) -> list[str]:
     return sorted(str(p.relative_to(settings.cache.path)) for p in settings.cache.path.rglob("*") if p.is_file())
 
 
+def download(bucket: Storage, identifier: str, at: float) -> Path:
+    """Make a folder with a recording that was downloaded at that time."""
+    folder = bucket.locate_download(identifier)
+    folder.mkdir()
+    (folder / SOURCE).write_bytes(b"sound")
+    for path in (folder / SOURCE, folder):
+        os.utime(path, (at, at))
+    return folder
+
+
 @pytest.fixture
 def interrupting(monkeypatch: pytest.MonkeyPatch) -> Callable[[int, bool], list[str]]:
     """Let the process "die" at the n-th request to the store, before or after the store has handled it."""
@@ -183,6 +193,37 @@ def test_removal_of_a_claim_takes_what_its_killed_run_has_left(bucket: Any) -> N
         bucket.remove_claim(identifier, 1)
         bucket.remove_claim(identifier, 2)
         assert not left.exists() and used.exists()
+
+
+def test_files_that_are_being_stored_for_long_are_not_swept(
+    bucket: Any, part: Part, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, old = bucket._store.put, time.time() - 7200
+
+    def put_slowly(path: Path, key: str) -> None:
+        os.utime(path, (old, old))
+        os.utime(path.parent, (old, old))
+        assert bucket.sweep(time.time() - 3600) == 0
+        real(path, key)
+
+    monkeypatch.setattr(bucket._store, "put", put_slowly)
+    bucket.keep(part(b"sound"), new())
+    bucket.keep_upload(part(b"sound"), new())
+    download(bucket, identifier := new(), old)
+    bucket.keep_download(identifier)
+
+
+def test_download_that_waits_for_the_store_is_not_swept(bucket: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: Any) -> None:
+        raise StorageUnavailableError("It does not answer.")
+
+    waiting = download(bucket, identifier := new(), time.time() - 7200)
+    with monkeypatch.context() as away:
+        away.setattr(bucket._store, "put", fail)
+        with pytest.raises(StorageUnavailableError):
+            bucket.keep_download(identifier)
+    assert bucket.sweep(time.time() - 3600) == 0 and waiting.exists()
+    assert bucket.sweep(soon()) == 1 and not waiting.exists()
 
 
 def test_stopped_run_ends_its_download(bucket: Storage, part: Part, mini_settings: Settings) -> None:
