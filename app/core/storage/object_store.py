@@ -20,7 +20,7 @@ from app.core.storage.store_errors import read_code, translate_errors
 
 MEBIBYTE = 1024 * 1024
 PART_BYTES = 16 * MEBIBYTE  # of an upload; at most 10,000 parts, which are 160 GB
-MOST_COPIED_BYTES = 5 * 1000**3  # that S3 copies with one request
+COPIED_BYTES = 256 * MEBIBYTE  # with one request: some stores answer it only when the copy is complete
 LINK_SECONDS = 3600
 EXISTS = ("PreconditionFailed", "ConditionalRequestConflict")  # the latter: others are putting it now
 
@@ -95,7 +95,7 @@ class ObjectStore:
 
         self.stat(key)  # the error of a copy does not say whether the object or the bucket is missing
         source = {"Bucket": self.location.bucket, "Key": self._name(key)}
-        config = TransferConfig(multipart_threshold=MOST_COPIED_BYTES, multipart_chunksize=MOST_COPIED_BYTES // 10)
+        config = TransferConfig(multipart_threshold=COPIED_BYTES, multipart_chunksize=COPIED_BYTES, max_concurrency=4)
         with translate_errors(self.location):
             self.client.copy(source, self.location.bucket, self._name(to), Config=config)
 

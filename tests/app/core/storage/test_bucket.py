@@ -16,6 +16,7 @@ import pytest
 from app.core.errors import SettingsError, SpeechError
 from app.core.settings import Settings
 from app.core.storage import object_reader, store_probe
+from app.core.storage import object_store as object_store_module
 from app.core.storage.location import Keys
 from app.core.storage.opening import open_storage
 from app.core.storage.own_names import is_stored
@@ -94,6 +95,19 @@ def test_interrupted_upload_is_whole_or_absent(
         found.append(size)
     assert found[0] is None and found[-1] == LARGE
     assert [size is not None for size in found].index(True) == (4 if after else 5)
+
+
+def test_large_recording_is_copied_in_parts_each_of_which_is_answered_soon(
+    bucket: Storage, part: Part, interrupting: Callable[[int, bool], list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(object_store_module, "COPIED_BYTES", 8 * MEBIBYTE)
+    content, first, second = os.urandom(20 * MEBIBYTE), new(), new()
+    bucket.keep(part(content), first)
+    made = interrupting(1000, False)
+    bucket.copy_recording(first, second)
+    assert made.count("UploadPartCopy") == 3 and "CopyObject" not in made
+    with bucket.find(second, SOURCE).open() as file:
+        assert file.read() == content
 
 
 def test_parts_of_interrupted_uploads_are_removed_after_a_day(bucket: Any, object_store: ObjectStoreServer) -> None:
