@@ -95,8 +95,8 @@ class RayEngine:
             time.sleep(LOOK_SECONDS)
             try:
                 self._look()
-            except Exception as error:  # of several kinds, while the head is away
-                log.warning("the Ray cluster does not say which nodes it has: %s", error)
+            except Exception:  # of several kinds, while the head is away
+                log.exception("the Ray cluster does not say which nodes it has")
 
     def _look(self) -> None:
         """Count the devices of all nodes."""
