@@ -31,10 +31,7 @@ def find_obstacle() -> str | None:
         return "network namespaces need root"
     if missing := [program for program in PROGRAMS if shutil.which(program) is None]:
         return f"not installed: {', '.join(missing)}"
-    for attempt in (
-        ["unshare", "--net", "--mount", "--pid", "--fork", "--uts", "--mount-proc", "true"],
-        _add_bridge("t"),
-    ):
+    for attempt in ([*NAMESPACES, "true"], ["ip", "link", "add", TRIAL, "type", "bridge"]):
         tried = subprocess.run(attempt, capture_output=True, text=True)
         if tried.returncode:
             return f"no namespaces here: {' '.join(attempt)}: {tried.stderr.strip()}"
