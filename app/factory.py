@@ -36,7 +36,7 @@ from app.api.assemblyai import facade as assemblyai
 from app.api.openai import facade as openai
 from app.auth import require_keys
 from app.core.configfile import locate_key
-from app.core.db import connection
+from app.core.db import connection, identity
 from app.core.errors import SettingsError
 from app.core.logs import configure_logging
 from app.core.params import TranscriptionParams
@@ -79,8 +79,10 @@ def create_app(settings: Settings, patience: float = connection.BUSY_TIMEOUT) ->
     app.config["MAX_FORM_MEMORY_SIZE"] = FORM_FIELD_BYTES
     # Keep the order of the fields: it is the one that the documentation shows.
     app.json.sort_keys = False  # type: ignore[attr-defined]
-    open_storage(settings).prepare()
+    storage = open_storage(settings)
+    storage.prepare()
     connection.connect(settings.db_url, patience)
+    storage.claim(identity.read())
     connection.database.close()  # gunicorn's threads each open their own
 
     openapi.configure_openapi(app)

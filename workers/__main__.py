@@ -9,7 +9,7 @@ from collections.abc import Callable
 from peewee import Database, DatabaseError
 
 from app.core import settings
-from app.core.db import connection, deliveries, downloads
+from app.core.db import connection, deliveries, downloads, identity
 from app.core.db.leader_lock import LeaderLock
 from app.core.db.tasks import LEASE_SECONDS
 from app.core.errors import SettingsError
@@ -43,6 +43,7 @@ def main(
     storage = open_storage(loaded)
     storage.prepare()
     opened = connection.connect(loaded.db_url, DATABASE_PATIENCE, prepare)
+    storage.claim(identity.read())
     held = lock.acquire_lock()
     leadership = None
     if loaded.workers.engine == settings.RAY:

@@ -21,8 +21,7 @@ def test_sleeping_task_sends_progress_and_a_result_of_real_size(monkeypatch: pyt
     begun = time.monotonic()
     sleeping.serve_slot(mailbox)
     assert time.monotonic() - begun >= 0.1
-    mailbox.close()
-    ready, warm, *said, resident, verdict = mailbox.read_messages()
+    ready, warm, *said, resident, verdict = mailbox.read()
     assert (type(ready), type(warm), type(resident)) == (Ready, Warm, Resident)
     assert [message.message.progress for message in said if _is_progress(message)] == [0.0, 0.5]
     assert isinstance(verdict, Said) and isinstance(verdict.message, Outcome)

@@ -67,3 +67,24 @@ def test_another_supervisor_leads_when_the_leader_is_killed(service: Service) ->
     assert service.finished(service.submit(lang="en"))["status"] == "COMPLETED"
     assert len(actors(service, "standby.log")) == 1
     assert isinstance(standby, subprocess.Popen) and standby.poll() is None
+
+
+def test_stopped_leader_gives_its_task_to_the_standby_at_no_cost(service: Service) -> None:
+    leader = service.worker
+    assert leader is not None
+    standby = service._start("workers", log="second-standby.log")
+    until(lambda: "another supervisor leads" in service.log("second-standby.log"), "the second one waits")
+    identifier = service.submit(SAMPLE, lang="en", beam_size="10")
+    until(lambda: service.task(identifier)["stage"], "it runs", every=0.005)
+    leader.send_signal(signal.SIGTERM)
+    assert leader.wait(20) == 0
+    service.worker = standby
+    task = service.finished(identifier)
+    assert (task["status"], task["attempt"]) == ("COMPLETED", 1)
+
+
+def test_standby_ends_at_a_signal(service: Service) -> None:
+    standby = service._start("workers", log="third-standby.log")
+    until(lambda: "another supervisor leads" in service.log("third-standby.log"), "it waits")
+    standby.send_signal(signal.SIGTERM)
+    assert standby.wait(10) == 0

@@ -5,6 +5,7 @@ The database and the object store run on the host.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sys
 from pathlib import Path
@@ -81,8 +82,9 @@ class Cluster:
         self.start_supervisor(self.two)
 
     def stop(self) -> None:
-        for machine in self.machines:
-            machine.kill()
+        with contextlib.ExitStack() as stack:  # all of them, also if one fails
+            for machine in self.machines:
+                stack.callback(machine.kill)
 
     def start_head(self) -> None:
         state = {"RAY_gcs_storage": "rocksdb", "RAY_gcs_storage_path": str(self._gcs)}

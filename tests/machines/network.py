@@ -17,10 +17,11 @@ import psutil
 
 from tests.service import ROOT, until
 
-PROGRAMS = ("ip", "unshare", "nsenter")
+PROGRAMS = ("ip", "unshare", "nsenter", "setpriv")
+NAMESPACES = ["unshare", "--net", "--mount", "--pid", "--fork", "--uts", "--mount-proc"]
 SUBNET = "198.18.77"  # of the block for tests of networks, RFC 2544
 HOST = f"{SUBNET}.1"
-BRIDGE = "speech-test"
+BRIDGE, TRIAL = "speech-test", "speech-trial"
 RAY_FOLDER = Path("/tmp/ray")
 
 
@@ -37,7 +38,7 @@ def find_obstacle() -> str | None:
         tried = subprocess.run(attempt, capture_output=True, text=True)
         if tried.returncode:
             return f"no namespaces here: {' '.join(attempt)}: {tried.stderr.strip()}"
-    _ip("link", "del", f"{BRIDGE}-t")
+    _ip("link", "del", TRIAL)
     return None
 
 
@@ -84,7 +85,8 @@ class Machine:
             "echo ready",
             "exec sleep infinity",
         ]
-        own = ["unshare", "--net", "--mount", "--pid", "--fork", "--uts", "--mount-proc", "--kill-child"]
+        # ends with the tests, also if these are killed
+        own = ["setpriv", "--pdeathsig", "KILL", *NAMESPACES, "--kill-child"]
         command = [*own, "sh", "-ec", "\n".join(steps)]
         with (self.disk / "boot.log").open("ab") as errors:
             self._root = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, text=True)
@@ -140,10 +142,6 @@ class Machine:
 
 def _read_namespace(pid: int) -> str:
     return os.readlink(f"/proc/{pid}/ns/pid")
-
-
-def _add_bridge(suffix: str) -> list[str]:
-    return ["ip", "link", "add", f"{BRIDGE}-{suffix}", "type", "bridge"]
 
 
 def _ip(*arguments: str) -> None:

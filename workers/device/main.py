@@ -15,6 +15,7 @@ from typing import Any
 from app.core.logs import configure_logging
 from app.core.params import Params
 from app.core.settings import Settings
+from app.core.storage.opening import open_storage
 from workers.device import patches
 from workers.device.device import Device
 from workers.device.environment import prepare_environment
@@ -58,6 +59,7 @@ def serve_slot(messenger: Channel, slot: Slot, settings: Settings, preload: bool
     configure_logging()
     prepare_environment(slot)
     patches.replace_tqdm_lock()
+    open_storage(settings).sweep_spool()  # on a node of a Ray cluster, no other process of the service does
     models = WarmModels(slot, settings, tell=lambda model: messenger.send(Loading(model)))
     if preload:
         load_first(models, slot, settings)

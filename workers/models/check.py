@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from peewee import DatabaseError, InterfaceError
 
-from app.core.db import connection
+from app.core.db import connection, identity
 from app.core.errors import SettingsError
 from app.core.settings import RAY, Settings
 from app.core.storage.location import parse_location
@@ -46,10 +46,11 @@ def _run_checks(settings: Settings) -> Iterator[Finding]:
     if settings.workers.engine != RAY:
         yield from check_models(settings)
         yield _check_token(settings)
-    yield _check_database(settings.db_url)
+    database = _check_database(settings.db_url)
+    yield database
     yield from _check_folders(settings)
     if settings.storage.url:
-        yield _check_bucket(settings)
+        yield _check_bucket(settings, has_database=database.verdict == OK)
 
 
 def _check_devices(settings: Settings) -> Iterator[Finding]:
@@ -109,7 +110,7 @@ def _check_database(url: str) -> Finding:
     parts = urlsplit(url)
     where = f"{parts.scheme}://{parts.hostname or ''}{parts.path}"  # without user and password
     try:
-        connection.probe(url)
+        connection.probe(url, identity.read_from)
     except SettingsError as error:
         return Finding(FAIL, "database", str(error))
     except (DatabaseError, InterfaceError) as error:
@@ -134,11 +135,13 @@ def _check_folders(settings: Settings) -> Iterator[Finding]:
             yield Finding(OK, subject, room)
 
 
-def _check_bucket(settings: Settings) -> Finding:
+def _check_bucket(settings: Settings, has_database: bool) -> Finding:
     location = parse_location(settings.storage.url, settings.storage.endpoint)
     try:
         probe = StoreProbe(location, settings.storage_keys)
         problem = probe.write_and_read()
+        if problem is None and has_database:
+            problem = probe.find_other_owner(connection.probe(settings.db_url, identity.read_from))
         if problem is not None:
             return Finding(FAIL, "storage", problem.reason)
         skew = probe.measure_skew()

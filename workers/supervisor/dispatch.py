@@ -48,7 +48,8 @@ class Dispatcher:
 
     def _claim_one(self) -> bool:
         """Claim one task for some process; return whether there was one."""
-        present = sorted((p for p in self._pool.processes if p.ready and p.is_alive), key=lambda p: len(p.assignments))
+        able = [p for p in self._pool.processes if p.ready and p.is_alive and not p.is_resting]
+        present = sorted(able, key=lambda p: len(p.assignments))
         has_lone = any(process.assignments for process in present) and claims.has_lone()
         loads = [process.load for process in present]
         choices = choose_claims(loads, self._settings.workers.tasks_per_device, has_lone)

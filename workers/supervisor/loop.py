@@ -38,7 +38,15 @@ from workers.supervisor.pool import Pool
 from workers.supervisor.process import DeviceProcess
 from workers.supervisor.reporter import Reporter
 from workers.supervisor.scaling import Scaling
-from workers.supervisor.settlement import NodeLost, Verdict, clean_up_run, requeue_unknown, settle, take_over_lost
+from workers.supervisor.settlement import (
+    NodeLost,
+    Verdict,
+    clean_up_run,
+    is_storage_at_fault,
+    requeue_unknown,
+    settle,
+    take_over_lost,
+)
 from workers.supervisor.sharing import Ending, judge_ending
 from workers.supervisor.waiters import GRACE_SECONDS, WaiterWatch
 
@@ -148,6 +156,10 @@ class Supervisor:
     def _end(self, process: DeviceProcess, assignment: Assignment, said: Outcome | Failure | Returned | Ended) -> None:
         """Take the verdict of a run that has ended, and let the process have its next task."""
         process.release(assignment)
+        if isinstance(said, Failure) and is_storage_at_fault(self._settings, said):
+            process.rest()
+        elif isinstance(said, Outcome):
+            process.end_rest()
         if not isinstance(said, Outcome):
             self._reporter.finish(assignment)
         self._next_look = 0.0  # there is room for another task

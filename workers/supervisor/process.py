@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable
 
@@ -23,6 +24,8 @@ from workers.device.protocol import (
 from workers.supervisor.assignment import Assignment, Stopping, choose_patience, fail_to_load
 from workers.supervisor.engine import Transport
 from workers.supervisor.sharing import Load
+
+log = logging.getLogger(__name__)
 
 REAPED_SECONDS = 10.0  # a process in an uninterruptible system call survives SIGKILL: do not wait for ever
 SILENT_SECONDS = 10.0  # without a sign of life, although it has runs
@@ -57,6 +60,7 @@ class DeviceProcess:
         self._heard = self._used = self.started
         self._has_models = preload
         self._resident = 0  # MB
+        self._rests_until: float | None = None  # None: its last run could use the storage
 
     @property
     def is_alive(self) -> bool:
@@ -65,6 +69,11 @@ class DeviceProcess:
     @property
     def is_idle(self) -> bool:
         return self.ready and not self.assignments and self.is_alive
+
+    @property
+    def is_resting(self) -> bool:
+        """Whether it takes no task for a while."""
+        return self._rests_until is not None and self._clock() < self._rests_until
 
     @property
     def is_silent(self) -> bool:
@@ -104,6 +113,23 @@ class DeviceProcess:
     def release(self, assignment: Assignment) -> None:
         del self.assignments[assignment.key]
         self._used = self._clock()
+
+    def rest(self) -> None:
+        """Take no task for a while: the storage, or the disk of its machine, has failed a run.
+
+        It is twice the pause of the task, so that a healthy process gets it first.
+        """
+        if self._rests_until is None:
+            log.error(
+                "%s cannot read or store recordings; see its warnings. It takes few tasks until it can.", self.name
+            )
+        self._rests_until = self._clock() + 2 * self._limits.retry_pause
+
+    def end_rest(self) -> None:
+        """Take tasks as usual: a run could use the storage."""
+        if self._rests_until is not None:
+            log.info("%s can read and store recordings again", self.name)
+        self._rests_until = None
 
     def read_messages(self) -> list[Message]:
         """Return the messages that have arrived, without waiting."""

@@ -18,8 +18,8 @@ from workers.supervisor import cleanup, measurement
 
 log = logging.getLogger(__name__)
 
-TRIED_AGAIN = ("worker_crashed", "insufficient_storage")
-STORAGE_UNAVAILABLE = "storage_unavailable"
+STORAGE_UNAVAILABLE, INSUFFICIENT = "storage_unavailable", "insufficient_storage"
+TRIED_AGAIN = ("worker_crashed", INSUFFICIENT)
 
 
 @dataclass(frozen=True)
@@ -62,9 +62,9 @@ def settle(settings: Settings, claim: Claim, verdict: Verdict) -> None:
         warnings = json.dumps(verdict.warnings)
         became = leases.retry_elsewhere(claim, verdict.message, settings.workers.retry_pause, warnings=warnings)
         ours, word = became is not None, f"{became}: {verdict.message}"
-    elif verdict.code == STORAGE_UNAVAILABLE:  # the task is not the cause, and any other one would fail as well
+    elif is_storage_at_fault(settings, verdict):  # the task is not the cause, and any other one would fail as well
         ours = tasks.postpone(claim, settings.workers.retry_pause)
-        word = "returned to the queue: the storage is not available"
+        word = f"returned to the queue ({verdict.code}: {verdict.message})"
     elif verdict.again or verdict.code in TRIED_AGAIN:
         columns = {"warnings": json.dumps(verdict.warnings), "duration": verdict.duration} | verdict.facts
         lost = leases.retry_or_fail(claim, verdict.code, verdict.message, settings.workers.retry_pause, **columns)
@@ -77,6 +77,14 @@ def settle(settings: Settings, claim: Claim, verdict: Verdict) -> None:
     log.info("task %s %s", claim.uuid, word if ours else "was cancelled, deleted or taken over; result discarded")
     if not ours:
         cleanup.remove_unwanted_files(open_storage(settings), claim.uuid)
+
+
+def is_storage_at_fault(settings: Settings, failure: Failure) -> bool:
+    """Whether the store does not answer, or the disk of this machine cannot hold what it borrows from it.
+
+    Without a bucket, all processes use the same disk, so a task that finds no room there fails in the end.
+    """
+    return failure.code == STORAGE_UNAVAILABLE or (failure.code == INSUFFICIENT and bool(settings.storage.url))
 
 
 def take_over_lost(settings: Settings, lost: list[leases.Lease]) -> None:

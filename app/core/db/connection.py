@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 from peewee import SQL, Database, DatabaseError, DatabaseProxy, InterfaceError, PostgresqlDatabase, SqliteDatabase
@@ -17,6 +17,7 @@ from playhouse.migrations import Runner
 from app.core.db import search
 from app.core.errors import SettingsError
 
+Found = TypeVar("Found")
 database = DatabaseProxy()
 
 MIGRATIONS = Path(__file__).with_name("migrations")
@@ -50,8 +51,8 @@ def connect(url: str, patience: float = BUSY_TIMEOUT, prepare: Callable[[Databas
     return opened
 
 
-def probe(url: str) -> None:
-    """Check the database without writing to it.
+def probe(url: str, look: Callable[[Database], Found]) -> Found | None:
+    """Check the database without writing to it, and return what ``look`` finds there; None for a file not made yet.
 
     Raises what ``connect`` would raise for an unusable database, but creates nothing.
     """
@@ -61,11 +62,11 @@ def probe(url: str) -> None:
         if not os.access(file if file.exists() else file.parent, os.W_OK):
             raise SettingsError(f"DB_URL: {file} is not writable")
         if not file.exists():
-            return
+            return None
         # mode=ro: a check must not create or change anything.
         unopened = SqliteDatabase(f"{file.absolute().as_uri()}?mode=ro", uri=True, timeout=BUSY_TIMEOUT)
     with unopened.connection_context():
-        unopened.get_tables()
+        return look(unopened)
 
 
 def build_database(url: str, patience: float = BUSY_TIMEOUT) -> Database:

@@ -8,8 +8,9 @@ recording is received, in cache/spool/ while a run or a download uses them.
 from __future__ import annotations
 
 import contextlib
-import errno
 import io
+import logging
+import os
 import shutil
 import time
 from collections.abc import Callable, Iterator
@@ -17,24 +18,27 @@ from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import BinaryIO, cast
 
-from app.core.errors import SettingsError, SpeechError
+from app.core.errors import SettingsError
 from app.core.storage.background import Background
+from app.core.storage.download import CHUNK, download, explain_disk
 from app.core.storage.folder import is_identifier, is_older, sweep_incoming
+from app.core.storage.locked import hold, remove_unlocked
 from app.core.storage.object_reader import ObjectReader
 from app.core.storage.object_store import Entry, ObjectStore
+from app.core.storage.own_names import is_stored, is_token
 from app.core.storage.paths import SOURCE, STEMS, UPLOADS, stems_name
-from app.core.storage.space import has_space
 from app.core.storage.spool import Spool
-from app.core.storage.storage import Storage
+from app.core.storage.storage import Storage, StorageUnavailableError
 from app.core.storage.store_probe import StoreProbe
 from app.core.storage.stored_file import RemoteFile, StoredFile
 
-CHUNK = 256 * 1024
+log = logging.getLogger(__name__)
+
 DOWNLOADS = "downloads"  # in cache/
 SWEEP_SECONDS = 600.0  # a sweep lists all objects
+SPOOL_SECONDS = 60.0  # a folder is locked a moment after it was made
 UPLOAD_HOURS = 24  # that an upload may take; then its parts are removed
 DAY = 86_400.0
-DISK_FULL = "Not enough disk space on the server for the recording; try again later."
 
 
 class Bucket(Storage):
@@ -49,6 +53,8 @@ class Bucket(Storage):
         self._spool = Spool(cache)
         self._removals = Background("removal from the storage")
         self._swept: float | None = None
+        self._database: str | None = None
+        self._is_claimed = False
 
     def prepare(self) -> None:
         self._cache.mkdir(parents=True, exist_ok=True)
@@ -58,16 +64,38 @@ class Bucket(Storage):
         # No worker may run on a machine of the web side. After a day, even a clock that is off does no harm.
         self._sweep_local(time.time() - DAY)
 
+    def claim(self, database: str) -> None:
+        self._database = database
+        try:
+            self._confirm_claim()
+        except StorageUnavailableError as error:
+            if error.is_permanent:
+                raise SettingsError(error.reason) from error
+
+    def _confirm_claim(self) -> None:
+        """Raise StorageUnavailableError unless these are the files of our database: only then may any be swept."""
+        if self._database is None:
+            raise RuntimeError("the bucket was not claimed for a database")
+        self._probe.claim(self._database)
+        self._is_claimed = True
+
     def find_outage(self) -> str | None:
         problem = self._probe.find_outage()
+        if problem is None and not self._is_claimed:  # the store was away at the start
+            try:
+                self._confirm_claim()
+            except StorageUnavailableError as error:
+                problem = error
         return problem.reason if problem is not None else None
 
     def keep(self, part: Path, identifier: str) -> None:
-        self._store.put(part, f"{identifier}/{SOURCE}")
+        with hold(part):
+            self._store.put(part, f"{identifier}/{SOURCE}")
         part.unlink()
 
     def keep_upload(self, part: Path, token: str) -> None:
-        self._store.put(part, f"{UPLOADS}/{token}")
+        with hold(part):
+            self._store.put(part, f"{UPLOADS}/{token}")
         part.unlink()
 
     def copy_recording(self, earlier: str, identifier: str) -> None:
@@ -83,7 +111,9 @@ class Bucket(Storage):
 
     def keep_download(self, identifier: str) -> None:
         folder = self.locate_download(identifier)
-        self._store.put(folder / SOURCE, f"{identifier}/{SOURCE}")
+        os.utime(folder)  # no sweep removes it while its store is away
+        with hold(folder):
+            self._store.put(folder / SOURCE, f"{identifier}/{SOURCE}")
         shutil.rmtree(folder)
 
     def find(self, identifier: str, name: str) -> StoredFile:
@@ -99,23 +129,12 @@ class Bucket(Storage):
 
     @contextlib.contextmanager
     def borrow(self, source: str, identifier: str, claim_no: int, check: Callable[[], None]) -> Iterator[str]:
-        with self._spool.open_folder(_name_run(identifier, claim_no)) as folder:
-            self._download(source, folder / SOURCE, check)
+        name = _name_run(identifier, claim_no)
+        with contextlib.ExitStack() as opened:
+            with explain_disk(self._spool.locate(name)):
+                folder = opened.enter_context(self._spool.open_folder(name))
+            download(self._store, source, folder / SOURCE, self._floor, check)
             yield str(folder / SOURCE)
-
-    def _download(self, key: str, path: Path, check: Callable[[], None]) -> None:
-        entry = self._store.stat(key)
-        if not has_space(path.parent, self._floor, entry.size):
-            raise SpeechError("insufficient_storage", DISK_FULL)
-        try:
-            with path.open("wb") as file, ObjectReader(self._store, entry) as reader:
-                while chunk := reader.read(CHUNK):
-                    check()
-                    file.write(chunk)
-        except OSError as error:
-            if error.errno in (errno.ENOSPC, errno.EDQUOT):
-                raise SpeechError("insufficient_storage", DISK_FULL) from error
-            raise
 
     def locate_stems(self, identifier: str, claim_no: int) -> Path:
         return self._spool.locate(_name_run(identifier, claim_no)) / stems_name(claim_no)
@@ -123,7 +142,8 @@ class Bucket(Storage):
     @contextlib.contextmanager
     def write_stems(self, identifier: str, claim_no: int) -> Iterator[Path]:
         folder = self.locate_stems(identifier, claim_no)
-        folder.parent.mkdir(parents=True, exist_ok=True)
+        with explain_disk(folder):
+            folder.parent.mkdir(parents=True, exist_ok=True)
         yield folder
         for path in sorted(folder.iterdir()):
             self._store.put(path, f"{identifier}/{folder.name}/{path.name}")
@@ -149,6 +169,7 @@ class Bucket(Storage):
         self._store.remove_all(f"{identifier}/", but=lambda key: key == f"{identifier}/{SOURCE}")
 
     def remove_claim(self, identifier: str, claim_no: int) -> None:
+        self._spool.remove(_name_run(identifier, claim_no))  # a run that was killed has left it
         self._store.remove_all(f"{identifier}/{stems_name(claim_no)}/")
 
     def remove_earlier_stems(self, identifier: str, claim_no: int) -> None:
@@ -167,18 +188,28 @@ class Bucket(Storage):
         self._swept = now
         return True
 
+    def sweep_spool(self) -> None:
+        try:
+            self._spool.sweep(time.time() - SPOOL_SECONDS)
+        except OSError as error:
+            log.warning("storage: what runs have left in %s cannot be removed: %s", self._cache, error)
+
     def sweep(self, before: float) -> int:
+        self._confirm_claim()
         began = datetime.fromtimestamp(before, timezone.utc) - timedelta(hours=UPLOAD_HOURS)
-        return self._sweep_local(before) + self._store.abort_uploads(began) + self._probe.sweep(before)
+        return self._sweep_local(before) + self._store.abort_uploads(began, is_stored) + self._probe.sweep(before)
 
     def _sweep_local(self, before: float) -> int:
         folders = list((self._cache / DOWNLOADS).glob("*"))
-        old = [folder for folder in folders if all(is_older(path, before) for path in (folder, *folder.glob("*")))]
-        for folder in old:
-            shutil.rmtree(folder, ignore_errors=True)
-        return len(old) + sweep_incoming(self._cache, before) + self._spool.sweep(before)
+        old = [folder for folder in folders if all(is_older(path, before) for path in folder.glob("*"))]
+        return (
+            sum(remove_unlocked(folder, before) for folder in old)
+            + sweep_incoming(self._cache, before)
+            + self._spool.sweep(before)
+        )
 
     def list_abandoned(self, before: float) -> list[str]:
+        self._confirm_claim()
         newest: dict[str, float] = {}
         for entry in self._store.list():
             identifier, at = entry.key.partition("/")[0], entry.modified.timestamp()
@@ -187,8 +218,10 @@ class Bucket(Storage):
         return [identifier for identifier, at in newest.items() if at < before]
 
     def list_uploads(self, before: float) -> list[str]:
+        self._confirm_claim()
         found = self._store.list(f"{UPLOADS}/")
-        return [entry.key.partition("/")[2] for entry in found if entry.modified.timestamp() < before]
+        tokens = [entry.key.partition("/")[2] for entry in found if entry.modified.timestamp() < before]
+        return [token for token in tokens if is_token(token)]
 
 
 class _BucketFile(RemoteFile):

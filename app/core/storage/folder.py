@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import shutil
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -11,6 +10,7 @@ from pathlib import Path
 from app.core.storage import removal
 from app.core.storage.durable import replace_file, sync_file, sync_folder
 from app.core.storage.links import link_recording
+from app.core.storage.locked import remove_unlocked
 from app.core.storage.paths import (
     INCOMING,
     PART,
@@ -36,6 +36,9 @@ class Folder(Storage):
 
     def prepare(self) -> None:
         self.path.mkdir(parents=True, exist_ok=True)
+
+    def claim(self, database: str) -> None:
+        """Do nothing: with a new database, a folder is emptied."""
 
     def find_outage(self) -> str | None:
         return None
@@ -127,6 +130,9 @@ class Folder(Storage):
     def run_removal(self, remove: Callable[[], None]) -> None:
         remove()
 
+    def sweep_spool(self) -> None:
+        """Do nothing: runs read the recording itself."""
+
     def is_sweep_due(self) -> bool:
         return True
 
@@ -144,10 +150,7 @@ class Folder(Storage):
 def sweep_incoming(cache: Path, before: float) -> int:
     """Remove what crashes have left in cache/incoming/: parts of uploads, and folders that were being removed."""
     incoming = [path for path in (cache / INCOMING).glob("*") if path.suffix in (PART, TRASH)]
-    old = [path for path in incoming if is_older(path, before)]
-    for path in old:
-        shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
-    return len(old)
+    return sum(remove_unlocked(path, before) for path in incoming)
 
 
 def is_older(path: Path, moment: float) -> bool:

@@ -16,12 +16,13 @@ from typing import Any
 
 from app.core.storage.location import Keys, Location
 from app.core.storage.s3_client import USUAL, Patience, make_client, require_boto3
-from app.core.storage.store_errors import translate_errors
+from app.core.storage.store_errors import read_code, translate_errors
 
 MEBIBYTE = 1024 * 1024
 PART_BYTES = 16 * MEBIBYTE  # of an upload; at most 10,000 parts, which are 160 GB
-MOST_COPIED_BYTES = 5 * 1000**3  # that S3 copies with one request
+COPIED_BYTES = 256 * MEBIBYTE  # with one request: some stores answer it only when the copy is complete
 LINK_SECONDS = 3600
+EXISTS = ("PreconditionFailed", "ConditionalRequestConflict")  # the latter: others are putting it now
 
 
 @dataclass(frozen=True)
@@ -66,13 +67,35 @@ class ObjectStore:
         with translate_errors(self.location):
             self.client.put_object(Bucket=self.location.bucket, Key=self._name(key), Body=content)
 
+    def put_new(self, content: bytes, key: str) -> None:
+        """Upload a small object, unless it is there. A store that does not know this condition replaces the object."""
+        from botocore.exceptions import ClientError
+
+        asked = {"Bucket": self.location.bucket, "Key": self._name(key), "Body": content}
+        with translate_errors(self.location):
+            try:
+                self.client.put_object(**asked, IfNoneMatch="*")
+            except ClientError as error:
+                if read_code(error) == "NotImplemented":
+                    self.client.put_object(**asked)
+                elif read_code(error) not in EXISTS:
+                    raise
+
+    def read_bytes(self, key: str, most: int) -> bytes:
+        """Read up to ``most`` bytes of a small object."""
+        with translate_errors(self.location):
+            answer = self.client.get_object(Bucket=self.location.bucket, Key=self._name(key))
+            with answer["Body"] as body:
+                content: bytes = body.read(most)
+        return content
+
     def copy(self, key: str, to: str) -> None:
         """Copy an object inside the store."""
         from boto3.s3.transfer import TransferConfig
 
         self.stat(key)  # the error of a copy does not say whether the object or the bucket is missing
         source = {"Bucket": self.location.bucket, "Key": self._name(key)}
-        config = TransferConfig(multipart_threshold=MOST_COPIED_BYTES, multipart_chunksize=MOST_COPIED_BYTES // 10)
+        config = TransferConfig(multipart_threshold=COPIED_BYTES, multipart_chunksize=COPIED_BYTES, max_concurrency=4)
         with translate_errors(self.location):
             self.client.copy(source, self.location.bucket, self._name(to), Config=config)
 
@@ -125,12 +148,16 @@ class ObjectStore:
             self.remove(key)
         return len(removed)
 
-    def abort_uploads(self, before: datetime) -> int:
-        """Remove what is there of uploads that began before that time and were never completed. Return their number."""
+    def abort_uploads(self, before: datetime, is_ours: Callable[[str], bool]) -> int:
+        """Remove what is there of uploads that began before that time and were never completed. Return their number.
+
+        ``is_ours``: only those to keys for which it holds.
+        """
         with translate_errors(self.location):
             bucket = self.location.bucket
             page = self.client.list_multipart_uploads(Bucket=bucket, Prefix=self.location.prefix)
             old = [upload for upload in page.get("Uploads", ()) if upload["Initiated"] < before]
+            old = [upload for upload in old if is_ours(upload["Key"][len(self.location.prefix) :])]
         for upload in old:
             with contextlib.suppress(FileNotFoundError), translate_errors(self.location):  # another sweep was first
                 self.client.abort_multipart_upload(Bucket=bucket, Key=upload["Key"], UploadId=upload["UploadId"])

@@ -20,7 +20,7 @@ log = logging.getLogger(__name__)
 
 
 class StorageUnavailableError(SpeechError):
-    """The storage does not answer, or refuses; it may be tried again.
+    """The storage does not answer, or refuses, or the disk of this machine fails; it may be tried again.
 
     ``reason`` is one sentence for the operator, which names the setting to look at. ``is_permanent``: it does not end
     before someone changes that setting.
@@ -38,6 +38,13 @@ class Storage(ABC):
     @abstractmethod
     def prepare(self) -> None:
         """Get ready, at the start of a process. Raises SettingsError if it can never work with these settings."""
+
+    @abstractmethod
+    def claim(self, database: str) -> None:
+        """Make these the files of a database, which is named by its identifier.
+
+        Raises SettingsError if they belong to another one, whose files must not be removed.
+        """
 
     @abstractmethod
     def find_outage(self) -> str | None:
@@ -140,6 +147,10 @@ class Storage(ABC):
             log.warning("task %s: files cannot be removed; the purge will try again: %s", identifier, error)
 
     # --- Sweep: what crashes have left behind ---
+
+    @abstractmethod
+    def sweep_spool(self) -> None:
+        """Remove the copies that runs of this machine have left, when one of its processes starts."""
 
     @abstractmethod
     def is_sweep_due(self) -> bool:

@@ -7,6 +7,8 @@ from datetime import datetime, timezone
 
 from app.core.storage.location import Keys, Location
 from app.core.storage.object_store import ObjectStore
+from app.core.storage.own_names import is_check
+from app.core.storage.ownership import claim_bucket, explain_owner, find_owner
 from app.core.storage.s3_client import SHORT
 from app.core.storage.storage import StorageUnavailableError
 
@@ -15,7 +17,7 @@ CONTENT = b"The check of the storage has written this."
 
 
 class StoreProbe:
-    """``find_outage`` does not wait long for the store; the others do."""
+    """``find_outage`` and ``claim`` do not wait long for a store that does not answer; the others do."""
 
     def __init__(self, location: Location, keys: Keys) -> None:
         self._hurried = ObjectStore(location, keys, SHORT)
@@ -28,6 +30,18 @@ class StoreProbe:
         except StorageUnavailableError as error:
             return error
         return None
+
+    def claim(self, database: str) -> None:
+        """Mark the bucket with the identifier of the database.
+
+        Raises StorageUnavailableError if it has the mark of another one, or does not answer.
+        """
+        claim_bucket(self._hurried, self._store, database)
+
+    def find_other_owner(self, database: str | None) -> StorageUnavailableError | None:
+        """Return why a database may not use the bucket, or None. ``database`` is None for one that is not made yet."""
+        owner = find_owner(self._store)
+        return explain_owner(self._store) if owner not in (None, database) else None
 
     def write_and_read(self) -> StorageUnavailableError | None:
         """Write, read and remove an object. Return why that failed, or None."""
@@ -53,6 +67,7 @@ class StoreProbe:
     def sweep(self, before: float) -> int:
         """Remove what interrupted checks have left. Return the number of objects."""
         old = [entry.key for entry in self._store.list(f"{CHECKS}/") if entry.modified.timestamp() < before]
-        for key in old:
+        ours = [key for key in old if is_check(key.removeprefix(f"{CHECKS}/"))]
+        for key in ours:
             self._store.remove(key)
-        return len(old)
+        return len(ours)

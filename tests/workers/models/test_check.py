@@ -10,8 +10,10 @@ from pathlib import Path
 import pytest
 
 from app.core import settings as app_settings
+from app.core.db import connection
 from app.core.settings import Align, Diarization, Limits, Models, Settings, Storage, Whisper, Workers
 from app.core.storage.location import Keys
+from app.factory import create_app
 from tests.object_store import KEYS, ObjectStoreServer
 from tests.service import MINI
 from workers.models import __main__ as command
@@ -159,6 +161,17 @@ def test_bucket_that_cannot_be_written_fails(here: Settings, object_store: Objec
     gone = dataclasses.replace(settings.storage, endpoint="http://127.0.0.1:9")
     line = failing(dataclasses.replace(settings, storage=gone))
     assert "storage.endpoint" in line and KEYS.secret not in line
+
+
+def test_bucket_of_another_database_fails(here: Settings, object_store: ObjectStoreServer) -> None:
+    settings = object_store.settings(here)
+    create_app(settings)
+    assert "writable" in only(settings, "ok    storage")
+    for name in ("not-made-yet", "other"):
+        other = dataclasses.replace(settings, db_url=settings.db_url.replace("records", name))
+        if name == "other":
+            connection.connect(other.db_url).close()
+        assert "correct DB_URL" in failing(other)
 
 
 def test_clock_that_differs_from_the_store_is_noted(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ import pytest
 from app.core.db import claims
 from app.core.db.states import FAILED, IN_PROGRESS, MAX_LOST_NODES, QUEUED
 from app.core.db.tasks import Task
-from app.core.settings import Cache, Settings
+from app.core.settings import Cache, Settings, Storage
 from tests.app.rows import claimed, queued, row
 from workers.device.protocol import Failure, Returned
 from workers.supervisor import settlement
@@ -78,3 +79,15 @@ def test_returned_task_is_requeued_together_with_its_length(settings: Settings) 
     identifier = queued()
     settlement.settle(settings, claimed(), Returned(700.5))
     assert (row(identifier).status, row(identifier).audio_duration, row(identifier).crashes) == (QUEUED, 700.5, 0)
+
+
+def test_full_disk_of_one_machine_costs_no_attempt_with_a_bucket(settings: Settings) -> None:
+    full = Failure("insufficient_storage", "Not enough disk space.", [], 1.0, {})
+    bucket, identifier = replace(settings, storage=Storage("s3://speech")), queued()
+    for _ in range(4):
+        claim = claimed()
+        settlement.settle(bucket, claim, full)
+        assert (row(identifier).status, row(identifier).crashes) == (QUEUED, 0)
+        Task.update(not_before=None).execute()
+    settlement.settle(settings, claimed(), full)
+    assert row(identifier).crashes == 1, "a folder is on the same disk for all"

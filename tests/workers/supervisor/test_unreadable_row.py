@@ -38,6 +38,7 @@ def add_process(supervisor: Supervisor) -> list[Job[Any]]:
         transport=SimpleNamespace(place="process 1"),
         ready=True,
         is_alive=True,
+        is_resting=False,
         assignments={},
         load=Load(),
         assign=lambda assignment: given.append(assignment.job),

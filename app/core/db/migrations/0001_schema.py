@@ -1,5 +1,7 @@
 """The initial schema."""
 
+import uuid
+
 from peewee import (
     AutoField,
     BlobField,
@@ -262,6 +264,13 @@ class Session(Model):
         table_name = "session"
 
 
+class Identity(Model):
+    identifier = CharField(max_length=32, primary_key=True)
+
+    class Meta:
+        table_name = "identity"
+
+
 # --- Triggers that count each ended task, in the transaction that ends or deletes it ---
 
 ENDS = "NEW.status IN ('COMPLETED', 'FAILED', 'CANCELLED') AND OLD.status IN ('QUEUED', 'IN_PROGRESS')"
@@ -337,9 +346,21 @@ def count_on_postgres(db):
 
 def up(migrator, db):
     models = [Task, Result, Rendering, PartialSegment, IdempotencyKey, Webhook, Upload, Worker]
-    models += [Revision, EditedResult, GivenTranscript, ApiKey, AudioUsage, TaskTotal, RequestTotal, Rate, Session]
+    models += [
+        Revision,
+        EditedResult,
+        GivenTranscript,
+        ApiKey,
+        AudioUsage,
+        TaskTotal,
+        RequestTotal,
+        Rate,
+        Session,
+        Identity,
+    ]
     with db.bind_ctx(models):
         db.create_tables(models)
+        Identity.insert(identifier=uuid.uuid4().hex).execute()
     # Only the tasks that may be claimed, in the order of the queue: claims.py. It stays small however many tasks have ended.
     # SQLite takes it for the status in front.
     db.execute_sql("CREATE INDEX task_ready ON task (status, lane, id) WHERE status = 'QUEUED' AND source_url IS NULL")

@@ -16,6 +16,7 @@ from app.core.db import connection, tasks
 from app.core.db.api_keys import ApiKey
 from app.core.db.audio_usage import AudioUsage
 from app.core.db.heartbeats import Worker
+from app.core.db.identity import Identity
 from app.core.db.partial import PartialSegment
 from app.core.db.rates import Rate
 from app.core.db.renderings import Rendering
@@ -96,6 +97,7 @@ def test_migrations_create_the_columns_of_the_models(database_url: str) -> None:
     connection.connect(database_url)
     models: tuple[Any, ...] = (Task, Result, Rendering, PartialSegment, IdempotencyKey, Webhook, Upload, Worker)
     models += (Revision, EditedResult, GivenTranscript, ApiKey, AudioUsage, TaskTotal, RequestTotal, Rate, Session)
+    models += (Identity,)
     assert columns() == {model._meta.table_name: set(model._meta.sorted_field_names) for model in models}
 
 

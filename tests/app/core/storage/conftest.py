@@ -15,6 +15,7 @@ from app.core.storage.storage import Storage
 from tests.object_store import ObjectStoreServer
 
 Part = Callable[[bytes], Path]
+DATABASE = "0" * 32
 
 
 @pytest.fixture(params=["folder", "bucket"])
@@ -26,6 +27,7 @@ def storage(request: pytest.FixtureRequest, mini_settings: Settings) -> Storage:
         settings = server.settings(settings)
     opened = open_storage(settings)
     opened.prepare()
+    opened.claim(DATABASE)
     return opened
 
 
@@ -34,6 +36,7 @@ def bucket(object_store: ObjectStoreServer, mini_settings: Settings) -> Storage:
     """An empty bucket."""
     opened = open_storage(object_store.settings(mini_settings))
     opened.prepare()
+    opened.claim(DATABASE)
     return opened
 
 

@@ -16,12 +16,15 @@ import pytest
 from app.core.errors import SettingsError, SpeechError
 from app.core.settings import Settings
 from app.core.storage import object_reader, store_probe
+from app.core.storage import object_store as object_store_module
 from app.core.storage.location import Keys
 from app.core.storage.opening import open_storage
+from app.core.storage.own_names import is_stored
+from app.core.storage.ownership import MARK
 from app.core.storage.paths import COPY_NAME, SOURCE
 from app.core.storage.s3_client import Patience
 from app.core.storage.storage import Storage, StorageUnavailableError
-from tests.app.core.storage.conftest import Part, new
+from tests.app.core.storage.conftest import DATABASE, Part, new, soon
 from tests.object_store import BUCKET, KEYS, ObjectStoreServer
 from tests.service import free_port
 
@@ -32,6 +35,16 @@ LARGE = 40 * MEBIBYTE  # uploaded in several parts
 def local(settings: Settings) -> list[str]:
     """The files below cache/."""
     return sorted(str(p.relative_to(settings.cache.path)) for p in settings.cache.path.rglob("*") if p.is_file())
+
+
+def download(bucket: Storage, identifier: str, at: float) -> Path:
+    """Make a folder with a recording that was downloaded at that time."""
+    folder = bucket.locate_download(identifier)
+    folder.mkdir()
+    (folder / SOURCE).write_bytes(b"sound")
+    for path in (folder / SOURCE, folder):
+        os.utime(path, (at, at))
+    return folder
 
 
 @pytest.fixture
@@ -84,6 +97,19 @@ def test_interrupted_upload_is_whole_or_absent(
     assert [size is not None for size in found].index(True) == (4 if after else 5)
 
 
+def test_large_recording_is_copied_in_parts_each_of_which_is_answered_soon(
+    bucket: Storage, part: Part, interrupting: Callable[[int, bool], list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(object_store_module, "COPIED_BYTES", 8 * MEBIBYTE)
+    content, first, second = os.urandom(20 * MEBIBYTE), new(), new()
+    bucket.keep(part(content), first)
+    made = interrupting(1000, False)
+    bucket.copy_recording(first, second)
+    assert made.count("UploadPartCopy") == 3 and "CopyObject" not in made
+    with bucket.find(second, SOURCE).open() as file:
+        assert file.read() == content
+
+
 def test_parts_of_interrupted_uploads_are_removed_after_a_day(bucket: Any, object_store: ObjectStoreServer) -> None:
     client, location = object_store.make_client(), bucket._store.location
     begun = client.create_multipart_upload(Bucket=BUCKET, Key=f"{location.prefix}{new()}/source")
@@ -92,21 +118,40 @@ def test_parts_of_interrupted_uploads_are_removed_after_a_day(bucket: Any, objec
     )
     assert bucket.sweep(time.time()) == 0
     now = datetime.now(timezone.utc)
-    assert bucket._store.abort_uploads(now - timedelta(minutes=1)) == 0
-    assert bucket._store.abort_uploads(now + timedelta(minutes=1)) == 1
-    assert bucket._store.abort_uploads(now + timedelta(minutes=1)) == 0
+    assert bucket._store.abort_uploads(now - timedelta(minutes=1), is_stored) == 0
+    assert bucket._store.abort_uploads(now + timedelta(minutes=1), is_stored) == 1
+    assert bucket._store.abort_uploads(now + timedelta(minutes=1), is_stored) == 0
 
 
 def test_tasks_of_another_prefix_are_not_seen(
     bucket: Storage, object_store: ObjectStoreServer, mini_settings: Settings, part: Part
 ) -> None:
     other = open_storage(object_store.settings(mini_settings))
+    other.claim(DATABASE)
     identifier = new()
     bucket.keep(part(b"sound"), identifier)
     assert other.list_abandoned(time.time() + 5) == [] and not other.remove(identifier)
     with pytest.raises(FileNotFoundError):
         other.find(identifier, SOURCE)
     assert bucket.remove(identifier)
+
+
+def test_objects_of_others_are_never_swept(bucket: Any, object_store: ObjectStoreServer) -> None:
+    client, prefix = object_store.make_client(), bucket._store.location.prefix
+    foreign = [
+        "uploads/2024/interview.wav",
+        "uploads/list",
+        f"uploads/{new()}/source",
+        "check/list.txt",
+        "notes/source",
+    ]
+    for key in foreign:
+        client.put_object(Bucket=BUCKET, Key=f"{prefix}{key}", Body=b"mine")
+    begun = client.create_multipart_upload(Bucket=BUCKET, Key=f"{prefix}uploads/{new()}/source")
+    assert bucket.sweep(soon()) == 0 and bucket.list_uploads(soon()) == [] and bucket.list_abandoned(soon()) == []
+    assert bucket._store.abort_uploads(datetime.now(timezone.utc) + timedelta(minutes=1), is_stored) == 0
+    assert sorted(object_store.list_keys(f"s3://{BUCKET}/{prefix[:-1]}")) == sorted([*foreign, MARK])
+    client.abort_multipart_upload(Bucket=BUCKET, Key=begun["Key"], UploadId=begun["UploadId"])
 
 
 def test_more_than_a_thousand_objects_are_listed(bucket: Any) -> None:
@@ -154,6 +199,47 @@ def test_failed_run_leaves_nothing(bucket: Storage, part: Part, mini_settings: S
     assert local(mini_settings) == [] and bucket.list_stems(identifier, 1) == {}
 
 
+def test_removal_of_a_claim_takes_what_its_killed_run_has_left(bucket: Any) -> None:
+    identifier = new()
+    left = bucket._spool.locate(f"{identifier}-1")
+    left.mkdir(parents=True)
+    with bucket._spool.open_folder(f"{identifier}-2") as used:
+        bucket.remove_claim(identifier, 1)
+        bucket.remove_claim(identifier, 2)
+        assert not left.exists() and used.exists()
+
+
+def test_files_that_are_being_stored_for_long_are_not_swept(
+    bucket: Any, part: Part, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, old = bucket._store.put, time.time() - 7200
+
+    def put_slowly(path: Path, key: str) -> None:
+        os.utime(path, (old, old))
+        os.utime(path.parent, (old, old))
+        assert bucket.sweep(time.time() - 3600) == 0
+        real(path, key)
+
+    monkeypatch.setattr(bucket._store, "put", put_slowly)
+    bucket.keep(part(b"sound"), new())
+    bucket.keep_upload(part(b"sound"), new())
+    download(bucket, identifier := new(), old)
+    bucket.keep_download(identifier)
+
+
+def test_download_that_waits_for_the_store_is_not_swept(bucket: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: Any) -> None:
+        raise StorageUnavailableError("It does not answer.")
+
+    waiting = download(bucket, identifier := new(), time.time() - 7200)
+    with monkeypatch.context() as away:
+        away.setattr(bucket._store, "put", fail)
+        with pytest.raises(StorageUnavailableError):
+            bucket.keep_download(identifier)
+    assert bucket.sweep(time.time() - 3600) == 0 and waiting.exists()
+    assert bucket.sweep(soon()) == 1 and not waiting.exists()
+
+
 def test_stopped_run_ends_its_download(bucket: Storage, part: Part, mini_settings: Settings) -> None:
     identifier, checks = new(), iter(range(4))
     bucket.keep(part(b"x" * 4 * MEBIBYTE), identifier)
@@ -176,6 +262,31 @@ def test_recording_larger_than_the_free_space_is_not_downloaded(
     with pytest.raises(SpeechError) as failed, bucket.borrow(bucket.locate(identifier), identifier, 1, lambda: None):
         pytest.fail("there is no room")
     assert failed.value.code == "insufficient_storage" and local(mini_settings) == []
+
+
+@pytest.mark.parametrize(("number", "code"), [(13, "storage_unavailable"), (28, "insufficient_storage")])
+def test_disk_of_one_machine_that_fails_is_not_the_fault_of_the_task(
+    bucket: Storage, part: Part, monkeypatch: pytest.MonkeyPatch, number: int, code: str
+) -> None:
+    identifier = new()
+    bucket.keep(part(b"sound"), identifier)
+
+    def fail(*_: Any, **__: Any) -> None:
+        raise OSError(number, "The disk is bad")
+
+    for method in ("mkdir", "open"):
+        with monkeypatch.context() as patched:
+            patched.setattr(Path, method, fail)
+            with (
+                pytest.raises(SpeechError) as failed,
+                bucket.borrow(bucket.locate(identifier), identifier, 1, lambda: None),
+            ):
+                pytest.fail("the disk is bad")
+        assert failed.value.code == code
+    monkeypatch.setattr(Path, "mkdir", fail)
+    with pytest.raises(SpeechError) as failed, bucket.write_stems(identifier, 1):
+        pytest.fail("the disk is bad")
+    assert failed.value.code == code
 
 
 def test_removal_runs_in_the_background(bucket: Storage) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from app.core.settings import Settings
 from app.core.storage.paths import COPY_NAME, SOURCE, waveform_name
 from app.core.storage.storage import Storage
+from app.submission.kept_uploads import TOKEN_BYTES
 from tests.app.core.storage.conftest import Part, new, soon
 
 STEMS = {"instrumental.wav": bytes(range(256)) * 40, "vocals.wav": b"RIFF" + bytes(range(255, -1, -1)) * 30}
@@ -85,13 +87,13 @@ class TestStorage:
             assert not has(storage, identifier)
 
     def test_upload_is_kept_until_it_is_removed(self, storage: Storage, part: Part) -> None:
-        received, identifier = part(b"sound"), new()
-        storage.keep_upload(received, "token")
+        received, identifier, token = part(b"sound"), new(), secrets.token_urlsafe(TOKEN_BYTES)
+        storage.keep_upload(received, token)
         assert not received.exists() and storage.list_uploads(0) == []
-        assert storage.list_uploads(soon()) == ["token"]
-        storage.copy_upload("token", identifier)
-        storage.remove_upload("token")
-        storage.remove_upload("token")
+        assert storage.list_uploads(soon()) == [token]
+        storage.copy_upload(token, identifier)
+        storage.remove_upload(token)
+        storage.remove_upload(token)
         assert storage.list_uploads(soon()) == [] and read(storage, identifier) == b"sound"
 
     def test_download_becomes_the_recording(self, storage: Storage) -> None:
