@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 import yaml
+from flask import Flask
 
 from app.core.settings import Server, Workers, load
-from app.factory import create_app
 from tests.deploy.conftest import HOME, RAY_READ, Dockerfile, find_ray_options
 from tests.deploy.test_compose import READ
 from tests.service import ROOT
@@ -96,12 +96,12 @@ def test_web_and_supervisor_have_the_same_configuration(pods: dict[str, Any]) ->
         assert (mount["mountPath"], mount["subPath"]) == (f"{HOME}/config.yaml", "config.yaml"), "beside the code"
 
 
-def test_probes_ask_paths_that_exist(pods: dict[str, Any], manifests: dict[tuple[str, str], Any]) -> None:
-    web = container_of(pods["web"])
-    rules = {rule.rule for rule in create_app(load({}, root=ROOT)).url_map.iter_rules()}
-    assert {web[probe]["httpGet"]["path"] for probe in ("livenessProbe", "readinessProbe")} <= rules
-    (port,) = web["ports"]
-    assert {web[probe]["httpGet"]["port"] for probe in ("livenessProbe", "readinessProbe")} == {port["name"]}
+def test_probes_ask_paths_that_exist(pods: dict[str, Any], manifests: dict[tuple[str, str], Any], web: Flask) -> None:
+    container = container_of(pods["web"])
+    asked = [container[probe]["httpGet"] for probe in ("livenessProbe", "readinessProbe")]
+    assert {each["path"] for each in asked} <= {rule.rule for rule in web.url_map.iter_rules()}
+    (port,) = container["ports"]
+    assert {each["port"] for each in asked} == {port["name"]}
     (served,) = manifests["Service", "speech"]["spec"]["ports"]
     assert served["targetPort"] == port["name"]
 
