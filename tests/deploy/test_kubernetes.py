@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 import yaml
+from flask import Flask
 
 from app.core.settings import Server, Workers, load
-from app.factory import create_app
 from tests.deploy.conftest import HOME, RAY_READ, Dockerfile, find_ray_options
 from tests.deploy.test_compose import READ
 from tests.service import ROOT
@@ -87,12 +87,21 @@ def test_only_web_and_supervisor_get_the_keys_of_the_service(pods: dict[str, Any
     assert "auth_token" in given and given - {"auth_token"} <= READ
 
 
-def test_probes_ask_paths_that_exist(pods: dict[str, Any], manifests: dict[tuple[str, str], Any]) -> None:
-    web = container_of(pods["web"])
-    rules = {rule.rule for rule in create_app(load({}, root=ROOT)).url_map.iter_rules()}
-    assert {web[probe]["httpGet"]["path"] for probe in ("livenessProbe", "readinessProbe")} <= rules
-    (port,) = web["ports"]
-    assert {web[probe]["httpGet"]["port"] for probe in ("livenessProbe", "readinessProbe")} == {port["name"]}
+def test_web_and_supervisor_have_the_same_configuration(pods: dict[str, Any]) -> None:
+    assert "kubectl create configmap speech --from-file=config.yaml" in (ROOT / "docs/cluster.md").read_text()
+    for name in ("web", "supervisor"):
+        (volume,) = [each for each in pods[name]["volumes"] if each["name"] == "config"]
+        (mount,) = [each for each in container_of(pods[name])["volumeMounts"] if each["name"] == "config"]
+        assert volume["configMap"] == {"name": "speech"}
+        assert (mount["mountPath"], mount["subPath"]) == (f"{HOME}/config.yaml", "config.yaml"), "beside the code"
+
+
+def test_probes_ask_paths_that_exist(pods: dict[str, Any], manifests: dict[tuple[str, str], Any], web: Flask) -> None:
+    container = container_of(pods["web"])
+    asked = [container[probe]["httpGet"] for probe in ("livenessProbe", "readinessProbe")]
+    assert {each["path"] for each in asked} <= {rule.rule for rule in web.url_map.iter_rules()}
+    (port,) = container["ports"]
+    assert {each["port"] for each in asked} == {port["name"]}
     (served,) = manifests["Service", "speech"]["spec"]["ports"]
     assert served["targetPort"] == port["name"]
 
@@ -112,14 +121,14 @@ def test_selectors_find_their_pods(manifests: dict[tuple[str, str], Any]) -> Non
 def test_volumes_are_mounted_where_the_image_has_folders(
     pods: dict[str, Any], manifests: dict[tuple[str, str], Any], dockerfile: Dockerfile
 ) -> None:
-    folders = {*json.loads(dockerfile.all("VOLUME")[0]), "/dev/shm"}
+    folders = {*json.loads(dockerfile.all("VOLUME")[0]), "/dev/shm", f"{HOME}/config.yaml"}
     for pod in pods.values():
         mounts = container_of(pod)["volumeMounts"]
         assert {mount["mountPath"] for mount in mounts} <= folders
         assert {mount["name"] for mount in mounts} == {volume["name"] for volume in pod["volumes"]}
         assert pod["securityContext"]["fsGroup"] == int(dockerfile.all("USER")[-1].partition(":")[2])
-        claims = [volume["persistentVolumeClaim"]["claimName"] for volume in pod["volumes"] if "emptyDir" not in volume]
-        assert {("PersistentVolumeClaim", claim) for claim in claims} <= set(manifests)
+        claims = [each["persistentVolumeClaim"] for each in pod["volumes"] if "persistentVolumeClaim" in each]
+        assert {("PersistentVolumeClaim", claim["claimName"]) for claim in claims} <= set(manifests)
     state = variables_of(container_of(pods["ray-head"]))["RAY_gcs_storage_path"]
     assert state.startswith(f"{HOME}/database/")
 
