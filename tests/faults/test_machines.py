@@ -17,8 +17,8 @@ import requests
 
 from tests import recordings
 from tests.conftest import require_weed, unavailable
-from tests.machines import network
 from tests.machines.cluster import Cluster
+from tests.machines.network import Network, find_obstacle
 from tests.object_store import ObjectStoreServer
 from tests.postgres import Postgres, find_postgres
 from tests.service import SAMPLE, Service, until
@@ -34,18 +34,18 @@ REPEATS = 8  # of the sample: about ten seconds of work on an idle machine
 
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    if obstacle := network.find_obstacle():
+    if obstacle := find_obstacle():
         pytest.skip(obstacle)
     programs, weed = find_postgres(), require_weed()
     if programs is None:
         unavailable("PostgreSQL is not installed (Debian: postgresql)")
     folder = tmp_path_factory.mktemp("machines")
     with (
-        network.bridge(),
-        Postgres(programs, address=network.HOST) as postgres,
-        ObjectStoreServer(weed, network.HOST) as store,
+        Network() as network,
+        Postgres(programs, address=network.host) as postgres,
+        ObjectStoreServer(weed, network.host) as store,
     ):
-        cluster = Cluster(folder, postgres.database("machines"), store)
+        cluster = Cluster(network, folder, postgres.database("machines"), store)
         try:
             cluster.start()
             yield cluster

@@ -14,7 +14,7 @@ from typing import Any
 import psycopg2
 
 from app.core.db.heartbeats import FRESH_SECONDS
-from tests.machines.network import Machine
+from tests.machines.network import Machine, Network
 from tests.object_store import ObjectStoreServer
 from tests.service import ROOT, Service, until, write_config
 
@@ -36,8 +36,8 @@ SLOT = '--resources={"speech_slot": 1}'
 class Node(Machine):
     """A machine with a CPU slot, a web side and a supervisor; ``web`` is the service as its clients see it."""
 
-    def __init__(self, name: str, number: int, disk: Path, local: Path) -> None:
-        super().__init__(name, number, disk, local)
+    def __init__(self, network: Network, name: str, number: int, disk: Path, local: Path) -> None:
+        super().__init__(network, name, number, disk, local)
         self.web = Service(disk)
         self.web.url = f"http://{self.address}:{WEB_PORT}"
 
@@ -45,10 +45,13 @@ class Node(Machine):
 class Cluster:
     """``one`` and ``two`` are the nodes, ``head`` is the third machine. A supervisor on ``one`` leads first."""
 
-    def __init__(self, folder: Path, db_url: str, store: ObjectStoreServer) -> None:
+    def __init__(self, network: Network, folder: Path, db_url: str, store: ObjectStoreServer) -> None:
         local = folder / "local"
-        self.head = Machine("head", 10, folder / "head", local)
-        self.one, self.two = Node("one", 11, folder / "one", local), Node("two", 12, folder / "two", local)
+        self.head = Machine(network, "head", 10, folder / "head", local)
+        self.one, self.two = (
+            Node(network, "one", 11, folder / "one", local),
+            Node(network, "two", 12, folder / "two", local),
+        )
         self.machines = (self.head, self.one, self.two)
         self.nodes = (self.one, self.two)
         self.store = store

@@ -10,18 +10,17 @@ import contextlib
 import os
 import shutil
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
+from types import TracebackType
 
 import psutil
 
-from tests.service import ROOT, until
+from tests.service import ROOT
 
 PROGRAMS = ("ip", "unshare", "nsenter", "setpriv")
 NAMESPACES = ["unshare", "--net", "--mount", "--pid", "--fork", "--uts", "--mount-proc"]
-SUBNET = "198.18.77"  # of the block for tests of networks, RFC 2544
-HOST = f"{SUBNET}.1"
-BRIDGE, TRIAL = "speech-test", "speech-trial"
+SUBNETS = range(1, 250)  # the third number of 198.18.0.0/16, a block for tests of networks (RFC 2544)
 RAY_FOLDER = Path("/tmp/ray")
 
 
@@ -31,36 +30,52 @@ def find_obstacle() -> str | None:
         return "network namespaces need root"
     if missing := [program for program in PROGRAMS if shutil.which(program) is None]:
         return f"not installed: {', '.join(missing)}"
-    for attempt in ([*NAMESPACES, "true"], ["ip", "link", "add", TRIAL, "type", "bridge"]):
+    trial = f"trial{os.getpid()}"
+    for attempt in ([*NAMESPACES, "true"], ["ip", "link", "add", trial, "type", "bridge"]):
         tried = subprocess.run(attempt, capture_output=True, text=True)
         if tried.returncode:
             return f"no namespaces here: {' '.join(attempt)}: {tried.stderr.strip()}"
-    _ip("link", "del", TRIAL)
+    _ip("link", "del", trial)
     return None
 
 
-@contextlib.contextmanager
-def bridge() -> Iterator[None]:
-    """The network, without machines. The address of the host in it is HOST."""
-    subprocess.run(["ip", "link", "del", BRIDGE], capture_output=True)  # of a run that was killed
-    _ip("link", "add", BRIDGE, "type", "bridge")
-    try:
-        _ip("addr", "add", f"{HOST}/24", "dev", BRIDGE)
-        _ip("link", "set", BRIDGE, "up")
-        yield
-    finally:
-        _ip("link", "del", BRIDGE)
+class Network:
+    """A bridge and its addresses. The host is in it as ``host``."""
+
+    def __init__(self) -> None:
+        for number in SUBNETS:
+            self.bridge, self._subnet = f"speech{number}", f"198.18.{number}"
+            made = subprocess.run(["ip", "link", "add", self.bridge, "type", "bridge"], capture_output=True)
+            if made.returncode == 0:
+                break
+        else:
+            raise RuntimeError("all networks for tests are in use")
+        self.host = self.name_address(1)
+
+    def __enter__(self) -> Network:
+        _ip("addr", "add", f"{self.host}/24", "dev", self.bridge)
+        _ip("link", "set", self.bridge, "up")
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        _ip("link", "del", self.bridge)
+
+    def name_address(self, number: int) -> str:
+        return f"{self._subnet}.{number}"
 
 
 class Machine:
     """A machine with a ``disk`` that survives its death; all machines see their own at the same path, ``local``."""
 
-    def __init__(self, name: str, number: int, disk: Path, local: Path) -> None:
+    def __init__(self, network: Network, name: str, number: int, disk: Path, local: Path) -> None:
         self.name = name
-        self.address = f"{SUBNET}.{number}"
+        self.address = network.name_address(number)
+        self._bridge = network.bridge
         self.disk = disk
         self._local = local
-        self._cable = f"speech-{name}"
+        self._cable = f"{network.bridge}-{name}"
         self._boots = 0
         self._root: subprocess.Popen[str] | None = None
         self._first = 0  # pid, as the host sees it
@@ -91,7 +106,7 @@ class Machine:
         (first,) = psutil.Process(self._root.pid).children()
         self._first = first.pid
         _ip("link", "add", self._cable, "type", "veth", "peer", "name", "eth0", "netns", str(self._first))
-        _ip("link", "set", self._cable, "master", BRIDGE, "up")
+        _ip("link", "set", self._cable, "master", self._bridge, "up")
         inside = ["nsenter", "-t", str(self._first), "-n", "ip"]
         subprocess.run([*inside, "addr", "add", f"{self.address}/24", "dev", "eth0"], check=True)
         subprocess.run([*inside, "link", "set", "eth0", "up"], check=True)
@@ -103,7 +118,7 @@ class Machine:
                 psutil.Process(self._first).kill()  # the kernel kills the others of its namespace
             self._root.wait(30)
             self._root = None
-            until(lambda: not self._has_cable(), f"the network of {self.name} has gone", 30)
+            subprocess.run(["ip", "link", "del", self._cable], capture_output=True)  # the kernel would do so later
 
     def pull_cable(self) -> None:
         _ip("link", "set", self._cable, "down")
@@ -132,9 +147,6 @@ class Machine:
                 if mine and command[:2] != ["sh", "-c"] and all(word in " ".join(command) for word in words):
                     found.append(process)
         return found
-
-    def _has_cable(self) -> bool:
-        return Path("/sys/class/net", self._cable).exists()
 
 
 def _read_namespace(pid: int) -> str:
