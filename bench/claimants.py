@@ -48,10 +48,11 @@ def measure(server: Postgres, quick: bool) -> Iterator[Figure]:
         ("claims", claiming, MOST_CLAIMS),
         ("claims and completions", claiming + completing, MOST_COMPLETIONS),
     ):
-        seconds = {
-            number: median(time_step(server, address, statements, number, count) for _ in range(rounds))
-            for number in CONNECTIONS
-        }
+        taken = [
+            {number: time_step(server, address, statements, number, count) for number in CONNECTIONS}
+            for _ in range(rounds)
+        ]
+        seconds = {number: median(each[number] for each in taken) for number in CONNECTIONS}
         for number, each in seconds.items():
             yield Figure(f"postgresql: {name} a second, {number} at once", 1 / each)
         yield Figure(f"postgresql: {name}, 16 at once / 1", seconds[16] / seconds[1], most=most)
