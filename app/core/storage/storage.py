@@ -139,12 +139,20 @@ class Storage(ABC):
     def run_removal(self, remove: Callable[[], None]) -> None:
         """Call ``remove``, without making the caller wait for a network. It logs its own errors."""
 
-    def discard(self, identifier: str) -> None:
-        """Remove all files of a task that nothing refers to. If that fails, the purge removes them later."""
-        try:
-            self.remove(identifier)
-        except (OSError, StorageUnavailableError) as error:
-            log.warning("task %s: files cannot be removed; the purge will try again: %s", identifier, error)
+    def discard(self, *identifiers: str) -> None:
+        """Remove all files of tasks that nothing refers to. If that fails, the purge removes them later.
+
+        A storage that does not answer is asked once, not for each task: a client may be waiting.
+        """
+        for identifier in identifiers:
+            try:
+                self.remove(identifier)
+            except OSError as error:
+                log.warning("task %s: files cannot be removed; the purge will try again: %s", identifier, error)
+            except StorageUnavailableError as error:
+                say = "task %s, of %d to be removed: files cannot be removed; the purge will try again: %s"
+                log.warning(say, identifier, len(identifiers), error.reason)
+                return
 
     # --- Sweep: what crashes have left behind ---
 
