@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from apscheduler.schedulers.background import BackgroundScheduler
 
@@ -71,8 +71,7 @@ def purge_finished(storage: Storage, cache: Cache, at: float | None = None) -> i
     due = [
         identifier for identifier in retention.list_purgeable(cache.ttl, BATCH, at) if retention.mark_purged(identifier)
     ]
-    for identifier in due:
-        storage.remove(identifier)
+    _remove_each(storage, due, storage.remove)
     return len(due)
 
 
@@ -83,8 +82,7 @@ def delete_expired(storage: Storage, tasks: Tasks, at: float | None = None) -> i
     """
     old = retention.list_expired(tasks.ttl, BATCH, at) if tasks.ttl else []
     due = [identifier for identifier in old if retention.delete_ended(identifier)]
-    for identifier in due:
-        storage.remove(identifier)
+    _remove_each(storage, due, storage.remove)
     return len(due)
 
 
@@ -97,8 +95,7 @@ def purge_abandoned(storage: Storage, cache: Cache, now: Callable[[], float] = t
     swept = storage.sweep(before)
     # after the check of the age: it takes a query per task
     orphans = [identifier for identifier in storage.list_abandoned(before) if not retention.keeps_files(identifier)]
-    for identifier in orphans:
-        storage.remove(identifier)
+    _remove_each(storage, orphans, storage.remove)
     return swept + len(orphans)
 
 
@@ -110,6 +107,16 @@ def purge_uploads(storage: Storage, cache: Cache, at: float, files_at: float) ->
     due = [token for token in uploads.list_expired(cache.upload_ttl, BATCH, at) if uploads.remove(token)]
     before = files_at - max(cache.upload_ttl, ABANDONED_SECONDS)
     orphans = [token for token in storage.list_uploads(before) if uploads.get(token) is None]
-    for token in {*due, *orphans}:
-        storage.remove_upload(token)
+    _remove_each(storage, {*due, *orphans}, storage.remove_upload)
     return len({*due, *orphans})
+
+
+def _remove_each(storage: Storage, names: Iterable[str], remove: Callable[[str], object]) -> None:
+    """Remove the files of tasks, or uploads. If those of one cannot be removed, the others are all the same."""
+    for name in names:
+        try:
+            remove(name)
+        except StorageUnavailableError as error:
+            if storage.find_outage() is not None:
+                raise
+            log.warning("%.36s: files cannot be removed; a later purge will try again: %s", name, error.reason)

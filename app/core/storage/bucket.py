@@ -201,9 +201,17 @@ class Bucket(Storage):
             log.warning("storage: what runs have left in %s cannot be removed: %s", self._cache, error)
 
     def sweep(self, before: float) -> int:
+        swept = self._sweep_local(before)
         self._confirm_claim()
         began = datetime.fromtimestamp(before, timezone.utc) - timedelta(hours=UPLOAD_HOURS)
-        return self._sweep_local(before) + self._store.abort_uploads(began, is_stored) + self._probe.sweep(before)
+        return swept + self._probe.sweep(before) + self._abort_uploads(began)
+
+    def _abort_uploads(self, before: datetime) -> int:
+        try:
+            return self._store.abort_uploads(before, is_stored)
+        except (StorageUnavailableError, FileNotFoundError) as error:  # not all keys have this right, nor do all stores
+            log.warning("storage: parts of uploads that never ended cannot be removed: %s", error)
+            return 0
 
     def _sweep_local(self, before: float) -> int:
         folders = list((self._cache / DOWNLOADS).glob("*"))

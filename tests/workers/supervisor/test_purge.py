@@ -156,11 +156,31 @@ def test_purge_survives_an_outage_of_the_storage_and_goes_on_later(
     watch = ClockWatch((read_clock, time.time))
     with monkeypatch.context() as outage:
         outage.setattr(Folder, "remove", away)
+        outage.setattr(Folder, "find_outage", lambda _: "The store does not answer.")
         purge._run(Folder(cache.path), cache, Tasks(), watch)
-    assert "The store does not answer." in caplog.text and (cache.path / identifier).exists()
+    assert "purge interrupted: The store does not answer." in caplog.text and (cache.path / identifier).exists()
     database.connect(reuse_if_open=True)
     purge.purge_abandoned(Folder(cache.path), cache, now=lambda: time.time() + 3700)
     assert not (cache.path / identifier).exists()
+
+
+def test_files_that_the_store_keeps_do_not_stop_the_purge(
+    cache: Cache, kept: Kept, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    first, second = kept(), kept()
+    for identifier in (first, second):
+        finish(identifier, seconds_ago=601)
+    real = Folder.remove
+
+    def refuse(storage: Folder, identifier: str) -> bool:
+        if identifier == first:
+            raise StorageUnavailableError("The object is locked.")
+        return real(storage, identifier)
+
+    monkeypatch.setattr(Folder, "remove", refuse)
+    assert purge.purge_finished(Folder(cache.path), cache) == 2
+    assert (cache.path / first).exists() and not (cache.path / second).exists()
+    assert f"{first}: files cannot be removed" in caplog.text and "The object is locked." in caplog.text
 
 
 def test_supervisor_runs_the_purge_schedule(tmp_path: Path) -> None:

@@ -154,6 +154,47 @@ def test_objects_of_others_are_never_swept(bucket: Any, object_store: ObjectStor
     client.abort_multipart_upload(Bucket=BUCKET, Key=begun["Key"], UploadId=begun["UploadId"])
 
 
+@pytest.fixture
+def refusing(monkeypatch: pytest.MonkeyPatch) -> Callable[[str, str], None]:
+    """Let the store refuse an operation on keys that end in a name."""
+    from botocore.client import BaseClient
+    from botocore.exceptions import ClientError
+
+    real = BaseClient._make_api_call
+
+    def refuse(operation: str, end: str) -> None:
+        def call(self: Any, asked: str, arguments: Any) -> Any:
+            if asked == operation and arguments.get("Key", "").endswith(end):
+                raise ClientError({"Error": {"Code": "AccessDenied", "Message": "no"}}, operation)
+            return real(self, asked, arguments)
+
+        monkeypatch.setattr(BaseClient, "_make_api_call", call)
+
+    return refuse
+
+
+def test_sweep_needs_no_right_to_list_unfinished_uploads(
+    bucket: Any, part: Part, refusing: Callable[[str, str], None], caplog: pytest.LogCaptureFixture
+) -> None:
+    received = part(b"half")
+    bucket._store.put_bytes(b"", f"check/{'0' * 32}")
+    refusing("ListMultipartUploads", "")
+    assert bucket.sweep(soon()) == 2 and not received.exists()
+    assert "parts of uploads that never ended cannot be removed" in caplog.text
+
+
+def test_object_that_cannot_be_removed_does_not_keep_the_others(
+    bucket: Any, refusing: Callable[[str, str], None]
+) -> None:
+    identifier = new()
+    for name in ("a.wav", "b.wav", "c.wav"):
+        bucket._store.put_bytes(b"", f"{identifier}/stems-1/{name}")
+    refusing("DeleteObject", "a.wav")
+    with pytest.raises(StorageUnavailableError):
+        bucket.remove(identifier)
+    assert list(bucket.list_stems(identifier, 1)) == ["a.wav"]
+
+
 def test_more_than_a_thousand_objects_are_listed(bucket: Any) -> None:
     identifier = new()
     for number in range(1005):
