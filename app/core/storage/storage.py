@@ -154,6 +154,17 @@ class Storage(ABC):
                 log.warning(say, identifier, len(identifiers), error.reason)
                 return
 
+    def discard_upload(self, token: str) -> None:
+        """Remove an upload that nothing refers to. If that fails, the purge removes it later."""
+        try:
+            self.remove_upload(token)
+        except StorageUnavailableError as error:
+            log.warning("an upload cannot be removed; the purge will try again: %s", error.reason)
+        except OSError as error:
+            log.warning(
+                "an upload cannot be removed; the purge will try again: %s", error.strerror
+            )  # its name is secret
+
     # --- Sweep: what crashes have left behind ---
 
     @abstractmethod
