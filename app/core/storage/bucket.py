@@ -47,6 +47,9 @@ class Bucket(Storage):
     ``floor``: bytes of the local disk to leave free. ``redirects``: clients read from the store directly.
     """
 
+    # Storing a batch may take hours, and its rows are committed after the last recording.
+    abandoned_seconds = DAY
+
     def __init__(
         self, store: ObjectStore, brief: ObjectStore, probe: StoreProbe, cache: Path, floor: float, redirects: bool
     ) -> None:

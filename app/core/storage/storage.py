@@ -33,7 +33,12 @@ class StorageUnavailableError(SpeechError):
 
 
 class Storage(ABC):
-    """All methods may raise OSError and StorageUnavailableError."""
+    """All methods may raise OSError and StorageUnavailableError.
+
+    ``abandoned_seconds``: how old a complete file is when it is removed because nothing in the database refers to it.
+    """
+
+    abandoned_seconds = 3600.0
 
     @abstractmethod
     def prepare(self) -> None:
