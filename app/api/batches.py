@@ -72,8 +72,7 @@ def delete_batch(identifier: str) -> ResponseReturnValue:
     """
     find_batch(identifier)
     # Delete the rows first: the purge removes a folder without a row, should this process die in between.
-    for task in batches.delete(identifier):
-        get_storage().discard(task)
+    get_storage().discard(*batches.delete(identifier))
     log.info("batch %s deleted", identifier)
     return "", 204
 

@@ -149,5 +149,4 @@ def _discard_all_on_failure(identifiers: Iterable[str]) -> Iterator[None]:
 
 
 def _discard(identifiers: Iterable[str]) -> None:
-    for identifier in identifiers:
-        get_storage().discard(identifier)
+    get_storage().discard(*identifiers)

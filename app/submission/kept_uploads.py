@@ -74,7 +74,7 @@ def find_upload(token: str, shown: str) -> KeptUpload | None:
 def discard_upload(token: str) -> None:
     """Remove an upload that this request may use, if it is still there."""
     if find_upload(token, "") is not None and rows.remove(token):
-        get_storage().remove_upload(token)
+        get_storage().discard_upload(token)
 
 
 def _check_headers(request: Request) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from apscheduler.schedulers.background import BackgroundScheduler
 
@@ -16,7 +16,7 @@ from workers.supervisor.clock_jumps import ClockWatch
 
 log = logging.getLogger(__name__)
 
-ABANDONED_SECONDS = 3600.0
+INCOMPLETE_SECONDS = 3600.0
 BATCH = 500
 
 
@@ -51,9 +51,9 @@ def _purge(storage: Storage, cache: Cache, tasks: Tasks, watch: ClockWatch) -> N
         log.warning("a clock jumped ahead by %.0f s; purging waits until the ages are reliable again", jump)
     at, files_at = watch.readings
     finished = purge_finished(storage, cache, at) if watch.is_trusted(cache.ttl) else 0
-    may_sweep = watch.is_trusted(max(cache.ttl, ABANDONED_SECONDS)) and storage.is_sweep_due()
+    may_sweep = watch.is_trusted(max(cache.ttl, storage.abandoned_seconds)) and storage.is_sweep_due()
     abandoned = purge_abandoned(storage, cache, now=lambda: files_at) if may_sweep else 0
-    if watch.is_trusted(max(cache.upload_ttl, ABANDONED_SECONDS)):
+    if watch.is_trusted(max(cache.upload_ttl, storage.abandoned_seconds)):
         abandoned += purge_uploads(storage, cache, at, files_at)
     deleted = delete_expired(storage, tasks, at) if watch.is_trusted(tasks.ttl) else 0
     if finished or abandoned or deleted:
@@ -71,8 +71,7 @@ def purge_finished(storage: Storage, cache: Cache, at: float | None = None) -> i
     due = [
         identifier for identifier in retention.list_purgeable(cache.ttl, BATCH, at) if retention.mark_purged(identifier)
     ]
-    for identifier in due:
-        storage.remove(identifier)
+    _remove_each(storage, due, storage.remove)
     return len(due)
 
 
@@ -83,22 +82,22 @@ def delete_expired(storage: Storage, tasks: Tasks, at: float | None = None) -> i
     """
     old = retention.list_expired(tasks.ttl, BATCH, at) if tasks.ttl else []
     due = [identifier for identifier in old if retention.delete_ended(identifier)]
-    for identifier in due:
-        storage.remove(identifier)
+    _remove_each(storage, due, storage.remove)
     return len(due)
 
 
 def purge_abandoned(storage: Storage, cache: Cache, now: Callable[[], float] = time.time) -> int:
     """Remove abandoned uploads and folders without a task.
 
-    An upload is abandoned an hour after its last write, or ``cache.ttl`` if that is longer. Returns the number removed.
+    What is incomplete is abandoned an hour after its last write, a complete file without a task when
+    ``storage.abandoned_seconds`` have passed; both after ``cache.ttl`` if that is longer. Returns the number removed.
     """
-    before = now() - max(cache.ttl, ABANDONED_SECONDS)
-    swept = storage.sweep(before)
+    at = now()
+    swept = storage.sweep(at - max(cache.ttl, INCOMPLETE_SECONDS))
+    before = at - max(cache.ttl, storage.abandoned_seconds)
     # after the check of the age: it takes a query per task
     orphans = [identifier for identifier in storage.list_abandoned(before) if not retention.keeps_files(identifier)]
-    for identifier in orphans:
-        storage.remove(identifier)
+    _remove_each(storage, orphans, storage.remove)
     return swept + len(orphans)
 
 
@@ -108,8 +107,18 @@ def purge_uploads(storage: Storage, cache: Cache, at: float, files_at: float) ->
     ``at`` is the time by the database's clock, ``files_at`` that of the machine. Returns the number removed.
     """
     due = [token for token in uploads.list_expired(cache.upload_ttl, BATCH, at) if uploads.remove(token)]
-    before = files_at - max(cache.upload_ttl, ABANDONED_SECONDS)
+    before = files_at - max(cache.upload_ttl, storage.abandoned_seconds)
     orphans = [token for token in storage.list_uploads(before) if uploads.get(token) is None]
-    for token in {*due, *orphans}:
-        storage.remove_upload(token)
+    _remove_each(storage, {*due, *orphans}, storage.remove_upload)
     return len({*due, *orphans})
+
+
+def _remove_each(storage: Storage, names: Iterable[str], remove: Callable[[str], object]) -> None:
+    """Remove the files of tasks, or uploads. If those of one cannot be removed, the others are all the same."""
+    for name in names:
+        try:
+            remove(name)
+        except StorageUnavailableError as error:
+            if storage.find_outage() is not None:
+                raise
+            log.warning("%.36s: files cannot be removed; a later purge will try again: %s", name, error.reason)

@@ -31,6 +31,7 @@ def store(uuid: str, claim_no: int, first: int, segments: Sequence[str]) -> None
     """Insert segments, the first of which has the number ``first``.
 
     With number 0 the task starts over: the segments of earlier claims, and of an earlier try of this one, are removed.
+    Segments that are there are left as they are: the database may have lost only its answer to an insert.
     """
     if first == 0:
         PartialSegment.delete().where((PartialSegment.task == uuid) & (PartialSegment.claim_no <= claim_no)).execute()
@@ -38,7 +39,7 @@ def store(uuid: str, claim_no: int, first: int, segments: Sequence[str]) -> None
         {"task": uuid, "claim_no": claim_no, "number": first + place, "segment": segment}
         for place, segment in enumerate(segments)
     ]
-    PartialSegment.insert_many(columns).execute()
+    PartialSegment.insert_many(columns).on_conflict_ignore().execute()
 
 
 def read(uuid: str, claim_no: int, first: int = 0) -> list[str]:

@@ -42,10 +42,19 @@ DAY = 86_400.0
 
 
 class Bucket(Storage):
-    """``floor``: bytes of the local disk to leave free. ``redirects``: clients read from the store directly."""
+    """``brief`` is the same store with less patience, for what clients wait for.
 
-    def __init__(self, store: ObjectStore, probe: StoreProbe, cache: Path, floor: float, redirects: bool) -> None:
+    ``floor``: bytes of the local disk to leave free. ``redirects``: clients read from the store directly.
+    """
+
+    # Storing a batch may take hours, and its rows are committed after the last recording.
+    abandoned_seconds = DAY
+
+    def __init__(
+        self, store: ObjectStore, brief: ObjectStore, probe: StoreProbe, cache: Path, floor: float, redirects: bool
+    ) -> None:
         self._store = store
+        self._brief = brief
         self._probe = probe
         self._cache = cache
         self._floor = floor
@@ -117,11 +126,11 @@ class Bucket(Storage):
         shutil.rmtree(folder)
 
     def find(self, identifier: str, name: str) -> StoredFile:
-        return _BucketFile(self._store, self._store.stat(f"{identifier}/{name}"), self._redirects)
+        return _BucketFile(self._brief, self._brief.stat(f"{identifier}/{name}"), self._redirects)
 
     def list_stems(self, identifier: str, claim_no: int) -> dict[str, StoredFile]:
-        found = self._store.list(f"{identifier}/{stems_name(claim_no)}/")
-        files = [_BucketFile(self._store, entry, self._redirects) for entry in found]
+        found = self._brief.list(f"{identifier}/{stems_name(claim_no)}/")
+        files = [_BucketFile(self._brief, entry, self._redirects) for entry in found]
         return {file.name: file for file in files}
 
     def locate(self, identifier: str) -> str:
@@ -159,11 +168,11 @@ class Bucket(Storage):
             path.unlink(missing_ok=True)
 
     def remove(self, identifier: str) -> bool:
-        shutil.rmtree(self.locate_download(identifier), ignore_errors=True)  # it is there on one machine at most
-        return bool(self._store.remove_all(f"{identifier}/"))
+        shutil.rmtree(self._cache / DOWNLOADS / identifier, ignore_errors=True)  # it is there on one machine at most
+        return bool(self._brief.remove_all(f"{identifier}/"))
 
     def remove_upload(self, token: str) -> None:
-        self._store.remove(f"{UPLOADS}/{token}")
+        self._brief.remove(f"{UPLOADS}/{token}")
 
     def remove_partial(self, identifier: str) -> None:
         self._store.remove_all(f"{identifier}/", but=lambda key: key == f"{identifier}/{SOURCE}")
@@ -195,9 +204,17 @@ class Bucket(Storage):
             log.warning("storage: what runs have left in %s cannot be removed: %s", self._cache, error)
 
     def sweep(self, before: float) -> int:
+        swept = self._sweep_local(before)
         self._confirm_claim()
         began = datetime.fromtimestamp(before, timezone.utc) - timedelta(hours=UPLOAD_HOURS)
-        return self._sweep_local(before) + self._store.abort_uploads(began, is_stored) + self._probe.sweep(before)
+        return swept + self._probe.sweep(before) + self._abort_uploads(began)
+
+    def _abort_uploads(self, before: datetime) -> int:
+        try:
+            return self._store.abort_uploads(before, is_stored)
+        except (StorageUnavailableError, FileNotFoundError) as error:  # not all keys have this right, nor do all stores
+            log.warning("storage: parts of uploads that never ended cannot be removed: %s", error)
+            return 0
 
     def _sweep_local(self, before: float) -> int:
         folders = list((self._cache / DOWNLOADS).glob("*"))

@@ -16,6 +16,7 @@ from typing import Any
 
 from app.core.storage.location import Keys, Location
 from app.core.storage.s3_client import USUAL, Patience, make_client, require_boto3
+from app.core.storage.storage import StorageUnavailableError
 from app.core.storage.store_errors import read_code, translate_errors
 
 MEBIBYTE = 1024 * 1024
@@ -142,10 +143,21 @@ class ObjectStore:
             self.client.delete_object(Bucket=self.location.bucket, Key=self._name(key))
 
     def remove_all(self, prefix: str, but: Callable[[str], bool] = lambda key: False) -> int:
-        """Remove the objects whose keys begin with ``prefix``, except those for which ``but`` holds. Return their number."""
+        """Remove the objects whose keys begin with ``prefix``, except those for which ``but`` holds. Return their number.
+
+        If the store refuses one, the others are removed all the same.
+        """
         removed = [entry.key for entry in self.list(prefix) if not but(entry.key)]
+        refused: StorageUnavailableError | None = None
         for key in removed:
-            self.remove(key)
+            try:
+                self.remove(key)
+            except StorageUnavailableError as error:
+                if not error.is_permanent:
+                    raise
+                refused = error
+        if refused is not None:
+            raise refused
         return len(removed)
 
     def abort_uploads(self, before: datetime, is_ours: Callable[[str], bool]) -> int:

@@ -27,11 +27,13 @@ def open_storage(settings: Settings) -> Storage:
 def _open_bucket(storage: all_settings.Storage, keys: Keys, cache: Path, floor_mb: int) -> Storage:
     from app.core.storage.bucket import Bucket  # imported here: without a bucket, it is not needed
     from app.core.storage.object_store import ObjectStore
+    from app.core.storage.s3_client import BRIEF
     from app.core.storage.store_probe import StoreProbe
 
     location = parse_location(storage.url, storage.endpoint)
     return Bucket(
         ObjectStore(location, keys),
+        ObjectStore(location, keys, BRIEF),
         StoreProbe(location, keys),
         cache,
         floor=floor_mb * MEBIBYTE,

@@ -24,6 +24,7 @@ class Patience:
 
 
 USUAL = Patience(3.0, 20.0, 3)
+BRIEF = Patience(3.0, 4.5, 2)  # while a client waits: 10 s in all
 SHORT = Patience(2.0, 3.0, 1)
 
 

@@ -33,7 +33,12 @@ class StorageUnavailableError(SpeechError):
 
 
 class Storage(ABC):
-    """All methods may raise OSError and StorageUnavailableError."""
+    """All methods may raise OSError and StorageUnavailableError.
+
+    ``abandoned_seconds``: how old a complete file is when it is removed because nothing in the database refers to it.
+    """
+
+    abandoned_seconds = 3600.0
 
     @abstractmethod
     def prepare(self) -> None:
@@ -139,12 +144,31 @@ class Storage(ABC):
     def run_removal(self, remove: Callable[[], None]) -> None:
         """Call ``remove``, without making the caller wait for a network. It logs its own errors."""
 
-    def discard(self, identifier: str) -> None:
-        """Remove all files of a task that nothing refers to. If that fails, the purge removes them later."""
+    def discard(self, *identifiers: str) -> None:
+        """Remove all files of tasks that nothing refers to. If that fails, the purge removes them later.
+
+        A storage that does not answer is asked once, not for each task: a client may be waiting.
+        """
+        for identifier in identifiers:
+            try:
+                self.remove(identifier)
+            except OSError as error:
+                log.warning("task %s: files cannot be removed; the purge will try again: %s", identifier, error)
+            except StorageUnavailableError as error:
+                say = "task %s, of %d to be removed: files cannot be removed; the purge will try again: %s"
+                log.warning(say, identifier, len(identifiers), error.reason)
+                return
+
+    def discard_upload(self, token: str) -> None:
+        """Remove an upload that nothing refers to. If that fails, the purge removes it later."""
         try:
-            self.remove(identifier)
-        except (OSError, StorageUnavailableError) as error:
-            log.warning("task %s: files cannot be removed; the purge will try again: %s", identifier, error)
+            self.remove_upload(token)
+        except StorageUnavailableError as error:
+            log.warning("an upload cannot be removed; the purge will try again: %s", error.reason)
+        except OSError as error:
+            log.warning(
+                "an upload cannot be removed; the purge will try again: %s", error.strerror
+            )  # its name is secret
 
     # --- Sweep: what crashes have left behind ---
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 import json
 import os
+import secrets
+import uuid
 import zipfile
 from collections.abc import Iterator
 from dataclasses import replace
@@ -15,13 +17,14 @@ import requests
 from flask import Flask
 from werkzeug.test import TestResponse
 
-from app.core.db import connection, tasks
+from app.core.db import connection, tasks, uploads
 from app.core.settings import Settings
 from app.core.storage.opening import open_storage
 from app.core.storage.paths import waveform_name
 from app.core.storage.storage import Storage
 from app.current import get_settings
 from app.factory import create_app
+from app.submission.kept_uploads import TOKEN_BYTES
 from tests.app.posting import RECORDING, post, refused, rows, submitted
 from tests.app.rows import claimed, queued
 from tests.app.separating import STEMS
@@ -213,6 +216,20 @@ def test_reading_without_the_store_is_503(away: Flask) -> None:
 
 def test_deletion_without_the_store_succeeds(away: Flask) -> None:
     assert away.test_client().delete(f"/task/{queued()}").status_code == 204
+
+
+def test_transcript_is_deleted_without_the_store_together_with_its_upload(
+    away: Flask, caplog: pytest.LogCaptureFixture
+) -> None:
+    token = secrets.token_urlsafe(TOKEN_BYTES)
+    identifier, address = str(uuid.uuid4()), f"/v2/upload/{token}"
+    with connection.database.connection_context():
+        uploads.add(token, None, "0" * 64)
+        stored = {"file_url": f"http://localhost{address}"}
+        tasks.submit(identifier, "transcription", stored, "a.wav", [], facade="assemblyai")
+    assert away.test_client().delete(f"/v2/transcript/{identifier}").status_code == 200
+    assert rows() == [] and uploads.get(token) is None
+    assert "an upload cannot be removed" in caplog.text and token not in caplog.text
 
 
 def test_readiness_names_the_storage_setting(away: Flask, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,10 +15,12 @@ from app.core.db import claims, retention, tasks
 from app.core.db.connection import database, read_clock
 from app.core.db.states import COMPLETED
 from app.core.db.tasks import Claim, Task
-from app.core.settings import Cache, Tasks
+from app.core.settings import Cache, Settings, Tasks
 from app.core.storage.folder import Folder
+from app.core.storage.opening import open_storage
 from app.core.storage.storage import StorageUnavailableError
 from tests.app.rows import stored_result
+from tests.object_store import ObjectStoreServer
 from tests.service import running, until, write_config
 from workers.supervisor import purge
 from workers.supervisor.clock_jumps import ClockWatch
@@ -156,11 +158,48 @@ def test_purge_survives_an_outage_of_the_storage_and_goes_on_later(
     watch = ClockWatch((read_clock, time.time))
     with monkeypatch.context() as outage:
         outage.setattr(Folder, "remove", away)
+        outage.setattr(Folder, "find_outage", lambda _: "The store does not answer.")
         purge._run(Folder(cache.path), cache, Tasks(), watch)
-    assert "The store does not answer." in caplog.text and (cache.path / identifier).exists()
+    assert "purge interrupted: The store does not answer." in caplog.text and (cache.path / identifier).exists()
     database.connect(reuse_if_open=True)
     purge.purge_abandoned(Folder(cache.path), cache, now=lambda: time.time() + 3700)
     assert not (cache.path / identifier).exists()
+
+
+def test_files_that_the_store_keeps_do_not_stop_the_purge(
+    cache: Cache, kept: Kept, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    first, second = kept(), kept()
+    for identifier in (first, second):
+        finish(identifier, seconds_ago=601)
+    real = Folder.remove
+
+    def refuse(storage: Folder, identifier: str) -> bool:
+        if identifier == first:
+            raise StorageUnavailableError("The object is locked.")
+        return real(storage, identifier)
+
+    monkeypatch.setattr(Folder, "remove", refuse)
+    assert purge.purge_finished(Folder(cache.path), cache) == 2
+    assert (cache.path / first).exists() and not (cache.path / second).exists()
+    assert f"{first}: files cannot be removed" in caplog.text and "The object is locked." in caplog.text
+
+
+def test_recordings_in_a_bucket_wait_a_day_for_their_rows(
+    object_store: ObjectStoreServer, mini_settings: Settings
+) -> None:
+    storage = open_storage(object_store.settings(mini_settings))
+    storage.prepare()
+    storage.claim("0" * 32)
+    for keep, name in ((storage.keep, str(uuid.uuid4())), (storage.keep_upload, "u" * 43)):
+        part = mini_settings.cache.path / "received"
+        part.write_bytes(b"sound")
+        keep(part, name)
+    cache, at = mini_settings.cache, time.time()
+    for passed, removed in ((DAY - 60, 0), (DAY + 60, 1)):
+        later = at + passed
+        assert purge.purge_uploads(storage, cache, at, later) == removed
+        assert purge.purge_abandoned(storage, cache, lambda later=later: later) == removed  # type: ignore[misc]
 
 
 def test_supervisor_runs_the_purge_schedule(tmp_path: Path) -> None:

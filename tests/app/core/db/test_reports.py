@@ -65,6 +65,14 @@ def test_segments_go_on_from_the_number_that_a_report_names() -> None:
     assert partial.read(claim.uuid, claim.claim_no) == ["again"], "a run that starts over shows its segments again"
 
 
+def test_segments_whose_insert_was_not_answered_do_not_lose_later_ones() -> None:
+    identifier = queued()
+    claim = claimed()
+    for segments in (("a",), ("b",), ("b", "c")):  # the last one is sent again, together with a new one
+        reports.write([Report(claim, "transcribe", 0.5, 0 if segments == ("a",) else 1, segments)])
+    assert partial.read(identifier, claim.claim_no) == ["a", "b", "c"]
+
+
 def test_more_reports_than_fit_into_a_statement_are_all_written(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(reports, "MOST_ROWS", 2)
     identifiers = [queued() for _ in range(5)]

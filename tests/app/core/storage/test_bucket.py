@@ -15,7 +15,7 @@ import pytest
 
 from app.core.errors import SettingsError, SpeechError
 from app.core.settings import Settings
-from app.core.storage import object_reader, store_probe
+from app.core.storage import object_reader, s3_client, store_probe
 from app.core.storage import object_store as object_store_module
 from app.core.storage.location import Keys
 from app.core.storage.opening import open_storage
@@ -152,6 +152,47 @@ def test_objects_of_others_are_never_swept(bucket: Any, object_store: ObjectStor
     assert bucket._store.abort_uploads(datetime.now(timezone.utc) + timedelta(minutes=1), is_stored) == 0
     assert sorted(object_store.list_keys(f"s3://{BUCKET}/{prefix[:-1]}")) == sorted([*foreign, MARK])
     client.abort_multipart_upload(Bucket=BUCKET, Key=begun["Key"], UploadId=begun["UploadId"])
+
+
+@pytest.fixture
+def refusing(monkeypatch: pytest.MonkeyPatch) -> Callable[[str, str], None]:
+    """Let the store refuse an operation on keys that end in a name."""
+    from botocore.client import BaseClient
+    from botocore.exceptions import ClientError
+
+    real = BaseClient._make_api_call
+
+    def refuse(operation: str, end: str) -> None:
+        def call(self: Any, asked: str, arguments: Any) -> Any:
+            if asked == operation and arguments.get("Key", "").endswith(end):
+                raise ClientError({"Error": {"Code": "AccessDenied", "Message": "no"}}, operation)
+            return real(self, asked, arguments)
+
+        monkeypatch.setattr(BaseClient, "_make_api_call", call)
+
+    return refuse
+
+
+def test_sweep_needs_no_right_to_list_unfinished_uploads(
+    bucket: Any, part: Part, refusing: Callable[[str, str], None], caplog: pytest.LogCaptureFixture
+) -> None:
+    received = part(b"half")
+    bucket._store.put_bytes(b"", f"check/{'0' * 32}")
+    refusing("ListMultipartUploads", "")
+    assert bucket.sweep(soon()) == 2 and not received.exists()
+    assert "parts of uploads that never ended cannot be removed" in caplog.text
+
+
+def test_object_that_cannot_be_removed_does_not_keep_the_others(
+    bucket: Any, refusing: Callable[[str, str], None]
+) -> None:
+    identifier = new()
+    for name in ("a.wav", "b.wav", "c.wav"):
+        bucket._store.put_bytes(b"", f"{identifier}/stems-1/{name}")
+    refusing("DeleteObject", "a.wav")
+    with pytest.raises(StorageUnavailableError):
+        bucket.remove(identifier)
+    assert list(bucket.list_stems(identifier, 1)) == ["a.wav"]
 
 
 def test_more_than_a_thousand_objects_are_listed(bucket: Any) -> None:
@@ -440,6 +481,41 @@ def test_store_that_accepts_connections_and_says_nothing_is_an_outage(
         place = {"url": f"s3://{BUCKET}", "endpoint": f"http://127.0.0.1:{silent.getsockname()[1]}"}
         storage = open_storage(wrong(mini_settings, place))
         assert "does not answer (storage.endpoint): ReadTimeoutError" in str(storage.find_outage())
+
+
+def test_client_does_not_wait_long_for_a_silent_store(
+    object_store: ObjectStoreServer, mini_settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert s3_client.BRIEF.attempts * (s3_client.BRIEF.answer + 0.5) <= 10
+    monkeypatch.setattr(s3_client, "BRIEF", Patience(0.2, 0.2, 1))
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        place = {"url": f"s3://{BUCKET}", "endpoint": f"http://127.0.0.1:{silent.getsockname()[1]}"}
+        storage, began = open_storage(wrong(mini_settings, place)), time.monotonic()
+        reads: list[Callable[[], object]] = [
+            lambda: storage.find(new(), SOURCE),
+            lambda: storage.list_stems(new(), 1),
+            lambda: storage.remove(new()),
+            lambda: storage.remove_upload("token"),
+        ]
+        for read in reads:
+            with pytest.raises(StorageUnavailableError):
+                read()
+        storage.discard(*(new() for _ in range(100)))
+    assert time.monotonic() - began < 10
+
+
+def test_storage_that_does_not_answer_is_asked_once_about_many_tasks(
+    bucket: Storage, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    asked: list[str] = []
+
+    def fail(identifier: str) -> bool:
+        asked.append(identifier)
+        raise OSError("no") if len(asked) == 1 else StorageUnavailableError("It does not answer.")
+
+    monkeypatch.setattr(bucket, "remove", fail)
+    bucket.discard("first", "second", "third")
+    assert asked == ["first", "second"] and "It does not answer." in caplog.text
 
 
 @pytest.mark.parametrize(("code", "setting"), [("PermanentRedirect", "AWS_REGION"), ("AccessDenied", "rights"),
