@@ -9,6 +9,9 @@ from urllib.parse import urlsplit
 
 URL = re.compile(r"s3://([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])(?:/([A-Za-z0-9_-][A-Za-z0-9._/-]*)?)?")
 
+LABEL = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?")  # of a host name, for boto3
+PLAIN = "and in host names only letters, digits and hyphens"
+
 
 @dataclass(frozen=True)
 class Keys:
@@ -54,11 +57,17 @@ def check_endpoint(endpoint: str) -> None:
     try:
         parts = urlsplit(endpoint)
         fine = parts.scheme in ("http", "https") and bool(parts.hostname) and not (parts.query or parts.fragment)
-        fine = fine and parts.username is None and parts.port != 0
+        fine = fine and parts.username is None and parts.port != 0 and _is_host(parts.hostname or "")
     except ValueError:  # a port that is no number
         fine = False
     if endpoint and not fine:
-        raise ValueError(f"{endpoint!r:.60} is not the address of a server; write http://host:port or https://host")
+        raise ValueError(
+            f"{endpoint!r:.60} is not the address of a server; write http://host:port or https://host, {PLAIN}"
+        )
+
+
+def _is_host(name: str) -> bool:
+    return ":" in name or all(LABEL.fullmatch(label) for label in name.removesuffix(".").split("."))
 
 
 def read_keys(env: Mapping[str, str]) -> Keys:

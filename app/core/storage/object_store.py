@@ -17,7 +17,7 @@ from typing import Any
 from app.core.storage.location import Keys, Location
 from app.core.storage.s3_client import USUAL, Patience, make_client, require_boto3
 from app.core.storage.storage import StorageUnavailableError
-from app.core.storage.store_errors import read_code, translate_errors
+from app.core.storage.store_errors import explain_stranger, read_code, translate_errors
 
 MEBIBYTE = 1024 * 1024
 PART_BYTES = 16 * MEBIBYTE  # of an upload; at most 10,000 parts, which are 160 GB
@@ -62,6 +62,19 @@ class ObjectStore:
         config = TransferConfig(multipart_threshold=2 * PART_BYTES, multipart_chunksize=PART_BYTES, max_concurrency=2)
         with translate_errors(self.location):
             self.client.upload_file(str(path), self.location.bucket, self._name(key), Config=config)
+        self._confirm_size(key, path.stat().st_size)
+
+    def _confirm_size(self, key: str, size: int) -> None:
+        """Raise StorageUnavailableError unless an object has this size: any web server may answer an upload with 200."""
+        try:
+            with translate_errors(self.location):
+                answer = self.client.head_object(Bucket=self.location.bucket, Key=self._name(key))
+                stored = answer["ContentLength"]
+        except FileNotFoundError:
+            stored = None
+        if stored != size:
+            say = f"{self.location} has {stored} of {size} bytes of an object that was just put (storage.endpoint)."
+            raise StorageUnavailableError(say)
 
     def put_bytes(self, content: bytes, key: str) -> None:
         """Upload a small object."""
@@ -115,10 +128,15 @@ class ObjectStore:
     def _list(self, prefix: str, most: int) -> Iterator[Entry]:
         more: dict[str, str] = {}
         while True:
-            with translate_errors(self.location):
-                page = self.client.list_objects_v2(
-                    Bucket=self.location.bucket, Prefix=self._name(prefix), MaxKeys=most, **more
-                )
+            try:
+                with translate_errors(self.location):
+                    page = self.client.list_objects_v2(
+                        Bucket=self.location.bucket, Prefix=self._name(prefix), MaxKeys=most, **more
+                    )
+            except FileNotFoundError as error:  # a store has a list, also of a prefix without objects
+                raise explain_stranger(self.location) from error
+            if "IsTruncated" not in page:  # a page of HTML, for example
+                raise explain_stranger(self.location)
             for found in page.get("Contents", ()):
                 key = found["Key"][len(self.location.prefix) :]
                 yield Entry(key, found["Size"], found["LastModified"], found["ETag"].strip('"'))

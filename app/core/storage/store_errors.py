@@ -24,6 +24,7 @@ def translate_errors(location: Location) -> Iterator[None]:
     """Turn boto3's errors into StorageUnavailableError, which is logged, or FileNotFoundError for a missing object."""
     import boto3.exceptions
     import botocore.exceptions
+    import botocore.parsers
     import urllib3.exceptions
 
     try:
@@ -32,6 +33,7 @@ def translate_errors(location: Location) -> Iterator[None]:
         boto3.exceptions.Boto3Error,
         botocore.exceptions.BotoCoreError,
         botocore.exceptions.ClientError,
+        botocore.parsers.ResponseParserError,
         urllib3.exceptions.HTTPError,
     ) as error:
         cause = _find_cause(error)
@@ -54,6 +56,7 @@ def read_code(error: Any) -> str:
 def explain_error(error: Exception, location: Location) -> StorageUnavailableError:
     """Describe an error in one sentence for the operator."""
     import botocore.exceptions
+    import botocore.parsers
 
     code = read_code(error)
     match code:
@@ -71,12 +74,20 @@ def explain_error(error: Exception, location: Location) -> StorageUnavailableErr
         return _refused(f"The keys for {location} have expired; renew {KEYS}, and AWS_SESSION_TOKEN.")
     if code in OF_REGION:
         return _refused(f"The bucket {location.bucket} is in another region; set AWS_REGION.")
+    if isinstance(error, botocore.parsers.ResponseParserError):
+        return explain_stranger(location)
     if isinstance(error, botocore.exceptions.NoCredentialsError | botocore.exceptions.PartialCredentialsError):
         return _refused(f"There are no keys for {location}; set {KEYS}.")
     if code:
         return StorageUnavailableError(f"The store of {location} answers {code}: {' '.join(str(error).split()):.200}")
     setting = "storage.endpoint" if location.endpoint else "storage.url"
     return StorageUnavailableError(f"The store of {location} does not answer ({setting}): {type(error).__name__}.")
+
+
+def explain_stranger(location: Location) -> StorageUnavailableError:
+    """Return the error for a server that does not answer as an S3 store does."""
+    place = location.endpoint or "the address of the store"
+    return _refused(f"What answers at {place} is not an S3 store; correct storage.endpoint.")
 
 
 def _refused(reason: str) -> StorageUnavailableError:

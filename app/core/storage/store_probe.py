@@ -47,6 +47,7 @@ class StoreProbe:
         """Write, read and remove an object. Return why that failed, or None."""
         key = f"{CHECKS}/{uuid.uuid4().hex}"
         try:
+            next(self._store.list(f"{CHECKS}/"), None)  # first, because it tells a store from other servers
             self._store.put_bytes(CONTENT, key)
             body = self._store.open(self._store.stat(key), 0, len(CONTENT))
             answered = body.read()

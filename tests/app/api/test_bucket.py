@@ -19,6 +19,7 @@ from werkzeug.test import TestResponse
 
 from app.core.db import connection, tasks, uploads
 from app.core.settings import Settings
+from app.core.storage.location import Keys
 from app.core.storage.opening import open_storage
 from app.core.storage.paths import waveform_name
 from app.core.storage.storage import Storage
@@ -28,7 +29,7 @@ from app.submission.kept_uploads import TOKEN_BYTES
 from tests.app.posting import RECORDING, post, refused, rows, submitted
 from tests.app.rows import claimed, queued
 from tests.app.separating import STEMS
-from tests.object_store import ObjectStoreServer
+from tests.object_store import KEYS, ObjectStoreServer
 from tests.service import free_port
 
 CONTENT = os.urandom(2_000_000)
@@ -207,6 +208,14 @@ def test_upload_without_its_store_is_503_and_no_task(away: Flask) -> None:
         assert answer.status_code == 503 and int(answer.headers["Retry-After"]) >= 1
         assert "temporarily unavailable" in answer.text and "127.0.0.1" not in answer.text
     assert rows() == [] and incoming(away) == []
+
+
+def test_upload_with_keys_that_became_wrong_is_503_and_no_task(web: Flask) -> None:
+    store: Any = storage(web)._store  # type: ignore[attr-defined]
+    store._keys, store._made = Keys(KEYS.access, "changed"), None
+    answer = post(web)
+    assert answer.status_code == 503 and int(answer.headers["Retry-After"]) >= 1
+    assert rows() == [] and incoming(web) == []
 
 
 def test_reading_without_the_store_is_503(away: Flask) -> None:

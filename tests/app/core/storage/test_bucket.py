@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import socket
+import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -77,7 +79,7 @@ def test_interrupted_upload_is_whole_or_absent(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
     found = []
-    for number in range(1, 7):  # create, three parts, complete
+    for number in range(1, 8):  # create, three parts, complete, look at its size
         identifier, received = new(), part(b"x" * LARGE)
         interrupting(number, after)
         done = True
@@ -431,6 +433,49 @@ def test_wrong_setting_is_named_and_stops_the_start(
         storage.keep(received, new())
     assert says in failed.value.reason and received.exists()
     assert "wrong" not in failed.value.reason and "secret" not in failed.value.message
+
+
+PAGES = {"wrong path": (404, b"<html>No"), "web page": (200, b"<html><body>Hi</body></html>")}
+
+
+@pytest.fixture(params=PAGES)
+def stranger(request: pytest.FixtureRequest) -> Iterator[str]:
+    """The address of a web server that is no store."""
+    status, page = PAGES[request.param]
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def answer(self) -> None:
+            self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            self.send_response(status)
+            self.send_header("Content-Length", str(len(page)))
+            self.end_headers()
+            self.wfile.write(b"" if self.command == "HEAD" else page)
+
+        do_GET = do_PUT = do_HEAD = do_DELETE = answer  # noqa: N815 - the names that http.server asks for
+
+        def log_message(self, *_: Any) -> None:
+            """Print nothing."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+def test_web_server_that_is_no_store_is_refused_and_keeps_nothing(
+    mini_settings: Settings, stranger: str, part: Part
+) -> None:
+    storage: Any = open_storage(wrong(mini_settings, {"url": f"s3://{BUCKET}", "endpoint": stranger}))
+    assert "not an S3 store" in storage._probe.write_and_read().reason
+    assert f"{stranger} is not an S3 store; correct storage.endpoint" in str(storage.find_outage())
+    with pytest.raises(SettingsError, match="not an S3 store"):
+        storage.prepare()
+    received = part(b"sound")
+    with pytest.raises((StorageUnavailableError, FileNotFoundError)):
+        storage.keep(received, new())
+    assert received.exists()
 
 
 def test_missing_keys_are_named(

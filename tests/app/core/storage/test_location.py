@@ -42,7 +42,15 @@ def test_endpoint_is_the_address_of_a_server(endpoint: str) -> None:
 
 @pytest.mark.parametrize(
     "endpoint",
-    ["store:8333", "s3://store", "http://", "http://store:99999", "http://user:pw@store", "http://store?x=1"],
+    [
+        "store:8333",
+        "s3://store",
+        "http://",
+        "http://store:99999",
+        "http://user:pw@store",
+        "http://store?x=1",
+        "http://my_store:8333",
+    ],
 )
 def test_other_endpoints_are_refused(endpoint: str) -> None:
     with pytest.raises(ValueError, match="is not the address of a server"):
