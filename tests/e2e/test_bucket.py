@@ -11,6 +11,7 @@ import psutil
 import pytest
 import requests
 
+from app.core.storage.ownership import MARK
 from tests.conftest import require_weed
 from tests.object_store import ObjectStoreServer
 from tests.service import SAMPLE, Service, promptly, until, write_config
@@ -81,7 +82,7 @@ def test_two_machines_share_recordings_and_stems(service: TwoMachines, store: Ob
     until(lambda: not service.local_files(), "no file stays on the local disks", promptly(5))
     for identifier in (transcribed, separated):
         assert requests.delete(f"{service.url}/task/{identifier}", timeout=30).status_code == 204
-    assert store.list_keys(service.url_of_files) == []
+    assert store.list_keys(service.url_of_files) == [MARK]
 
 
 def test_nothing_is_lost_while_the_store_is_away(service: TwoMachines, store: ObjectStoreServer) -> None:

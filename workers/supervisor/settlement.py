@@ -64,7 +64,7 @@ def settle(settings: Settings, claim: Claim, verdict: Verdict) -> None:
         ours, word = became is not None, f"{became}: {verdict.message}"
     elif is_storage_at_fault(settings, verdict):  # the task is not the cause, and any other one would fail as well
         ours = tasks.postpone(claim, settings.workers.retry_pause)
-        word = f"returned to the queue ({verdict.code}: {verdict.message})"
+        word = f"returned to the queue: the storage is not available ({verdict.code})"
     elif verdict.again or verdict.code in TRIED_AGAIN:
         columns = {"warnings": json.dumps(verdict.warnings), "duration": verdict.duration} | verdict.facts
         lost = leases.retry_or_fail(claim, verdict.code, verdict.message, settings.workers.retry_pause, **columns)

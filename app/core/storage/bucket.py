@@ -8,7 +8,6 @@ recording is received, in cache/spool/ while a run or a download uses them.
 from __future__ import annotations
 
 import contextlib
-import io
 import logging
 import os
 import shutil
@@ -16,21 +15,20 @@ import time
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
-from typing import BinaryIO, cast
 
 from app.core.errors import SettingsError
 from app.core.storage.background import Background
-from app.core.storage.download import CHUNK, download, explain_disk
+from app.core.storage.bucket_file import BucketFile
+from app.core.storage.download import download, explain_disk
 from app.core.storage.folder import is_identifier, is_older, sweep_incoming
 from app.core.storage.locked import hold, remove_unlocked
-from app.core.storage.object_reader import ObjectReader
-from app.core.storage.object_store import Entry, ObjectStore
+from app.core.storage.object_store import ObjectStore
 from app.core.storage.own_names import is_stored, is_token
 from app.core.storage.paths import SOURCE, STEMS, UPLOADS, stems_name
 from app.core.storage.spool import Spool
 from app.core.storage.storage import Storage, StorageUnavailableError
 from app.core.storage.store_probe import StoreProbe
-from app.core.storage.stored_file import RemoteFile, StoredFile
+from app.core.storage.stored_file import StoredFile
 
 log = logging.getLogger(__name__)
 
@@ -126,11 +124,11 @@ class Bucket(Storage):
         shutil.rmtree(folder)
 
     def find(self, identifier: str, name: str) -> StoredFile:
-        return _BucketFile(self._brief, self._brief.stat(f"{identifier}/{name}"), self._redirects)
+        return BucketFile(self._brief, self._brief.stat(f"{identifier}/{name}"), self._redirects)
 
     def list_stems(self, identifier: str, claim_no: int) -> dict[str, StoredFile]:
         found = self._brief.list(f"{identifier}/{stems_name(claim_no)}/")
-        files = [_BucketFile(self._brief, entry, self._redirects) for entry in found]
+        files = [BucketFile(self._brief, entry, self._redirects) for entry in found]
         return {file.name: file for file in files}
 
     def locate(self, identifier: str) -> str:
@@ -239,20 +237,6 @@ class Bucket(Storage):
         found = self._store.list(f"{UPLOADS}/")
         tokens = [entry.key.partition("/")[2] for entry in found if entry.modified.timestamp() < before]
         return [token for token in tokens if is_token(token)]
-
-
-class _BucketFile(RemoteFile):
-    def __init__(self, store: ObjectStore, entry: Entry, redirects: bool) -> None:
-        super().__init__(entry.key.rpartition("/")[2], entry.size, entry.modified, entry.tag)
-        self._store = store
-        self._entry = entry
-        self._redirects = redirects
-
-    def open(self) -> BinaryIO:
-        return cast(BinaryIO, io.BufferedReader(ObjectReader(self._store, self._entry), CHUNK))
-
-    def sign_url(self, media_type: str, disposition: str) -> str | None:
-        return self._store.sign_url(self._entry.key, media_type, disposition) if self._redirects else None
 
 
 def _name_run(identifier: str, claim_no: int) -> str:
