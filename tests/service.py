@@ -58,14 +58,15 @@ def last_moment(holds: Callable[[], bool]) -> float:
     return moments[-1]
 
 
-def promptly(seconds: float) -> float:
+def promptly(seconds: float, least: float = 2.0) -> float:
     """How long a test may wait for what the service promises within ``seconds``.
 
-    Twice as long on an idle machine, because the polling of the test takes time; longer if processes wait for a core.
+    ``least`` times as long on an idle machine, because the polling of the test takes time; longer if processes wait for a
+    core.
     """
     running = int(Path("/proc/loadavg").read_text().split()[3].split("/")[0])
     waiting = max(running, os.getloadavg()[0]) / (os.cpu_count() or 1)
-    return seconds * max(2.0, 1.0 + waiting)
+    return seconds * max(least, 1.0 + waiting)
 
 
 def write_config(folder: Path, **sections: Any) -> Path:

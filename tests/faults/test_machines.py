@@ -1,6 +1,6 @@
 """A Ray cluster of three machines under faults: what is lost is seen in time, and each task ends once, with its result.
 
-The times are those of docs/cluster.md, and half as much again.
+The times are those of docs/cluster.md, and half as much again; more on a machine whose cores are busy.
 """
 
 from __future__ import annotations
@@ -21,15 +21,14 @@ from tests.machines.cluster import Cluster
 from tests.machines.network import Network, find_obstacle
 from tests.object_store import ObjectStoreServer
 from tests.postgres import Postgres, find_postgres
-from tests.service import SAMPLE, Service, until
+from tests.service import SAMPLE, Service, promptly, until
 
 pytest.importorskip("ray", reason="Ray is not installed (requirements-cluster.txt)")
 
-PROCESS_SEEN, RAYLET_SEEN, CABLE_SEEN, LEASE_SEEN, HEAD_SEEN = 1.0, 1.9, 8.9, 30.0, 34.0
-ACTORS_END = 8.3  # on other nodes, after their supervisor is cut off
+PROCESS_SEEN, RAYLET_SEEN, CABLE_SEEN, LEASE_SEEN, HEAD_SEEN = 1.0, 3.0, 9.0, 30.0, 34.0
+ACTORS_END = 9.0  # on other nodes, after their supervisor is cut off
 RETURN_SEEN = 20.0  # TCP tries again after a pause about as long as the cut
 AWAY_SECONDS = 60.0
-MARGIN = 1.5
 REPEATS = 8  # of the sample: about ten seconds of work on an idle machine
 
 
@@ -78,7 +77,7 @@ class Pair:
         until(lambda: self.cluster.claims(self.identifiers) != held, "a run is lost", every=0.02)
         taken = time.monotonic() - begun
         print(f"seen after {taken:.1f} s")
-        assert taken < within * MARGIN
+        assert taken < promptly(within, 1.5)
 
     def check(self, attempts: list[int]) -> None:
         """Both end, with the same result and so many attempts; the recordings are there."""
@@ -101,7 +100,7 @@ def is_gone(process: psutil.Process) -> bool:
 
 
 def wait_for_end(processes: list[psutil.Process], within: float) -> None:
-    until(lambda: all(is_gone(each) for each in processes), f"the processes {processes} end", within * MARGIN)
+    until(lambda: all(is_gone(each) for each in processes), f"the processes {processes} end", promptly(within, 1.5))
 
 
 def test_killed_device_process_of_another_machine_costs_one_run(cluster: Cluster, long: Path) -> None:
@@ -196,7 +195,7 @@ def test_service_waits_for_a_head_that_is_away_for_long(cluster: Cluster, long: 
     pair = Pair(cluster, long, leader.web)
     supervisors = [node.find("-m workers")[0] for node in cluster.nodes]
     cluster.head.kill()
-    until(lambda: is_gone(supervisors[cluster.nodes.index(leader)]), "Ray ends the supervisor", HEAD_SEEN * MARGIN)
+    until(lambda: is_gone(supervisors[cluster.nodes.index(leader)]), "Ray ends the supervisor", promptly(HEAD_SEEN, 1.5))
     until(lambda: any("no Ray node answers" in node.read_log("worker.log") for node in cluster.nodes), "one waits")
     assert leader.web.alive()
     cluster.head.boot()
