@@ -151,11 +151,13 @@ def test_standby_takes_the_tasks_of_a_killed_supervisor(cluster: Cluster, long: 
     pair = Pair(cluster, long, other.web)
     actors = [cluster.actor(node) for node in cluster.nodes]
     (supervisor,) = leader.find("-m workers")
+    leader.stop_restarting("-m workers")  # one of the same machine would know at once that its predecessor is dead
     supervisor.kill()
     wait_for_end(actors, 1.0)
     pair.until_one_is_lost(LEASE_SEEN)
     pair.check([2, 2])
     assert cluster.leader() is other
+    cluster.start_supervisor(leader)
 
 
 def test_standby_takes_the_tasks_of_a_supervisor_that_is_cut_off(cluster: Cluster, long: Path) -> None:
@@ -195,7 +197,9 @@ def test_service_waits_for_a_head_that_is_away_for_long(cluster: Cluster, long: 
     pair = Pair(cluster, long, leader.web)
     supervisors = [node.find("-m workers")[0] for node in cluster.nodes]
     cluster.head.kill()
-    until(lambda: is_gone(supervisors[cluster.nodes.index(leader)]), "Ray ends the supervisor", promptly(HEAD_SEEN, 1.5))
+    until(
+        lambda: is_gone(supervisors[cluster.nodes.index(leader)]), "Ray ends the supervisor", promptly(HEAD_SEEN, 1.5)
+    )
     until(lambda: any("no Ray node answers" in node.read_log("worker.log") for node in cluster.nodes), "one waits")
     assert leader.web.alive()
     cluster.head.boot()

@@ -133,18 +133,30 @@ class Machine:
         with (self.disk / log).open("ab") as output:
             subprocess.Popen(enter, env={**os.environ, **environment}, stdout=output, stderr=output)
 
+    def stop_restarting(self, *words: str) -> None:
+        """Let a program end for good when it ends."""
+        for loop in self._find(words, is_loop=True):
+            loop.kill()
+
     def read_log(self, name: str) -> str:
         path = self.disk / name
         return path.read_text(errors="replace") if path.exists() else ""
 
     def find(self, *words: str) -> list[psutil.Process]:
         """Find its processes whose command line has all ``words``; the loops around programs do not count."""
+        return self._find(words, is_loop=False)
+
+    def _find(self, words: tuple[str, ...], is_loop: bool) -> list[psutil.Process]:
         found = []
         for process in psutil.process_iter():
             with contextlib.suppress(psutil.Error, OSError):  # ended meanwhile, or not ours
                 command = process.cmdline()
                 mine = _read_namespace(process.pid) == _read_namespace(self._first)
-                if mine and command[:2] != ["sh", "-c"] and all(word in " ".join(command) for word in words):
+                if (
+                    mine
+                    and (command[:2] == ["sh", "-c"]) == is_loop
+                    and all(word in " ".join(command) for word in words)
+                ):
                     found.append(process)
         return found
 
