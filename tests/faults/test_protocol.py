@@ -21,6 +21,7 @@ from app.core.db.results import Result
 from app.core.db.states import CANCELLED, COMPLETED
 from app.core.db.tasks import Claim, Task
 from app.core.storage.folder import Folder
+from app.core.storage.stored_file import StoredFile
 from tests.faults.protocol import rules
 from tests.faults.protocol.explorer import ViolationError
 from tests.faults.protocol.state import KEPT, RECEIVED
@@ -38,6 +39,7 @@ TWO_SHARE = SHARED | {"tasks": 2, "faults": 3}
 HOUR, MINUTE = 3600.0, 60.0
 ENDLESS = SHARED | {"tasks": 3, "others": ("again",), "faults": 1, "returns": 0}
 LONG_ONES = ENDLESS | {"faults": 0, "lengths": (HOUR, MINUTE, MINUTE), "web": KEPT}
+CUT_OFF: dict[str, Any] = {"strays": True, "others": ALL, "faults": 2}
 WORLDS: dict[str, dict[str, Any]] = {
     "one supervisor, clients, purge, any number of faults": ONE,
     "two supervisors, any number of faults": TWO,
@@ -68,6 +70,8 @@ WORLDS: dict[str, dict[str, Any]] = {
         "tasks": 3, "slots": 2, "lengths": (HOUR, HOUR, MINUTE), "faults": 0,
     },
     "a storage that does not answer, clients, purge, 2 faults": ONE | {"away": True, "faults": 2, "returns": 2},
+    "a node is cut off and its run goes on, clients, purge, 2 faults": CUT_OFF,
+    "two supervisors, runs go on after they are cut off, 2 faults": TWO | {"strays": True, "files": True, "faults": 2},
     "tasks without end, 1 fault": ENDLESS,
     "tasks without end, some of them long": LONG_ONES,
 }  # fmt: skip
@@ -153,6 +157,20 @@ def counting_outages_of_the_storage_as_crashes(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(tasks, "postpone", postpone)
 
 
+def counting_lost_nodes_as_crashes(monkeypatch: pytest.MonkeyPatch) -> None:
+    def retry_elsewhere(claim: Claim, message: str, pause: float, **_: Any) -> str | None:
+        return leases.retry_or_fail(claim, "worker_crashed", message, pause)
+
+    monkeypatch.setattr(leases, "retry_elsewhere", retry_elsewhere)
+
+
+def not_counting_lost_nodes(monkeypatch: pytest.MonkeyPatch) -> None:
+    def retry_elsewhere(claim: Claim, _: str, pause: float, **__: Any) -> str | None:
+        return leases.REQUEUED if tasks.postpone(claim, pause) else None
+
+    monkeypatch.setattr(leases, "retry_elsewhere", retry_elsewhere)
+
+
 def allowing_a_fourth_attempt(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(leases, "MAX_ATTEMPTS", 4)
 
@@ -190,6 +208,23 @@ def purging_live_tasks(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def removing_the_files_of_all_claims(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Folder, "remove_claim", lambda self, identifier, claim_no: self.remove_partial(identifier))
+
+
+def removing_the_stems_of_later_claims(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Folder, "remove_earlier_stems", lambda self, identifier, _: self.remove_partial(identifier))
+
+
+def showing_stems_of_any_claim(monkeypatch: pytest.MonkeyPatch) -> None:
+    real = Folder.list_stems
+
+    def list_stems(self: Folder, identifier: str, claim_no: int) -> dict[str, StoredFile]:
+        return next(filter(None, (real(self, identifier, number) for number in range(1, claim_no + 1))), {})
+
+    monkeypatch.setattr(Folder, "list_stems", list_stems)
+
+
+def keeping_the_folders_of_purged_tasks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(retention, "keeps_files", lambda uuid: tasks.get(uuid) is not None)
 
 
 def committing_before_storing_the_upload(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -273,11 +308,16 @@ BROKEN: list[tuple[Callable[[pytest.MonkeyPatch], None], dict[str, Any], str]] =
         {"away": True, "faults": 1},
         "postpone changed crashes from 0 to 1",
     ),
+    (counting_lost_nodes_as_crashes, CUT_OFF | {"faults": 1}, "retry_elsewhere changed crashes from 0 to 1"),
+    (not_counting_lost_nodes, CUT_OFF | {"faults": 1}, "retry_elsewhere changed lost_nodes from 0 to 0"),
     (allowing_a_fourth_attempt, TWO, "after 3 crashes a task is QUEUED"),
     (reusing_claim_numbers, TWO, "claim_no went from 1 to 1"),
     (cancelling_ended_tasks, {"others": ("cancel",), "faults": 0}, "has changed to CANCELLED"),
     (purging_live_tasks, {"others": ("cancel", "purge"), "faults": 1}, "a task that is QUEUED is marked as purged"),
     (removing_the_files_of_all_claims, {"supervisors": "AB", "faults": 2}, "completed without its files"),
+    (removing_the_stems_of_later_claims, CUT_OFF | {"faults": 1}, "completed without its files"),
+    (showing_stems_of_any_claim, CUT_OFF | {"faults": 1}, "the result is of claim 2, but clients get stems-1"),
+    (keeping_the_folders_of_purged_tasks, CUT_OFF | {"faults": 1}, "the folder is never removed"),
     (committing_before_storing_the_upload, ONE, "the recording of a task that is QUEUED is gone"),
     (watching_no_leases, {"faults": 1}, "the task never ends"),
     (keeping_unknown_claims, {"lossy": True, "faults": 1}, "the task never ends"),

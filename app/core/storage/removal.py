@@ -5,6 +5,7 @@ Downloads that have a file open can finish.
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import uuid
 from pathlib import Path
@@ -36,8 +37,8 @@ def remove_stems(stems: Path) -> None:
 
     They may be complete or still being written. Raises OSError.
     """
-    for folder in (stems, partial_folder(stems)):
-        if folder.exists():
+    for folder in (partial_folder(stems), stems):  # in this order: a run on a lost node may complete them meanwhile
+        with contextlib.suppress(FileNotFoundError):
             shutil.rmtree(folder)
 
 

@@ -2,26 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from app.core.db.leases import Lease
 from app.core.db.states import COMPLETED, FAILED, IN_PROGRESS, MAX_ATTEMPTS, QUEUED, TERMINAL
 from app.core.db.tasks import Claim
-from app.core.storage.paths import SOURCE, STEMS
+from app.core.storage.paths import SOURCE, stems_name
 from tests.faults.protocol.explorer import Step
 from tests.faults.protocol.snapshots import PAUSED, SEEN_LEASE, Folder, Row, Touch
 from tests.faults.protocol.state import COMMITTED, State
 from tests.faults.protocol.stepped import LOST, LOST_BESIDE
+from tests.faults.protocol.strays import MOST_LOST_NODES
 
 COUNTED = ("retry_or_fail", "take_over")
+Find = Callable[[Row, Folder], frozenset[str]]  # the names of the stems that clients get
 
 
-def broken(before: State, step: Step, files: bool = True) -> str | None:
-    """Return the first rule that ``step`` breaks, or None."""
+def broken(before: State, step: Step, find: Find | None) -> str | None:
+    """Return the first rule that ``step`` breaks, or None. ``find`` is None if tasks have no stems."""
     after: State = step.state
     for place, row in enumerate(after.rows):
         was, folder = before.rows[place], after.folders[place]
         problem = _changes(was, row, step.touch) if row is not None and row != was else None
         if row is not None:
-            problem = problem or _row(row) or _files(row, folder, files)
+            problem = problem or _row(row) or _files(row, folder, find)
         elif after.web[place] == COMMITTED and not after.removed[place]:
             problem = "an acknowledged task is missing"
         if problem:
@@ -69,6 +73,9 @@ def _changes(was: Row | None, row: Row, touch: Touch | None) -> str | None:
         return f"claim_no went from {was.claim_no} to {row.claim_no}"
     if row.crashes != was.crashes + counted:
         return f"{touch.name if touch else 'nothing'} changed crashes from {was.crashes} to {row.crashes}"
+    gone = touch is not None and touch.name == "retry_elsewhere" and row.status == QUEUED
+    if row.lost_nodes != was.lost_nodes + gone:
+        return f"{touch.name if touch else 'nothing'} changed lost_nodes from {was.lost_nodes} to {row.lost_nodes}"
     if row.status == COMPLETED != was.status and (touch is None or touch.name != "complete"):
         return "completed without a result being committed"
     return None
@@ -86,16 +93,24 @@ def _row(row: Row) -> str | None:
     if row.status == COMPLETED and row.result != str(row.claim_no):
         return f"claim {row.claim_no} is completed with the result of claim {row.result}"
     third = row.crashes >= MAX_ATTEMPTS
-    if row.crashes > MAX_ATTEMPTS or third != (row.status == FAILED and row.error_code == "worker_crashed"):
+    given_up = row.status == FAILED and row.error_code == "worker_crashed"
+    last = row.lost_nodes == MOST_LOST_NODES - 1
+    if row.crashes > MAX_ATTEMPTS or (third and not given_up) or (given_up and not (third or last)):
         return f"after {row.crashes} crashes a task is {row.status} with error {row.error_code}"
+    if row.lost_nodes >= MOST_LOST_NODES:
+        return f"after {row.lost_nodes} lost nodes a task is {row.status}"
     return None
 
 
-def _files(row: Row, folder: Folder, files: bool) -> str | None:
+def _files(row: Row, folder: Folder, find: Find | None) -> str | None:
     if row.status not in TERMINAL and SOURCE not in (folder or ()):
         return f"the recording of a task that is {row.status} is gone"
-    if files and row.status == COMPLETED and not row.purged and f"{STEMS}-{row.claim_no}" not in (folder or ()):
-        return "a task is completed without its files"
+    if find is not None and row.status == COMPLETED and not row.purged:
+        found = find(row, folder)
+        if not found:
+            return "a task is completed without its files"
+        if found != {stems_name(row.claim_no)}:
+            return f"the result is of claim {row.claim_no}, but clients get {', '.join(sorted(found))}"
     return None
 
 

@@ -42,6 +42,7 @@ class Row(NamedTuple):
     error_code: str | None
     result: str | None
     audio_duration: float | None = None
+    lost_nodes: int = 0
 
 
 Rows = tuple[Row | None, ...]
@@ -115,7 +116,7 @@ class Snapshots:
             "lane": 1,
             "changes": 0,
         }
-        same = ("status", "claim_no", "crashes", "holder", "error_code", "audio_duration")
+        same = ("status", "claim_no", "crashes", "holder", "error_code", "audio_duration", "lost_nodes")
         values |= {name: getattr(row, name) for name in same}
         values["lease_expires"] = SEEN_LEASE if row.leased else None
         values["not_before"] = {None: None, DUE: 5.0, PAUSED: self._ahead}[row.pause]
@@ -136,15 +137,20 @@ class Snapshots:
         """Call ``function`` on the folder of a task and return the names in it."""
         key = (folder, identifier, function, repr(arguments))
         if key not in self._folders:
-            path = self.cache / identifier
-            shutil.rmtree(path, ignore_errors=True)
-            for name in folder or ():
-                (path / name).mkdir(parents=True)
-            if folder is not None:
-                path.mkdir(exist_ok=True)
+            path = self.make_folder(folder, identifier)
             function(*arguments)
             self._folders[key] = frozenset(p.name for p in path.iterdir()) if path.is_dir() else None
         return self._folders[key]
+
+    def make_folder(self, folder: Folder, identifier: str) -> Path:
+        """Give the folder of a task these names, and no others."""
+        path = self.cache / identifier
+        shutil.rmtree(path, ignore_errors=True)
+        for name in folder or ():
+            (path / name).mkdir(parents=True)
+        if folder is not None:
+            path.mkdir(exist_ok=True)
+        return path
 
     def store_upload(self, identifier: str) -> None:
         """Store a received upload with the function of the web side."""
@@ -189,4 +195,5 @@ def _row(values: dict[str, Any]) -> Row:
         values["error_code"],
         values["result"],
         values["audio_duration"],
+        values["lost_nodes"],
     )

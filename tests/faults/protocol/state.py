@@ -60,6 +60,14 @@ class Supervisor(NamedTuple):
         return put(self.processes, number, tuple(process))  # type: ignore[no-any-return]
 
 
+class Stray(NamedTuple):
+    """A run that no supervisor can reach any more. One that has ended is the same as one that never goes on."""
+
+    task: int
+    claim_no: int
+    phase: str
+
+
 class State(NamedTuple):
     """Rows, folders and requests by task, and the calls in progress."""
 
@@ -72,6 +80,7 @@ class State(NamedTuple):
     removed: tuple[bool, ...] = ()  # whether a client or the purge has removed the row
     faults: int | None = None  # how many may still happen; None for any number
     hit: tuple[int, ...] = ()  # by task, how many runs it lost beside others; empty if processes are not shared
+    strays: tuple[Stray, ...] = ()
 
     def row(self, place: int, row: Row) -> State:
         return self._replace(rows=put(self.rows, place, row))
@@ -84,6 +93,11 @@ class State(NamedTuple):
 
     def supervisor(self, number: int, supervisor: Supervisor) -> State:
         return self._replace(supervisors=put(self.supervisors, number, supervisor))
+
+    def cut_off(self, identifiers: tuple[str, ...], works: list[Work]) -> State:
+        """Let ``works`` go on as strays."""
+        more = [Stray(identifiers.index(work.claim.uuid), work.claim.claim_no, work.phase) for work in works]
+        return self._replace(strays=tuple(sorted([*self.strays, *more])))
 
     def aged(self, identifiers: tuple[str, ...], touch: Touch | None) -> State:
         """Apply the effects of ``touch`` on others: a renewed lease is no longer the one that they saw."""

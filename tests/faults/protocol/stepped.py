@@ -19,11 +19,12 @@ from tests.faults.protocol.snapshots import Folder, Rows, Seen, Snapshots, Touch
 from workers.device.protocol import Failure, Outcome
 from workers.supervisor import cleanup, purge, settlement
 
-VERDICTS = OUTCOME, FAILURE, LOST, LOST_BESIDE, NOTHING, AWAY = (
+VERDICTS = OUTCOME, FAILURE, LOST, LOST_BESIDE, NODE_LOST, NOTHING, AWAY = (
     "outcome",
     "failure",
     "lost",
     "lost beside others",
+    "lost with its node",
     "nothing",
     "storage away",
 )
@@ -77,7 +78,7 @@ class Stepper:
         self._delete_row = self._row(tasks, "delete")
         replaced = {
             (settlement, "tasks"): self._rows_of(tasks, "complete", "fail", "requeue", "postpone", "list_held"),
-            (settlement, "leases"): self._rows_of(leases, "retry_or_fail", "take_over"),
+            (settlement, "leases"): self._rows_of(leases, "retry_or_fail", "retry_elsewhere", "take_over"),
             (settlement, "open_storage"): lambda _: storage,
             (cleanup, "tasks"): self._rows_of(tasks, "get"),
             (purge, "retention"): self._rows_of(
@@ -144,13 +145,15 @@ class Stepper:
         return self._going.script.answers[self._answered - 1]
 
 
-def _verdict(claim: Claim, word: str) -> Outcome | Failure | None:
+def _verdict(claim: Claim, word: str) -> settlement.Verdict:
     if word == OUTCOME:
         return Outcome("filepath", str(claim.claim_no), [], 1.0, {})
     if word == FAILURE:
         return Failure("invalid_media", "It cannot be decoded.", [], 1.0, {})
     if word == AWAY:
         return Failure("storage_unavailable", "The storage does not answer.", [], 1.0, {})
+    if word == NODE_LOST:
+        return settlement.NodeLost("It was cut off.", [])
     return None if word == NOTHING else Failure("worker_crashed", "It died.", [], None, {})
 
 

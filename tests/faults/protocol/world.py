@@ -7,15 +7,18 @@ from pathlib import Path
 
 import pytest
 
+from app.core.db import leases
 from app.core.db.states import QUEUED, TERMINAL
 from tests.faults.protocol import rules
 from tests.faults.protocol.devices import Devices
 from tests.faults.protocol.explorer import FAULT, GOOD, Graph, Step, explore, require_end, require_turn, require_way_out
 from tests.faults.protocol.inside import Inside
 from tests.faults.protocol.outside import Outside
+from tests.faults.protocol.published import Published
 from tests.faults.protocol.snapshots import DUE, PAUSED, Snapshots
 from tests.faults.protocol.state import COMMITTED, KEPT, RECEIVED, State, start
 from tests.faults.protocol.stepped import Stepper
+from tests.faults.protocol.strays import MOST_LOST_NODES, Strays
 
 ALL = ("cancel", "delete", "purge")
 
@@ -40,15 +43,18 @@ class World:
         returns: int = 1,
         others: tuple[str, ...] = (),
         away: bool = False,
+        strays: bool = False,
     ) -> None:
+        patch.setattr(leases, "MAX_LOST_NODES", MOST_LOST_NODES)
         identifiers = tuple(f"00000000-0000-4000-8000-{number:012}" for number in range(tasks))
         snapshots = Snapshots(cache, identifiers)
         stepper = Stepper(snapshots, patch)
         self._inside = Inside(snapshots, stepper, lossy, returns, places, lengths)
-        self._devices = Devices(identifiers, files, returns, away)
+        self._devices = Devices(snapshots, files, returns, away, strays)
+        self._strays = Strays(snapshots) if strays else None
         self._outside = Outside(snapshots, stepper, others, returns)
         self._start = start(tasks, supervisors, slots, web, faults, places > 1)
-        self._files = files
+        self._find = Published(snapshots).find if files else None
         self.snapshots = snapshots
 
     def check(self) -> Graph:
@@ -56,7 +62,7 @@ class World:
 
         Raises ViolationError if a rule is broken, a task cannot end, or an unneeded folder is never removed.
         """
-        graph = explore(self._start, self._steps, lambda before, step: rules.broken(before, step, self._files))
+        graph = explore(self._start, self._steps, lambda before, step: rules.broken(before, step, self._find))
         require_way_out(graph, live, lambda state: not live(state), "the task never ends")
         require_end(graph, live)
         if "purge" in self._outside.others:
@@ -83,6 +89,10 @@ class World:
             yield from self._outside.fates(state, number)
             yield from self._devices.steps(state, number)
             yield from self._inside.loop(state, number)
+            if self._strays:
+                yield from self._strays.part(state, number)
+        if self._strays:
+            yield from self._strays.steps(state)
 
 
 def live(state: State) -> bool:

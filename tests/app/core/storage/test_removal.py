@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
-from app.core.storage.removal import remove_folder, remove_partial
+import pytest
+
+from app.core.storage.paths import partial_folder, stems_folder, task_folder
+from app.core.storage.removal import remove_folder, remove_partial, remove_stems
 
 
 def folder(cache: Path, name: str) -> Path:
@@ -31,3 +35,20 @@ def test_partial_files_are_removed_and_the_recording_stays(tmp_path: Path) -> No
     assert [left.name for left in path.iterdir()] == ["source"]
     assert (outside / "source").exists()
     remove_partial(tmp_path, "none")
+
+
+def test_stems_that_a_lost_run_completes_meanwhile_are_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    stems = stems_folder(tmp_path, "mine", 1)
+    partial = partial_folder(stems)
+    partial.mkdir(parents=True)
+    (partial / "vocals.wav").write_bytes(b"whole")
+    remove = shutil.rmtree
+
+    def remove_late(path: Path) -> None:
+        if partial.exists():
+            partial.rename(stems)
+        remove(path)
+
+    monkeypatch.setattr(shutil, "rmtree", remove_late)
+    remove_stems(stems)
+    assert list(task_folder(tmp_path, "mine").iterdir()) == []
