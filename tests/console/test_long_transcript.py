@@ -5,7 +5,7 @@ from __future__ import annotations
 from selenium import webdriver
 
 from tests.console.transcripts import open_task, run_module, set_result
-from tests.service import Service
+from tests.service import Service, promptly
 
 
 def test_thirty_thousand_words_are_drawn_and_followed_quickly(service: Service, browser: webdriver.Chrome) -> None:
@@ -54,17 +54,18 @@ def test_thirty_thousand_words_are_drawn_and_followed_quickly(service: Service, 
         transcript.update(values[0]);
         await new Promise((drawn) => requestAnimationFrame(() => setTimeout(drawn)));
         const drawn = performance.now() - before;
-        let slowest = 0;
+        const ticks = [];
         for (let time = 0; time < 20000; time += 97.3) {
           const start = performance.now();
           const word = transcript.wordAt(time);
           transcript.rowAt(time);
           paint("spoken", word ? [rangeOf(word.node)] : []);
-          slowest = Math.max(slowest, performance.now() - start);
+          ticks.push(performance.now() - start);
         }
-        return [drawn, slowest];
+        ticks.sort((one, other) => one - other);
+        return [drawn, ticks[Math.floor(ticks.length / 2)]];
         """,
         segments,
     )
-    assert drawn <= 1500
-    assert tick <= 5
+    assert drawn <= 1000 * promptly(0.75)
+    assert tick <= 5  # the median: another process may interrupt any of them
