@@ -29,7 +29,7 @@ PROCESS_SEEN, RAYLET_SEEN, CABLE_SEEN, LEASE_SEEN, HEAD_SEEN = 1.0, 3.0, 9.0, 30
 ACTORS_END = 9.0  # on other nodes, after their supervisor is cut off
 RETURN_SEEN = 20.0  # TCP tries again after a pause about as long as the cut
 AWAY_SECONDS = 60.0
-REPEATS = 8  # of the sample: about ten seconds of work on an idle machine
+REPEATS = 4  # of the sample: several seconds of work
 
 
 @pytest.fixture(scope="module")
@@ -68,7 +68,7 @@ class Pair:
         self.web = web
         self.recording = long
         self.identifiers = [web.submit(long, lang="en", reuse="false") for _ in range(2)]
-        until(lambda: are_all_in(web, self.identifiers, "transcribe"), "both run", every=0.1)
+        until(lambda: are_all_in(web, self.identifiers, {"transcribe", "align"}), "both run", every=0.1)
 
     def until_one_is_lost(self, within: float) -> None:
         """Wait until the end of one run is known. ``within``: seconds that this should take."""
@@ -91,8 +91,10 @@ class Pair:
             assert answer.content == self.recording.read_bytes(), answer.text[:200]
 
 
-def are_all_in(web: Service, identifiers: list[str], stage: str) -> bool:
-    return all(web.task(each)["stage"] == stage for each in identifiers)
+def are_all_in(web: Service, identifiers: list[str], stages: set[str]) -> bool:
+    tasks = [web.task(each) for each in identifiers]
+    assert all(task["status"] in ("QUEUED", "IN_PROGRESS") for task in tasks), "they ended before the fault"
+    return all(task["stage"] in stages for task in tasks)
 
 
 def is_gone(process: psutil.Process) -> bool:
@@ -212,7 +214,7 @@ def test_bucket_that_is_away_for_a_minute_loses_nothing(cluster: Cluster, long: 
     web = leader.web
     cluster.until_idle()
     separated = [web.post("/bgm-separation", long).json()["identifier"] for _ in cluster.nodes]
-    until(lambda: are_all_in(web, separated, "separate"), "both separate", every=0.1)
+    until(lambda: are_all_in(web, separated, {"separate"}), "both separate", every=0.1)
     waiting = web.submit(SAMPLE, lang="en")
     cluster.store.stop()
     away = time.monotonic()
