@@ -17,7 +17,7 @@ serve: $(READY)  ## the service on :8000 (PORT, CONFIG, DB_URL, CACHE_DIR, MODEL
 	@port=$$($(BIN)/python -m app.core.settings server.port) && exec $(BIN)/honcho start -p $$port
 
 test: $(READY_DEV)  ## everything, in three processes: many tests wait more than they compute
-	@$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
+	@$(BIN)/python -m pytest -n 3 --dist loadfile
 
 test-fast: $(READY_DEV)  ## the tests that start no service and run no model, on all cores
 	@$(BIN)/python -m pytest -m "not slow and not storm" -n auto

@@ -73,17 +73,16 @@ class Pair:
     def until_one_is_lost(self, within: float) -> None:
         """Wait until the end of one run is known. ``within``: seconds that this should take."""
         begun = time.monotonic()
-        held = self.cluster.claims(self.identifiers)
-        until(lambda: self.cluster.claims(self.identifiers) != held, "a run is lost", every=0.02)
+        until(lambda: self.cluster.lost(self.identifiers), "a run is lost", every=0.02)
         taken = time.monotonic() - begun
         print(f"seen after {taken:.1f} s")
         assert taken < promptly(within, 1.5)
 
-    def check(self, attempts: list[int]) -> None:
-        """Both end, with the same result and so many attempts; the recordings are there."""
+    def check(self, *attempts: list[int]) -> None:
+        """Both end, with the same result and so many attempts, one of these; the recordings are there."""
         tasks = [self.web.finished(each) for each in self.identifiers]
         assert [task["status"] for task in tasks] == ["COMPLETED"] * 2, tasks
-        assert sorted(task["attempt"] for task in tasks) == attempts
+        assert sorted(task["attempt"] for task in tasks) in attempts
         texts = [[segment["text"] for segment in task["result"]] for task in tasks]
         assert texts[0] == texts[1] and len(texts[0]) >= REPEATS
         for identifier in self.identifiers:
@@ -197,16 +196,16 @@ def test_head_that_comes_back_is_missed_only_by_new_processes(cluster: Cluster, 
 def test_service_waits_for_a_head_that_is_away_for_long(cluster: Cluster, long: Path) -> None:
     leader, _ = cluster.leading()
     pair = Pair(cluster, long, leader.web)
-    supervisors = [node.find("-m workers")[0] for node in cluster.nodes]
+    (supervisor,) = leader.find("-m workers")
     cluster.head.kill()
-    until(
-        lambda: is_gone(supervisors[cluster.nodes.index(leader)]), "Ray ends the supervisor", promptly(HEAD_SEEN, 1.5)
-    )
-    until(lambda: any("no Ray node answers" in node.read_log("worker.log") for node in cluster.nodes), "one waits")
-    assert leader.web.alive()
+    until(lambda: is_gone(supervisor), "Ray ends the supervisor", promptly(HEAD_SEEN, 1.5))
+    until(lambda: leader.find("-m workers"), "it is started again, and waits")
+    waiting = leader.web.submit(SAMPLE, lang="en")
+    assert leader.web.task(waiting)["status"] == "QUEUED"
     cluster.head.boot()
     cluster.start_head()
-    pair.check([2, 2])
+    assert leader.web.finished(waiting)["status"] == "COMPLETED"
+    pair.check([1, 1], [1, 2], [2, 2])  # as far as they came in half a minute
 
 
 def test_bucket_that_is_away_for_a_minute_loses_nothing(cluster: Cluster, long: Path) -> None:

@@ -120,9 +120,10 @@ class Cluster:
         )
         return {name.split("/")[0]: json.loads(devices) for name, devices in rows}
 
-    def claims(self, identifiers: list[str]) -> list[tuple[Any, ...]]:
-        """Which of the tasks are running, and how often each was claimed."""
-        return self._select("SELECT status, claim_no FROM task WHERE uuid = ANY(%s) ORDER BY id", identifiers)
+    def lost(self, identifiers: list[str]) -> list[str]:
+        """Those of the tasks that have lost a run: they wait again, or were claimed again."""
+        again = "SELECT uuid FROM task WHERE uuid = ANY(%s) AND (status = 'QUEUED' AND claim_no > 0 OR claim_no > 1)"
+        return [uuid for (uuid,) in self._select(again, identifiers)]
 
     def _select(self, query: str, *values: Any) -> list[tuple[Any, ...]]:
         with psycopg2.connect(self._db_url) as connection, connection.cursor() as cursor:

@@ -63,6 +63,7 @@ def connect(address: str) -> None:
 def wait_for_cluster(address: str) -> None:
     """Connect to the cluster as soon as it answers, unless this process is connected. Raises SettingsError like ``connect``."""
     while not ray.is_initialized():
+        log.info("connecting to the Ray cluster at ray.address %s", address)  # Ray itself tries for minutes
         try:
             connect(address)
             return
