@@ -44,7 +44,7 @@ class Ending:
     """The last message of an actor that has served its slot."""
 
 
-Said = Placed | Refused | Ending | Message
+HostMessage = Placed | Refused | Ending | Message
 
 
 class Mailbox:
@@ -52,9 +52,9 @@ class Mailbox:
 
     def __init__(self) -> None:
         self._commands: queue.SimpleQueue[Command | None] = queue.SimpleQueue()
-        self._messages: queue.SimpleQueue[Said] = queue.SimpleQueue()
+        self._messages: queue.SimpleQueue[HostMessage] = queue.SimpleQueue()
 
-    def send(self, message: Said) -> None:
+    def send(self, message: HostMessage) -> None:
         self._messages.put(message)
 
     def receive(self, seconds: float) -> Command | None:
@@ -70,7 +70,7 @@ class Mailbox:
         """Add a command; None: the supervisor hangs up."""
         self._commands.put(command)
 
-    def read(self) -> list[Said]:
+    def read(self) -> list[HostMessage]:
         """Wait for a message; return it with those that follow it already."""
         messages = [self._messages.get()]
         while not self._messages.empty():  # only this thread takes any
@@ -99,7 +99,7 @@ class Host:
         self._mailbox.send(Loading("the speech libraries"))  # so that the limits of loading hold from here on
         threading.Thread(target=self._run, name="device", daemon=True).start()
 
-    def read(self) -> list[Said]:
+    def read(self) -> list[HostMessage]:
         """Wait for messages to the supervisor, and return them."""
         return self._mailbox.read()
 
@@ -108,7 +108,7 @@ class Host:
         self._mailbox.post(command)
 
     def _run(self) -> None:
-        last: Said = Ending()
+        last: HostMessage = Ending()
         try:
             if obstacle := find_obstacle(self._settings, self._mark):
                 last = Refused(obstacle)

@@ -15,9 +15,9 @@ from app.core.db import connection, identity
 from app.core.errors import SettingsError
 from app.core.settings import RAY, Settings
 from app.core.storage.location import parse_location
+from app.core.storage.opening import open_probe
 from app.core.storage.space import MEBIBYTE, find_existing, has_space, read_free_bytes
 from app.core.storage.storage import StorageUnavailableError
-from app.core.storage.store_probe import StoreProbe
 from workers.device import slots
 from workers.device.protocol import Slot
 from workers.models.cache import choose_compute_type
@@ -138,7 +138,7 @@ def _check_folders(settings: Settings) -> Iterator[Finding]:
 def _check_bucket(settings: Settings, has_database: bool) -> Finding:
     location = parse_location(settings.storage.url, settings.storage.endpoint)
     try:
-        probe = StoreProbe(location, settings.storage_keys)
+        probe = open_probe(settings)
         problem = probe.write_and_read()
         if problem is None and has_database:
             problem = probe.find_other_owner(connection.probe(settings.db_url, identity.read_from))

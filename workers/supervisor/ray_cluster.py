@@ -1,4 +1,4 @@
-"""Connect to a Ray cluster, and count its devices."""
+"""Connect to a Ray cluster, count its devices, and ask its nodes whether tasks can run there."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ from typing import Any
 import ray
 from ray.exceptions import ActorDiedError, ActorUnavailableError, NodeDiedError, ObjectLostError, RayError
 
-from workers.device.host import Ending, Placed, Refused
+from workers.device.host import Ending, HostMessage, Placed, Refused
 from workers.device.node import Versions
 from workers.device.protocol import Command, Message
 from workers.supervisor.ray_cluster import summarize
@@ -93,7 +93,7 @@ class RayTransport:
             ended = "its node is lost" if self.has_lost_node else "the process has died"
             self._give_up(f"{ended} ({type(error).__name__} of Ray: {summarize(error)})")
 
-    def _record(self, message: Placed | Refused | Ending | Message) -> None:
+    def _record(self, message: HostMessage) -> None:
         match message:
             case Placed(node, pid, versions):
                 self._node = node

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from app.core import settings as all_settings
 from app.core.settings import Settings
@@ -11,6 +12,9 @@ from app.core.storage.folder import Folder
 from app.core.storage.location import Keys, parse_location
 from app.core.storage.space import MEBIBYTE
 from app.core.storage.storage import Storage
+
+if TYPE_CHECKING:
+    from app.core.storage.store_probe import StoreProbe
 
 
 def open_storage(settings: Settings) -> Storage:
@@ -41,6 +45,13 @@ def _open_bucket(storage: all_settings.Storage, keys: Keys, cache: Path, floor_m
     )
 
 
+def open_probe(settings: Settings) -> StoreProbe:
+    """Return the probe of the bucket that the settings name. Raises SettingsError without boto3."""
+    from app.core.storage.store_probe import StoreProbe
+
+    return StoreProbe(parse_location(settings.storage.url, settings.storage.endpoint), settings.storage_keys)
+
+
 def check_storage(settings: Settings) -> str:
     """Write a small object to the bucket, and remove it. Return why that fails; empty if it works, or without a bucket.
 
@@ -48,8 +59,5 @@ def check_storage(settings: Settings) -> str:
     """
     if not settings.storage.url:
         return ""
-    from app.core.storage.store_probe import StoreProbe
-
-    probe = StoreProbe(parse_location(settings.storage.url, settings.storage.endpoint), settings.storage_keys)
-    problem = probe.write_and_read()
+    problem = open_probe(settings).write_and_read()
     return problem.reason if problem is not None else ""

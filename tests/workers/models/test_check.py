@@ -13,6 +13,7 @@ from app.core import settings as app_settings
 from app.core.db import connection
 from app.core.settings import Align, Diarization, Limits, Models, Settings, Storage, Whisper, Workers
 from app.core.storage.location import Keys
+from app.core.storage.store_probe import StoreProbe
 from app.factory import create_app
 from tests.object_store import KEYS, ObjectStoreServer
 from tests.service import MINI
@@ -177,7 +178,7 @@ def test_bucket_of_another_database_fails(here: Settings, object_store: ObjectSt
 def test_clock_that_differs_from_the_store_is_noted(
     here: Settings, object_store: ObjectStoreServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(check.StoreProbe, "measure_skew", lambda _: -300.0)
+    monkeypatch.setattr(StoreProbe, "measure_skew", lambda _: -300.0)
     assert "differs by -300 s" in only(object_store.settings(here), "note  storage")
 
 
